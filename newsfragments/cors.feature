@@ -1,0 +1,1 @@
+Browsers of the origins given with ``--cors-origin`` may use the gateway.

@@ -1,0 +1,1 @@
+``makeGateway`` makes a resource and a service for other Twisted applications.

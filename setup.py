@@ -1,0 +1,60 @@
+"""Packaging of xmpprest: metadata, packages, extras and the twistd plugin."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "([^"]+)"', (HERE / "xmpprest/_version.py").read_text("utf-8")
+)
+assert VERSION is not None
+
+setup(
+    name="xmpprest",
+    version=VERSION[1],
+    description="An HTTP gateway to XMPP, beside any server",
+    long_description=(HERE / "README.rst").read_text("utf-8"),
+    long_description_content_type="text/x-rst",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    # The plugin goes into Twisted's own directory of plugins, where twistd looks.
+    packages=[*find_packages(include=["xmpprest", "xmpprest.*"]), "twisted.plugins"],
+    package_data={"xmpprest": ["py.typed"]},
+    include_package_data=False,
+    # Each with its reason in docs/dependencies.rst.
+    install_requires=[
+        "Twisted[tls]>=26.10",
+        "wokkel>=18",
+        "pyOpenSSL>=24.1",
+        "service-identity>=24.1",
+    ],
+    extras_require={
+        "cbor": ["cbor2>=5.6"],
+        "docs": ["docutils>=0.20", "sphinx>=7.3", "towncrier>=23.11"],
+        "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
+        "test": [
+            "cryptography>=42",
+            "docutils>=0.20",
+            "flask>=3",
+            "hypothesis>=6.100",
+            "setuptools>=70.1",
+            "slixmpp>=1.10",
+        ],
+    },
+    zip_safe=False,
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: Twisted",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Communications :: Chat",
+        "Topic :: Internet :: XMPP",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,1 @@
+"""Tests of L{xmpprest.core}: in memory, without a reactor."""

@@ -1,0 +1,321 @@
+"""Tests of L{xmpprest.core.rules}: what a callback's answer means."""
+
+from __future__ import annotations
+
+from tests.canonical import canonical
+from tests.core.answering import (
+    BUSY,
+    CHAT,
+    FROM_ROOM,
+    GET,
+    IN,
+    OUT,
+    PING,
+    PRESENCE,
+    RECEIVED,
+    REQUEST,
+    RESPONSES,
+    ROOM_IN,
+    SET,
+    XML,
+    AnswerTestCase,
+    errorXML,
+    stanzaXML,
+)
+from tests.core.case import xml
+from tests.core.test_errors import TOLD
+from xmpprest.core import namespaces as ns
+from xmpprest.core.errors import StanzaError
+from xmpprest.core.rules import Answer, Verdict, bounce, noAnswer, unwanted
+
+
+class ResponseTests(AnswerTestCase):
+    """
+    Rule 1
+    """
+
+    def test_nothing(self) -> None:
+        """
+        To an error or a result nothing is sent, whatever the callback says.
+        """
+        for inbound in RESPONSES:
+            kind = xml(inbound).name
+            for said in (
+                Answer(200),
+                Answer(204),
+                Answer(404, "text/html", b"<p>"),
+                Answer(501),
+                Answer(200, "text/plain", b"hi"),
+                stanzaXML(f"<{kind} type='error'>{BUSY}</{kind}>"),
+                stanzaXML(f"<{kind}/>"),
+            ):
+                self.assertEqual(self.verdict(inbound, said), Verdict(), inbound)
+
+
+class AcceptedTests(AnswerTestCase):
+    """
+    Rule 2
+    """
+
+    #: A body does not count with 202 and 204.
+    accepted = (
+        Answer(200),
+        Answer(200, XML),
+        Answer(201),
+        Answer(202),
+        Answer(202, "text/plain", b"Accepted"),
+        Answer(202, XML, b"<message/>"),
+        Answer(204),
+        Answer(204, "application/json", b"{}"),
+        Answer(299, "text/html"),
+    )
+
+    def test_nothing(self) -> None:
+        """
+        To a message or a presence nothing is sent, nor is a subscription request
+        echoed.
+        """
+        for inbound in (
+            CHAT,
+            PRESENCE,
+            f"<presence {IN} type='subscribe'/>",
+            *FROM_ROOM,
+        ):
+            for said in self.accepted:
+                self.assertEqual(self.verdict(inbound, said), Verdict(), said)
+
+    def test_result(self) -> None:
+        """
+        An iq gets an empty result.
+        """
+        for inbound in (GET, SET):
+            for said in self.accepted:
+                self.assertSent(
+                    self.verdict(inbound, said), f"<iq {OUT} id='i' type='result'/>"
+                )
+
+    def test_receipt(self) -> None:
+        """
+        A message that asks for a receipt gets one, of its own type, with an id of
+        its own.
+        """
+        for type in ("", "type='chat'", "type='normal'", "type='headline'"):
+            for said in self.accepted:
+                self.assertSent(
+                    self.verdict(
+                        f"<message {IN} id='i' {type}>{REQUEST}</message>", said
+                    ),
+                    f"<message {OUT} id='new-0' {type}>{RECEIVED}</message>",
+                )
+
+    def test_noReceipt(self) -> None:
+        """
+        There is no receipt in a room, nor without an id, nor for a receipt.
+        """
+        for inbound in (
+            f"<message {ROOM_IN} id='i' type='groupchat'>{REQUEST}</message>",
+            f"<message {IN} type='chat'>{REQUEST}</message>",
+            f"<message {IN} id='j' type='chat'>{REQUEST}{RECEIVED}</message>",
+        ):
+            self.assertEqual(self.verdict(inbound, Answer(200)), Verdict(), inbound)
+
+
+#: Bodies that are no reply to a message, with what the warning says.
+NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
+    (None, b"hi", "There is no Content-Type"),
+    ("text/html", b"<p>hi</p>", "text/html is not read here"),
+    ("application/json", b"{}", "application/json is not read here"),
+    ("nonsense", b"hi", "no media type"),
+    ("text/plain; charset=latin1", b"hi", "must be UTF-8"),
+    ("text/plain", b"caf\xe9", "not UTF-8"),
+    ("text/plain", b"\x00", "U+0000"),
+    (XML, b"hi", "not well-formed"),
+    (XML, b"<!DOCTYPE message><message/>", "a document type declaration"),
+    (XML, b"\n", "is empty"),
+    (XML, b"<message xmlns='jabber:server'/>", "jabber:client"),
+    (XML, b"<body/>", "a message, a presence or an iq"),
+    (XML, b"<presence/>", "A presence cannot answer a message."),
+    (XML, b"<iq type='result'/>", "An iq cannot answer a message."),
+    (XML, b"<message type='x'/>", "The type of a message"),
+    (XML, b"<message type='error'/>", "an error without an <error/>"),
+    (XML, b"<message type='error'><error xmlns='urn:x'/></message>", "an error"),
+)
+
+
+class NoReplyTests(AnswerTestCase):
+    """
+    Rules 4 and 5, where there is a body
+    """
+
+    def test_accepted(self) -> None:
+        """
+        A success with a body that is no reply is one without, and a warning.
+        """
+        for contentType, body, warning in NO_REPLY:
+            said = Answer(200, contentType, body)
+            self.assertSent(self.verdict(CHAT, said), warning=warning)
+            self.assertSent(
+                self.verdict(f"<message {IN} id='i'>{REQUEST}</message>", said),
+                f"<message {OUT} id='new-0'>{RECEIVED}</message>",
+                warning=warning,
+            )
+
+    def test_failed(self) -> None:
+        """
+        A failure with a body that is no reply is told by its status. There is a
+        warning if the body seems to have been meant as one.
+        """
+        for contentType, body, warning in NO_REPLY:
+            self.assertSent(
+                self.verdict(CHAT, Answer(404, contentType, body)),
+                errorXML("message", 404, ("cancel", "item-not-found")),
+                warning=warning if contentType == XML else None,
+            )
+
+    def test_errorPage(self) -> None:
+        """
+        Plain text is a reply only with a success: it is how Go and aiohttp write the
+        pages of their errors.
+        """
+        for status, told in {
+            404: ("cancel", "item-not-found"),
+            500: ("wait", "internal-server-error"),
+        }.items():
+            for type in ("text/plain", "Text/Plain; charset=utf-8"):
+                self.assertSent(
+                    self.verdict(CHAT, Answer(status, type, b"404 page not found\n")),
+                    errorXML("message", status, told),
+                )
+
+    def test_iq(self) -> None:
+        """
+        What cannot be the result of an iq is none: two children, another kind, text.
+        """
+        for contentType, body, warning in (
+            (XML, f"<iq>{PING}{PING}</iq>", "at most one child"),
+            (XML, "<message/>", "A message cannot answer an iq."),
+            (XML, "<iq type='error'/>", "an error without an <error/>"),
+            ("text/plain", "OK", "Plain text cannot stand for an iq"),
+        ):
+            self.assertSent(
+                self.verdict(GET, Answer(200, contentType, body.encode())),
+                f"<iq {OUT} id='i' type='result'/>",
+                warning=warning,
+            )
+            self.assertSent(
+                self.verdict(GET, Answer(403, contentType, body.encode())),
+                errorXML("iq", 403, ("auth", "forbidden")),
+                warning=warning if contentType == XML else None,
+            )
+
+    def test_presence(self) -> None:
+        """
+        A callback that says OK to a presence does not make us show it.
+        """
+        self.assertSent(
+            self.verdict(PRESENCE, Answer(200, "text/plain", b"OK")),
+            warning="away, chat, dnd, xa",
+        )
+
+    def test_emptyFailure(self) -> None:
+        """
+        A failure without a body is nothing to warn of.
+        """
+        self.assertSent(
+            self.verdict(CHAT, Answer(404, XML)),
+            errorXML("message", 404, ("cancel", "item-not-found")),
+        )
+
+
+class StatusTests(AnswerTestCase):
+    """
+    Rule 5
+    """
+
+    def test_table(self) -> None:
+        """
+        Any other status becomes the error of the contract's table, with the id and
+        without the payload of what came in.
+        """
+        for statuses, told in TOLD.items():
+            for status in statuses:
+                for inbound in (CHAT, PRESENCE, GET, SET):
+                    kind = xml(inbound).name
+                    verdict = self.verdict(inbound, Answer(status))
+                    self.assertSent(verdict, errorXML(kind, status, told))
+
+    def test_unanswered(self) -> None:
+        """
+        With 501 the callback leaves an iq to the gateway's own answers; with no
+        other status.
+        """
+        for status in (*range(200, 210), 301, 400, 404, 500, 501, 502, 503):
+            verdict = self.verdict(GET, Answer(status))
+            self.assertEqual(verdict.unanswered, status == 501, status)
+            self.assertEqual(len(verdict.stanzas), 1, status)
+
+    def test_room(self) -> None:
+        """
+        No status becomes an error to where it would remove us from a room.
+        """
+        for inbound in FROM_ROOM:
+            for status in (301, 404, 500, 501):
+                self.assertSent(self.verdict(inbound, Answer(status)))
+
+
+class NoAnswerTests(AnswerTestCase):
+    """
+    Rule 6: L{noAnswer}, L{bounce} and L{unwanted}
+    """
+
+    def test_unavailable(self) -> None:
+        """
+        Without an answer the sender is told to try later; an iq is left to the
+        gateway's own answers first.
+        """
+        for inbound in (CHAT, PRESENCE, GET, SET):
+            kind = xml(inbound).name
+            verdict = noAnswer(xml(inbound))
+            self.assertSent(
+                verdict,
+                f"<{kind} {OUT} id='i' type='error'><error type='wait'>"
+                f"<recipient-unavailable xmlns='{ns.STANZA_ERRORS}'/></error></{kind}>",
+            )
+            self.assertTrue(verdict.unanswered)
+
+    def test_silent(self) -> None:
+        """
+        Neither a room nor an answer gets an error.
+        """
+        for inbound in (*FROM_ROOM, *RESPONSES):
+            self.assertEqual(noAnswer(xml(inbound)).stanzas, (), inbound)
+            self.assertEqual(
+                bounce(xml(inbound), StanzaError("wait", "gone")), (), inbound
+            )
+
+    def test_unwanted(self) -> None:
+        """
+        A message that no callback wants is answered with service-unavailable, unless
+        nobody expects an answer; presence is ignored.
+        """
+        for inbound in (CHAT, f"<message {IN} id='i'/>", GET):
+            kind = xml(inbound).name
+            (stanza,) = unwanted(xml(inbound))
+            self.assertEqual(
+                canonical(stanza),
+                canonical(
+                    xml(
+                        f"<{kind} {OUT} id='i' type='error'><error type='cancel'>"
+                        f"<service-unavailable xmlns='{ns.STANZA_ERRORS}'/>"
+                        f"</error></{kind}>"
+                    )
+                ),
+            )
+        for inbound in (
+            f"<message {IN} id='i' type='headline'/>",
+            PRESENCE,
+            f"<presence {IN} id='i' type='subscribe'/>",
+            *FROM_ROOM,
+            *RESPONSES,
+        ):
+            self.assertEqual(unwanted(xml(inbound)), (), inbound)

@@ -1,0 +1,183 @@
+"""Tests of L{xmpprest.core.auth}."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+
+from tests.core.case import DOMAIN, CoreTestCase
+from xmpprest.core.auth import Authenticator, parseCredential
+
+TOKENS = ("first-token", "dmVyeSBzZWNyZXQgdG9rZW4K", "third-token")
+
+
+def basic(pair: str | bytes) -> bytes:
+    """The value of C{Authorization} for a user and a password."""
+    plain = pair.encode() if isinstance(pair, str) else pair
+    return b"Basic " + base64.b64encode(plain)
+
+
+class AuthenticatorTests(CoreTestCase):
+    """
+    L{Authenticator}
+    """
+
+    def setUp(self) -> None:
+        self.authenticator = Authenticator(DOMAIN, TOKENS)
+
+    def test_bearer(self) -> None:
+        """
+        Each of the tokens lets a request pass.
+        """
+        for token in TOKENS:
+            self.authenticator.check(f"Bearer {token}".encode())
+
+    def test_basic(self) -> None:
+        """
+        The component domain as user name and a token as password let a request pass.
+        """
+        for token in TOKENS:
+            self.authenticator.check(basic(f"{DOMAIN}:{token}"))
+        self.authenticator.check(basic(f"{DOMAIN.upper()}:{TOKENS[0]}"))
+
+    def test_scheme(self) -> None:
+        """
+        The case of the scheme is of no account, nor is white space around the value.
+        """
+        token = TOKENS[0].encode()
+        credentials = basic(f"{DOMAIN}:{TOKENS[0]}").removeprefix(b"Basic ")
+        for header in (
+            b"bearer " + token,
+            b"BEARER " + token,
+            b" bEaReR   " + token + b" ",
+            b"basic " + credentials,
+            b"BASIC  " + credentials + b" ",
+        ):
+            self.authenticator.check(header)
+
+    def test_refused(self) -> None:
+        """
+        What is missing, malformed or wrong is refused with 401 and with a challenge
+        for each scheme, and the text does not repeat it.
+        """
+        token = TOKENS[0].encode()
+        for header in (
+            None,
+            b"",
+            b"Bearer",
+            b"Bearer ",
+            token,
+            b"Bearer " + token[:-1],
+            b"Bearer " + token + b"x",
+            b"Bearer " + token.upper(),
+            b"Bearer " + token + b", Bearer " + token,
+            b"Bearer\t" + token,
+            b"Bearer \xff\xfe\x00",
+            "Bearer tök€n".encode(),
+            b"Token " + token,
+            b"Digest username=x",
+            b"B\xe9arer " + token,
+            b"Basic",
+            b"Basic !!!",
+            b"Basic " + token,
+            b"Basic \xff\xfe",
+            basic(f"{DOMAIN}:{TOKENS[0]}")[:-1],
+            basic(f"{DOMAIN}:{TOKENS[0]}") + b"!",
+            basic(f"{DOMAIN}{TOKENS[0]}"),
+            basic(f"{DOMAIN}:"),
+            basic(f":{TOKENS[0]}"),
+            basic(f"other.example:{TOKENS[0]}"),
+            basic(f"{DOMAIN}:{TOKENS[0]}:"),
+            basic(b"\xff:" + token),
+            basic(DOMAIN.encode() + b":\xff"),
+        ):
+            problem = self.refusal(self.authenticator.check, header)
+            self.assertEqual(
+                (problem.status, problem.type, problem.condition),
+                (401, "auth", "not-authorized"),
+                header,
+            )
+            self.assertEqual(
+                problem.headers,
+                (
+                    ("WWW-Authenticate", 'Bearer realm="gateway.example"'),
+                    (
+                        "WWW-Authenticate",
+                        'Basic realm="gateway.example", charset="UTF-8"',
+                    ),
+                ),
+            )
+            self.assertSentence(problem.text)
+            self.assertNotIn(TOKENS[0], problem.text)
+
+    def test_nobody(self) -> None:
+        """
+        Without tokens nobody passes, not even with an empty one.
+        """
+        nobody = Authenticator(DOMAIN, ())
+        for header in (b"Bearer ", b"Bearer x", basic(f"{DOMAIN}:")):
+            self.assertEqual(self.refusal(nobody.check, header).status, 401, header)
+
+    def test_constantTime(self) -> None:
+        """
+        Whichever token it is, or none, it is compared with all of them, in a way
+        that tells nothing by its time.
+        """
+        compared: list[tuple[bytes, bytes]] = []
+        compare = hmac.compare_digest
+
+        def recording(given: bytes, known: bytes) -> bool:
+            compared.append((given, known))
+            return compare(given, known)
+
+        # Time cannot be seen in a test; which comparison is made, can.
+        self.patch(hmac, "compare_digest", recording)
+        for token in TOKENS:
+            self.authenticator.check(f"Bearer {token}".encode())
+        self.refusal(self.authenticator.check, b"Bearer other")
+        self.assertEqual(
+            compared,
+            [
+                (given.encode(), known.encode())
+                for given in (*TOKENS, "other")
+                for known in TOKENS
+            ],
+        )
+
+
+class ParseCredentialTests(CoreTestCase):
+    """
+    L{parseCredential}
+    """
+
+    def test_token(self) -> None:
+        """
+        A line gives its token, whatever the case of the scheme and the white space
+        around.
+        """
+        for line in (
+            "Bearer dmVyeSBzZWNyZXQgdG9rZW4K",
+            "bearer  dmVyeSBzZWNyZXQgdG9rZW4K \r\n",
+            " BEARER dmVyeSBzZWNyZXQgdG9rZW4K",
+        ):
+            self.assertEqual(parseCredential(line), "dmVyeSBzZWNyZXQgdG9rZW4K", line)
+
+    def test_refused(self) -> None:
+        """
+        Any other line is refused, in words that do not repeat it.
+        """
+        for line in (
+            "",
+            "Bearer",
+            "Bearer ",
+            "hunter2",
+            "Basic hunter2",
+            "Bearer hunter2 hunter2",
+            "Bearer hunter2\x00",
+            "Bearer hünter2",
+            "Bearer hunter2\tx",
+            "Bearer: hunter2",
+        ):
+            error = self.assertRaises(ValueError, parseCredential, line)
+            self.assertIn("expected 'Bearer TOKEN'", str(error), line)
+            self.assertNotIn("unter2", str(error), line)

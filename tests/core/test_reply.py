@@ -1,0 +1,320 @@
+"""Tests of L{xmpprest.core.rules}: what becomes of a callback's reply."""
+
+from __future__ import annotations
+
+from tests.core.answering import (
+    BUSY,
+    CHAT,
+    FROM_ROOM,
+    GET,
+    IN,
+    OUT,
+    PING,
+    PRESENCE,
+    RECEIVED,
+    REQUEST,
+    ROOM_IN,
+    ROOM_OUT,
+    SET,
+    AnswerTestCase,
+    errorXML,
+    stanzaXML,
+)
+from tests.core.case import xml
+from xmpprest.core.rules import Answer, noAnswer
+
+
+class ReplyTests(AnswerTestCase):
+    """
+    Rule 3
+    """
+
+    def test_addressed(self) -> None:
+        """
+        A reply goes from where the stanza went to where it came from; of its own
+        attributes only id, type and xml:lang count.
+        """
+        for inbound, said, sent in (
+            (
+                CHAT,
+                "<message to='a@b' from='c@d' id='r' type='normal' xml:lang='de' x='y'>"
+                "<body>ho</body><x xmlns='urn:x'/></message>",
+                f"<message {OUT} id='r' type='normal' xml:lang='de'>"
+                "<body>ho</body><x xmlns='urn:x'/></message>",
+            ),
+            (
+                PRESENCE,
+                "<presence to='a@b' from='c@d' id='r' xml:lang='de' x='y'/>",
+                f"<presence {OUT} id='r' xml:lang='de'/>",
+            ),
+            (
+                GET,
+                f"<iq to='a@b' from='c@d' id='r' type='result' x='y'>{PING}</iq>",
+                f"<iq {OUT} id='i' type='result'>{PING}</iq>",
+            ),
+        ):
+            self.assertSent(self.verdict(inbound, stanzaXML(said)), sent)
+
+    def test_status(self) -> None:
+        """
+        A stanza is the reply whatever the HTTP status.
+        """
+        for status in (200, 201, 301, 404, 500, 501, 503):
+            verdict = self.verdict(
+                CHAT, stanzaXML("<message id='r'><body>ho</body></message>", status)
+            )
+            self.assertSent(
+                verdict, f"<message {OUT} id='r' type='chat'><body>ho</body></message>"
+            )
+            self.assertFalse(verdict.unanswered)
+
+    def test_messageType(self) -> None:
+        """
+        A message without a type gets that of the inbound one; one with a type keeps
+        it.
+        """
+        for inbound, reply, sent in (
+            ("type='chat'", "", "type='chat'"),
+            ("type='headline'", "", "type='headline'"),
+            ("", "", ""),
+            ("type='chat'", "type='normal'", "type='normal'"),
+            ("", "type='chat'", "type='chat'"),
+        ):
+            self.assertSent(
+                self.verdict(
+                    f"<message {IN} id='i' {inbound}/>",
+                    stanzaXML(f"<message id='r' {reply}/>"),
+                ),
+                f"<message {OUT} id='r' {sent}/>",
+            )
+
+    def test_presenceType(self) -> None:
+        """
+        A presence has the type that it has, whatever came in.
+        """
+        for inbound, reply in (
+            ("type='subscribe'", "type='subscribed'"),
+            ("type='subscribe'", "type='unsubscribed'"),
+            ("type='subscribe'", ""),
+            ("type='probe'", ""),
+            ("", "type='subscribe'"),
+            ("type='unavailable'", "type='unavailable'"),
+        ):
+            self.assertSent(
+                self.verdict(
+                    f"<presence {IN} id='i' {inbound}/>",
+                    stanzaXML(f"<presence id='r' {reply}/>"),
+                ),
+                f"<presence {OUT} id='r' {reply}/>",
+            )
+
+    def test_iqType(self) -> None:
+        """
+        The reply to an iq is a result unless it is an error, and has the inbound id.
+        """
+        for type in ("", "type='get'", "type='result'", "type='x'"):
+            self.assertSent(
+                self.verdict(SET, stanzaXML(f"<iq id='r' {type}/>")),
+                f"<iq {OUT} id='i' type='result'/>",
+            )
+        self.assertSent(
+            self.verdict(SET, stanzaXML(f"<iq type='error'>{PING}{BUSY}</iq>")),
+            f"<iq {OUT} id='i' type='error'>{PING}{BUSY}</iq>",
+        )
+
+    def test_id(self) -> None:
+        """
+        A message or a presence without an id gets a new one.
+        """
+        for inbound, kind in ((CHAT, "message type='chat'"), (PRESENCE, "presence")):
+            self.assertSent(
+                self.verdict(inbound, stanzaXML(f"<{kind}/>")),
+                f"<{kind} {OUT} id='new-0'/>",
+            )
+
+    def test_language(self) -> None:
+        """
+        The language is that of the reply, not of what came in.
+        """
+        self.assertSent(
+            self.verdict(
+                f"<message {IN} id='i' xml:lang='fr'/>", stanzaXML("<message id='r'/>")
+            ),
+            f"<message {OUT} id='r'/>",
+        )
+
+    def test_error(self) -> None:
+        """
+        An error has the id of what it answers.
+        """
+        for inbound in (CHAT, PRESENCE, GET):
+            kind = xml(inbound).name
+            self.assertSent(
+                self.verdict(
+                    inbound, stanzaXML(f"<{kind} id='r' type='error'>{BUSY}</{kind}>")
+                ),
+                f"<{kind} {OUT} id='i' type='error'>{BUSY}</{kind}>",
+            )
+
+    def test_room(self) -> None:
+        """
+        A reply to what is said in a room goes to the room, for all to read.
+        """
+        for said in (
+            stanzaXML("<message id='r'><body>ho</body></message>"),
+            stanzaXML("<message id='r' type='groupchat'><body>ho</body></message>"),
+        ):
+            self.assertSent(
+                self.verdict(FROM_ROOM[0], said),
+                f"<message {ROOM_OUT} id='r' type='groupchat'>"
+                "<body>ho</body></message>",
+            )
+
+    def test_whispered(self) -> None:
+        """
+        A reply that says it is a chat goes to the one who spoke, since a room takes
+        none.
+        """
+        (reply,) = self.verdict(
+            FROM_ROOM[0], stanzaXML("<message type='chat'><body>psst</body></message>")
+        ).stanzas
+        self.assertEqual(reply["to"], xml(FROM_ROOM[0])["from"])
+        self.assertIn("/", reply["to"])
+
+    def test_private(self) -> None:
+        """
+        A reply to what somebody says in private goes to that person in the room.
+        """
+        self.assertSent(
+            self.verdict(FROM_ROOM[1], stanzaXML("<message id='r'/>")),
+            "<message to='room@muc.example/Juliet' from='bot@gateway.example/x' id='r'"
+            " type='chat'/>",
+        )
+
+    def test_text(self) -> None:
+        """
+        Plain text is a message of the same type, or what a presence shows.
+        """
+        body = "<body>ho</body>"
+        for inbound, said, sent in (
+            (CHAT, b"ho", f"<message {OUT} id='new-0' type='chat'>{body}</message>"),
+            (
+                FROM_ROOM[0],
+                b"ho",
+                f"<message {ROOM_OUT} id='new-0' type='groupchat'>{body}</message>",
+            ),
+            (
+                f"<message {IN}/>",
+                b"ho",
+                f"<message {OUT} id='new-0'>{body}</message>",
+            ),
+            (
+                PRESENCE,
+                b"away\n",
+                f"<presence {OUT} id='new-0'><show>away</show></presence>",
+            ),
+        ):
+            self.assertSent(
+                self.verdict(inbound, Answer(200, "text/plain; charset=utf-8", said)),
+                sent,
+            )
+
+    def test_subscribe(self) -> None:
+        """
+        A subscription request is never answered by one.
+        """
+        for status in (200, 404):
+            self.assertSent(
+                self.verdict(
+                    f"<presence {IN} id='i' type='subscribe'/>",
+                    stanzaXML("<presence type='subscribe'/>", status),
+                ),
+                warning="not sent",
+            )
+
+    def test_errorIntoRoom(self) -> None:
+        """
+        No error goes to where it would remove us from a room.
+        """
+        for inbound in FROM_ROOM:
+            kind = xml(inbound).name
+            self.assertSent(
+                self.verdict(
+                    inbound, stanzaXML(f"<{kind} type='error'>{BUSY}</{kind}>")
+                ),
+                warning="would leave it",
+            )
+
+
+class ReceiptTests(AnswerTestCase):
+    """
+    Receipts, where there is a reply.
+    """
+
+    inbound = f"<message {IN} id='i' type='chat'>{REQUEST}</message>"
+
+    def test_within(self) -> None:
+        """
+        A receipt is added to the reply.
+        """
+        for said in (
+            stanzaXML("<message id='new-0'><body>ho</body></message>"),
+            Answer(200, "text/plain", b"ho"),
+        ):
+            self.assertSent(
+                self.verdict(self.inbound, said),
+                f"<message {OUT} id='new-0' type='chat'>"
+                f"<body>ho</body>{RECEIVED}</message>",
+            )
+
+    def test_once(self) -> None:
+        """
+        A callback that has added one itself gets no second one.
+        """
+        self.assertSent(
+            self.verdict(
+                self.inbound, stanzaXML(f"<message id='r'>{RECEIVED}</message>")
+            ),
+            f"<message {OUT} id='r' type='chat'>{RECEIVED}</message>",
+        )
+
+    def test_apart(self) -> None:
+        """
+        With a reply that asks for a receipt itself, it is a message of its own: no
+        message does both (XEP-0184 §5.4).
+        """
+        self.assertSent(
+            self.verdict(
+                self.inbound, stanzaXML(f"<message id='r'>{REQUEST}</message>")
+            ),
+            f"<message {OUT} id='new-0' type='chat'>{RECEIVED}</message>",
+            f"<message {OUT} id='r' type='chat'>{REQUEST}</message>",
+        )
+
+    def test_notWithError(self) -> None:
+        """
+        What is answered by an error was not accepted.
+        """
+        self.assertSent(
+            self.verdict(
+                self.inbound, stanzaXML(f"<message type='error'>{BUSY}</message>")
+            ),
+            f"<message {OUT} id='i' type='error'>{BUSY}</message>",
+        )
+        self.assertSent(
+            self.verdict(self.inbound, Answer(404)),
+            errorXML("message", 404, ("cancel", "item-not-found")),
+        )
+        self.assertEqual(len(noAnswer(xml(self.inbound)).stanzas), 1)
+
+    def test_notInRoom(self) -> None:
+        """
+        Nobody in a room gets a receipt.
+        """
+        self.assertSent(
+            self.verdict(
+                f"<message {ROOM_IN} id='i' type='groupchat'>{REQUEST}</message>",
+                stanzaXML("<message id='r'/>"),
+            ),
+            f"<message {ROOM_OUT} id='r' type='groupchat'/>",
+        )

@@ -1,0 +1,319 @@
+"""
+Tests of L{xmpprest.delivery.webhook}: a real client, and a server that is held.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.delivery.doubles import HeldHTTPServer, HTTPRequest, NoTLS
+from tests.doubles import DOMAIN, said, stanza
+from xmpprest import __version__
+from xmpprest.core.media import INPUT_TYPES, XML
+from xmpprest.core.rules import Answer
+from xmpprest.delivery.httpclient import BoundedClient, NoAnswer
+from xmpprest.delivery.webhook import Webhook
+
+ANN = "ann@example.com/home"
+BOT = f"bot@{DOMAIN}"
+CONFIGURED = "application/x-configured"
+MESSAGE = (
+    f"<message type='chat' from='{ANN}' to='{BOT}' id='1'><body>hi</body></message>"
+)
+
+
+class WebhookTestCase(SynchronousTestCase):
+    """
+    A webhook that is not started, and the server it posts to.
+    """
+
+    def setUp(self) -> None:
+        """Have both."""
+        self.reactor = MemoryReactorClock()
+        self.server = HeldHTTPServer(self.reactor)
+        self.webhook = self.make("http://callback.example/hook")
+
+    def make(self, url: str, contentType: str = XML) -> Webhook:
+        """Make a webhook."""
+        client = BoundedClient(self.reactor, NoTLS(), 32, 1000)
+        return Webhook(client, url, contentType, DOMAIN)
+
+    def post(self, xml: str) -> Deferred[Answer]:
+        """Post a stanza."""
+        return Deferred.fromCoroutine(self.webhook.post(stanza(xml)))
+
+    def request(self, xml: str, url: str = "") -> HTTPRequest:
+        """What a stanza is posted as."""
+        if url:
+            self.webhook = self.make(url)
+        self.post(xml)
+        return self.server.accept().request()
+
+
+class PostTests(WebhookTestCase):
+    """
+    Tests of L{Webhook.post}.
+    """
+
+    def test_request(self) -> None:
+        """
+        A stanza is posted as it is, with the headers that the contract names.
+        """
+        request = self.request(MESSAGE)
+        self.assertEqual("POST", request.method)
+        self.assertEqual("/hook", request.target)
+        self.assertEqual("callback.example", request["Host"])
+        self.assertEqual(XML, request["Content-Type"])
+        self.assertEqual(INPUT_TYPES, request["Accept"])
+        self.assertEqual(f"xmpprest/{__version__}", request["User-Agent"])
+        self.assertEqual(MESSAGE, request.body.decode())
+        self.assertNotIn("Authorization", request)
+        self.assertNotIn("Content-Language", request)
+
+    def test_answer(self) -> None:
+        """
+        The answer is its status, its content type and its body.
+        """
+        posting = self.post(MESSAGE)
+        self.server.accept().answer(418, b"short and stout", "text/plain;charset=UTF-8")
+        self.assertEqual(
+            Answer(418, "text/plain;charset=UTF-8", b"short and stout"),
+            self.successResultOf(posting),
+        )
+
+    def test_noAnswer(self) -> None:
+        """
+        A server that is not there is no answer.
+        """
+        posting = self.post(MESSAGE)
+        self.server.refuse(ConnectionRefusedError())
+        self.reactor.advance(1)
+        self.failureResultOf(posting, NoAnswer)
+
+    def test_language(self) -> None:
+        """
+        The language is told if it is a plausible tag, and only then.
+        """
+        for tag in ("en", "de-CH-1996", "zh-Hant-TW", "x-klingon"):
+            request = self.request(MESSAGE.replace("id=", f"xml:lang='{tag}' id="))
+            self.assertEqual(tag, request["Content-Language"])
+        for tag in (
+            "",
+            "en us",
+            "en&#10;X: y",
+            "a_b",
+            "-en",
+            "en-",
+            "1a",
+            "ñ",
+            "en,de",
+        ):
+            request = self.request(MESSAGE.replace("id=", f"xml:lang='{tag}' id="))
+            self.assertNotIn("Content-Language", request)
+
+    def test_placeholders(self) -> None:
+        """
+        Placeholders are filled wherever they stand, %-encoded.
+        """
+        request = self.request(
+            MESSAGE, "http://callback.example/{kind}/{type}/{to}?from={from}&x={kind}"
+        )
+        self.assertEqual(
+            f"/message/chat/bot%40{DOMAIN}?from=ann%40example.com%2Fhome&x=message",
+            request.target,
+        )
+
+    def test_unknownType(self) -> None:
+        """
+        A type that nobody knows, which some servers pass on, is not put into the
+        path: it could lead elsewhere.
+        """
+        for text, target in {
+            "<message type='..' to='a@b' from='c@d'/>": "/message/normal",
+            "<presence type='x' to='a@b' from='c@d'/>": "/presence/available",
+            "<presence type='probe' to='a@b' from='c@d'/>": "/presence/probe",
+        }.items():
+            request = self.request(text, "http://callback.example/{kind}/{type}")
+            self.assertEqual(target, request.target)
+
+    def test_anyAddress(self) -> None:
+        """
+        An address can hold anything that XML can; the target stays what it is.
+        """
+        addresses = {
+            "jürgen@exämple.com/☕": "j%C3%BCrgen%40ex%C3%A4mple.com%2F%E2%98%95",
+            "r@x/a b?c#d%20": "r%40x%2Fa%20b%3Fc%23d%2520",
+            "r@x/{to}{kind}": "r%40x%2F%7Bto%7D%7Bkind%7D",
+            "r@x/&#13;&#10;Host: evil": "r%40x%2F%0D%0AHost%3A%20evil",
+            "r@x/../..": "r%40x%2F..%2F..",
+            "": "",
+        }
+        for address, encoded in addresses.items():
+            request = self.request(
+                f"<message from='{address}' to='{BOT}'/>",
+                "http://callback.example/hook?from={from}",
+            )
+            self.assertEqual(f"/hook?from={encoded}", request.target)
+            self.assertEqual("callback.example", request["Host"])
+
+    def test_defaultType(self) -> None:
+        """
+        A stanza without a type has one all the same in the URL.
+        """
+        types = {"message": "normal", "presence": "available"}
+        for kind, type in types.items():
+            request = self.request(
+                f"<{kind} from='{ANN}' to='{BOT}'/>", "http://callback.example/{type}"
+            )
+            self.assertEqual(f"/{type}", request.target)
+
+    def test_userinfo(self) -> None:
+        """
+        User and password in the URL become Basic credentials, and stand nowhere else.
+        """
+        url = "http://b%40t:s%C3%A9cret%3A@callback.example:81/hook"
+        request = self.request(MESSAGE, url)
+        pair = b64encode("b@t:sécret:".encode()).decode()
+        self.assertEqual(f"Basic {pair}", request["Authorization"])
+        self.assertEqual("callback.example:81", request["Host"])
+        self.assertEqual("/hook", request.target)
+        self.assertEqual("/hook", self.request(MESSAGE).target)
+
+    def test_headersAreNotShared(self) -> None:
+        """
+        What one stanza needs does not stay for the next.
+        """
+        self.request(MESSAGE.replace("id=", "xml:lang='en' id="))
+        request = self.request(MESSAGE)
+        self.assertNotIn("Content-Language", request)
+        self.assertEqual(XML, request["Content-Type"])
+
+    def test_ipv6(self) -> None:
+        """
+        The URL may have an IPv6 address.
+        """
+        request = self.request(MESSAGE, "http://[::1]:9999/hook")
+        self.assertEqual("[::1]:9999", request["Host"])
+
+
+class DiscoveryTests(WebhookTestCase):
+    """
+    Tests of how the callback is asked what it wants.
+    """
+
+    def discover(
+        self, head: bytes, url: str = "http://callback.example/hook"
+    ) -> HTTPRequest:
+        """Start with another type than XML, and answer the question; the question."""
+        self.webhook = self.make(url, CONFIGURED)
+        self.webhook.startService()
+        connection = self.server.accept()
+        connection.send(head + b"\r\n\r\n")
+        return connection.request()
+
+    def test_question(self) -> None:
+        """
+        The question is an OPTIONS with the placeholders filled for it, and credentials.
+        """
+        request = self.discover(
+            b"HTTP/1.1 204 OK",
+            "http://a:b@callback.example/{kind}/{type}/{to}/{from}",
+        )
+        self.assertEqual("OPTIONS", request.method)
+        self.assertEqual(f"/meta/info/{DOMAIN}/{DOMAIN}", request.target)
+        self.assertIn("Authorization", request)
+        self.assertEqual(f"xmpprest/{__version__}", request["User-Agent"])
+        self.assertEqual(b"", request.body)
+
+    def test_accept(self) -> None:
+        """
+        A 200 with Accept chooses what is posted.
+        """
+        self.discover(
+            b"HTTP/1.1 200 OK\r\nAccept: text/html\r\nAccept: application/xmpp+xml"
+            b"\r\nContent-Length: 0"
+        )
+        self.assertEqual(XML, self.webhook.contentType)
+        self.post(MESSAGE)
+        self.assertEqual(XML, self.server.connections[0].request()["Content-Type"])
+
+    def test_notAccepted(self) -> None:
+        """
+        Anything else leaves it as it was configured.
+        """
+        heads = [
+            b"HTTP/1.1 204 No Content\r\nAccept: application/xmpp+xml",
+            b"HTTP/1.1 404 Not Found\r\nAccept: application/xmpp+xml"
+            b"\r\nContent-Length: 0",
+            b"HTTP/1.1 302 Found\r\nAccept: application/xmpp+xml\r\nLocation: /"
+            b"\r\nContent-Length: 0",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0",
+            b"HTTP/1.1 200 OK\r\nAccept: image/png\r\nContent-Length: 0",
+            b"HTTP/1.1 200 OK\r\nAccept: nonsense\r\nContent-Length: 0",
+        ]
+        with capturedLogs() as logs:
+            for head in heads:
+                self.discover(head)
+                self.assertEqual(CONFIGURED, self.webhook.contentType)
+        self.assertEqual([], said(logs))
+
+    def test_unreachable(self) -> None:
+        """
+        A callback that cannot be reached is one line in the log, without the password.
+        """
+        self.webhook = self.make("http://bot:secret@callback.example/{kind}")
+        with capturedLogs() as logs:
+            self.webhook.startService()
+            self.server.refuse(ConnectionRefusedError())
+            self.reactor.advance(1)
+        self.assertEqual(
+            [
+                "The callback http://callback.example/{kind} cannot be reached"
+                " (Connection was refused by other side); stanzas are sent to it all"
+                " the same."
+            ],
+            said(logs),
+        )
+        self.assertEqual(XML, self.webhook.contentType)
+
+    def test_doesNotWait(self) -> None:
+        """
+        Stanzas are posted while the question is still open.
+        """
+        self.webhook.startService()
+        self.server.accept()
+        self.post(MESSAGE)
+        self.assertEqual("POST", self.server.accept().request().method)
+
+    def test_stop(self) -> None:
+        """
+        To stop gives up the question, closes the connections, and says nothing.
+        """
+        with capturedLogs() as logs:
+            self.webhook.startService()
+            self.server.accept()
+            posting = self.post(MESSAGE)
+            self.server.accept().answer()
+            self.successResultOf(posting)
+            stopping = self.webhook.stopService()
+            self.reactor.advance(0)
+        self.successResultOf(stopping)
+        self.assertEqual([], said(logs))
+        self.assertEqual(0, self.server.openConnections())
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_stopWhileConnecting(self) -> None:
+        """
+        The same while the callback has not even been reached.
+        """
+        with capturedLogs() as logs:
+            self.webhook.startService()
+            self.successResultOf(self.webhook.stopService())
+        self.assertEqual([], said(logs))
+        self.assertEqual([], self.reactor.getDelayedCalls())

@@ -1,0 +1,159 @@
+"""Tests of C{docs/examples}, each of which is run."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import signal
+
+from tests.docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, WorldTestCase
+from tests.programs import Program, require, twistd
+from tests.servers.process import freePorts
+from xmpprest.settings import SECRETS, Sources
+from xmpprest.tap import Options
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+_PING = f"""
+    curl -sS http://127.0.0.1:%d/%s --oauth2-bearer {TOKEN} \\
+        -H 'Content-Type: application/xmpp+xml' \\
+        --data-binary \\
+        '<iq type="get" to="example.org"><ping xmlns="urn:xmpp:ping"/></iq>'
+"""
+
+
+class EmbeddingTests(WorldTestCase):
+    """
+    Tests of the examples that make a gateway in Python.
+    """
+
+    async def start(self, name: str, *command: str) -> Program:
+        """Start an example; returns once it is connected."""
+        require("curl")
+        self.port, callback = freePorts(2)
+        text = (EXAMPLES / name).read_text()
+        for number, actual in [
+            (5347, self.serverPort),
+            (8080, self.port),
+            (9999, callback),
+        ]:
+            self.assertIn(str(number), text)
+            text = text.replace(str(number), str(actual))
+        self.place.write(name, text)
+        self.place.write("secret", SECRET)
+        program = self.place.start([*command, name])
+        await self.connected()
+        return program
+
+    async def end(self, program: Program) -> None:
+        """End it; it leaves nothing."""
+        await self.waiting(program.end, signal.SIGINT)
+        self.assertFalse(program.leftOver)
+        self.assertNotIn("Traceback", program.output)
+
+    async def test_embedding(self) -> None:
+        """
+        In the site of C{embedding.py} the gateway is beside the page that was there
+        before, and all of it ends in good order.
+        """
+        program = await self.start("embedding.py", ".venv/bin/python")
+        hello = await self.run_(f"curl -sS http://127.0.0.1:{self.port}/hello")
+        self.assertEqual(hello, "Hello from the site.\n")
+        self.assertIn("type='result'", await self.run_(_PING % (self.port, "xmpp")))
+        await self.end(program)
+
+    async def test_tac(self) -> None:
+        """
+        C{twistd} runs C{xmpprest.tac}, which serves the gateway at C{/rest}.
+        """
+        program = await self.start("xmpprest.tac", *twistd("-n", "--pidfile=", "-y"))
+        self.assertIn("type='result'", await self.run_(_PING % (self.port, "rest")))
+        await self.end(program)
+
+
+class BotTests(WorldTestCase):
+    """
+    Tests of the bots.
+    """
+
+    async def answers(self, name: str) -> None:
+        """Check that a bot answers, and when it should not."""
+        (port,) = freePorts(1)
+        text = (EXAMPLES / name).read_text()
+        self.assertEqual(text.count("9999"), 1)
+        self.place.write(name, text.replace("9999", str(port)))
+        bot = self.shell(f".venv/bin/python {name}", PYTHONUNBUFFERED="1")
+        await self.run_(f"until curl -so page 127.0.0.1:{port}; do sleep 0.05; done")
+        environ = {
+            "XMPPREST_SERVER": f"tcp:127.0.0.1:{self.serverPort}",
+            "XMPPREST_SECRET": SECRET,
+            "XMPPREST_CREDENTIALS": f"Bearer {TOKEN}",
+            "XMPPREST_LISTEN": "tcp:0:interface=127.0.0.1",
+        }
+        self.shell(
+            f".venv/bin/twist xmpprest --domain {DOMAIN} --callback-stanzas message"
+            f" --callback-url http://127.0.0.1:{port}/",
+            **environ,
+        )
+        await self.connected()
+        start = f"<message from='{USER}/phone' to='bot@{DOMAIN}' type='chat'"
+        self.send(f"{start} id='1'><composing xmlns='http://jabber.org/x'/></message>")
+        self.send(f"{start} id='2'><body>1 &lt; 2, ünïcödé</body></message>")
+        reply = await self.received()
+        self.assertEqual(str(reply.body), "You said: 1 < 2, ünïcödé")
+        self.assertEqual(reply["to"], f"{USER}/phone")
+        self.assertEqual(reply["from"], f"bot@{DOMAIN}")
+        self.assertEqual(reply["type"], "chat")
+        self.assertNotIn("Traceback", bot.output)
+
+    async def test_plain(self) -> None:
+        """
+        The bot in plain Python says what it was told, and nothing where there are no
+        words.
+        """
+        await self.answers("echobot.py")
+
+    async def test_flask(self) -> None:
+        """
+        The same with Flask.
+        """
+        await self.answers("echobot_flask.py")
+
+
+class ServiceTests(WorldTestCase):
+    """
+    Tests of the files for systemd.
+    """
+
+    def test_toml(self) -> None:
+        """
+        The configuration is good.
+        """
+        environ = {"XMPPREST_SECRET": "x", "XMPPREST_CREDENTIALS": "Bearer x"}
+        path = str(EXAMPLES / "xmpprest.toml")
+        loaded = Sources({"config": [path]}, environ).load()
+        self.assertEqual(loaded.config.domain, DOMAIN)
+
+    def test_unit(self) -> None:
+        """
+        The unit's command is one that the gateway understands, and its credentials
+        are those that it looks for.
+        """
+        unit = configparser.ConfigParser(strict=False, interpolation=None)
+        credentials = []
+        for line in (EXAMPLES / "xmpprest.service").read_text().splitlines():
+            if line.startswith("LoadCredential="):
+                credentials.append(line.partition("=")[2].partition(":")[0])
+        self.assertEqual(credentials, list(SECRETS))
+        unit.read(EXAMPLES / "xmpprest.service")
+        command = shlex.split(unit["Service"]["ExecStart"])
+        arguments = command[command.index("xmpprest") + 1 :]
+        arguments[arguments.index("--config") + 1] = str(EXAMPLES / "xmpprest.toml")
+        for name, text in zip(SECRETS, ("hush", "Bearer abc"), strict=True):
+            self.place.write(name, text)
+        self.patch(os, "environ", {"CREDENTIALS_DIRECTORY": str(self.place.path)})
+        options = Options()
+        options.parseOptions(arguments)
+        assert options.loaded is not None
+        self.assertEqual(options.loaded.config.secret, "hush")

@@ -1,0 +1,301 @@
+"""
+Stand-ins, in memory, for what the gateway talks to: the test holds the other end.
+
+Nothing here decides anything by itself. A connection closes, a server answers, a
+request gets its reply when the test says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
+from twisted.internet.testing import StringTransport
+from twisted.logger import LogEvent, formatEvent
+from twisted.python.failure import Failure
+from twisted.web.server import Site
+from twisted.words.xish.domish import Element, elementStream
+from zope.interface import implementer
+
+from xmpprest.core.parser import parseDocument
+
+#: The component domain of all tests.
+DOMAIN = "gateway.example"
+
+NS_STREAMS = "http://etherx.jabber.org/streams"
+NS_COMPONENT = "jabber:component:accept"
+NS_STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+
+
+def stanza(xml: str) -> Element:
+    """A stanza as the gateway has it, from XML."""
+    return parseDocument(xml.encode())
+
+
+def said(events: Sequence[LogEvent]) -> list[str]:
+    """What a person reads in the log, from events that were captured."""
+    return [str(formatEvent(event)) for event in events]
+
+
+class HeldTransport(StringTransport):
+    """
+    A transport that keeps what is written, and closes when the test says so: a real
+    one, too, closes only later.
+
+    @ivar disconnecting: Whether somebody wants to close it.
+    @ivar disconnected: Whether somebody has aborted it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lenient=True)
+
+    def taken(self) -> bytes:
+        """All that was written since the last time."""
+        data: bytes = self.value()
+        self.clear()
+        return data
+
+    def fill(self) -> None:
+        """Tell the producer that the other side does not keep up."""
+        assert self.producer is not None
+        self.producer.pauseProducing()
+
+    def drain(self) -> None:
+        """Tell the producer that the other side has caught up."""
+        assert self.producer is not None
+        self.producer.resumeProducing()
+
+
+@dataclass
+class _Attempt:
+    factory: IProtocolFactory
+    connected: Deferred[IProtocol]
+
+
+@implementer(IStreamClientEndpoint)
+class HeldEndpoint:
+    """
+    A client endpoint; the test says what becomes of each attempt to connect.
+
+    @ivar attempts: Those that nobody has decided yet.
+    @ivar count: How many there have been.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: list[_Attempt] = []
+        self.count = 0
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Somebody wants to connect."""
+        self.count += 1
+        attempt = _Attempt(factory, Deferred(lambda _: self.attempts.remove(attempt)))
+        self.attempts.append(attempt)
+        return attempt.connected
+
+    def accept(self) -> HeldServer:
+        """Let the attempt succeed."""
+        attempt = self.attempts.pop()
+        # A component's factory makes a protocol for any address.
+        protocol = attempt.factory.buildProtocol(None)  # type: ignore[arg-type]
+        assert protocol is not None
+        server = HeldServer(protocol)
+        attempt.connected.callback(protocol)
+        return server
+
+    def refuse(self, reason: Exception) -> None:
+        """Let the attempt fail."""
+        self.attempts.pop().connected.errback(Failure(reason))
+
+
+class HeldServer:
+    """
+    The XMPP server's end of one component stream.
+
+    @ivar written: All that the component has ever written, as far as it was looked
+        at.
+    """
+
+    def __init__(self, protocol: IProtocol) -> None:
+        self.transport = HeldTransport()
+        self.written = b""
+        self._protocol = protocol
+        self._read: list[Element] = []
+        # Twisted's own parser, for a second opinion on what is written.
+        self._parser = elementStream()
+        self._parser.DocumentStartEvent = lambda root: None
+        self._parser.ElementEvent = self._read.append
+        self._parser.DocumentEndEvent = lambda: None
+        protocol.makeConnection(self.transport)
+
+    def send(self, data: str | bytes) -> None:
+        """Write to the component."""
+        self._protocol.dataReceived(data.encode() if isinstance(data, str) else data)
+
+    def open(self, attributes: str = "id='3BF96D32'") -> None:
+        """Open the stream (XEP-0114 §3, example 2)."""
+        self.send(
+            f"<?xml version='1.0'?><stream:stream xmlns='{NS_COMPONENT}'"
+            f" xmlns:stream='{NS_STREAMS}' from='{DOMAIN}' {attributes}>"
+        )
+
+    def accept(self) -> None:
+        """Open the stream and accept whatever the handshake was."""
+        self.open()
+        self.send("<handshake/>")
+        self.stanzas()
+
+    def fail(self, condition: str, text: str = "") -> None:
+        """Close the stream with an error (RFC 6120 §4.9), and the connection."""
+        words = f"<text xmlns='{NS_STREAM_ERRORS}'>{text}</text>" if text else ""
+        self.send(
+            f"<stream:error><{condition} xmlns='{NS_STREAM_ERRORS}'/>{words}"
+            "</stream:error></stream:stream>"
+        )
+        self.lose()
+
+    def stanzas(self) -> list[Element]:
+        """What the component has sent since the last time; the handshake is one."""
+        data = self.transport.taken()
+        self.written += data
+        self._parser.parse(data)
+        stanzas = list(self._read)
+        self._read.clear()
+        return stanzas
+
+    def stanza(self) -> Element:
+        """The one stanza that the component has sent since the last time."""
+        (only,) = self.stanzas()
+        return only
+
+    def lose(self, reason: Exception | None = None) -> None:
+        """The connection is gone."""
+        self._protocol.connectionLost(Failure(reason or ConnectionDone()))
+
+
+@dataclass
+class HTTPResponse:
+    """
+    What a client has received.
+
+    @ivar headers: Name, in lower case, and value, in their order.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header field."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def __getitem__(self, name: str) -> str:
+        """The only value of a header field."""
+        (only,) = self.all(name)
+        return only
+
+
+class HTTPClient:
+    """
+    A client of a site, with nothing between it and the bytes.
+    """
+
+    def __init__(self, site: Site) -> None:
+        protocol = site.buildProtocol(None)
+        assert protocol is not None
+        self.protocol = protocol
+        self.transport = HeldTransport()
+        protocol.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> None:
+        """Write to the site."""
+        self.protocol.dataReceived(data)
+
+    def responses(self) -> list[HTTPResponse]:
+        """The answers that have come since the last time, all of them complete."""
+        data, found = self.transport.taken(), []
+        while data:
+            head, _, data = data.partition(b"\r\n\r\n")
+            first, *lines = head.decode("latin-1").split("\r\n")
+            match = re.fullmatch(r"HTTP/1\.1 (\d{3}) [ -~]+", first)
+            assert match is not None, first
+            headers = []
+            for line in lines:
+                name, _, value = line.partition(": ")
+                headers.append((name.lower(), value))
+            response = HTTPResponse(int(match[1]), headers, b"")
+            if response.status >= 200 and response.status != 204:
+                length = int(response["Content-Length"])
+                response.body, data = data[:length], data[length:]
+                assert len(response.body) == length, "the body is cut off"
+            found.append(response)
+        return found
+
+    def response(self) -> HTTPResponse:
+        """The one answer that has come since the last time."""
+        (only,) = self.responses()
+        return only
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+@dataclass
+class HeldOutbox:
+    """
+    A way out that keeps what is sent.
+
+    @ivar problem: What is raised instead, if anything.
+    """
+
+    sent: list[Element] = field(default_factory=list)
+    problem: Exception | None = None
+
+    async def accept(self, stanza: Element) -> None:
+        """Keep a stanza."""
+        if self.problem is not None:
+            raise self.problem
+        self.sent.append(stanza)
+
+
+@dataclass
+class HeldRequest:
+    """An iq that waits for the test to answer it."""
+
+    stanza: Element
+    timeout: float
+    reply: Deferred[Element]
+    cancelled: bool = False
+
+
+@dataclass
+class HeldRequester:
+    """
+    Takes iqs, and leaves it to the test what becomes of them.
+
+    @ivar problem: What is raised at once instead, if anything.
+    """
+
+    requests: list[HeldRequest] = field(default_factory=list)
+    problem: Exception | None = None
+
+    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
+        """Keep an iq."""
+        if self.problem is not None:
+            raise self.problem
+
+        def cancel(reply: Deferred[Element]) -> None:
+            request.cancelled = True
+            reply.errback(Failure(CancelledError()))
+
+        request = HeldRequest(stanza, timeout, Deferred(cancel))
+        self.requests.append(request)
+        return request.reply

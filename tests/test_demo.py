@@ -1,0 +1,314 @@
+"""Tests for L{xmpprest.demo}."""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import socket
+import sys
+from functools import partial
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Site
+from twisted.words.xish.domish import Element
+
+from xmpprest import demo
+from xmpprest.core.errors import StanzaError
+from xmpprest.core.rules import bounce
+from xmpprest.demo import Demo, DemoPeer, DemoRouter, EchoCallback
+
+from .doubles import HTTPClient, HTTPResponse
+from .doubles import stanza as parsed
+from .programs import Place, Program, require, twist
+
+ECHO = "echo@peer.localhost"
+GATEWAY = "gateway.localhost"
+
+
+def stanza(kind: str, to: str, inside: str = "", **attributes: str) -> Element:
+    """A stanza from the gateway."""
+    written = "".join(f" {name}='{value}'" for name, value in attributes.items())
+    return parsed(f"<{kind} from='{GATEWAY}' to='{to}'{written}>{inside}</{kind}>")
+
+
+class DemoPeerTests(SynchronousTestCase):
+    """
+    Tests for L{DemoPeer}.
+    """
+
+    def setUp(self) -> None:
+        self.peer = DemoPeer(demo.PEER, Clock())
+
+    def test_echo(self) -> None:
+        """
+        A message with a body comes back to its sender, with its type and a mark.
+        """
+        message = stanza("message", ECHO, "<body>Hi</body>", type="chat", id="1")
+        (echo,) = self.peer.answer(message)
+        self.assertEqual(echo["to"], GATEWAY)
+        self.assertEqual(echo["from"], ECHO)
+        self.assertEqual(echo["type"], "chat")
+        self.assertNotEqual(echo["id"], "1")
+        self.assertEqual(str(echo.body), "Echo: Hi")
+
+    def test_noEcho(self) -> None:
+        """
+        What has no body, is an error, is presence, or has been echoed before does
+        not come back.
+        """
+        for silent in (
+            stanza("message", ECHO),
+            stanza("message", ECHO, "<body>Hi</body>", type="error"),
+            stanza("presence", ECHO),
+            stanza("message", ECHO, "<body>Echo: Hi</body>"),
+            stanza("message", ECHO, "<body>Bot: Echo: Hi</body>"),
+            stanza("message", ECHO, "<body>You said: Echo: Hi</body>"),
+            stanza("iq", ECHO, type="result", id="1"),
+        ):
+            self.assertEqual(self.peer.answer(silent), (), silent.toXml())
+
+    def test_queries(self) -> None:
+        """
+        Ping, disco and version are answered, whoever is asked.
+        """
+        for query in (
+            "<ping xmlns='urn:xmpp:ping'/>",
+            "<query xmlns='http://jabber.org/protocol/disco#info'/>",
+            "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+            "<query xmlns='jabber:iq:version'/>",
+        ):
+            for to in (ECHO, demo.PEER):
+                (reply,) = self.peer.answer(stanza("iq", to, query, type="get", id="1"))
+                self.assertEqual(reply["type"], "result")
+                self.assertEqual(reply["id"], "1")
+
+    def test_unknownQuery(self) -> None:
+        """
+        Any other query gets an error.
+        """
+        iq = stanza("iq", ECHO, "<query xmlns='x'/>", type="get", id="1")
+        (reply,) = self.peer.answer(iq)
+        self.assertIn("<service-unavailable ", reply.toXml())
+
+    def test_nobody(self) -> None:
+        """
+        What is for nobody bounces, unless it is an error itself.
+        """
+        (error,) = self.peer.answer(stanza("message", demo.NOBODY, id="1"))
+        self.assertEqual(error["type"], "error")
+        self.assertIn("<item-not-found ", error.toXml())
+        self.assertEqual(
+            self.peer.answer(stanza("message", demo.NOBODY, type="error")), ()
+        )
+
+
+class DemoRouterTests(SynchronousTestCase):
+    """
+    Tests for L{DemoRouter}.
+    """
+
+    def setUp(self) -> None:
+        self.sent: list[str] = []
+        self.router = DemoRouter(DemoPeer(demo.PEER, Clock()))
+        self.router.routes[GATEWAY] = self  # a stream, as far as a router knows
+
+    def send(self, xml: str) -> None:
+        """What the gateway gets."""
+        self.sent.append(xml)
+
+    def test_component(self) -> None:
+        """
+        What is for a component is carried to it, whoever it is from.
+        """
+        self.router.route(stanza("message", f"bot@{GATEWAY}/x"))
+        (xml,) = self.sent
+        self.assertIn(f"to='bot@{GATEWAY}/x'", xml)
+
+    def test_peer(self) -> None:
+        """
+        What is for the peer is answered.
+        """
+        self.router.route(stanza("message", ECHO, "<body>Hi</body>"))
+        (xml,) = self.sent
+        self.assertIn("<body>Echo: Hi</body>", xml)
+
+    def test_elsewhere(self) -> None:
+        """
+        What is for anybody else bounces.
+        """
+        for to in ("user@example.org", "a@@b", "", "x/y/z"):
+            self.router.route(stanza("message", to, id="1"))
+            self.assertIn("<remote-server-not-found ", self.sent.pop())
+
+    def test_end(self) -> None:
+        """
+        Bounces of bounces come to an end.
+        """
+        (error,) = bounce(
+            stanza("message", "user@example.org"), StanzaError("cancel", "gone")
+        )
+        self.router.route(error)
+        self.assertEqual(len(self.sent), 1)
+
+
+class EchoCallbackTests(SynchronousTestCase):
+    """
+    Tests for L{EchoCallback}.
+    """
+
+    def setUp(self) -> None:
+        self.said: list[str] = []
+        self.patch(demo, "say", self.said.append)
+        reactor = MemoryReactorClock()
+        self.client = HTTPClient(Site(EchoCallback(), reactor=reactor))
+
+    def post(self, message: Element) -> HTTPResponse:
+        """Post a stanza; returns the answer."""
+        body = message.toXml().encode()
+        self.client.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/xmpp+xml\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        return self.client.response()
+
+    def test_message(self) -> None:
+        """
+        A message is shown, and its body is echoed with a mark; that is shown, too.
+        """
+        response = self.post(stanza("message", GATEWAY, "<body>Echo: Hi &lt;</body>"))
+        self.assertEqual(response.status, 200)
+        self.assertEqual(
+            response.body, b"<message><body>Bot: Echo: Hi &lt;</body></message>"
+        )
+        received, answered = self.said
+        self.assertIn("<body>Echo: Hi &lt;</body>", received)
+        self.assertIn("<body>Bot: Echo: Hi &lt;</body>", answered)
+
+    def test_others(self) -> None:
+        """
+        Anything else is shown and accepted, and so is an echo of its own.
+        """
+        for other in (
+            stanza("presence", GATEWAY),
+            stanza("message", GATEWAY),
+            stanza("message", GATEWAY, "<body>Hi</body>", type="error"),
+            stanza("message", GATEWAY, "<body>Bot: Hi</body>"),
+        ):
+            self.assertEqual(self.post(other).status, 204)
+            self.assertEqual(len(self.said), 2)
+            self.said.clear()
+
+
+class SayTests(SynchronousTestCase):
+    """
+    Tests for L{demo.say}.
+    """
+
+    def test_encoding(self) -> None:
+        """
+        What the terminal cannot show is escaped.
+        """
+        shown = io.BytesIO()
+        terminal = io.TextIOWrapper(shown, encoding="latin-1")
+        self.patch(sys, "__stdout__", terminal)
+        demo.say("é 🤖")
+        self.assertEqual(shown.getvalue(), b"\xe9 \\U0001f916\n")
+
+
+class DemoTests(SynchronousTestCase):
+    """
+    Tests for L{Demo}, in memory.
+    """
+
+    def test_elsewhere(self) -> None:
+        """
+        If the port that it likes is taken, it takes another one.
+        """
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.patch(demo, "PORT", taken.getsockname()[1])
+            self.assertEqual(demo.someEndpoint(), "tcp:0:interface=127.0.0.1")
+        self.assertEqual(demo.someEndpoint(), f"tcp:{demo.PORT}:interface=127.0.0.1")
+
+    def test_noTCP(self) -> None:
+        """
+        It listens where curl can reach it by a URL.
+        """
+        make = partial(Demo, MemoryReactorClock(), {"listen": ("unix:/x",)})
+        self.assertIn("tcp: endpoints only", str(self.assertRaises(SystemExit, make)))
+
+    def test_badSetting(self) -> None:
+        """
+        A setting that is of no use is the end, with a sentence.
+        """
+        table: list[tuple[dict[str, Any], str]] = [
+            (
+                {"callbackURL": "https://x/", "callbackCAFile": "/no"},
+                "callback-ca-file",
+            ),
+            ({"listen": ("tcp:x",)}, "listen is 'tcp:x': expected"),
+            ({"iqTimeout": 301.0}, "iq-timeout is 301 s"),
+        ]
+        for settings, message in table:
+            service = Demo(MemoryReactorClock(), settings)
+            error = self.assertRaises(SystemExit, service.startService)
+            self.assertTrue(str(error).startswith(f"xmpprest: {message}"), error)
+
+
+class ProcessTests(SynchronousTestCase):
+    """
+    The demo as a newcomer has it.
+    """
+
+    def setUp(self) -> None:
+        require("curl")
+        self.place = Place(self)
+
+    def start(self, *arguments: str) -> tuple[Program, list[str]]:
+        """Start it; returns it and the commands that it says one can paste."""
+        program = self.place.start(
+            twist(
+                "--log-level=warn",
+                "xmpprest",
+                "--demo",
+                "--listen=tcp:0:interface=127.0.0.1",
+                *arguments,
+            )
+        )
+        program.expect("nothing is left behind")
+        return program, re.findall(r"(?ms)^ +(curl .*?)\n\n", program.output)
+
+    def run_(self, command: str) -> str:
+        """Paste a command into another terminal; returns what it prints."""
+        shell = self.place.start(["bash", "-c", command])
+        self.assertEqual(shell.end(), 0, shell.output)
+        return shell.output
+
+    def test_asPrinted(self) -> None:
+        """
+        What it prints works as printed: a message is accepted and comes back to the
+        callback, a ping is answered, somebody who is not there is an error; and when
+        it ends nothing is left.
+        """
+        program, (message, ping, nobody) = self.start()
+        self.assertTrue(program.output.startswith("\nxmpprest is up at http://"))
+        self.assertLessEqual(max(map(len, program.output.splitlines())), 79)
+
+        self.assertIn("HTTP/1.1 202 Accepted", self.run_(message))
+        program.expect(r"POSTed to the callback: <message .*<body>Echo: Hello!</body>")
+        program.expect(r"The callback answers: 200 OK .*<body>Bot: Echo: Hello!</body>")
+        pinged = self.run_(ping)
+        self.assertIn("HTTP/1.1 200 OK", pinged)
+        self.assertRegex(pinged, r"<iq .*type='result'")
+        refused = self.run_(nobody)
+        self.assertIn("HTTP/1.1 200 OK", refused)
+        self.assertIn("<item-not-found ", refused)
+
+        program.end(signal.SIGINT)
+        self.assertFalse(program.leftOver)
+        self.assertNotIn("Traceback", program.output)
+        self.assertEqual(list(self.place.path.iterdir()), [])

@@ -1,0 +1,416 @@
+"""Tests for L{xmpprest.tap}: what stands on the command line, and what comes of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import tomllib
+from pathlib import Path
+
+from twisted.application.service import IServiceMaker, MultiService
+from twisted.plugin import getPlugins
+from twisted.python.usage import Options as AnyOptions
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from xmpprest._version import __version__
+from xmpprest.config import SETTINGS
+from xmpprest.demo import Demo
+from xmpprest.tap import Options, makeService
+from xmpprest.web.listener import Listener
+
+from .programs import Place, Program, require, twist, twistd
+from .servers.certificates import Authority
+
+#: An environment that is enough to start with.
+ENOUGH = {
+    "XMPPREST_DOMAIN": "gateway.example",
+    "XMPPREST_SECRET": "hush",
+    "XMPPREST_CREDENTIALS": "Bearer abc",
+    # Nobody is there, which is not what these tests are about.
+    "XMPPREST_SERVER": "tcp:127.0.0.1:1",
+}
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    Tests for L{Options}.
+    """
+
+    def setUp(self) -> None:
+        self.patch(os, "environ", dict(ENOUGH))
+        self.printed = io.StringIO()
+        self.patch(sys, "stdout", self.printed)
+
+    def parse(self, *arguments: str) -> Options:
+        """Parse a command line."""
+        options = Options()
+        options.parseOptions(list(arguments))
+        return options
+
+    def refusal(self, *arguments: str) -> str:
+        """The message that parsing ends with."""
+        return str(self.assertRaises(UsageError, self.parse, *arguments))
+
+    def test_flags(self) -> None:
+        """
+        Each setting has a flag.
+        """
+        options = self.parse(
+            *("--domain=other.example", "--server=tcp:xmpp.example:1"),
+            *("--listen=tcp:1", "--listen=tcp:2"),
+            *("--callback-url=http://bot.example/", "--callback-content-type=xml"),
+            *("--callback-stanzas=iq", "--callback-events=bare"),
+            *("--callback-connections=7", "--callback-ca-file=ca.pem"),
+            *("--iq-timeout=5", "--iq-max-timeout=6"),
+            *("--stanza-size-limit=1000", "--waiting-limit=8"),
+            *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),
+        )
+        assert options.loaded is not None
+        where = options.loaded.where
+        self.assertEqual(where, {name: f"--{name}" for name in where})
+        self.assertEqual(options.loaded.config.listen, ("tcp:1", "tcp:2"))
+        self.assertEqual(options.loaded.config.corsOrigin, ("http://a", "http://b"))
+        self.assertEqual(options.loaded.config.waitingLimit, 8)
+
+    def test_secrets(self) -> None:
+        """
+        Secrets are in files that flags name, and the configuration, too.
+        """
+        place = Place(self)
+        options = self.parse(
+            *("--secret-file", place.write("secret", "psst")),
+            *("--credentials-file", place.write("credentials", "Bearer def")),
+            *("--config", place.write("toml", 'name = "Bot"')),
+        )
+        assert options.loaded is not None
+        self.assertEqual(options.loaded.config.secret, "psst")
+        self.assertEqual(options.loaded.config.credentials, ("def",))
+        self.assertEqual(options.loaded.config.name, "Bot")
+
+    def test_help(self) -> None:
+        """
+        The help names each setting, what it is and its default.
+        """
+        words = " ".join(str(Options()).split())
+        for setting in SETTINGS:
+            self.assertIn(f"--{setting.name}=", words)
+            self.assertIn(setting.help, words)
+            default = ",".join(setting.write(setting.field.default))
+            if default:
+                self.assertIn(f"{setting.help} [default: {default}]", words)
+        for name in ("demo", "check-config", "print-config", "config="):
+            self.assertIn(f"--{name} ", words)
+
+    def test_refusal(self) -> None:
+        """
+        A configuration that is not good enough is a usage error of one sentence.
+        """
+        del os.environ["XMPPREST_DOMAIN"]
+        self.assertEqual(
+            self.refusal(),
+            "There is no component domain: give it with --domain, as in --domain"
+            " gateway.example.org.",
+        )
+
+    def test_unknownFlag(self) -> None:
+        """
+        An unknown flag is refused by naming the nearest one that is known.
+        """
+        for flag, hint in [
+            ("domian", "did you mean --domain?"),
+            ("lisen", "did you mean --listen?"),
+            ("zzz", "see --help."),
+        ]:
+            self.assertEqual(
+                self.refusal(f"--{flag}", "x"), f"There is no option --{flag}; {hint}"
+            )
+
+    def test_arguments(self) -> None:
+        """
+        What is no flag is refused.
+        """
+        self.assertIn("'start' is no option", self.refusal("start"))
+
+    def test_belowTwistd(self) -> None:
+        """
+        Below another command line, which would print all of its help first, a
+        refusal is the end, and the sentence is all that there is.
+        """
+
+        class Parent(AnyOptions):
+            subCommands = [("xmpprest", None, Options, "")]  # noqa: RUF012
+
+        for argument in ("--iq-timeout=-1", "--nonsense"):
+            parent = Parent()
+            arguments = ["xmpprest", argument]
+            error = self.assertRaises(SystemExit, parent.parseOptions, arguments)
+            self.assertTrue(str(error).startswith("xmpprest: "), error)
+        self.assertEqual(self.printed.getvalue(), "")
+
+    def test_demoInBackground(self) -> None:
+        """
+        The demo refuses to be a daemon, which could not say anything to anybody.
+        """
+
+        class Twistd(AnyOptions):
+            subCommands = [("xmpprest", None, Options, "")]  # noqa: RUF012
+            optFlags = [("nodaemon", "n", "")]  # noqa: RUF012
+
+        error = self.assertRaises(
+            SystemExit, Twistd().parseOptions, ["xmpprest", "--demo"]
+        )
+        self.assertIn("twistd -n xmpprest --demo", str(error))
+        Twistd().parseOptions(["-n", "xmpprest", "--demo"])
+
+    def test_version(self) -> None:
+        """
+        C{--version} prints that of the gateway.
+        """
+        self.assertRaises(SystemExit, self.parse, "--version")
+        self.assertIn(f"xmpprest {__version__}", self.printed.getvalue())
+
+    def test_printConfig(self) -> None:
+        """
+        C{--print-config} prints the configuration and exits.
+        """
+        exit = self.assertRaises(SystemExit, self.parse, "--print-config")
+        self.assertEqual(exit.code, 0)
+        printed = tomllib.loads(self.printed.getvalue())
+        self.assertEqual(printed["domain"], "gateway.example")
+
+    def test_checkConfig(self) -> None:
+        """
+        C{--check-config} says that it would start, and exits.
+        """
+        exit = self.assertRaises(SystemExit, self.parse, "--check-config")
+        self.assertEqual(exit.code, 0)
+        self.assertIn("would start", self.printed.getvalue())
+
+    def test_checkConfigRefuses(self) -> None:
+        """
+        C{--check-config} finds what is wrong with endpoints and with the files that
+        they name.
+        """
+        for flag, value in [
+            ("server", "xmpp.example"),
+            ("listen", "8080"),
+            ("listen", "ssl:8443:privateKey=/nonexistent"),
+        ]:
+            message = self.refusal("--check-config", f"--{flag}", value)
+            self.assertIn(f"{flag} is {value!r}: expected a Twisted", message)
+
+    def test_checkConfigRefusesCAFile(self) -> None:
+        """
+        C{--check-config} finds that there are no CAs.
+        """
+        message = self.refusal(
+            *("--check-config", "--callback-url", "https://bot.example/"),
+            *("--callback-ca-file", "/nonexistent"),
+        )
+        self.assertIn("callback-ca-file is '/nonexistent': expected a PEM", message)
+
+    def test_demo(self) -> None:
+        """
+        The demo takes settings as flags, but not from the environment.
+        """
+        os.environ["XMPPREST_IQ_TIMEOUT"] = "7"
+        options = self.parse("--demo", "--callback-url", "http://bot.example/")
+        self.assertIsNone(options.loaded)
+        self.assertEqual(options.demo, {"callbackURL": "http://bot.example/"})
+
+    def test_demoRefuses(self) -> None:
+        """
+        The demo refuses what it knows better, and bad values.
+        """
+        for name in ("domain", "server", "config", "secret-file"):
+            self.assertIn(f"leave --{name} out", self.refusal("--demo", f"--{name}=x"))
+        self.assertIn(
+            "leave --print-config out", self.refusal("--demo", "--print-config")
+        )
+        self.assertIn("--iq-timeout is 'x'", self.refusal("--demo", "--iq-timeout=x"))
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """
+    Tests for L{makeService}.
+    """
+
+    def setUp(self) -> None:
+        self.patch(os, "environ", dict(ENOUGH))
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+
+    def make(self, *arguments: str) -> MultiService:
+        """The service for a command line."""
+        options = Options()
+        options.parseOptions(list(arguments))
+        service = makeService(options)
+        assert isinstance(service, MultiService)
+        return service
+
+    def test_gateway(self) -> None:
+        """
+        The service is a gateway, and a listener for each endpoint.
+        """
+        gateway, *listeners = self.make("--listen", "tcp:1", "--listen", "unix:/x")
+        self.assertIsInstance(gateway, MultiService)
+        self.assertEqual([type(each) for each in listeners], [Listener, Listener])
+
+    def test_demo(self) -> None:
+        """
+        With C{--demo} it is the demo.
+        """
+        self.assertIsInstance(self.make("--demo"), Demo)
+
+    def test_refusal(self) -> None:
+        """
+        What cannot be built is the end, with a sentence.
+        """
+        error = self.assertRaises(SystemExit, self.make, "--server", "nonsense")
+        self.assertIn("xmpprest: server is 'nonsense': expected", str(error))
+
+    def test_fileLimit(self) -> None:
+        """
+        As many files may be open as the system allows.
+        """
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        self.make()
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE)[0], hard)
+
+    def test_plugin(self) -> None:
+        """
+        C{twistd} knows of it.
+        """
+        (plugin,) = (
+            each for each in getPlugins(IServiceMaker) if each.tapname == "xmpprest"
+        )
+        self.assertIs(plugin.options, Options)
+        self.assertIs(plugin.makeService, makeService)
+
+
+class ProcessTests(SynchronousTestCase):
+    """
+    What a person sees, and a shell script.
+    """
+
+    def setUp(self) -> None:
+        self.place = Place(self)
+
+    def start(self, command: list[str], **environ: str) -> Program:
+        """Start a command with all that it needs."""
+        return self.place.start(command, **{**ENOUGH, **environ})
+
+    def test_refused(self) -> None:
+        """
+        When it cannot start, it exits with a status that is not 0, and says why in
+        one sentence, with no traceback and no list of options.
+        """
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        address = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+        foreground = ("-n", "--pidfile=")
+        started = [
+            (self.start(command, **environ), sentence)
+            for command, environ, sentence in [
+                (twist("xmpprest"), {"XMPPREST_DOMAIN": ""}, "XMPPREST_DOMAIN is ''"),
+                (twistd("xmpprest", "--iq-timeout=x"), {}, "--iq-timeout is 'x': exp"),
+                (twist("xmpprest", "--server=x"), {}, "server is 'x': expected a"),
+                (
+                    twistd(*foreground, "xmpprest", "--listen=ssl:1:privateKey=/no"),
+                    {},
+                    "listen is 'ssl:1:privateKey=/no': expected",
+                ),
+                (
+                    twist("xmpprest", "--listen", address),
+                    {},
+                    f"cannot listen on {address}: ",
+                ),
+                (
+                    twistd(*foreground, "xmpprest", "--listen", address),
+                    {},
+                    f"cannot listen on {address}: ",
+                ),
+                (
+                    twist("xmpprest", "--demo", "--listen", address),
+                    {},
+                    f"cannot listen on {address}: ",
+                ),
+            ]
+        ]
+        for program, sentence in started:
+            self.assertNotEqual(program.end(), 0)
+            self.assertEqual(program.output.count("xmpprest: "), 1, program.output)
+            self.assertIn(f"xmpprest: {sentence}", program.output)
+            for word in ("Traceback", "Usage:", "Options:"):
+                self.assertNotIn(word, program.output)
+
+    def test_stopped(self) -> None:
+        """
+        It ends when it is told to, and leaves nothing behind.
+        """
+        for command in (twist("xmpprest"), twistd("-n", "xmpprest")):
+            program = self.start(command, XMPPREST_LISTEN="tcp:0:interface=127.0.0.1")
+            program.expect("Listening for HTTP on ")
+            # So the reactor runs, and knows of signals.
+            program.expect("cannot connect")
+            program.end(signal.SIGTERM)
+            self.assertFalse(program.leftOver)
+            self.assertNotIn("Traceback", program.output)
+            self.assertEqual(list(self.place.path.iterdir()), [])
+
+    def test_endpoints(self) -> None:
+        """
+        It listens on every endpoint that is named: C{ssl:}, C{tls:} with a directory
+        of PEM files, and C{unix:}; curl reaches them, and trusts the certificates.
+        """
+        require("curl")
+        keys = self.place.path / "keys"
+        keys.mkdir()
+        certificate = Authority(keys).issue("localhost")
+        # certbot's names, each in its directory.
+        live = self.place.path / "live" / "localhost"
+        live.mkdir(parents=True)
+        (live / "privkey.pem").write_bytes(certificate.keyFile.read_bytes())
+        (live / "fullchain.pem").write_bytes(certificate.certificateFile.read_bytes())
+        program = self.start(
+            twist(
+                "xmpprest",
+                f"--listen=ssl:0:interface=127.0.0.1:privateKey={certificate.keyFile}"
+                f":certKey={certificate.certificateFile}",
+                f"--listen=tls:{live.parent}:0:interface=127.0.0.1",
+                "--listen=unix:http.sock",
+            )
+        )
+        program.expect("(?s)(Listening for HTTP on .*){3}")
+        ports = re.findall(r"Listening for HTTP on .*?\bport\D+(\d+)", program.output)
+        self.assertEqual(len(ports), 2, program.output)
+        trust = ("--cacert", str(certificate.caFile))
+        for arguments in (
+            [*trust, f"https://localhost:{ports[0]}/rest"],
+            [*trust, f"https://localhost:{ports[1]}/rest"],
+            ["--unix-socket", "http.sock", "http://localhost/rest"],
+        ):
+            curl = self.place.start(
+                [
+                    "curl",
+                    "-sS",
+                    "-o",
+                    "body",
+                    "-w",
+                    "%{http_code}",
+                    "-d",
+                    "x",
+                    *arguments,
+                ]
+            )
+            curl.end()
+            self.assertEqual(curl.output, "401", arguments)
+        program.end(signal.SIGINT)
+        self.assertFalse(Path(self.place.path, "http.sock").exists())

@@ -1,0 +1,71 @@
+"""A component on a stream whose other end the test holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from xmpprest.core.errors import Problem, Refusal
+from xmpprest.xmpp.component import ComponentService
+from xmpprest.xmpp.pressure import LIMIT
+
+from ..doubles import DOMAIN, HeldEndpoint, HeldServer, stanza
+
+#: Not ASCII, so that its encoding matters.
+SECRET = "sëcret"
+
+
+class ComponentTestCase(SynchronousTestCase):
+    """
+    A test that has a component service, started, and decides what the server does.
+
+    @ivar received: What the component has passed on.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.endpoint = HeldEndpoint()
+        self.component = ComponentService(
+            self.endpoint, "tcp:xmpp.example:5347", DOMAIN, SECRET, self.clock
+        )
+        self.received: list[Element] = []
+        self.component.receive = self.received.append
+        self.component.startService()
+
+    def connect(self) -> HeldServer:
+        """Let the component in."""
+        server = self.endpoint.accept()
+        server.accept()
+        self.assertTrue(self.component.ready)
+        return server
+
+    def congest(self, server: HeldServer) -> None:
+        """Write as much as may wait for a server that takes nothing."""
+        server.transport.fill()
+        body = "x" * 2**18
+        large = stanza(
+            f"<message from='{DOMAIN}' to='a@example.org'><body>{body}</body></message>"
+        )
+        for _ in range(LIMIT // 2**18):
+            self.component.send(large)
+
+    def refusedBy(self, action: Callable[[], object]) -> Problem:
+        """The problem that an action is refused for."""
+        with self.assertRaises(Refusal) as raised:
+            action()
+        problem: Problem = raised.exception.problem
+        return problem
+
+    def problemOf(self, deferred: Deferred[Element]) -> Problem:
+        """The problem that a request has failed of."""
+        problem: Problem = self.failureResultOf(deferred, Refusal).value.problem
+        return problem
+
+    def timers(self) -> list[float]:
+        """When timers will go off, in seconds from now."""
+        now = self.clock.seconds()
+        return sorted(call.getTime() - now for call in self.clock.getDelayedCalls())

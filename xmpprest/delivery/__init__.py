@@ -1,0 +1,1 @@
+"""Carries stanzas out to the stream and in to the callback."""

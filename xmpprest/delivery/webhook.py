@@ -1,0 +1,132 @@
+"""Posts stanzas to the callback, as its owner wants them, and brings the answer."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.words.xish.domish import Element
+
+from .._version import __version__
+from ..core import media
+from ..core.callbackurl import CallbackURL
+from ..core.rules import Answer
+from ..core.stanza import LANG, TYPES
+from .httpclient import BoundedClient, NoAnswer
+
+_log = Logger()
+
+#: RFC 5646 §2.1, as far as it can be told without the registry.
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+
+#: What an untyped stanza is called: RFC 6121 §5.2.2, and mod_rest.
+_DEFAULT_TYPE = {"message": "normal", "presence": "available", "iq": "get"}
+
+
+def _type(stanza: Element) -> str:
+    """The type of a stanza; one that nobody knows counts as none (RFC 6121 §5.2.2)."""
+    type = stanza.getAttribute("type")
+    known = type is not None and type in TYPES[stanza.name]
+    return str(type) if known else _DEFAULT_TYPE[stanza.name]
+
+
+class Webhook(Service):
+    """
+    The callback.
+
+    @ivar contentType: What stanzas are posted as.
+    """
+
+    def __init__(
+        self, client: BoundedClient, url: str, contentType: str, domain: str
+    ) -> None:
+        """
+        @param url: See L{CallbackURL}.
+        @param contentType: One of L{media.OUTPUT_TYPES}, until the callback itself
+            has named another.
+        @param domain: The component domain.
+        """
+        self._client = client
+        self._url = CallbackURL(url)
+        self._domain = domain
+        self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
+        if self._url.authorization is not None:
+            authorization = self._url.authorization.encode()
+            self._headers.addRawHeader(b"Authorization", authorization)
+        self.contentType = contentType
+
+    def startService(self) -> None:
+        """Ask the callback what it wants; stanzas do not wait for that."""
+        super().startService()
+        self._discovering = Deferred.fromCoroutine(self.discover())
+        self._discovering.addErrback(self._undiscovered)
+
+    def stopService(self) -> Deferred[object]:
+        """Close the connections to the callback."""
+        super().stopService()
+        self._discovering.cancel()
+        return self._client.close()
+
+    def _undiscovered(self, reason: Failure) -> None:
+        if not reason.check(CancelledError):
+            _log.failure("The callback could not be asked.", failure=reason)
+
+    async def discover(self) -> None:
+        """
+        Ask the callback what it wants, with C{OPTIONS}; whatever comes of it.
+        """
+        values = {
+            "kind": "meta",
+            "type": "info",
+            "to": self._domain,
+            "from": self._domain,
+        }
+        try:
+            said = await self._client.request(
+                b"OPTIONS", self._url.fill(values), self._headers
+            )
+        except NoAnswer as reason:
+            _log.warn(
+                "The callback {url} cannot be reached ({reason}); stanzas are sent"
+                " to it all the same.",
+                url=self._url,
+                reason=reason,
+            )
+            return
+        accept = said.header("Accept")
+        if said.status == 200 and accept:
+            self.contentType = media.negotiate(
+                accept, media.OUTPUT_TYPES, self.contentType
+            )
+
+    async def post(self, stanza: Element) -> Answer:
+        """
+        Deliver a stanza.
+
+        @return: What the callback said.
+        @raise NoAnswer: It said nothing that counts.
+        """
+        kind = stanza.name
+        values = {
+            "kind": kind,
+            "type": _type(stanza),
+            "to": stanza.getAttribute("to", ""),
+            "from": stanza.getAttribute("from", ""),
+        }
+        headers = self._headers.copy()
+        headers.addRawHeader(b"Content-Type", self.contentType.encode())
+        headers.addRawHeader(b"Accept", media.INPUT_TYPES.encode())
+        language = stanza.getAttribute(LANG)
+        if language and _LANGUAGE.fullmatch(language):
+            headers.addRawHeader(b"Content-Language", language.encode())
+        said = await self._client.request(
+            b"POST",
+            self._url.fill(values),
+            headers,
+            media.encode(stanza, self.contentType),
+        )
+        return Answer(said.status, said.header("Content-Type"), said.body)

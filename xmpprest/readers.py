@@ -1,0 +1,108 @@
+"""
+Reads what somebody wrote for a setting, or says what was expected instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from .core import jid, media
+from .core.callbackurl import CallbackURL
+
+#: Makes a value of a text; raises ValueError("expected …").
+Reader = Callable[[str], Any]
+
+#: What a shown URL has in the place of its password.
+MASK = "****"
+
+#: Control characters, and what no XML may hold (XML 1.0 §2.2).
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def line(written: str) -> str:
+    """A name, a path, the description of an endpoint."""
+    if not written.strip() or _UNFIT.search(written):
+        raise ValueError("expected one line of text that is not empty")
+    return written
+
+
+def domain(written: str) -> str:
+    """An XMPP domain, in its normal form."""
+    try:
+        address = jid.parse(written)
+    except ValueError:
+        address = None
+    if address is None or address.local or address.resource:
+        raise ValueError("expected a domain like gateway.example.org")
+    return address.domain
+
+
+def seconds(written: str) -> float:
+    """A duration."""
+    try:
+        duration = float(written)
+    except ValueError:
+        duration = 0.0
+    if not 0 < duration < float("inf"):
+        raise ValueError("expected a number of seconds above 0")
+    return duration
+
+
+def count(written: str) -> int:
+    """How many, at least one."""
+    if not re.fullmatch(r"[0-9]{1,12}", written) or int(written) == 0:
+        raise ValueError("expected a whole number above 0")
+    return int(written)
+
+
+def choices(*known: str) -> Reader:
+    """A reader of comma-separated words, of which it knows all that may stand."""
+
+    def read(written: str) -> frozenset[str]:
+        chosen = frozenset(re.split(r"[,\s]+", written.strip()))
+        if not chosen <= set(known):
+            raise ValueError(f"expected a comma-separated list of {', '.join(known)}")
+        return chosen
+
+    return read
+
+
+def url(written: str) -> str:
+    """The URL of a callback."""
+    CallbackURL(written)
+    if urlsplit(written).password == MASK:
+        raise ValueError(f"expected the password where --print-config has {MASK}")
+    return written
+
+
+def outputType(written: str) -> str:
+    """A media type that stanzas are written as, or its short name."""
+    name = media.SHORT_NAMES.get(written, written)
+    if name not in media.OUTPUT_TYPES:
+        raise ValueError(f"expected {' or '.join(media.OUTPUT_TYPES)}")
+    return name
+
+
+def origin(written: str) -> str:
+    """The origin of a web page (RFC 6454 §6.2), or all of them."""
+    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+", written):
+        raise ValueError("expected an origin like https://app.example, or *")
+    return written
+
+
+def masked(written: str) -> str:
+    """A URL without the credentials that it may hold; any other text as it is."""
+    match = re.match(r"(\w+://)([^/?#]*)@", written)
+    if match is None:
+        return written
+    user, colon, _ = match[2].partition(":")
+    return f"{match[1]}{user if colon else ''}:{MASK}@{written[match.end() :]}"
+
+
+def redacted(written: str) -> str:
+    """What somebody wrote, without all that may be credentials in a URL gone wrong."""
+    _, at, rest = written.rpartition("@")
+    return f"{MASK}@{rest}" if at else written

@@ -1,0 +1,241 @@
+"""
+Where the configuration comes from: a flag, over the environment, over a TOML file,
+over the default; and secrets from anywhere but a flag.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .confidential import Confidential, readSecret, readText, readTokens
+from .config import SETTINGS, Config, ConfigurationError
+from .readers import MASK, masked, redacted
+
+PREFIX = "XMPPREST_"
+
+#: What systemd's LoadCredential= names, and what each secret's file is called.
+SECRETS = ("secret", "credentials")
+
+#: What to do where there is none.
+_MISSING = {
+    "domain": "There is no component domain: give it with --domain, as in --domain"
+    " gateway.example.org.",
+    "secret": "There is no secret: put what the XMPP server has for this component"
+    " into a file, and give it with --secret-file.",
+    "credentials": "There is no credential, so nobody could send: put a line like"
+    " 'Bearer dmVyeSBzZWNyZXQgdG9rZW4K' into a file, and give it with"
+    " --credentials-file.",
+}
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """
+    A setting as somebody wrote it.
+
+    @ivar texts: The elements of a list, or one text.
+    @ivar where: In words to a person: the flag, the variable, the key and its file.
+    """
+
+    texts: list[str]
+    where: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """
+    A configuration and where each value came from.
+
+    @ivar where: By the name of the setting.
+    @ivar secrets: By their names.
+    """
+
+    config: Config
+    where: Mapping[str, str]
+    secrets: Mapping[str, Confidential]
+
+    def describe(self) -> str:
+        """All of it as TOML, which is good as a file again, but without secrets."""
+        lines = []
+        for setting in SETTINGS:
+            value = getattr(self.config, setting.field.name)
+            written = f"# {setting.name} is not set"
+            if value is not None:
+                written = f"{setting.name} = {_toml(value)}"
+            lines.append(f"{written}  # {self.where[setting.name]}")
+        for name, secret in self.secrets.items():
+            written = f"# {name} = {MASK}"
+            if secret.path is not None:
+                written = f"{name}-file = {_toml(str(secret.path.absolute()))}"
+            lines.append(f"{written}  # {secret.where}")
+        return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | frozenset):
+        ordered = sorted(value) if isinstance(value, frozenset) else value
+        return f"[{', '.join(map(_toml, ordered))}]"
+    if isinstance(value, str):
+        text = masked(value).replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
+    return f"{int(value) if value == int(value) else value}"
+
+
+class Sources:
+    """
+    The places where settings are looked for.
+    """
+
+    def __init__(
+        self, flags: Mapping[str, list[str]], environ: Mapping[str, str]
+    ) -> None:
+        """
+        @param flags: Those that were given, by name without dashes.
+        @param environ: The environment.
+        @raise ConfigurationError: The file is unreadable, no TOML, or has a key that
+            nobody knows.
+        """
+        self._flags = flags
+        self._environ = environ
+        path = self._given("config")
+        self._path = None if path is None else path.texts[-1]
+        self._file = {} if path is None else _readTOML(path)
+
+    def load(self) -> Loaded:
+        """
+        Gather everything.
+
+        @raise ConfigurationError: Something is missing or bad.
+        """
+        self._refuseMisspelt()
+        values, where = self.settings()
+        if "domain" not in values:
+            raise ConfigurationError(_MISSING["domain"])
+        secrets = {name: self._confidential(name) for name in SECRETS}
+        try:
+            config = Config(
+                secret=readSecret(secrets["secret"]),
+                credentials=readTokens(secrets["credentials"]),
+                **values,
+            )
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        return Loaded(config, where, secrets)
+
+    def _refuseMisspelt(self) -> None:
+        """
+        A variable that is nearly one of ours is an error; others that begin like ours
+        may be anybody's, such as Kubernetes'.
+        """
+        names = [each.name for each in SETTINGS]
+        names += ["config", *SECRETS, *(f"{name}-file" for name in SECRETS)]
+        ours = [_variable(name) for name in names]
+        for variable in self._environ:
+            near = difflib.get_close_matches(variable, ours, 1, 0.9)
+            if variable.startswith(PREFIX) and variable not in ours and near:
+                raise ConfigurationError(
+                    f"There is no variable {variable}; did you mean {near[0]}?"
+                )
+
+    def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """
+        Gather what is no secret.
+
+        @return: The values that were given, by the name of their field in
+            L{Config}; and where each setting is from, by its own name.
+        @raise ConfigurationError: Something is bad.
+        """
+        values: dict[str, Any] = {}
+        where: dict[str, str] = {}
+        for setting in SETTINGS:
+            written = self._find(setting.name)
+            where[setting.name] = "default" if written is None else written.where
+            if written is None:
+                continue
+            try:
+                values[setting.field.name] = setting.read(written.texts)
+            except ValueError as error:
+                shown = redacted(" ".join(written.texts))
+                raise ConfigurationError(
+                    f"{written.where} is {shown!r}: {error}."
+                ) from None
+        return values, where
+
+    def _find(self, name: str) -> Written | None:
+        """Look for a setting; C{None}, nobody wrote it anywhere."""
+        given = self._given(name)
+        if given is not None or name not in self._file:
+            return given
+        where = f"{name} in {self._path}"
+        return Written(_texts(self._file[name], where), where)
+
+    def _given(self, name: str) -> Written | None:
+        """The same, but not in the file."""
+        if name in self._flags:
+            return Written(self._flags[name], f"--{name}")
+        variable = _variable(name)
+        if variable not in self._environ:
+            return None
+        text = self._environ[variable]
+        repeatable = any(s.name == name and s.repeatable for s in SETTINGS)
+        return Written(text.split() if repeatable else [text], variable)
+
+    def _confidential(self, name: str) -> Confidential:
+        """
+        Look for a secret: the flag's file, the variable, the file that a variable
+        or the configuration names, systemd's credential.
+
+        @raise ConfigurationError: There is none, or its file cannot be read.
+        """
+        flag, variable = f"{name}-file", _variable(name)
+        if flag not in self._flags and variable in self._environ:
+            return Confidential(self._environ[variable], variable)
+        written = self._find(flag)
+        if written is not None:
+            path = Path(",".join(written.texts))
+            return Confidential(readText(path, written.where), written.where, path)
+        path = Path(self._environ.get("CREDENTIALS_DIRECTORY", ""), name)
+        if not path.is_absolute() or not os.path.exists(path):
+            raise ConfigurationError(_MISSING[name])
+        where = "$CREDENTIALS_DIRECTORY"
+        return Confidential(readText(path, where), where)
+
+
+def _readTOML(written: Written) -> dict[str, object]:
+    path = written.texts[-1]
+    try:
+        values = tomllib.loads(readText(Path(path), written.where))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is no TOML: {error}.") from None
+    known = [setting.name for setting in SETTINGS] + [f"{s}-file" for s in SECRETS]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+            raise ConfigurationError(f"{path} has an unknown key {key!r}; {hint}")
+    return values
+
+
+def _texts(value: object, where: str) -> list[str]:
+    """What a TOML value would have been as text."""
+    values = value if isinstance(value, list) else [value]
+    if not all(
+        isinstance(v, str | int | float) and not isinstance(v, bool) for v in values
+    ):
+        raise ConfigurationError(
+            f"{where} is {value!r}: expected a text, a number, or a list of texts."
+        )
+    return [str(v) for v in values]

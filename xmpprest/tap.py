@@ -1,0 +1,218 @@
+"""The command line in, a service out; what C{twistd xmpprest} runs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from twisted.application.service import IService, MultiService
+from twisted.copyright import version as twistedVersion
+from twisted.internet import reactor
+from twisted.python import usage
+
+from ._version import __version__
+from .config import SETTINGS, ConfigurationError, Setting
+from .demo import Demo
+from .gateway import Gateway, makeGateway
+from .settings import Loaded, Sources
+from .web.listener import Listener
+
+_FLAGS = [
+    ("demo", None, "Run with an XMPP server of its own, to try it out."),
+    ("check-config", None, "Say whether it would start, and exit."),
+    ("print-config", None, "Print every setting and where it is from, and exit."),
+]
+_FILES = [
+    ("config", None, None, "A TOML file with settings."),
+    ("secret-file", None, None, "A file with the component's secret."),
+    ("credentials-file", None, None, "A file with lines like 'Bearer TOKEN'."),
+]
+
+#: What the demo knows better, or has nothing to say about.
+_NOT_IN_DEMO = (
+    "domain",
+    "server",
+    *(file[0] for file in _FILES),
+    "check-config",
+    "print-config",
+)
+
+
+def _help(setting: Setting) -> str:
+    default = ",".join(setting.write(setting.field.default))
+    return f"{setting.help} [default: {default}]" if default else setting.help
+
+
+def _repeatable(name: str) -> Callable[[Options, str], None]:
+    def append(self: Options, value: str) -> None:
+        self.repeated.setdefault(name, []).append(value)
+
+    append.__doc__ = next(_help(each) for each in SETTINGS if each.name == name)
+    return append
+
+
+class Options(usage.Options):
+    """
+    What may stand on the command line.
+
+    @ivar repeated: The flags that may be repeated, by name.
+    @ivar loaded: The configuration; C{None} with C{--demo}.
+    @ivar demo: What is different in the demo, by the name of its field in
+        L{Config<xmpprest.config.Config>}.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "An HTTP gateway to XMPP, beside any server. Each option may also stand in"
+        " the environment, as XMPPREST_IQ_TIMEOUT, or in a TOML file, as iq-timeout."
+        " Secrets are read from files, XMPPREST_SECRET, XMPPREST_CREDENTIALS, or"
+        " systemd's $CREDENTIALS_DIRECTORY."
+    )
+    optParameters: ClassVar = [
+        *_FILES,
+        *(
+            (each.name, None, None, _help(each))
+            for each in SETTINGS
+            if not each.repeatable
+        ),
+    ]
+    optFlags: ClassVar = _FLAGS
+    opt_listen = _repeatable("listen")
+    opt_cors_origin = _repeatable("cors-origin")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: dict[str, list[str]] = {}
+        self.loaded: Loaded | None = None
+        self.demo: dict[str, Any] = {}
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """
+        Read the command line.
+
+        @raise UsageError: It, or the configuration, is not good enough to start
+            with.
+        @raise SystemExit: The same below another command line: C{twistd} would
+            bury the sentence under all of its help.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            sentence = self._withHint(str(error))
+            if self.parent is None:
+                raise usage.UsageError(sentence) from None
+            raise SystemExit(f"xmpprest: {sentence}") from None
+
+    def opt_version(self) -> None:
+        """
+        Print the versions of xmpprest and of Twisted, and exit.
+        """
+        print(f"xmpprest {__version__}, Twisted {twistedVersion}")
+        sys.exit(0)
+
+    def parseArgs(self, *rest: str) -> None:
+        """There is nothing but options."""
+        if rest:
+            raise usage.UsageError(f"{rest[0]!r} is no option: those begin with --.")
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration.
+
+        @raise UsageError: It is not good enough to start with.
+        """
+        flags = {name: [text] for name, text in self.items() if isinstance(text, str)}
+        flags.update(self.repeated)
+        try:
+            if self["demo"]:
+                self._refuseInDemo()
+                self._refuseInBackground()
+                # What else is in the environment is meant for the real thing.
+                self.demo = Sources(flags, {}).settings()[0]
+            else:
+                self.loaded = Sources(flags, os.environ).load()
+                self._inspect(self.loaded)
+        except ConfigurationError as error:
+            raise usage.UsageError(str(error)) from None
+
+    def _refuseInDemo(self) -> None:
+        for name in _NOT_IN_DEMO:
+            if self[name]:
+                raise ConfigurationError(
+                    f"The demo has a server, a domain and credentials of its own: leave"
+                    f" --{name} out."
+                )
+
+    def _refuseInBackground(self) -> None:
+        """What the demo says, nobody would see; twist has no such option."""
+        if self.parent is not None and not self.parent.get("nodaemon", True):
+            raise ConfigurationError(
+                "The demo runs in the foreground: start it with"
+                " 'twistd -n xmpprest --demo'."
+            )
+
+    def _inspect(self, loaded: Loaded) -> None:
+        if self["print-config"]:
+            print(loaded.describe())
+            sys.exit(0)
+        if self["check-config"]:
+            _build(loaded)
+            print("The configuration is good; xmpprest would start.")
+            sys.exit(0)
+
+    def _withHint(self, sentence: str) -> str:
+        """Name the flag that somebody may have meant."""
+        unknown = re.fullmatch(r"option --(\S+) not recognized", sentence)
+        if unknown is None:
+            return sentence
+        near = difflib.get_close_matches(unknown[1], self.longOpt, 1)
+        hint = f"did you mean --{near[0].rstrip('=')}?" if near else "see --help."
+        return f"There is no option --{unknown[1]}; {hint}"
+
+
+def makeService(options: Options) -> IService:
+    """
+    Make what C{twistd} runs.
+
+    @raise SystemExit: Something that the configuration names is of no use.
+    """
+    _raiseFileLimit()
+    if options.loaded is None:
+        return Demo(reactor, options.demo)
+    try:
+        gateway, listeners = _build(options.loaded)
+    except ConfigurationError as error:
+        raise SystemExit(f"xmpprest: {error}") from None
+    service = MultiService()
+    gateway.service.setServiceParent(service)
+    for listener in listeners:
+        listener.setServiceParent(service)
+    return service
+
+
+def _build(loaded: Loaded) -> tuple[Gateway, list[Listener]]:
+    """
+    The gateway, and what listens for it.
+
+    @raise ConfigurationError: It cannot be built.
+    """
+    try:
+        gateway = makeGateway(loaded.config, reactor)
+        listeners = [
+            Listener(description, gateway.site, reactor)
+            for description in loaded.config.listen
+        ]
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    return gateway, listeners
+
+
+def _raiseFileLimit() -> None:
+    """Every waiting request is an open file; shells allow few (getrlimit(2))."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,1 @@
+"""HTTP requests in, L{Response<xmpprest.web.response.Response>} values out."""

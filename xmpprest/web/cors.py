@@ -1,0 +1,68 @@
+"""Cross-origin requests (Fetch Standard §3.2): what browsers must be told."""
+
+from __future__ import annotations
+
+from .response import Response
+
+Headers = tuple[tuple[str, str], ...]
+
+#: How long a browser may remember the answer to a preflight, in seconds.
+_MAX_AGE = "7200"
+
+
+class CORS:
+    """
+    Which origins may use the gateway from a browser.
+    """
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        """
+        @param origins: Like C{"https://app.example"}, or C{"*"} for every one; none
+            turns CORS off.
+        """
+        self._origins = frozenset(origins)
+
+    def headers(self, origin: str | None) -> Headers:
+        """
+        What every answer to that origin carries.
+
+        @param origin: The value of C{Origin}, if there is one.
+        """
+        if not self._origins:
+            return ()
+        if "*" in self._origins:
+            return (("Access-Control-Allow-Origin", "*"), _EXPOSED)
+        vary = ("Vary", "Origin")
+        if origin is None or origin not in self._origins:
+            return (vary,)
+        return (("Access-Control-Allow-Origin", origin), _EXPOSED, vary)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is any origin to answer to."""
+        return bool(self._origins)
+
+    def preflight(self, methods: str) -> Response:
+        """
+        Answer C{OPTIONS}.
+
+        @param methods: What the resource allows.
+        """
+        return Response(
+            204,
+            headers=(
+                ("Allow", methods),
+                ("Access-Control-Allow-Methods", methods),
+                ("Access-Control-Allow-Headers", _ALLOWED_HEADERS),
+                ("Access-Control-Max-Age", _MAX_AGE),
+            ),
+        )
+
+
+_ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Accept, Prefer, Idempotency-Key, Prosody-Rest-Timeout"
+)
+_EXPOSED = (
+    "Access-Control-Expose-Headers",
+    "Stanza-Id, Location, Retry-After, WWW-Authenticate",
+)

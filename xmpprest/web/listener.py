@@ -1,0 +1,124 @@
+"""Listens for HTTP, at an endpoint that somebody has named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    gatherResults,
+    maybeDeferred,
+)
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .site import GatewaySite
+
+_log = Logger()
+
+
+class CannotListen(SystemExit, Exception):
+    """
+    The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
+    in the background, and wait for ever.
+    """
+
+
+class Listener(Service):
+    """
+    Listens for HTTP; if it cannot, the gateway does not start.
+    """
+
+    def __init__(
+        self, description: str, factory: IProtocolFactory, reactor: Any
+    ) -> None:
+        """
+        @param description: A Twisted server endpoint.
+        @raise ValueError: It is none, or names a file that cannot be used.
+        """
+        self._description = description
+        self._endpoint = serverEndpoint(description, reactor)
+        self._factory = factory
+        self._opening: Deferred[None] | None = None
+        self._port: IListeningPort | None = None
+
+    @property
+    def address(self) -> Any:
+        """Where it listens, once it does: an C{IAddress}."""
+        assert self._port is not None
+        return self._port.getHost()
+
+    def privilegedStartService(self) -> None:
+        """
+        Begin to listen, while the process may still use low ports.
+
+        @raise CannotListen: It cannot.
+        """
+        super().privilegedStartService()
+        problems: list[str] = []
+        opening: Deferred[None] = self._endpoint.listen(self._factory).addCallbacks(
+            self._opened, self._failed, errbackArgs=(problems.append,)
+        )
+        if problems:
+            raise CannotListen(f"xmpprest: {problems[0]}")
+        self._opening = opening
+
+    def startService(self) -> None:
+        """Begin to listen, unless that was done early."""
+        super().startService()
+        if self._opening is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[Any] | None:
+        """Stop listening, and see those out that are being served."""
+        super().stopService()
+        if self._opening is not None:
+            self._opening.cancel()
+        port, self._port, self._opening = self._port, None, None
+        if port is None:
+            return None
+        stopping: Deferred[object] = maybeDeferred(port.stopListening)
+        if not isinstance(self._factory, GatewaySite):
+            return stopping
+        # Those that wait are answered when the stream is closed.
+        return gatherResults([stopping, self._factory.drain()])
+
+    def _opened(self, port: IListeningPort) -> None:
+        self._port = port
+        _log.info("Listening for HTTP on {address}.", address=port.getHost())
+
+    def _failed(self, reason: Failure, tell: Callable[[str], object]) -> None:
+        """It cannot listen; few endpoints know that only later, when nobody asks."""
+        if reason.check(CancelledError):
+            return
+        problem = f"cannot listen on {self._description}: {reason.getErrorMessage()}"
+        tell(problem)
+        if self._opening is not None:
+            _log.error("There will be no HTTP: {problem}", problem=problem)
+
+
+def serverEndpoint(description: str, reactor: Any) -> IStreamServerEndpoint:
+    """
+    Where to listen.
+
+    @raise ValueError: The description is no server endpoint, or names a file that
+        cannot be used.
+    """
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except Exception as error:
+        # The parsers of endpoints raise whatever they like.
+        raise ValueError(
+            f"listen is {description!r}: expected a Twisted server endpoint like"
+            f" tcp:8080:interface=127.0.0.1 ({error})."
+        ) from None
+    return endpoint

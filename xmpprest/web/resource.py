@@ -1,0 +1,167 @@
+"""
+The resource at C{/rest}: routes a request, and answers it whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from ..core.auth import Authenticator
+from ..core.errors import Problem, Refusal, unavailable
+from .cors import CORS
+from .response import Response, header, problemResponse, rawHeader, write
+from .site import tooLarge
+
+_log = Logger()
+
+#: Takes a request and its body, gives the answer.
+Handler = Callable[[Request, bytes], Awaitable[Response]]
+
+
+class RestResource(Resource):
+    """
+    The gateway's HTTP side, to be mounted at any path.
+
+    @ivar waiting: How many requests wait for their answer.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        routes: Mapping[str, Mapping[str, Handler]],
+        authenticator: Authenticator,
+        cors: CORS,
+        sizeLimit: int,
+        waitingLimit: int,
+    ) -> None:
+        """
+        @param routes: By path below this resource, C{""} for itself, then by
+            method.
+        @param sizeLimit: How long a body may be, in bytes.
+        @param waitingLimit: How many requests may wait.
+        """
+        super().__init__()
+        self._routes = routes
+        self._authenticator = authenticator
+        self._cors = cors
+        self._sizeLimit = sizeLimit
+        self._waitingLimit = waitingLimit
+        self.waiting = 0
+
+    def render(self, request: Request) -> int:
+        """Start on a request, and see to it that it ends."""
+        answering = Deferred.fromCoroutine(self._answer(request))
+        if not answering.called:
+            # A client that has gone away wants nothing any more.
+            request.notifyFinish().addErrback(lambda _: answering.cancel())
+        answering.addCallback(self._write, request)
+        answering.addErrback(self._failed, request)
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Request) -> Response:
+        if self.waiting >= self._waitingLimit:
+            raise unavailable(
+                "resource-constraint",
+                "Too many requests are waiting for their answers; try again.",
+                retryAfter=5,
+            )
+        self.waiting += 1
+        try:
+            handler = self._route(request)
+            if handler is None:
+                return self._cors.preflight(self._methods(request))
+            self._authenticator.check(rawHeader(request, b"Authorization"))
+            return await handler(request, self._body(request))
+        finally:
+            self.waiting -= 1
+
+    def _route(self, request: Request) -> Handler | None:
+        """
+        Find who answers.
+
+        @return: C{None} for C{OPTIONS}.
+        @raise Refusal: 404 or 405.
+        """
+        handlers = self._routes.get(_path(request))
+        if handlers is None:
+            raise Refusal(self._notFound(request))
+        method = request.method.decode("latin-1")
+        if method == "OPTIONS" and self._cors.enabled:
+            return None
+        if method not in handlers:
+            raise Refusal(_notAllowed(self._methods(request)))
+        return handlers[method]
+
+    def _notFound(self, request: Request) -> Problem:
+        root = b"".join(b"/" + part for part in request.prepath or ()).decode("latin-1")
+        known = ", ".join(f"{root}/{name}".rstrip("/") for name in self._routes)
+        return Problem(
+            404,
+            "cancel",
+            "unsupported-feature",
+            f"There is nothing at this path; there is {known}.",
+        )
+
+    def _body(self, request: Request) -> bytes:
+        """
+        Take the body from the request, which may wait for long.
+
+        @raise Refusal: 413; a site of somebody else's may not have held the limit.
+        """
+        assert request.content is not None
+        with request.content as content:
+            body: bytes = content.read(self._sizeLimit + 1)
+        if len(body) > self._sizeLimit:
+            raise Refusal(tooLarge(self._sizeLimit))
+        return body
+
+    def _methods(self, request: Request) -> str:
+        options = ("OPTIONS",) if self._cors.enabled else ()
+        return ", ".join([*self._routes[_path(request)], *options])
+
+    def _write(self, response: Response, request: Request) -> None:
+        if request.channel is None:
+            # The client left, and the work for it could not be cancelled.
+            return
+        for name, value in self._cors.headers(header(request, b"Origin")):
+            request.responseHeaders.addRawHeader(name.encode(), value.encode())
+        write(response, request)
+
+    def _failed(self, reason: Failure, request: Request) -> None:
+        """The outer edge of all that is done for a request."""
+        if reason.check(Refusal):
+            problem = cast(Refusal, reason.value).problem
+        elif reason.check(CancelledError) and request.channel is None:
+            return
+        else:
+            _log.failure("A request could not be answered.", failure=reason)
+            problem = Problem(
+                500,
+                "wait",
+                "internal-server-error",
+                "Something went wrong in the gateway; its log says what.",
+            )
+        self._write(problemResponse(problem, request), request)
+
+
+def _notAllowed(methods: str) -> Problem:
+    return Problem(
+        405,
+        "cancel",
+        "unsupported-feature",
+        f"The method is not allowed here; use {methods}.",
+        (("Allow", methods),),
+    )
+
+
+def _path(request: Request) -> str:
+    assert request.postpath is not None
+    return b"/".join(request.postpath).decode("latin-1").rstrip("/")

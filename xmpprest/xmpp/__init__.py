@@ -1,0 +1,1 @@
+"""One component stream: connect, pair replies, answer what needs no bot."""

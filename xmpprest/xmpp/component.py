@@ -1,0 +1,305 @@
+"""
+The component's connection to its XMPP server (XEP-0114): made, kept, made again.
+
+wokkel's component on Twisted's L{ClientService}, with what wokkel leaves out: it
+says why a server refuses it, notices a dead connection, and never queues unseen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.protocols.jabber.component import ConnectComponentAuthenticator
+from twisted.words.protocols.jabber.xmlstream import (
+    STREAM_ERROR_EVENT,
+    XmlStreamFactory,
+)
+from twisted.words.xish.domish import Element
+from wokkel.component import Component
+from wokkel.subprotocols import StreamManager
+
+from ..core import namespaces as ns
+from ..core.errors import Problem, Refusal, StanzaError, unavailable
+from ..core.rules import a, bounce
+from ..core.stanza import TYPES, error, isResponse, make
+from ..core.writer import toXML
+from .keepalive import Keepalive
+from .pairing import Pairing, streamLost
+from .pressure import Pressure
+from .reconnecting import Reconnecting
+from .stream import ComponentStream, StanzaReader
+from .trouble import ADVICE, Trouble
+
+_log = Logger()
+
+#: Seconds until the server must have accepted the handshake.
+HANDSHAKE_TIMEOUT = 20.0
+#: Seconds for the stream to close in good order.
+STOP_TIMEOUT = 5.0
+#: Bytes of a tag that may hold up the server's parser; see L{_padding}.
+LONG_TAG = 1024
+#: Bytes of a stanza as it is written; Prosody closes the stream at 512 KiB.
+WIRE_LIMIT = 500_000
+
+
+class ComponentService(Component):
+    """
+    The service that holds the stream.
+
+    @ivar pairing: The iqs that wait for their replies.
+    @ivar receive: Takes every inbound stanza that answers no waiting iq. Set by
+        the composition root.
+    @ivar reconnects: How often a stream that was up has been lost.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        description: str,
+        domain: str,
+        secret: str,
+        clock: IReactorTime,
+    ) -> None:
+        """
+        @param endpoint: Where the server listens for components.
+        @param description: The same in words, for the log.
+        @param domain: The component domain.
+        @param secret: What the server knows it by.
+        """
+        factory = XmlStreamFactory(ConnectComponentAuthenticator(domain, secret))
+        factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
+        factory.noisy = False
+        factory.addBootstrap(STREAM_ERROR_EVENT, self._streamError)
+        # Not Component's own __init__: it knows nothing but a host and a port.
+        StreamManager.__init__(self, factory, clock)
+        self._clock = clock
+        self._trouble = Trouble(f"{description} ({domain})")
+        self._client = Reconnecting(endpoint, factory, self._trouble, clock)
+        self._handshake: IDelayedCall | None = None
+        self._closing: list[Deferred[None]] = []
+        self._pressure = Pressure()
+        self.receive: Callable[[Element], None] = lambda stanza: None
+        self.reconnects = 0
+        self.pairing = Pairing(domain, clock, self.send)
+        # The first to know that the stream is lost; its ping fails because of it.
+        Keepalive(clock, self.pairing.loopback).setHandlerParent(self)
+        self.pairing.setHandlerParent(self)
+
+    @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent: the stream is up, and nobody has ended it."""
+        return bool(self._initialized)
+
+    def send(self, stanza: Element) -> None:
+        """
+        Write a stanza to the stream.
+
+        @raise Refusal: 503, there is no stream, or the server does not keep up;
+            413, the stanza is longer than servers take. Nothing was written then.
+        """
+        if not self._initialized:
+            raise streamLost()
+        if self._pressure.tooHigh:
+            raise unavailable(
+                "resource-constraint",
+                "The XMPP server does not take stanzas as fast as they come; try"
+                " again.",
+                retryAfter=2,
+            )
+        data = toXML(stanza).encode("utf-8")
+        if len(data) > LONG_TAG:
+            data += _padding(data)
+        if len(data) > WIRE_LIMIT:
+            raise Refusal(
+                Problem(
+                    413,
+                    "modify",
+                    "resource-constraint",
+                    f"On its way the stanza takes {len(data)} bytes, and XMPP servers"
+                    f" take {WIRE_LIMIT}: each < becomes &lt; there, and a long tag"
+                    " counts twice; shorten it.",
+                )
+            )
+        self._pressure.add(len(data))
+        self.xmlstream.send(data)
+
+    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
+        """Send an iq and wait; see L{Pairing.request}."""
+        return self.pairing.request(stanza, timeout)
+
+    def startService(self) -> None:
+        """Connect, and stay connected."""
+        # Not Component's own, which would connect in its own way.
+        self.running = 1
+        self._client.startService()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close the stream in good order, so that the server reads all of it: to close
+        the connection at once could destroy what is still under way.
+
+        @return: Fires once the connection is closed.
+        """
+        self.running = 0
+        xs = self.xmlstream
+        if xs is None:
+            return self._client.stopService()
+        abort = self._clock.callLater(STOP_TIMEOUT, xs.transport.abortConnection)
+
+        def closed(result: None) -> Deferred[None] | None:
+            if abort.active():
+                abort.cancel()
+            # Unless it has been started again meanwhile.
+            return None if self.running else self._client.stopService()
+
+        if not self._endStream():
+            xs.transport.loseConnection()
+        closing: Deferred[None] = Deferred()
+        self._closing.append(closing)
+        return closing.addCallback(closed)
+
+    # --- what the stream tells ---
+
+    def _connected(self, xs: ComponentStream) -> None:
+        super()._connected(xs)
+        self._trouble.connected()
+        self._handshake = self._clock.callLater(HANDSHAKE_TIMEOUT, self._noHandshake)
+
+    def _noHandshake(self) -> None:
+        self._trouble.handshakeFailed(
+            f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s"
+        )
+        self.xmlstream.transport.abortConnection()
+
+    def _authd(self, xs: ComponentStream) -> None:
+        # Not Component's own: it would send what was queued, and patch send.
+        self._endHandshake()
+        self._initialized = True
+        self._trouble.over()
+        assert isinstance(xs.stream, StanzaReader)
+        xs.stream.ElementEvent = self._stanzaReceived
+        xs.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
+        xs.stream.DocumentEndEvent = self._footerReceived
+        self._pressure.watch(cast(ITCPTransport, xs.transport))
+        for handler in list(self):
+            handler.connectionInitialized()
+
+    def _footerReceived(self) -> None:
+        self._endStream()
+        self.xmlstream.transport.loseConnection()
+
+    def _streamError(self, reason: Failure) -> None:
+        self._trouble.streamError(reason)
+        self._endStream()
+
+    def _endStream(self) -> bool:
+        """
+        Write the end of the stream, and nothing after it (RFC 6120 §4.4).
+
+        @return: Whether there was a stream to end.
+        """
+        if not self._initialized:
+            return False
+        self._initialized = False
+        self.reconnects += self.running
+        self.xmlstream.sendFooter()
+        # A TLS connection with a producer would not close.
+        self._pressure.release()
+        return True
+
+    def _disconnected(self, reason: Failure) -> None:
+        self._endHandshake()
+        self._endStream()
+        super()._disconnected(reason)
+        if self.running:
+            self._trouble.lost(reason)
+        closing, self._closing = self._closing, []
+        for waiter in closing:
+            waiter.callback(None)
+
+    def _endHandshake(self) -> None:
+        if self._handshake is not None and self._handshake.active():
+            self._handshake.cancel()
+        self._handshake = None
+
+    def initializationFailed(self, reason: Failure) -> None:
+        """The handshake could not be made; the connection is of no use."""
+        self._trouble.handshakeFailed(
+            f"the handshake cannot be made ({reason.getErrorMessage()}):"
+            f" {ADVICE['invalid-namespace']}"
+        )
+        self.xmlstream.transport.abortConnection()
+
+    # --- receiving ---
+
+    def _stanzaReceived(self, stanza: Element) -> None:
+        """The outer edge of all that is done for an inbound stanza."""
+        try:
+            if not _isStanza(stanza):
+                self.xmlstream.onElement(stanza)
+            elif stanza.name != "iq" or not self.pairing.resolve(stanza):
+                self.receive(stanza)
+        except Exception:
+            _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)
+
+    def _oversizedReceived(self, stub: Element, fault: str) -> None:
+        if not _isStanza(stub):
+            return
+        sender = stub.getAttribute("from")
+        _log.warn(
+            "Refused {stanza} from {sender}: {fault}.",
+            stanza=a(stub.name),
+            sender=sender,
+            fault=fault,
+        )
+        reason = StanzaError("modify", "policy-violation", f"Refused: {fault}.")
+        if isResponse(stub):
+            # Whoever waits for it must not wait for ever.
+            report = error(stub, reason).children
+            attributes = {**stub.attributes, "type": "error"}
+            self._stanzaReceived(make(stub.name, attributes, report))
+        elif stub.name != "presence":
+            # That may be a room's, and the stub does not show it.
+            self._answer(bounce(stub, reason))
+
+    def _answer(self, stanzas: Iterable[Element]) -> None:
+        for stanza in stanzas:
+            try:
+                self.send(stanza)
+            except Refusal as refusal:
+                _log.warn(
+                    "The answer to {to} is lost: {reason}",
+                    to=stanza.getAttribute("to"),
+                    reason=refusal.problem.text,
+                )
+
+
+_TAG = re.compile(rb"<[^>]*>")
+
+
+def _padding(data: bytes) -> bytes:
+    """
+    White space to follow a stanza with a long tag (RFC 6120 §4.6.1 allows it).
+
+    A server reads a long tag in pieces; since CVE-2023-52425 its expat may then hold
+    back the tag, and all that comes after it, until twice as much has come.
+    """
+    longest = max(map(len, _TAG.findall(data)))
+    return b" " * longest if longest > LONG_TAG else b""
+
+
+def _isStanza(element: Element) -> bool:
+    """Whether it is a stanza, rather than the stream's own (RFC 6120 §4.9, §8)."""
+    return element.uri == ns.CLIENT and element.name in TYPES

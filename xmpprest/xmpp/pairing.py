@@ -1,0 +1,231 @@
+"""
+Pairs iq replies with the requests that wait for them (RFC 6120 §8.1.3, §8.2.3).
+
+A reply counts only if its id and its sender match. The id on the wire is our own,
+random, so that neither callers nor strangers can make two requests collide.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
+
+from ..core import jid
+from ..core import namespaces as ns
+from ..core.errors import Problem, Refusal, unavailable
+from ..core.jid import JID
+from ..core.stanza import element, isResponse, make, withAttributes
+
+
+def streamLost() -> Refusal:
+    """Refuse what needs the server, while there is no stream to it: 503."""
+    return unavailable(
+        "remote-connection-failed",
+        "The gateway has no connection to its XMPP server at the moment; try again.",
+        retryAfter=5,
+    )
+
+
+@dataclass(slots=True)
+class _Wait:
+    """
+    A request that waits.
+
+    @ivar peers: Who may answer; C{None} among them is a reply without C{from}.
+    @ivar caller: The id, to and from that the caller gave.
+    @ivar loopback: Whether our own request, coming back, is the answer.
+    """
+
+    deferred: Deferred[Element]
+    peers: tuple[JID | None, ...]
+    caller: tuple[str, str, str]
+    timer: IDelayedCall
+    loopback: bool
+
+
+class Pairing(XMPPHandler):
+    """
+    Every iq that waits for its reply; each wait ends by a reply, the timeout,
+    cancellation, or the loss of the stream.
+
+    @ivar late: Replies that came when nobody waited any more.
+    @ivar mismatched: Replies with a right id from a wrong sender.
+    """
+
+    def __init__(
+        self, domain: str, clock: IReactorTime, send: Callable[[Element], None]
+    ) -> None:
+        """
+        @param domain: The component domain, in its normal form.
+        @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        """
+        super().__init__()
+        self._domain = domain
+        self._ourselves = (JID("", domain, ""), None)
+        self._clock = clock
+        self._write = send
+        self._waits: dict[str, _Wait] = {}
+        self._callers: set[tuple[str, str, str]] = set()
+        # Ours at sight, so that a late reply is not taken for somebody's stanza.
+        self._prefix = secrets.token_urlsafe(6)
+        self.late = 0
+        self.mismatched = 0
+
+    def __len__(self) -> int:
+        """How many requests wait."""
+        return len(self._waits)
+
+    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
+        """
+        Send an iq and wait for its reply.
+
+        @param stanza: An iq of type get or set with to, from and id.
+        @param timeout: Seconds.
+        @return: Fires with the reply, a result or an error, under the id that the
+            request had. Fails with L{Refusal}: 504 for a timeout, 503 for a lost
+            stream.
+        @raise Refusal: 409 if the same id, to and from already wait; 503 if there
+            is no stream.
+        """
+        peer = jid.parse(stanza["to"])
+        own = jid.normalise(stanza["from"]).bare
+        peers: tuple[JID | None, ...] = (peer,)
+        if peer == own or peer in self._ourselves:
+            # RFC 6120 §8.1.2.1: our server may leave its name out, or give ours.
+            peers = (own, *self._ourselves)
+        return self._register(stanza, peers, timeout, loopback=False)
+
+    def loopback(self, timeout: float) -> Deferred[Element]:
+        """
+        Send an iq to ourselves. It comes back in order, behind all that the server
+        has routed before it.
+
+        @param timeout: Seconds.
+        @return: Fires with the iq or an error; fails like L{request}.
+        """
+        ping = make(
+            "iq",
+            {
+                "to": self._domain,
+                "from": self._domain,
+                "type": "get",
+                "id": self._newID(),
+            },
+            [element(ns.PING, "ping")],
+        )
+        return self._register(ping, self._ourselves, timeout, loopback=True)
+
+    def resolve(self, iq: Element) -> bool:
+        """
+        Take an inbound iq, if it answers a request of ours.
+
+        @return: Whether it is dealt with: given to who waits for it, or dropped as
+            late or forged. If not, it is a stanza like any other.
+        """
+        wireID = iq.getAttribute("id", "")
+        wait = self._waits.get(wireID)
+        if wait is None:
+            return self._dropLate(iq, wireID)
+        response = isResponse(iq)
+        if not response and not wait.loopback:
+            return False
+        if _sender(iq) not in wait.peers:
+            self.mismatched += response
+            return response
+        self._forget(wireID)
+        wait.deferred.callback(withAttributes(iq, id=wait.caller[0]))
+        return True
+
+    def _dropLate(self, iq: Element, wireID: str) -> bool:
+        """
+        Drop what comes back when nobody waits any more.
+
+        @return: Whether it is that.
+        """
+        if not wireID.startswith(self._prefix):
+            return False
+        if not isResponse(iq) and _sender(iq) not in self._ourselves:
+            # A stranger's request, under an id that it has seen.
+            return False
+        self.late += 1
+        return True
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The stream is gone, and with it every reply."""
+        super().connectionLost(reason)
+        waits = {wireID: wait.deferred for wireID, wait in self._waits.items()}
+        for wireID in waits:
+            self._forget(wireID)
+        for deferred in waits.values():
+            deferred.errback(Failure(streamLost()))
+
+    def _register(
+        self,
+        stanza: Element,
+        peers: tuple[JID | None, ...],
+        timeout: float,
+        loopback: bool,
+    ) -> Deferred[Element]:
+        caller = (stanza["id"], stanza["to"], stanza["from"])
+        if caller in self._callers:
+            raise Refusal(
+                Problem(
+                    409,
+                    "cancel",
+                    "conflict",
+                    "An iq with this id, to and from is already waiting for its"
+                    " reply; give each its own id, or none.",
+                )
+            )
+        wireID = self._newID()
+        deferred: Deferred[Element] = Deferred(lambda _: self._cancelled(wireID))
+        timer = self._clock.callLater(timeout, self._timedOut, wireID, timeout)
+        self._waits[wireID] = _Wait(deferred, peers, caller, timer, loopback)
+        self._callers.add(caller)
+        try:
+            self._write(withAttributes(stanza, id=wireID))
+        except Refusal:
+            self._forget(wireID)
+            raise
+        return deferred
+
+    def _cancelled(self, wireID: str) -> None:
+        self._forget(wireID)
+
+    def _timedOut(self, wireID: str, timeout: float) -> None:
+        wait = self._forget(wireID)
+        wait.deferred.errback(
+            Failure(
+                Refusal(
+                    Problem(
+                        504,
+                        "wait",
+                        "connection-timeout",
+                        f"No reply from {wait.caller[1]} within {timeout:g} s.",
+                    )
+                )
+            )
+        )
+
+    def _forget(self, wireID: str) -> _Wait:
+        wait = self._waits.pop(wireID)
+        self._callers.discard(wait.caller)
+        if wait.timer.active():
+            wait.timer.cancel()
+        return wait
+
+    def _newID(self) -> str:
+        return self._prefix + secrets.token_urlsafe(12)
+
+
+def _sender(iq: Element) -> JID | None:
+    """Who an iq is from, to compare; C{None} if it does not say."""
+    sender = iq.getAttribute("from")
+    return jid.normalise(sender) if sender else None

@@ -1,0 +1,165 @@
+"""The component's XML stream: Twisted's, with a parser that knows its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pyexpat import ExpatError, ParserCreate, XMLParserType
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
+from twisted.words.xish.domish import Element, ParserError
+
+from ..core import namespaces as ns
+from ..core.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
+from .names import Names
+
+#: What one inbound stanza may hold; more than any server lets through unasked.
+MAX_INBOUND_ELEMENTS = 16384
+MAX_INBOUND_TEXT = 2**20
+
+
+class WholeTags:
+    """
+    Hands data to expat so that no tag comes in two pieces.
+
+    Since CVE-2023-52425 expat may hold back what completes a tag, until twice as much
+    has come. That can be turned off, but not in the Python of Debian 12.
+    """
+
+    def __init__(self, parser: XMLParserType) -> None:
+        self._held = b""
+        self._holds = not hasattr(parser, "SetReparseDeferralEnabled")
+        if not self._holds:
+            parser.SetReparseDeferralEnabled(False)
+
+    def feed(self, data: bytes) -> bytes:
+        """
+        Take what has arrived.
+
+        @return: What to parse now; it may be nothing.
+        """
+        if not self._holds:
+            return data
+        data = self._held + data
+        tag = data.rfind(b"<")
+        isWhole = tag < 0 or b">" in data[tag:] or len(data) - tag > MAX_INBOUND_TEXT
+        end = len(data) if isWhole else tag
+        self._held = data[end:]
+        return data[:end]
+
+
+class StanzaReader(TreeBuilder):
+    """
+    Reads a stream, element by element; what C{domish.elementStream} is otherwise.
+
+    A stanza that exceeds a limit is not kept, and costs nobody the stream: it is
+    reported with its attributes only.
+    """
+
+    DocumentStartEvent: Callable[[Element], None]
+    ElementEvent: Callable[[Element], None]
+    DocumentEndEvent: Callable[[], None]
+
+    def __init__(self) -> None:
+        super().__init__(frozenset({ns.COMPONENT}), MAX_INBOUND_ELEMENTS)
+        self._opened = False
+        self._fault: str | None = None
+        self._textLength = 0
+        self._names = Names()
+        self._parser = ParserCreate("UTF-8")
+        self._whole = WholeTags(self._parser)
+        self.attach(self._parser)
+
+    def OversizedEvent(self, stub: Element, fault: str) -> None:
+        """
+        A stanza was too large.
+
+        @param stub: The stanza without its children.
+        @param fault: Which limit it exceeds.
+        """
+
+    def parse(self, data: bytes) -> None:
+        """
+        Read what has arrived.
+
+        @raise ParserError: The stream is not well-formed.
+        """
+        try:
+            self._parser.Parse(self._whole.feed(data))
+        except ExpatError as error:
+            raise ParserError(str(error)) from None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """The stream opens, or a stanza, or an element within one."""
+        if self._fault is not None:
+            self._depth += 1
+            return
+        name, attributes, prefixes = self._names.open(name, attributes)
+        if not self._opened:
+            self._opened = True
+            uri, _, local = name.rpartition(SEPARATOR)
+            self.DocumentStartEvent(
+                Element((uri, local), ns.COMPONENT, qualified(attributes))
+            )
+        else:
+            self._prefixes = prefixes
+            try:
+                super().start(name, attributes)
+            except TreeTooLarge as error:
+                self._fault = str(error)
+
+    def end(self, name: str) -> None:
+        """An element closes, or a stanza is complete, or the stream ends."""
+        if self._depth == 0:
+            self.DocumentEndEvent()
+        elif self._fault is None:
+            super().end(name)
+        else:
+            self._depth -= 1
+        if self._fault is None or self._depth == 0:
+            # The stream itself stays open.
+            self._names.close(self._depth + 1)
+        if self._depth == 0 and self.root is not None:
+            self._complete(self.root, self._fault)
+
+    def text(self, data: str) -> None:
+        """Text, within a stanza or between two of them."""
+        if self._fault is None and self._current is not None:
+            self._textLength += len(data)
+            if self._textLength > MAX_INBOUND_TEXT:
+                self._fault = f"it holds more than {MAX_INBOUND_TEXT} characters"
+            else:
+                super().text(data)
+
+    def _complete(self, stanza: Element, fault: str | None) -> None:
+        self.reset()
+        self._fault, self._textLength = None, 0
+        if fault is None:
+            self.ElementEvent(stanza)
+        else:
+            stanza.children = []
+            self.OversizedEvent(stanza, fault)
+
+
+class ComponentStream(XmlStream):
+    """
+    An XML stream that is read by L{StanzaReader}.
+
+    @ivar silentSince: When the last bytes came, by the clock.
+    """
+
+    def __init__(self, clock: IReactorTime, authenticator: Authenticator) -> None:
+        super().__init__(authenticator)
+        self._clock = clock
+        self.silentSince = clock.seconds()
+
+    def _initializeStream(self) -> None:
+        self.stream = StanzaReader()
+        self.stream.DocumentStartEvent = self.onDocumentStart
+        self.stream.ElementEvent = self.onElement
+        self.stream.DocumentEndEvent = self.onDocumentEnd
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes have come, so the server is alive."""
+        self.silentSince = self._clock.seconds()
+        super().dataReceived(data)
