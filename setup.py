@@ -27,6 +27,7 @@ setup(
     # Each with its reason in docs/dependencies.rst.
     install_requires=[
         "Twisted[tls]>=26.10",
+        "mkdocs-swagger-ui-tag>=0.8.1,<0.9",
         "wokkel>=18",
         "pyOpenSSL>=24.1",
         "service-identity>=24.1",
@@ -41,6 +42,8 @@ setup(
             "flask>=3",
             "hypothesis>=6.100",
             "setuptools>=70.1",
+            "schemathesis>=4.30",
+            "selenium>=4.30",
             "slixmpp>=1.10",
         ],
     },

@@ -287,8 +287,8 @@ class HeldRequester:
     requests: list[HeldRequest] = field(default_factory=list)
     problem: Exception | None = None
 
-    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
-        """Keep an iq."""
+    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
+        """Keep an iq; its reply may be a stanza, or a list of them."""
         if self.problem is not None:
             raise self.problem
 
@@ -298,4 +298,6 @@ class HeldRequester:
 
         request = HeldRequest(stanza, timeout, Deferred(cancel))
         self.requests.append(request)
-        return request.reply
+        return request.reply.addCallback(
+            lambda reply: reply if isinstance(reply, list) else [reply]
+        )

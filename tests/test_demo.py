@@ -25,7 +25,7 @@ from .doubles import HTTPClient, HTTPResponse
 from .doubles import stanza as parsed
 from .programs import Place, Program, require, twist
 
-ECHO = "echo@peer.localhost"
+ECHO = "echo@localhost"
 GATEWAY = "gateway.localhost"
 
 

@@ -28,6 +28,7 @@ JOINERS = frozenset({"gateway", "tap", "demo"})
 PURE = (
     "twisted.words.xish.domish",
     "twisted.words.protocols.jabber.xmpp_stringprep",
+    "cbor2",
 )
 
 #: What of the standard library acts, waits, or depends on where and when it runs.

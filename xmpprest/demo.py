@@ -41,7 +41,7 @@ from .xmpp.stream import ComponentStream
 
 #: The domain that the gateway serves, and the one that its peer lives at.
 DOMAIN = "gateway.localhost"
-PEER = "peer.localhost"
+PEER = "localhost"
 ECHO = f"echo@{PEER}"
 NOBODY = f"nobody@{PEER}"
 
@@ -195,7 +195,7 @@ class EchoCallback(Resource):
             say("The callback answers: 204 No Content\n")
             request.setResponseCode(204)
             return b""
-        answer = media.encode(make("message", {}, [echo]), media.XML)
+        answer = media.encode([make("message", {}, [echo])], media.XML)
         say(f"The callback answers: 200 OK {answer.decode()}\n")
         request.setHeader(b"Content-Type", media.XML.encode())
         return answer

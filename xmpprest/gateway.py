@@ -4,23 +4,28 @@ The composition root: makes the parts and joins them, here and nowhere else.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import clientFromString
 
+from ._version import __version__
 from .config import Config
 from .core import namespaces as ns
 from .core.auth import Authenticator
+from .core.openapi import document
 from .delivery.httpclient import BoundedClient
 from .delivery.inbox import Inbox, Selection, newID
 from .delivery.outbox import Outbox
 from .delivery.tls import CallbackTrust
 from .delivery.webhook import Webhook
 from .web.cors import CORS
+from .web.docs import DocsPage
 from .web.resource import RestResource
 from .web.rest import Sending
+from .web.routes import Routes
 from .web.site import GatewaySite
 from .xmpp.builtin import BuiltinAnswers
 from .xmpp.component import ComponentService
@@ -85,7 +90,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         maxTimeout=config.iqMaxTimeout,
     )
     resource = RestResource(
-        {"": {"POST": sending.post}},
+        Routes(sending, _docs(config.domain).routes),
         Authenticator(config.domain, config.credentials),
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
@@ -93,6 +98,10 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     site = GatewaySite.around(resource, config.stanzaSizeLimit, reactor)
     return Gateway(service, resource, site, component)
+
+
+def _docs(domain: str) -> DocsPage:
+    return DocsPage(json.dumps(document(domain, __version__)).encode())
 
 
 def _webhook(config: Config, reactor: Any) -> Webhook | None:

@@ -124,7 +124,10 @@ class AcceptedTests(AnswerTestCase):
 NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (None, b"hi", "There is no Content-Type"),
     ("text/html", b"<p>hi</p>", "text/html is not read here"),
-    ("application/json", b"{}", "application/json is not read here"),
+    ("application/json", b"{}", "It is empty; answer 204 instead"),
+    ("application/json", b'{"detail": "gone"}', "'detail' is not known"),
+    ("application/json", b"[]", "must be one object"),
+    ("text/html", b"{}", "text/html is not read here"),
     ("nonsense", b"hi", "no media type"),
     ("text/plain; charset=latin1", b"hi", "must be UTF-8"),
     ("text/plain", b"caf\xe9", "not UTF-8"),

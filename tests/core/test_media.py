@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from tests.canonical import canonical
 from tests.core.case import CoreTestCase, xml
-from xmpprest.core import media
+from xmpprest.core import media, values
 from xmpprest.core import namespaces as ns
 from xmpprest.core.errors import Problem
+from xmpprest.core.mapping import Given
 from xmpprest.core.media import (
+    CBOR,
+    FORM,
     JSON,
     PROBLEM_JSON,
     TEXT,
@@ -106,9 +109,7 @@ class ContentTypeTests(CoreTestCase):
         }.items():
             problem = self.refusal(formatOf, header)
             self.assertEqual((problem.status, problem.condition), (415, "bad-format"))
-            self.assertEqual(
-                problem.headers, (("Accept", "application/xmpp+xml, text/plain"),)
-            )
+            self.assertEqual(problem.headers, (("Accept", media.INPUT_TYPES),))
             self.assertIn(reason, problem.text, header)
             self.assertSentence(problem.text)
 
@@ -122,7 +123,7 @@ class DecodeTests(CoreTestCase):
         """
         XML says itself what it is.
         """
-        stanza = decode(XML, b"<presence><show>away</show></presence>", "message")
+        stanza = decode(XML, b"<presence><show>away</show></presence>")
         self.assertEqual(
             canonical(stanza), canonical(xml("<presence><show>away</show></presence>"))
         )
@@ -139,17 +140,23 @@ class DecodeTests(CoreTestCase):
             ("presence", " dnd\r\n", "<presence><show>dnd</show></presence>"),
         ):
             self.assertEqual(
-                canonical(decode(TEXT, body.encode(), kind)), canonical(xml(stanza))
+                canonical(decode(TEXT, body.encode(), Given(kind))),
+                canonical(xml(stanza)),
             )
 
     def test_kind(self) -> None:
         """
-        Plain text is a message where nothing else is known, and never an iq.
+        Plain text is a chat message where nothing else is known, and never an iq.
         """
-        self.assertEqual(decode(TEXT, b"hi").name, "message")
-        problem = self.refusal(decode, TEXT, b"hi", "iq")
+        self.assertEqual(
+            canonical(decode(TEXT, b"hi")),
+            canonical(xml("<message type='chat'><body>hi</body></message>")),
+        )
+        problem = self.refusal(decode, TEXT, b"hi", Given("iq"))
         self.assertEqual((problem.status, problem.condition), (415, "bad-format"))
-        self.assertEqual(problem.text, "Plain text cannot stand for an iq; send XML.")
+        self.assertEqual(
+            problem.text, "Plain text cannot stand for an iq; send JSON or XML."
+        )
 
     def test_badText(self) -> None:
         """
@@ -164,9 +171,9 @@ class DecodeTests(CoreTestCase):
             ("message", b"\x1b[0m", 422, "U+001B"),
             ("message", "\uffff".encode(), 422, "U+FFFF"),
             ("presence", b"OK", 422, "one of away, chat, dnd, xa."),
-            ("presence", b"", 422, "one of away, chat, dnd, xa."),
+            ("presence", b" ", 422, "one of away, chat, dnd, xa."),
         ):
-            problem = self.refusal(decode, TEXT, body, kind)
+            problem = self.refusal(decode, TEXT, body, Given(kind))
             self.assertEqual(problem.status, status, body)
             self.assertIn(reason, problem.text, body)
             self.assertSentence(problem.text)
@@ -189,15 +196,33 @@ class EncodeTests(CoreTestCase):
         """
         stanza = xml("<message><body>ü</body></message>")
         self.assertEqual(
-            encode(stanza, XML), "<message><body>ü</body></message>".encode()
+            encode([stanza], XML), "<message><body>ü</body></message>".encode()
         )
 
-    def test_outputTypes(self) -> None:
+    def test_several(self) -> None:
+        """
+        Several stanzas stand in one <xmpp/>, or in one list; of them a form has the
+        last.
+        """
+        stanzas = [xml("<message><body>1</body></message>"), xml("<iq id='i'/>")]
+        for name, written in {
+            XML: b"<xmpp><message><body>1</body></message><iq id='i'/></xmpp>",
+            JSON: b'{"xmpp": [{"kind": "message", "type": "normal", "body": "1"},'
+            b' {"kind": "iq", "id": "i"}]}',
+            FORM: b"kind=iq&id=i",
+        }.items():
+            self.assertEqual(encode(stanzas, name), written)
+        self.assertEqual(
+            values.fromCBOR(encode(stanzas, CBOR)),
+            values.fromJSON(encode(stanzas, JSON)),
+        )
+
+    def test_types(self) -> None:
         """
         Plain text is only read.
         """
-        self.assertEqual(media.OUTPUT_TYPES, [XML])
-        self.assertEqual(media.INPUT_TYPES, f"{XML}, {TEXT}")
+        self.assertEqual(media.OUTPUT_TYPES, [XML, JSON, CBOR, FORM])
+        self.assertEqual(media.INPUT_TYPES, f"{XML}, {JSON}, {CBOR}, {FORM}, {TEXT}")
 
 
 #: By C{Accept}, what a client gets that may have a, b/x or b/y, by default b/x.

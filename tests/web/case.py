@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.auth import Authenticator
 from xmpprest.web.cors import CORS
-from xmpprest.web.resource import Handler, RestResource
+from xmpprest.web.resource import RestResource
 from xmpprest.web.rest import Sending
+from xmpprest.web.routes import Route, Routes
 from xmpprest.web.site import GatewaySite
 
 from ..doubles import DOMAIN, HeldOutbox, HeldRequester, HTTPClient, HTTPResponse
@@ -75,14 +76,14 @@ class SiteTestCase(SynchronousTestCase):
 
     def build(
         self,
-        routes: Mapping[str, Mapping[str, Handler]] | None = None,
+        own: Mapping[str, Route] | None = None,
         origins: tuple[str, ...] = (),
         waitingLimit: int = 100,
         sizeLimit: int = SIZE_LIMIT,
     ) -> None:
         """Make the resource and a site around it."""
         self.resource = RestResource(
-            routes or {"": {"POST": self.sending.post}},
+            Routes(self.sending, own or {}),
             Authenticator(DOMAIN, (TOKEN,)),
             CORS(origins),
             sizeLimit=sizeLimit,

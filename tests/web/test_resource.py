@@ -13,6 +13,7 @@ from twisted.web.server import Request, Site
 
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.web.response import Response
+from xmpprest.web.routes import Route
 
 from ..doubles import DOMAIN, HTTPClient, stanza
 from .case import IQ, MESSAGE, SIZE_LIMIT, TOKEN, XML, SiteTestCase, request
@@ -96,8 +97,7 @@ class RouteTests(SiteTestCase):
 
         self.build(
             {
-                "": {"POST": self.sending.post},
-                "echo": {"GET": hello, "POST": hello},
+                "hello": Route({"GET": hello, "POST": hello}),
             }
         )
 
@@ -108,14 +108,19 @@ class RouteTests(SiteTestCase):
 
     def test_path(self) -> None:
         """A path below has its own handlers."""
-        self.assertEqual(self.ask(b"", path="/rest/echo").body, b"hello")
+        self.assertEqual(self.ask(b"", path="/rest/hello").body, b"hello")
 
     def test_notFound(self) -> None:
         """Any other path is 404, with those that exist."""
-        for path in ("/rest/nowhere", "/rest/echo/x", "/rest/%FF", "/rest/../rest"):
+        for path in ("/rest/nowhere", "/rest/hello/x", "/rest/../rest"):
             response = self.ask(headers={"Accept": "application/json"}, path=path)
             text = self.assertProblem(response, 404)["detail"]
-            self.assertIn("/echo", text)
+            self.assertIn("hello", text)
+
+    def test_notUTF8(self) -> None:
+        """A path that is not UTF-8 is 400, and the answer says what to do."""
+        response = self.ask(headers={"Accept": "application/json"}, path="/rest/%FF")
+        self.assertIn("UTF-8", self.assertProblem(response, 400)["detail"])
 
     def test_outside(self) -> None:
         """Beside the resource there is nothing, which is said in JSON as well."""
@@ -130,7 +135,7 @@ class RouteTests(SiteTestCase):
             self.assertIn("POST", self.assertProblem(response, 405)["detail"])
             self.assertEqual(response["Allow"], "POST")
         self.assertEqual(
-            self.ask(b"", method="PUT", path="/rest/echo")["Allow"], "GET, POST"
+            self.ask(b"", method="PUT", path="/rest/hello")["Allow"], "GET, POST"
         )
 
     def test_head(self) -> None:
@@ -318,12 +323,12 @@ class MountedTests(SiteTestCase):
         client = HTTPClient(self.theirs)
         client.send(
             request(
-                b"a=b",
+                b"to=a%40example.org&body=hi",
                 {"Content-Type": "application/x-www-form-urlencoded"},
                 path="/api/xmpp",
             )
         )
-        self.assertProblem(client.response(), 415)
+        self.assertEqual(client.response().status, 202)
 
     def test_clientLeaves(self) -> None:
         """A client that goes away cancels the wait there, too."""
@@ -363,7 +368,7 @@ class WaitingTests(SiteTestCase):
             await Deferred()
             raise AssertionError
 
-        self.build({"": {"POST": wait}})
+        self.build({"": Route({"POST": wait})})
         client = self.client()
         client.send(request())
         (content,) = contents
@@ -412,7 +417,7 @@ class FailureTests(SiteTestCase):
             finally:
                 raise ZeroDivisionError
 
-        self.build({"": {"POST": work}})
+        self.build({"": Route({"POST": work})})
         client = self.client()
         client.send(request())
         client.leave()
@@ -442,7 +447,7 @@ class FailureTests(SiteTestCase):
                     raise outcome
                 return outcome
 
-            self.build({"": {"POST": work}})
+            self.build({"": Route({"POST": work})})
             client = self.client()
             client.send(request())
             client.leave()

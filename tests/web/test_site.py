@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 from twisted.web.server import Request
 
 from xmpprest.web.response import Response
+from xmpprest.web.routes import Route
 from xmpprest.web.site import (
     ARRIVAL_TIMEOUT,
     CLOSE_TIMEOUT,
@@ -391,7 +392,7 @@ class ConnectionTests(SiteTestCase):
             contents.append(request.content)
             return Response(202)
 
-        self.build({"": {"POST": look}}, sizeLimit=10**6)
+        self.build({"": Route({"POST": look})}, sizeLimit=10**6)
         self.assertEqual(self.ask(b"x" * 500_000).status, 202)
         self.assertIsInstance(contents[0], BytesIO)
 

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
 
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
-from .errors import Problem, Refusal, unprocessable
-from .parser import decoded, illegalCharacter, parseDocument
+from . import values
+from .errors import Problem, Refusal, notWellFormed, unprocessable
+from .jsonmap import SHOWS, STANZAS
+from .mapping import UNKNOWN, Given, toPairs
+from .parser import Name, decoded, illegalCharacter, parseDocument
+from .shapes import shown
 from .stanza import element, make
+from .values import Value
 from .writer import toXML
 
 XML = "application/xmpp+xml"
 JSON = "application/json"
+CBOR = "application/cbor"
+FORM = "application/x-www-form-urlencoded"
 PROBLEM_JSON = "application/problem+json"
 TEXT = "text/plain"
 
@@ -29,62 +37,137 @@ TEXT = "text/plain"
 @dataclass(frozen=True, slots=True)
 class Format:
     """
-    One way to write a stanza down.
+    One way to write stanzas down.
 
-    @ivar decode: Reads a body. Its second argument is the kind of stanza that a
-        body without a kind of its own stands for, C{message} if nothing is known.
-        It raises L{Refusal}.
-    @ivar encode: Writes a stanza; C{None} where the type is only read.
+    @ivar decode: Reads a body that is one stanza, or as much of it as was not given
+        before. It raises L{Refusal}.
+    @ivar encode: Writes one stanza or several; C{None} where the type is only read.
+    @ivar isWhole: Whether a request says all in the body, and nothing in the path.
     """
 
-    decode: Callable[[bytes, str], Element]
-    encode: Callable[[Element], bytes] | None = None
+    decode: Callable[[bytes, Given], Element]
+    encode: Callable[[Sequence[Element]], bytes] | None = None
+    isWhole: bool = False
 
 
-def _decodeXML(body: bytes, kind: str) -> Element:
+def _decodeXML(body: bytes, given: Given) -> Element:
     return parseDocument(body)
 
 
-def _encodeXML(stanza: Element) -> bytes:
-    return toXML(stanza).encode("utf-8")
+def _encodeXML(stanzas: Sequence[Element]) -> bytes:
+    xml = "".join(map(toXML, stanzas))
+    return (f"<xmpp>{xml}</xmpp>" if len(stanzas) > 1 else xml).encode("utf-8")
+
+
+def _decodeJSON(body: bytes, given: Given) -> Element:
+    return STANZAS.decode(values.fromJSON(body), given)
+
+
+def _encodeJSON(stanzas: Sequence[Element]) -> bytes:
+    return values.toJSON(_value(stanzas))
+
+
+def _value(stanzas: Sequence[Element]) -> Value:
+    """The JSON form of one stanza, or of several together."""
+    several: list[Value] = [STANZAS.encode(stanza) for stanza in stanzas]
+    return {"xmpp": several} if len(several) > 1 else several[0]
+
+
+def _decodeCBOR(body: bytes, given: Given) -> Element:
+    return STANZAS.decode(values.fromCBOR(body), given)
+
+
+def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
+    return values.toCBOR(_value(stanzas))
+
+
+def _decodeForm(body: bytes, given: Given) -> Element:
+    return STANZAS.decode(STANZAS.fromPairs(formPairs(body), given), given)
+
+
+def _encodeForm(stanzas: Sequence[Element]) -> bytes:
+    # Of several the last: the iq that ends what an archive holds.
+    return urlencode(toPairs(STANZAS.encode(stanzas[-1]))).encode("ascii")
+
+
+#: How many keys a form may have.
+_MAX_PAIRS = 100
+
+
+def formPairs(body: bytes) -> dict[str, str]:
+    """
+    Read a form, or the query of a URL.
+
+    @raise Refusal: 400, it is none; 422, a character that XML cannot carry.
+    """
+    if not body:
+        return {}
+    try:
+        pairs = parse_qsl(
+            decoded(body),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_PAIRS,
+        )
+    except ValueError as error:
+        raise notWellFormed(f"The form cannot be read ({error}).") from None
+    for text in (text for pair in pairs for text in pair):
+        illegal = illegalCharacter(text)
+        if illegal is not None:
+            raise unprocessable("bad-format", illegal)
+    form = dict(pairs)
+    if len(form) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise notWellFormed(f"The key {shown(twice)} stands there twice; give it once.")
+    return form
 
 
 #: What plain text is the content of, by the kind of stanza it stands for.
 _TEXT_ELEMENT = {"message": "body", "presence": "show"}
 
-#: RFC 6121 §4.7.2.1
-_SHOWS = ("away", "chat", "dnd", "xa")
 
-
-def _decodeText(body: bytes, kind: str) -> Element:
+def _decodeText(body: bytes, given: Given) -> Element:
+    kind = given.kind or "message"
     name = _TEXT_ELEMENT.get(kind)
     if name is None:
-        raise unsupported(f"Plain text cannot stand for an {kind}; send XML.")
+        raise unsupported(f"Plain text cannot stand for an {kind}; send JSON or XML.")
     text = decoded(body)
     illegal = illegalCharacter(text)
     if illegal is not None:
         raise unprocessable("bad-format", illegal)
-    if name == "show" and (text := text.strip()) not in _SHOWS:
+    if name == "show" and (text := text.strip()) not in SHOWS:
         raise unprocessable(
-            "bad-format", f"What a presence shows is one of {', '.join(_SHOWS)}."
+            "bad-format", f"What a presence shows is one of {', '.join(SHOWS)}."
         )
-    # No type: as an answer it takes that of the message it answers.
-    return make(kind, {}, [element(ns.CLIENT, name, None, [text])])
+    # Alone it is a chat message; as an answer it takes the type of what it answers.
+    type = given.type if given.kind else "chat"
+    attributes: dict[Name, str | None] = {
+        "to": given.to,
+        "type": None if type == "available" else type,
+    }
+    return make(kind, attributes, [element(ns.CLIENT, name, None, [text])])
 
 
 #: Every media type that a stanza is read from, and those it is written as; the
 #: first one is the default.
-FORMATS: Mapping[str, Format] = {
-    XML: Format(_decodeXML, _encodeXML),
+FORMATS: dict[str, Format] = {
+    XML: Format(_decodeXML, _encodeXML, isWhole=True),
+    JSON: Format(_decodeJSON, _encodeJSON),
+    CBOR: Format(_decodeCBOR, _encodeCBOR, isWhole=True),
+    FORM: Format(_decodeForm, _encodeForm),
     TEXT: Format(_decodeText),
 }
+if not values.hasCBOR:
+    del FORMATS[CBOR]
 
 #: The value of C{Accept} that names what is read.
 INPUT_TYPES = ", ".join(FORMATS)
 OUTPUT_TYPES = [name for name, format in FORMATS.items() if format.encode]
 
 #: Names for people who do not want to write the whole type.
-SHORT_NAMES = {"xml": XML, "json": JSON}
+SHORT_NAMES = {"xml": XML, "json": JSON, "cbor": CBOR, "form": FORM}
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -125,16 +208,19 @@ def parseContentType(header: str) -> tuple[str, str | None]:
     return match[1].lower(), charset
 
 
-def decode(contentType: str | None, body: bytes, kind: str = "message") -> Element:
+def decode(contentType: str | None, body: bytes, given: Given = UNKNOWN) -> Element:
     """
-    Read what a client, or a callback, has written.
+    Read what a client has written.
 
     @param contentType: The value of the header, if there is one.
-    @param kind: What a body that does not say its kind stands for.
+    @param given: What the path has said; where it says the kind, there may be no body.
     @return: An element; not checked yet whether it is a proper stanza.
-    @raise Refusal: 415 for the type, 400 for the body.
+    @raise Refusal: 415 for the type, 400 or 422 for the body.
     """
-    return formatOf(contentType).decode(body, kind)
+    if not body and given.kind is not None:
+        return STANZAS.decode({}, given)
+    format = formatOf(contentType)
+    return format.decode(body, UNKNOWN if format.isWhole else given)
 
 
 def formatOf(contentType: str | None) -> Format:
@@ -144,7 +230,7 @@ def formatOf(contentType: str | None) -> Format:
     @raise Refusal: 415, the type is none that is read.
     """
     if contentType is None:
-        raise unsupported(f"There is no Content-Type; send {XML}.")
+        raise unsupported(f"There is no Content-Type; send one of {INPUT_TYPES}.")
     try:
         name, charset = parseContentType(contentType)
     except ValueError:
@@ -160,11 +246,14 @@ def formatOf(contentType: str | None) -> Format:
     return FORMATS[name]
 
 
-def encode(stanza: Element, name: str) -> bytes:
-    """Write a stanza as one of L{OUTPUT_TYPES}."""
+def encode(stanzas: Sequence[Element], name: str) -> bytes:
+    """
+    Write stanzas as one of L{OUTPUT_TYPES}: one bare, several in C{<xmpp/>}, or in
+    C{{"xmpp": […]}}; as a form, the last.
+    """
     write = FORMATS[name].encode
     assert write is not None, f"{name} is only read"
-    return write(stanza)
+    return write(stanzas)
 
 
 def negotiate(accept: str | None, offers: list[str], default: str) -> str:
@@ -221,7 +310,7 @@ def encodeProblem(problem: Problem, name: str) -> bytes:
             element(ns.STREAM_ERRORS, problem.condition),
             element(ns.STREAM_ERRORS, "text", None, [problem.text]),
         ]
-        return _encodeXML(element(ns.STREAMS, "error", None, children))
+        return toXML(element(ns.STREAMS, "error", None, children)).encode("utf-8")
     error = {
         "type": problem.type,
         "condition": problem.condition,

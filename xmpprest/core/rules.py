@@ -21,6 +21,7 @@ from .errors import (
     errorFromStatus,
     unprocessable,
 )
+from .mapping import Given
 from .parser import Name
 from .stanza import (
     LANG,
@@ -223,7 +224,8 @@ def answer(stanza: Element, said: Answer, newID: Callable[[], str]) -> Verdict:
         return _replied(stanza, _reply(stanza, said), newID)
     except Refusal as refusal:
         # An error page of the callback's framework is nothing to warn of.
-        if said.body and (said.isSuccess or refusal.problem.status != 415):
+        isXML = (said.contentType or "").lower().startswith(media.XML)
+        if said.body and (said.isSuccess or isXML):
             warning = f"that is no reply: {refusal.problem.text}"
     if said.isSuccess:  # 4
         return Verdict(_accepted(stanza, newID), warning=warning)
@@ -265,7 +267,10 @@ def _reply(stanza: Element, said: Answer) -> Element:
     if not said.isSuccess and format is media.FORMATS[media.TEXT]:
         # The error page of aiohttp, Go and others; not words to the sender.
         raise media.unsupported("Plain text is a reply only with a 2xx.")
-    reply = format.decode(said.body, stanza.name)
+    reply = format.decode(said.body, Given(kind=stanza.name))
+    if format is not media.FORMATS[media.XML] and _isEmpty(reply):
+        # The {} of many a framework; not an empty message to the sender.
+        raise unprocessable("bad-format", "It is empty; answer 204 instead.")
     if checkedKind(reply) != stanza.name:
         raise unprocessable(
             "unsupported-stanza-type",
@@ -280,6 +285,11 @@ def _reply(stanza: Element, said: Answer) -> Element:
     elif stanza.name == "iq" and len(elements(reply)) > 1:
         raise unprocessable("bad-format", "A result has at most one child element.")
     return reply
+
+
+def _isEmpty(stanza: Element) -> bool:
+    """Whether a stanza says nothing, where there is something to say."""
+    return stanza.name != "iq" and not stanza.children and not stanza.attributes
 
 
 def _replied(stanza: Element, reply: Element, newID: Callable[[], str]) -> Verdict:

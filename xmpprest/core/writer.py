@@ -15,18 +15,19 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 
 
-def toXML(element: Element) -> str:
+def toXML(element: Element, implied: str = ns.CLIENT) -> str:
     """
-    Write a stanza, or any element that is read where C{jabber:client} is implied.
+    Write a stanza, or any element that is read where a namespace is implied.
 
     The result stands as well in a component's stream, whose own namespace it
     then takes (XEP-0114 §2).
 
     @param element: At most 64 levels deep, with names and characters that XML
         allows: the parser and the JSON table see to that.
+    @param implied: The namespace around it.
     """
     out: list[str] = []
-    _write(out.append, element, ns.CLIENT, _Scope({"xml": ns.XML}))
+    _write(out.append, element, implied, _Scope({"xml": ns.XML}))
     return "".join(out)
 
 
@@ -92,13 +93,13 @@ def _write(
     write(">")
     for child in element.children:
         if isinstance(child, str):
-            write(_text(child))
+            write(escaped(child))
         else:
             _write(write, child, uri, scope)
     write(f"</{name}>")
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """
     Character data. A bare CR would come out as LF (XML 1.0 §2.11), hence the
     reference.

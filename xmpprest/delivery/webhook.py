@@ -14,6 +14,7 @@ from twisted.words.xish.domish import Element
 from .._version import __version__
 from ..core import media
 from ..core.callbackurl import CallbackURL
+from ..core.mapping import UNTYPED
 from ..core.rules import Answer
 from ..core.stanza import LANG, TYPES
 from .httpclient import BoundedClient, NoAnswer
@@ -23,8 +24,8 @@ _log = Logger()
 #: RFC 5646 §2.1, as far as it can be told without the registry.
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 
-#: What an untyped stanza is called: RFC 6121 §5.2.2, and mod_rest.
-_DEFAULT_TYPE = {"message": "normal", "presence": "available", "iq": "get"}
+#: What an untyped stanza is called.
+_DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
 
 
 def _type(stanza: Element) -> str:
@@ -127,6 +128,6 @@ class Webhook(Service):
             b"POST",
             self._url.fill(values),
             headers,
-            media.encode(stanza, self.contentType),
+            media.encode([stanza], self.contentType),
         )
         return Answer(said.status, said.header("Content-Type"), said.body)

@@ -4,8 +4,8 @@ The resource at C{/rest}: routes a request, and answers it whatever happens.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import cast
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -17,12 +17,17 @@ from ..core.auth import Authenticator
 from ..core.errors import Problem, Refusal, unavailable
 from .cors import CORS
 from .response import Response, header, problemResponse, rawHeader, write
+from .routes import Route
 from .site import tooLarge
 
 _log = Logger()
 
-#: Takes a request and its body, gives the answer.
-Handler = Callable[[Request, bytes], Awaitable[Response]]
+
+class Finder(Protocol):
+    """Knows what is at which path."""
+
+    def find(self, path: Sequence[bytes]) -> Route:
+        """Who answers, by the segments of the path; raises L{Refusal} for nobody."""
 
 
 class RestResource(Resource):
@@ -36,15 +41,13 @@ class RestResource(Resource):
 
     def __init__(
         self,
-        routes: Mapping[str, Mapping[str, Handler]],
+        routes: Finder,
         authenticator: Authenticator,
         cors: CORS,
         sizeLimit: int,
         waitingLimit: int,
     ) -> None:
         """
-        @param routes: By path below this resource, C{""} for itself, then by
-            method.
         @param sizeLimit: How long a body may be, in bytes.
         @param waitingLimit: How many requests may wait.
         """
@@ -75,40 +78,27 @@ class RestResource(Resource):
             )
         self.waiting += 1
         try:
-            handler = self._route(request)
-            if handler is None:
-                return self._cors.preflight(self._methods(request))
-            self._authenticator.check(rawHeader(request, b"Authorization"))
-            return await handler(request, self._body(request))
+            return await self._routed(request)
         finally:
             self.waiting -= 1
 
-    def _route(self, request: Request) -> Handler | None:
+    async def _routed(self, request: Request) -> Response:
         """
-        Find who answers.
+        Let answer who is at the path.
 
-        @return: C{None} for C{OPTIONS}.
-        @raise Refusal: 404 or 405.
+        @raise Refusal: 404, nobody; 405, nobody by this method; 401.
         """
-        handlers = self._routes.get(_path(request))
-        if handlers is None:
-            raise Refusal(self._notFound(request))
+        assert request.postpath is not None
+        route = self._routes.find(request.postpath)
         method = request.method.decode("latin-1")
         if method == "OPTIONS" and self._cors.enabled:
-            return None
-        if method not in handlers:
-            raise Refusal(_notAllowed(self._methods(request)))
-        return handlers[method]
-
-    def _notFound(self, request: Request) -> Problem:
-        root = b"".join(b"/" + part for part in request.prepath or ()).decode("latin-1")
-        known = ", ".join(f"{root}/{name}".rstrip("/") for name in self._routes)
-        return Problem(
-            404,
-            "cancel",
-            "unsupported-feature",
-            f"There is nothing at this path; there is {known}.",
-        )
+            return self._cors.preflight(self._methods(route))
+        handler = route.methods.get(method)
+        if handler is None:
+            raise Refusal(_notAllowed(self._methods(route)))
+        if not route.isPublic:
+            self._authenticator.check(rawHeader(request, b"Authorization"))
+        return await handler(request, self._body(request))
 
     def _body(self, request: Request) -> bytes:
         """
@@ -123,9 +113,9 @@ class RestResource(Resource):
             raise Refusal(tooLarge(self._sizeLimit))
         return body
 
-    def _methods(self, request: Request) -> str:
+    def _methods(self, route: Route) -> str:
         options = ("OPTIONS",) if self._cors.enabled else ()
-        return ", ".join([*self._routes[_path(request)], *options])
+        return ", ".join([*route.methods, *options])
 
     def _write(self, response: Response, request: Request) -> None:
         if request.channel is None:
@@ -160,8 +150,3 @@ def _notAllowed(methods: str) -> Problem:
         f"The method is not allowed here; use {methods}.",
         (("Allow", methods),),
     )
-
-
-def _path(request: Request) -> str:
-    assert request.postpath is not None
-    return b"/".join(request.postpath).decode("latin-1").rstrip("/")

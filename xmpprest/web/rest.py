@@ -1,16 +1,19 @@
-"""C{POST /rest}: takes one stanza, sends it, and brings the reply to an iq."""
+"""Sends what is posted, asks what is queried, and brings the replies to iqs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
 from ..core import media
-from ..core.errors import notWellFormed
+from ..core.errors import Refusal, notWellFormed
+from ..core.jsonmap import STANZAS
+from ..core.mapping import Given
 from ..core.rules import submission
 from .response import Response, header
 
@@ -25,8 +28,12 @@ class WayOut(Protocol):
 class Requester(Protocol):
     """What takes iqs."""
 
-    def request(self, stanza: Element, timeout: float) -> Awaitable[Element]:
-        """Send it and wait for the reply, so many seconds; raises L{Refusal}."""
+    def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
+        """
+        Send it and wait for the reply, so many seconds; raises L{Refusal}.
+
+        @return: What an archive holds, and last the reply.
+        """
 
 
 class NewID(Protocol):
@@ -63,31 +70,66 @@ class Sending:
         self._timeout = timeout
         self._maxTimeout = maxTimeout
 
-    async def post(self, request: Request, body: bytes) -> Response:
+    async def post(self, given: Given, request: Request, body: bytes) -> Response:
         """
         Send one stanza.
 
+        @param given: What the path has said of it.
         @raise Refusal: It was not sent, or an iq got no reply.
         """
+        stanza = self._stanza(
+            media.decode(header(request, b"Content-Type"), body, given)
+        )
+        del body
+        return await self._send(stanza, request)
+
+    async def query(self, given: Given, request: Request, body: bytes) -> Response:
+        """
+        Send the iq that a path and a query stand for.
+
+        @raise Refusal: As above; 400, the query is none.
+        """
+        query = request.uri.partition(b"?")[2]
+        try:
+            value = STANZAS.fromPairs(media.formPairs(query), given)
+            stanza = self._stanza(STANZAS.decode(value, given))
+        except Refusal as refusal:
+            raise Refusal(replace(refusal.problem, status=400)) from None
+        return await self._send(stanza, request)
+
+    async def echo(self, request: Request, body: bytes) -> Response:
+        """
+        Give back a stanza as it would be sent, in the form that the client prefers.
+
+        @raise Refusal: It would not be sent.
+        """
         contentType = header(request, b"Content-Type")
-        stanza = submission(media.decode(contentType, body), self._domain, self._newID)
+        return _encoded([self._stanza(media.decode(contentType, body))], request)
+
+    def _stanza(self, payload: Element) -> Element:
+        return submission(payload, self._domain, self._newID)
+
+    async def _send(self, stanza: Element, request: Request) -> Response:
         if stanza.name != "iq":
             await self._outbox.accept(stanza)
             return Response(202, headers=(("Stanza-Id", stanza["id"]),))
         timeout = min(waitFor(request, self._timeout), self._maxTimeout)
         replying = self._requester.request(stanza, timeout)
         # It may be long, and the wait, too.
-        del body, stanza
-        reply = await replying
-        return _encoded(reply, request, contentType)
+        del stanza
+        return _encoded(await replying, request)
 
 
-def _encoded(reply: Element, request: Request, contentType: str | None) -> Response:
-    """The reply in the form that the client prefers, or else wrote in itself."""
-    own = media.parseContentType(contentType)[0] if contentType else media.XML
+def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
+    """Stanzas in the form that the client prefers, or else wrote in itself."""
+    contentType = header(request, b"Content-Type")
+    try:
+        own = media.parseContentType(contentType)[0] if contentType else media.XML
+    except ValueError:  # of no use, and of no need to a query
+        own = media.XML
     default = own if own in media.OUTPUT_TYPES else media.XML
     name = media.negotiate(header(request, b"Accept"), media.OUTPUT_TYPES, default)
-    return Response(200, media.encode(reply, name), name)
+    return Response(200, media.encode(stanzas, name), name)
 
 
 #: RFC 7240 §4.3

@@ -59,7 +59,7 @@ class ComponentService(Component):
     The service that holds the stream.
 
     @ivar pairing: The iqs that wait for their replies.
-    @ivar receive: Takes every inbound stanza that answers no waiting iq. Set by
+    @ivar receive: Takes every inbound stanza that answers no iq of ours. Set by
         the composition root.
     @ivar reconnects: How often a stream that was up has been lost.
     """
@@ -135,7 +135,7 @@ class ComponentService(Component):
         self._pressure.add(len(data))
         self.xmlstream.send(data)
 
-    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
+    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """Send an iq and wait; see L{Pairing.request}."""
         return self.pairing.request(stanza, timeout)
 
@@ -249,7 +249,7 @@ class ComponentService(Component):
         try:
             if not _isStanza(stanza):
                 self.xmlstream.onElement(stanza)
-            elif stanza.name != "iq" or not self.pairing.resolve(stanza):
+            elif not self.pairing.resolve(stanza):
                 self.receive(stanza)
         except Exception:
             _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)

@@ -1,8 +1,9 @@
 """
 Pairs iq replies with the requests that wait for them (RFC 6120 §8.1.3, §8.2.3).
 
-A reply counts only if its id and its sender match. The id on the wire is our own,
-random, so that neither callers nor strangers can make two requests collide.
+A reply counts only if its id and its sender match, and so does each result of a query
+(XEP-0313 §4.2). The id on the wire is our own, random, so that neither callers nor
+strangers can make two requests collide.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -17,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
-from ..core import jid
+from ..core import archive, jid
 from ..core import namespaces as ns
 from ..core.errors import Problem, Refusal, unavailable
 from ..core.jid import JID
@@ -41,13 +43,15 @@ class _Wait:
     @ivar peers: Who may answer; C{None} among them is a reply without C{from}.
     @ivar caller: The id, to and from that the caller gave.
     @ivar loopback: Whether our own request, coming back, is the answer.
+    @ivar collected: What came before the reply, if the request asks an archive.
     """
 
-    deferred: Deferred[Element]
+    deferred: Deferred[list[Element]]
     peers: tuple[JID | None, ...]
     caller: tuple[str, str, str]
     timer: IDelayedCall
     loopback: bool
+    collected: archive.Collected | None
 
 
 class Pairing(XMPPHandler):
@@ -55,8 +59,8 @@ class Pairing(XMPPHandler):
     Every iq that waits for its reply; each wait ends by a reply, the timeout,
     cancellation, or the loss of the stream.
 
-    @ivar late: Replies that came when nobody waited any more.
-    @ivar mismatched: Replies with a right id from a wrong sender.
+    @ivar late: Replies and results that came when nobody waited any more.
+    @ivar mismatched: Those with a right id from a wrong sender.
     """
 
     def __init__(
@@ -82,15 +86,16 @@ class Pairing(XMPPHandler):
         """How many requests wait."""
         return len(self._waits)
 
-    def request(self, stanza: Element, timeout: float) -> Deferred[Element]:
+    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """
         Send an iq and wait for its reply.
 
         @param stanza: An iq of type get or set with to, from and id.
         @param timeout: Seconds.
         @return: Fires with the reply, a result or an error, under the id that the
-            request had. Fails with L{Refusal}: 504 for a timeout, 503 for a lost
-            stream.
+            request had; before it, what an archive sent that was queried, under the
+            queryid that the query had. Fails with L{Refusal}: 504 for a timeout, 503
+            for a lost stream, 422 for more than is collected.
         @raise Refusal: 409 if the same id, to and from already wait; 503 if there
             is no stream.
         """
@@ -120,15 +125,34 @@ class Pairing(XMPPHandler):
             },
             [element(ns.PING, "ping")],
         )
-        return self._register(ping, self._ourselves, timeout, loopback=True)
+        replying = self._register(ping, self._ourselves, timeout, loopback=True)
+        return replying.addCallback(itemgetter(-1))
 
-    def resolve(self, iq: Element) -> bool:
+    def resolve(self, stanza: Element) -> bool:
         """
-        Take an inbound iq, if it answers a request of ours.
+        Take an inbound stanza, if it answers a request of ours.
 
         @return: Whether it is dealt with: given to who waits for it, or dropped as
             late or forged. If not, it is a stanza like any other.
         """
+        if stanza.name == "message":
+            return self._collect(stanza)
+        return stanza.name == "iq" and self._resolveIQ(stanza)
+
+    def _collect(self, message: Element) -> bool:
+        queryID = archive.queryID(message)
+        if queryID is None or not queryID.startswith(self._prefix):
+            return False
+        wait = self._waits.get(queryID)
+        if wait is None:
+            self.late += 1
+        elif wait.collected is None or _sender(message) not in wait.peers:
+            self.mismatched += 1
+        elif problem := wait.collected.add(message):
+            self._forget(queryID).deferred.errback(Failure(Refusal(problem)))
+        return True
+
+    def _resolveIQ(self, iq: Element) -> bool:
         wireID = iq.getAttribute("id", "")
         wait = self._waits.get(wireID)
         if wait is None:
@@ -140,7 +164,10 @@ class Pairing(XMPPHandler):
             self.mismatched += response
             return response
         self._forget(wireID)
-        wait.deferred.callback(withAttributes(iq, id=wait.caller[0]))
+        reply = withAttributes(iq, id=wait.caller[0])
+        wait.deferred.callback(
+            [reply] if wait.collected is None else wait.collected.endedBy(reply)
+        )
         return True
 
     def _dropLate(self, iq: Element, wireID: str) -> bool:
@@ -172,25 +199,23 @@ class Pairing(XMPPHandler):
         peers: tuple[JID | None, ...],
         timeout: float,
         loopback: bool,
-    ) -> Deferred[Element]:
+    ) -> Deferred[list[Element]]:
         caller = (stanza["id"], stanza["to"], stanza["from"])
         if caller in self._callers:
-            raise Refusal(
-                Problem(
-                    409,
-                    "cancel",
-                    "conflict",
-                    "An iq with this id, to and from is already waiting for its"
-                    " reply; give each its own id, or none.",
-                )
-            )
+            raise _doubled()
         wireID = self._newID()
-        deferred: Deferred[Element] = Deferred(lambda _: self._cancelled(wireID))
+        outbound, collected = withAttributes(stanza, id=wireID), None
+        query = archive.query(stanza)
+        if query is not None:
+            callersID = query.getAttribute("queryid")
+            outbound = archive.withQueryID(outbound, callersID, wireID)
+            collected = archive.Collected(wireID, callersID)
+        deferred: Deferred[list[Element]] = Deferred(lambda _: self._cancelled(wireID))
         timer = self._clock.callLater(timeout, self._timedOut, wireID, timeout)
-        self._waits[wireID] = _Wait(deferred, peers, caller, timer, loopback)
+        self._waits[wireID] = _Wait(deferred, peers, caller, timer, loopback, collected)
         self._callers.add(caller)
         try:
-            self._write(withAttributes(stanza, id=wireID))
+            self._write(outbound)
         except Refusal:
             self._forget(wireID)
             raise
@@ -225,7 +250,19 @@ class Pairing(XMPPHandler):
         return self._prefix + secrets.token_urlsafe(12)
 
 
-def _sender(iq: Element) -> JID | None:
-    """Who an iq is from, to compare; C{None} if it does not say."""
-    sender = iq.getAttribute("from")
+def _doubled() -> Refusal:
+    return Refusal(
+        Problem(
+            409,
+            "cancel",
+            "conflict",
+            "An iq with this id, to and from is already waiting for its reply; give"
+            " each its own id, or none.",
+        )
+    )
+
+
+def _sender(stanza: Element) -> JID | None:
+    """Who a stanza is from, to compare; C{None} if it does not say."""
+    sender = stanza.getAttribute("from")
     return jid.normalise(sender) if sender else None

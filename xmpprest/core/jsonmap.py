@@ -1,0 +1,578 @@
+"""
+The JSON form of a stanza: one table of keys, each with the specification that it comes
+from and the element that it stands for.
+
+A key that cannot say all of an element is there all the same, but then the element
+stands in C{xml}, too, and counts there, so that nothing is ever lost. The keys are
+mod_rest's. What C{/rest/openapi.json} says of them is made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twisted.words.xish.domish import Element
+
+from . import namespaces as ns
+from .forms import DATA_FORM, Extensions
+from .mapping import Given, StanzaMapping
+from .payloads import (
+    ARCHIVE_QUERY,
+    COMMAND,
+    ERROR,
+    JSON_PAYLOAD,
+    PAGE,
+    Carbon,
+    Markup,
+)
+from .rows import Row
+from .shapes import (
+    BOOLEAN,
+    DATETIME,
+    JID,
+    NUMBER,
+    URI,
+    Attribute,
+    Child,
+    Children,
+    Choice,
+    Content,
+    Flag,
+    Inner,
+    ListOf,
+    Only,
+    QName,
+    Record,
+    Schema,
+    Short,
+    Text,
+    integer,
+    string,
+    wrong,
+)
+from .values import Value
+
+
+@dataclass(frozen=True)
+class _Stanza:
+    """A stanza within another (XEP-0297)."""
+
+    kind: str
+    isText = False
+
+    @property
+    def parameters(self) -> Mapping[str, Schema]:
+        """None of its own."""
+        return {}
+
+    @property
+    def schema(self) -> Schema:
+        """As it would be alone."""
+        return {"$ref": f"#/components/schemas/{self.kind}"}
+
+    def read(self, element: Element) -> Value:
+        """Its JSON form."""
+        return STANZAS.encode(element)
+
+    def write(self, name: QName, value: Value, at: str) -> Element | None:
+        """The stanza."""
+        return STANZAS.decodePart(value, Given(kind=self.kind), f"{at}.")
+
+    def fromText(self, text: str, at: str) -> Value:
+        """No text stands for it."""
+        raise wrong(at, "an object", text)
+
+    def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
+        """All of them."""
+        return {**pairs}
+
+
+_FORWARDED = Record(
+    {
+        "delay": Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay"),
+        "message": Child("message", _Stanza("message"), ns.CLIENT),
+    }
+)
+
+_INVITATION = Record(
+    {"from": Attribute("from", JID), "to": Attribute("to", JID)}
+    | {"reason": Child("reason", Text())}
+)
+_MUC_USER = Record(
+    {
+        "item": Child(
+            "item",
+            Record(
+                {
+                    "affiliation": Attribute("affiliation"),
+                    "role": Attribute("role"),
+                    "jid": Attribute("jid", JID),
+                    "nick": Attribute("nick"),
+                    "actor": Child(
+                        "actor",
+                        Record(
+                            {
+                                "jid": Attribute("jid", JID),
+                                "nick": Attribute("nick"),
+                            }
+                        ),
+                    ),
+                    "reason": Child("reason", Text()),
+                }
+            ),
+        ),
+        "status": Children("status", Only("code", integer(0, 999))),
+        "invite": Child("invite", _INVITATION),
+        "decline": Child("decline", _INVITATION),
+        "password": Child("password", Text()),
+    }
+)
+
+_URL = {"url": Child("url", Text(URI)), "desc": Child("desc", Text())}
+
+_RANGE = Record({key: Attribute(key, integer()) for key in ("start", "end")})
+_ENCRYPTION = Only("namespace")
+
+_DISCO = Record(
+    {
+        "node": Attribute("node"),
+        "identities": Children(
+            "identity",
+            Record(
+                {key: Attribute(key) for key in ("category", "type", "name")},
+                required=("category", "type"),
+            ),
+        ),
+        "features": Children("feature", Only("var")),
+        "extensions": Extensions(),
+    }
+)
+_ITEM = Short(
+    Record(
+        {
+            "jid": Attribute("jid", JID),
+            "node": Attribute("node"),
+            "name": Attribute("name"),
+        },
+        required=("jid",),
+    ),
+    "jid",
+)
+_SERVICE = Record(
+    {
+        "type": Attribute("type"),
+        "host": Attribute("host"),
+        "port": Attribute("port", integer(0, 65535)),
+        "transport": Attribute("transport"),
+        "name": Attribute("name"),
+        "username": Attribute("username"),
+        "password": Attribute("password"),
+        "restricted": Attribute("restricted", BOOLEAN),
+        "expires": Attribute("expires", DATETIME),
+        "action": Attribute("action", string("add", "delete", "modify")),
+    },
+    required=("type", "host"),
+)
+_REGISTER = (
+    *("instructions", "username", "nick", "password", "name", "first", "last"),
+    *("email", "address", "city", "state", "zip", "phone", "url", "date"),
+    *("misc", "text", "key"),
+)
+_HEADER = Record(
+    {"name": Attribute("name"), "value": Content()}, required=("name", "value")
+)
+
+#: RFC 6121 §4.7.2.1
+SHOWS = ("away", "chat", "dnd", "xa")
+
+#: Keys of every kind.
+COMMON: Mapping[str, Row] = {
+    "error": Row("RFC 6120 §8.3", Child("error", ERROR)),
+    "delay": Row("XEP-0203", Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay")),
+    "nick": Row("XEP-0172", Child("nick", Text(), "http://jabber.org/protocol/nick")),
+    "payload": Row("XEP-0432", Child("payload", JSON_PAYLOAD, ns.JSON_MESSAGE)),
+    "dataform": Row("XEP-0004", Child("x", DATA_FORM, ns.DATA)),
+    "rsm": Row("XEP-0059", Child("set", PAGE, ns.RSM)),
+}
+
+#: Keys of messages.
+MESSAGE: Mapping[str, Row] = {
+    "body": Row("RFC 6121 §5.2.3", Child("body", Text())),
+    "subject": Row("RFC 6121 §5.2.4", Child("subject", Text())),
+    "thread": Row(
+        "RFC 6121 §5.2.5",
+        Child(
+            "thread",
+            Short(Record({"id": Content(), "parent": Attribute("parent")}), "id"),
+        ),
+    ),
+    "state": Row(
+        "XEP-0085",
+        Choice(
+            ("active", "composing", "gone", "inactive", "paused"),
+            "http://jabber.org/protocol/chatstates",
+        ),
+    ),
+    "html": Row(
+        "XEP-0071", Child("html", Markup(), "http://jabber.org/protocol/xhtml-im")
+    ),
+    "oob_url": Row("XEP-0066", Child("x", Inner("url", Text(URI)), "jabber:x:oob")),
+    "oob": Row("XEP-0066", Child("x", Record(_URL), "jabber:x:oob")),
+    "replace": Row(
+        "XEP-0308", Child("replace", Only("id"), "urn:xmpp:message-correct:0")
+    ),
+    "attach_to": Row(
+        "XEP-0367", Child("attach-to", Only("id"), "urn:xmpp:message-attaching:1")
+    ),
+    "reactions": Row(
+        "XEP-0444",
+        Child(
+            "reactions",
+            Record(
+                {"id": Attribute("id"), "reactions": Children("reaction", Text())},
+                required=("id",),
+            ),
+            "urn:xmpp:reactions:0",
+        ),
+    ),
+    "reply": Row(
+        "XEP-0461",
+        Child(
+            "reply",
+            Record({"id": Attribute("id"), "to": Attribute("to", JID)}, ("id",)),
+            "urn:xmpp:reply:0",
+        ),
+    ),
+    "fallback": Row(
+        "XEP-0428",
+        Child(
+            "fallback",
+            Record(
+                {"for": Attribute("for")}
+                | {name: Child(name, _RANGE) for name in ("body", "subject")}
+            ),
+            "urn:xmpp:fallback:0",
+        ),
+    ),
+    "reference": Row(
+        "XEP-0372",
+        Child(
+            "reference",
+            Record(
+                {"type": Attribute("type"), "uri": Attribute("uri", URI)}
+                | {"begin": Attribute("begin", integer())}
+                | {"end": Attribute("end", integer())}
+                | {"anchor": Attribute("anchor", URI)},
+                required=("type", "uri"),
+            ),
+            "urn:xmpp:reference:0",
+        ),
+    ),
+    "stanza_ids": Row(
+        "XEP-0359",
+        Children(
+            "stanza-id",
+            Record({"id": Attribute("id"), "by": Attribute("by", JID)}, ("id", "by")),
+            "urn:xmpp:sid:0",
+        ),
+    ),
+    "origin_id": Row("XEP-0359", Child("origin-id", Only("id"), "urn:xmpp:sid:0")),
+    "occupant_id": Row(
+        "XEP-0421", Child("occupant-id", Only("id"), "urn:xmpp:occupant-id:0")
+    ),
+    "markable": Row("XEP-0333", Child("markable", Flag(), "urn:xmpp:chat-markers:0")),
+    "displayed": Row(
+        "XEP-0333", Child("displayed", Only("id"), "urn:xmpp:chat-markers:0")
+    ),
+    "receipt_request": Row("XEP-0184", Child("request", Flag(), ns.RECEIPTS)),
+    "received": Row("XEP-0184", Child("received", Only("id"), ns.RECEIPTS)),
+    "encryption": Row("XEP-0380", Child("encryption", _ENCRYPTION, "urn:xmpp:eme:0")),
+    "hints": Row(
+        "XEP-0334",
+        Choice(
+            ("no-copy", "no-permanent-store", "no-store", "store"),
+            "urn:xmpp:hints",
+            many=True,
+        ),
+    ),
+    "invite": Row(
+        "XEP-0249",
+        Child(
+            "x",
+            Record(
+                {
+                    "jid": Attribute("jid", JID),
+                    "reason": Attribute("reason"),
+                    "password": Attribute("password"),
+                    "thread": Attribute("thread"),
+                    "continue": Attribute("continue", BOOLEAN),
+                },
+                required=("jid",),
+            ),
+            "jabber:x:conference",
+        ),
+    ),
+    "archive": Row(
+        "XEP-0313",
+        Child(
+            "result",
+            Record(
+                {"id": Attribute("id"), "queryid": Attribute("queryid")}
+                | {"forward": Child("forwarded", _FORWARDED, ns.FORWARD)}
+            ),
+            ns.MAM,
+        ),
+    ),
+    "forwarded": Row("XEP-0297", Child("forwarded", _FORWARDED, ns.FORWARD)),
+    "carbon": Row("XEP-0280", Carbon(_FORWARDED)),
+    "muc_user": Row("XEP-0045", Child("x", _MUC_USER, ns.MUC_USER)),
+    "retract": Row(
+        "XEP-0424",
+        Child(
+            "retract",
+            Short(
+                Record(
+                    {
+                        "id": Attribute("id"),
+                        "moderated": Child(
+                            "moderated",
+                            Record({"by": Attribute("by", JID)}),
+                            "urn:xmpp:message-moderate:1",
+                        ),
+                        "reason": Child("reason", Text()),
+                    }
+                ),
+                "id",
+            ),
+            "urn:xmpp:message-retract:1",
+        ),
+    ),
+}
+
+#: Keys of presence.
+PRESENCE: Mapping[str, Row] = {
+    "show": Row("RFC 6121 §4.7.2.1", Child("show", Text(string(*SHOWS)))),
+    "status": Row("RFC 6121 §4.7.2.2", Child("status", Text())),
+    "priority": Row("RFC 6121 §4.7.2.3", Child("priority", Text(integer(-128, 127)))),
+    "caps": Row(
+        "XEP-0115",
+        Child(
+            "c",
+            Record({key: Attribute(key) for key in ("hash", "node", "ver", "ext")}),
+            "http://jabber.org/protocol/caps",
+        ),
+    ),
+    "join": Row("XEP-0045", Child("x", Flag(), "http://jabber.org/protocol/muc")),
+    "muc": Row(
+        "XEP-0045",
+        Child(
+            "x",
+            Record(
+                {
+                    "password": Child("password", Text()),
+                    "history": Child(
+                        "history",
+                        Record(
+                            {
+                                "maxchars": Attribute("maxchars", integer()),
+                                "maxstanzas": Attribute("maxstanzas", integer()),
+                                "seconds": Attribute("seconds", integer()),
+                                "since": Attribute("since", DATETIME),
+                            }
+                        ),
+                    ),
+                }
+            ),
+            "http://jabber.org/protocol/muc",
+        ),
+    ),
+    "muc_user": Row("XEP-0045", Child("x", _MUC_USER, ns.MUC_USER)),
+    "vcard_update": Row(
+        "XEP-0153",
+        Child("x", Record({"photo": Child("photo", Text())}), "vcard-temp:x:update"),
+    ),
+    "idle_since": Row(
+        "XEP-0319", Child("idle", Only("since", DATETIME), "urn:xmpp:idle:1")
+    ),
+}
+
+#: Keys of iqs.
+IQ: Mapping[str, Row] = {
+    "ping": Row("XEP-0199", Child("ping", Flag(), ns.PING)),
+    "version": Row(
+        "XEP-0092",
+        Child(
+            "query",
+            Record({key: Child(key, Text()) for key in ("name", "version", "os")}),
+            ns.VERSION,
+        ),
+    ),
+    "disco": Row(
+        "XEP-0030",
+        Child("query", Short(_DISCO, "node", shortens=True), ns.DISCO_INFO),
+    ),
+    "items": Row(
+        "XEP-0030",
+        Child(
+            "query",
+            Short(ListOf("item", _ITEM, ("node",)), "node", shortens=True),
+            ns.DISCO_ITEMS,
+        ),
+        emptyResult=[],
+    ),
+    "command": Row(
+        "XEP-0050",
+        Child("command", Short(COMMAND, "node"), "http://jabber.org/protocol/commands"),
+    ),
+    "stats": Row(
+        "XEP-0039",
+        Child(
+            "query",
+            ListOf(
+                "stat",
+                Record(
+                    {
+                        "name": Attribute("name"),
+                        "unit": Attribute("units"),
+                        "value": Attribute("value", NUMBER),
+                    },
+                    required=("name",),
+                ),
+            ),
+            "http://jabber.org/protocol/stats",
+        ),
+    ),
+    "lastactivity": Row(
+        "XEP-0012",
+        Child(
+            "query",
+            Record({"seconds": Attribute("seconds", integer()), "status": Content()}),
+            ns.LAST,
+        ),
+    ),
+    "oob": Row("XEP-0066", Child("query", Record(_URL), "jabber:iq:oob")),
+    "extdisco": Row(
+        "XEP-0215",
+        Child(
+            "services",
+            Record(
+                {
+                    "type": Attribute("type"),
+                    "services": Children("service", _SERVICE),
+                }
+            ),
+            "urn:xmpp:extdisco:2",
+        ),
+    ),
+    "register": Row(
+        "XEP-0077",
+        Child(
+            "query",
+            Record(
+                {
+                    "registered": Child("registered", Flag()),
+                    "remove": Child("remove", Flag()),
+                }
+                | {key: Child(key, Text()) for key in _REGISTER}
+                | {"form": Child("x", DATA_FORM, ns.DATA)}
+            ),
+            "jabber:iq:register",
+        ),
+    ),
+    "gateway": Row(
+        "XEP-0100",
+        Child(
+            "query",
+            Record({key: Child(key, Text()) for key in ("desc", "prompt", "jid")}),
+            "jabber:iq:gateway",
+        ),
+    ),
+    "upload_request": Row(
+        "XEP-0363",
+        Child(
+            "request",
+            Record(
+                {
+                    "filename": Attribute("filename"),
+                    "size": Attribute("size", integer(1)),
+                    "content-type": Attribute("content-type"),
+                },
+                required=("filename", "size"),
+            ),
+            "urn:xmpp:http:upload:0",
+        ),
+    ),
+    "upload_slot": Row(
+        "XEP-0363",
+        Child(
+            "slot",
+            Record(
+                {
+                    "put": Child(
+                        "put",
+                        Record(
+                            {
+                                "url": Attribute("url", URI),
+                                "headers": Children("header", _HEADER),
+                            }
+                        ),
+                    ),
+                    "get": Child("get", Record({"url": Attribute("url", URI)})),
+                }
+            ),
+            "urn:xmpp:http:upload:0",
+        ),
+    ),
+    "archive": Row("XEP-0313", Child("query", ARCHIVE_QUERY, ns.MAM)),
+    "result": Row(
+        "XEP-0313",
+        Child(
+            "fin",
+            Record(
+                {
+                    "complete": Attribute("complete", BOOLEAN),
+                    "stable": Attribute("stable", BOOLEAN),
+                    "page": Child("set", PAGE, ns.RSM),
+                }
+            ),
+            ns.MAM,
+        ),
+    ),
+    "time": Row(
+        "XEP-0202",
+        Child(
+            "time",
+            Record({"tzo": Child("tzo", Text()), "utc": Child("utc", Text(DATETIME))}),
+            ns.TIME,
+        ),
+    ),
+    "moderate": Row(
+        "XEP-0425",
+        Child(
+            "moderate",
+            Record(
+                {
+                    "id": Attribute("id"),
+                    "retract": Child("retract", Flag(), "urn:xmpp:message-retract:1"),
+                    "reason": Child("reason", Text()),
+                },
+                required=("id",),
+            ),
+            "urn:xmpp:message-moderate:1",
+        ),
+    ),
+}
+
+#: Every key, by the kind of stanza.
+KEYS: Mapping[str, Mapping[str, Row]] = {
+    "message": {**COMMON, **MESSAGE},
+    "presence": {**COMMON, **PRESENCE},
+    "iq": {**COMMON, **IQ},
+}
+
+#: The payloads of an iq: what a path may name (behaviour.md §1.1).
+PAYLOADS = ("payload", *IQ)
+
+#: The table at work.
+STANZAS = StanzaMapping(KEYS, likely={"archive": "iq"}, sets=("archive", "command"))

@@ -1,0 +1,141 @@
+"""
+What is at which path below C{/rest} (behaviour.md §1.1).
+
+The first segment says it: one of the gateway's own names, a kind of stanza, or the
+payload of an iq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from twisted.web.server import Request
+
+from ..core.errors import Problem, Refusal, notWellFormed
+from ..core.jsonmap import KEYS, PAYLOADS
+from ..core.mapping import UNKNOWN, Given
+from ..core.stanza import TYPES
+from .response import Response
+
+#: Takes a request and its body, gives the answer.
+Handler = Callable[[Request, bytes], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    What is at a path.
+
+    @ivar methods: Who answers, by method.
+    @ivar isPublic: Whether anybody may ask, without credentials.
+    """
+
+    methods: Mapping[str, Handler]
+    isPublic: bool = False
+
+
+class Sender(Protocol):
+    """What sends, and asks."""
+
+    async def post(self, given: Given, request: Request, body: bytes) -> Response:
+        """Send what the path and the body say."""
+
+    async def query(self, given: Given, request: Request, body: bytes) -> Response:
+        """Ask what the path and the query say."""
+
+    async def echo(self, request: Request, body: bytes) -> Response:
+        """Give back what would be sent."""
+
+
+class Routes:
+    """
+    Finds who answers.
+    """
+
+    def __init__(self, sender: Sender, own: Mapping[str, Route]) -> None:
+        """
+        @param own: Further names of the gateway's own, by path.
+        """
+        self._sender = sender
+        self._own = {
+            "": Route({"POST": partial(sender.post, UNKNOWN)}),
+            "echo": Route({"POST": sender.echo}),
+            **own,
+        }
+
+    def find(self, path: Sequence[bytes]) -> Route:
+        """
+        Find what is at a path.
+
+        @param path: Its segments below C{/rest}, percent-decoded.
+        @raise Refusal: 404, nothing is; 400, what is there is not all said.
+        """
+        segments = _decoded(path)
+        own = self._own.get("/".join(segments))
+        if own is not None:
+            return own
+        first, rest = segments[0], segments[1:]
+        if first in KEYS:
+            return Route({"POST": partial(self._sender.post, _given(first, rest))})
+        if first in PAYLOADS:
+            to = _recipient(rest)
+            if to is None:
+                raise notWellFormed(
+                    f"The path does not say whom to ask; write /{first}/example.org."
+                )
+            given = Given("iq", None, to, first)
+            return Route({"GET": partial(self._sender.query, given)})
+        raise self._nothing()
+
+    def _nothing(self) -> Refusal:
+        names = ", ".join(name for name in self._own if name and "/" not in name)
+        return _notFound(
+            "There is nothing at this path. Its first part is one of"
+            f" {', '.join(KEYS)} to POST to, {', '.join(PAYLOADS)} to GET, or {names}."
+        )
+
+
+def _notFound(text: str) -> Refusal:
+    return Refusal(Problem(404, "cancel", "unsupported-feature", text))
+
+
+def _decoded(path: Sequence[bytes]) -> list[str]:
+    """The segments as text, without the empty one behind a last slash."""
+    try:
+        segments = [segment.decode("utf-8") for segment in path]
+    except UnicodeDecodeError:
+        raise notWellFormed(
+            "The path is not UTF-8; percent-encode what is not ASCII as UTF-8."
+        ) from None
+    if segments and not segments[-1]:
+        segments.pop()
+    return segments
+
+
+def _given(kind: str, rest: Sequence[str]) -> Given:
+    """What a path says of a stanza: its kind, its type or payload, whom it is to."""
+    if not rest:
+        return Given(kind)
+    word, to = rest[0], _recipient(rest[1:])
+    if kind != "iq":
+        known = {*TYPES[kind], "available"} if kind == "presence" else TYPES[kind]
+        if word not in known:
+            types = ", ".join(sorted(filter(None, known)))
+            raise notWellFormed(f"In the path, after {kind}, stands one of {types}.")
+        return Given(kind, word, to)
+    if word in ("get", "set"):
+        return Given(kind, word, to)
+    if word not in PAYLOADS:
+        raise _notFound(
+            "In the path, after iq, stands get, set or a payload:"
+            f" {', '.join(PAYLOADS)}."
+        )
+    return Given(kind, None, to, word)
+
+
+def _recipient(segments: Sequence[str]) -> str | None:
+    """The rest of a path: an address, whose resource may be a segment of its own."""
+    return "/".join(segments) or None
