@@ -62,28 +62,31 @@ terminal, and paste these into another one:
 
    curl -i {url} \\
      -H 'Authorization: Bearer {token}' \\
-     -H 'Content-Type: application/xmpp+xml' \\
-     --data-binary '<message type="chat" to="{echo}">
-                      <body>Hello!</body>
-                    </message>'
+     -H 'Content-Type: application/json' \\
+     -d '{{"to": "{echo}", "type": "chat", "body": "Hello!"}}'
 
-2. Ping the peer. An iq waits for its reply.
+2. Ping the peer. A query waits for its reply.
 
    curl -i {url} \\
      -H 'Authorization: Bearer {token}' \\
-     -H 'Content-Type: application/xmpp+xml' \\
-     --data-binary '<iq type="get" to="{peer}">
-                      <ping xmlns="urn:xmpp:ping"/>
-                    </iq>'
+     -H 'Content-Type: application/json' \\
+     -d '{{"to": "{peer}", "ping": true}}'
 
-3. Ping somebody who is not there. The reply is an error.
+3. Ask it what it is, in one URL.
+
+   curl -i {url}/version/{peer} \\
+     -H 'Authorization: Bearer {token}' \\
+     -H 'Accept: application/json'
+
+4. Ping somebody who is not there. The reply is an error.
 
    curl -i {url} \\
      -H 'Authorization: Bearer {token}' \\
-     -H 'Content-Type: application/xmpp+xml' \\
-     --data-binary '<iq type="get" to="{nobody}">
-                      <ping xmlns="urn:xmpp:ping"/>
-                    </iq>'
+     -H 'Content-Type: application/json' \\
+     -d '{{"to": "{nobody}", "ping": true}}'
+
+In a browser: {url}/docs
+It asks for the token, which is {token}
 
 Ctrl-C ends it; nothing is left behind.
 """
@@ -180,7 +183,8 @@ def componentServer(
 
 class EchoCallback(Resource):
     """
-    A callback that prints what it gets, and echoes messages.
+    A callback that prints what it gets, and echoes messages, in whatever form they
+    come.
     """
 
     isLeaf = True
@@ -188,17 +192,26 @@ class EchoCallback(Resource):
     def render_POST(self, request: Request) -> bytes:
         """A stanza has come."""
         assert request.content is not None
+        contentType = request.getHeader("Content-Type")
+        assert contentType is not None  # the gateway always says
         body = request.content.read()
-        say(f"POSTed to the callback: {body.decode()}")
-        echo = _echo(media.decode(media.XML, body), _BOT)
+        say(f"POSTed to the callback: {_shown(body)}")
+        message = media.decode(contentType, body)
+        echo = _echo(message, _BOT)
         if echo is None:
             say("The callback answers: 204 No Content\n")
             request.setResponseCode(204)
             return b""
-        answer = media.encode([make("message", {}, [echo])], media.XML)
-        say(f"The callback answers: 200 OK {answer.decode()}\n")
-        request.setHeader(b"Content-Type", media.XML.encode())
+        reply = make("message", {"type": message.getAttribute("type")}, [echo])
+        answer = media.encode([reply], contentType)
+        say(f"The callback answers: 200 OK {_shown(answer)}\n")
+        request.setHeader(b"Content-Type", contentType.encode())
         return answer
+
+
+def _shown(body: bytes) -> str:
+    """A body as text; what is none, as in CBOR, is escaped."""
+    return body.decode("utf-8", "backslashreplace")
 
 
 class _Announcer(XMPPHandler):
@@ -282,6 +295,7 @@ class Demo(MultiService):
         if "callbackURL" not in settings:
             callback = Site(EchoCallback())
             callback.log = lambda request: None  # type: ignore[method-assign]
+            settings.setdefault("callbackContentType", media.JSON)
             settings["callbackURL"] = f"http://127.0.0.1:{self._open(callback)}/"
         gateway = makeGateway(Config(**settings), self._reactor)
         listener = Listener(self._listen, gateway.site, self._reactor)

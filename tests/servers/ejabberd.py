@@ -35,7 +35,7 @@ def _readScript(script: str) -> dict[str, str]:
 
 class Ejabberd(ServerProcess):
     """
-    An ejabberd with two external components, rooms and plain accounts.
+    An ejabberd with two external components, rooms, uploads and plain accounts.
 
     ejabberd lets a component send from every domain of its listener, so the
     two components can each write in the name of the other. And what it is
@@ -52,7 +52,7 @@ class Ejabberd(ServerProcess):
 
     def __init__(self, certificate: Certificate | None = None) -> None:
         super().__init__()
-        self.componentTLSPort, self._apiPort = self.ports[2:]
+        self.componentTLSPort, self._httpPort = self.ports[2:]
         self._accounts: dict[str, str] = {}
         self.certificate = certificate or Authority(self.directory).issue(
             self.host, LOOPBACK
@@ -89,7 +89,7 @@ class Ejabberd(ServerProcess):
                 self.register(user, password)
 
     def _call(self, command: str, arguments: dict[str, str]) -> tuple[int, str]:
-        api = http.client.HTTPConnection(LOOPBACK, self._apiPort, timeout=30)
+        api = http.client.HTTPConnection(LOOPBACK, self._httpPort, timeout=30)
         try:
             api.request(
                 "POST",
@@ -153,6 +153,14 @@ class Ejabberd(ServerProcess):
             "hosts": [self.host],
             "acme": {"auto": False},
             "s2s_access": "none",
+            "acl": {
+                "admin": {"user": [self.admin]},
+                "gateway": {"server": [self.componentDomain]},
+            },
+            "access_rules": {
+                "configure": {"allow": "admin"},
+                "gateway": {"allow": "gateway"},
+            },
             "listen": [
                 {
                     "port": self.clientPort,
@@ -170,10 +178,13 @@ class Ejabberd(ServerProcess):
                     **component,
                 },
                 {
-                    "port": self._apiPort,
+                    "port": self._httpPort,
                     "ip": LOOPBACK,
                     "module": "ejabberd_http",
-                    "request_handlers": {"/api": "mod_http_api"},
+                    "request_handlers": {
+                        "/api": "mod_http_api",
+                        "/upload": "mod_http_upload",
+                    },
                 },
             ],
             "api_permissions": {
@@ -189,13 +200,41 @@ class Ejabberd(ServerProcess):
             "modules": {
                 "mod_adhoc": {"report_commands_node": True},
                 "mod_admin_extra": {},  # has change_password
+                "mod_configure": {},  # administrative commands
                 "mod_disco": {},
                 "mod_http_api": {},
+                "mod_http_upload": {
+                    "hosts": [self.uploadDomain],
+                    "access": "gateway",
+                    "docroot": str(self.directory / "uploads"),
+                    "put_url": f"http://{LOOPBACK}:{self._httpPort}/upload",
+                },
                 "mod_last": {},
-                "mod_muc": {"host": self.mucDomain, "access_create": "all"},
+                "mod_mam": {},
+                "mod_muc": {
+                    "host": self.mucDomain,
+                    "access_create": "all",
+                    "default_room_options": {"mam": True},
+                },
                 "mod_offline": {},
                 "mod_ping": {},
+                "mod_register": {},
                 "mod_roster": {},
+                "mod_stats": {},
+                "mod_stun_disco": {
+                    "access": "gateway",
+                    "offer_local_services": False,
+                    "services": [
+                        {
+                            "host": LOOPBACK,
+                            "port": self.stunPort,
+                            "type": kind,
+                            "transport": "udp",
+                            "restricted": kind == "turn",
+                        }
+                        for kind in ("stun", "turn")
+                    ],
+                },
                 "mod_time": {},
                 "mod_version": {},
             },

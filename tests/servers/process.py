@@ -24,10 +24,19 @@ from typing import ClassVar
 LOOPBACK = "127.0.0.1"
 
 # Reads until the test process closes the pipe, by whatever end it meets, then
-# does what that process can no longer do. "$0" is the server's directory.
+# does what that process can no longer do. "$0" is the server's directory, and
+# goes when the server has ended: a signal only begins that.
 _GUARD = """
 cat > /dev/null
-test -f "$0/group" && kill -s KILL -- "-$(cat "$0/group")"
+if test -f "$0/group"; then
+    group=$(cat "$0/group")
+    kill -s KILL -- "-$group"
+    tries=50
+    while test $tries -gt 0 && kill -s 0 -- "-$group"; do
+        sleep 0.1
+        tries=$((tries - 1))
+    done
+fi
 rm -rf "$0" || { sleep 1; rm -rf "$0"; }
 """
 
@@ -57,10 +66,15 @@ class ServerProcess:
     An XMPP server of our own on the loopback interface.
 
     Both components' domains belong to the component that authenticates for
-    them and to nothing else; rooms open unlocked; clients may log in without
-    TLS; nothing is limited in rate; server-to-server traffic is off.
+    them and to nothing else; rooms open unlocked, and keep what is said in
+    them; clients may log in without TLS; nothing is limited in rate;
+    server-to-server traffic is off. Only L{componentDomain} gets upload slots
+    and external services, only L{admin} the administrative commands of L{host}.
 
     @cvar name: what messages to people call this server.
+    @cvar admin: a bare JID; every resource of it is meant.
+    @cvar stunPort: of the STUN and TURN service that L{host} offers at the
+        loopback address; nothing listens there.
     @ivar directory: holds configuration, data and log; gone after L{stop}.
     @ivar ports: every port it listens on, the same after a restart.
     @ivar log: the file with everything the server printed, over all starts.
@@ -75,6 +89,9 @@ class ServerProcess:
     componentDomain: ClassVar[str] = "gateway.localhost"
     peerDomain: ClassVar[str] = "peer.localhost"
     mucDomain: ClassVar[str] = "rooms.localhost"
+    uploadDomain: ClassVar[str] = "upload.localhost"
+    admin: ClassVar[str] = "bot@gateway.localhost"
+    stunPort: ClassVar[int] = 3478
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"xmpprest-{self.name}-"))
@@ -218,6 +235,10 @@ class ServerProcess:
         C{SIGSTOP}: connections stay open and are accepted, nothing answers.
         """
         self._signal(signal.SIGSTOP)
+        if self._process is not None and self.running:
+            # The signal only begins it. C{WNOWAIT} leaves an end to Popen.
+            stopped = os.WSTOPPED | os.WEXITED | os.WNOWAIT
+            os.waitid(os.P_PID, self._process.pid, stopped)
 
     def resume(self) -> None:
         """

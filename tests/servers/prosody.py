@@ -10,7 +10,8 @@ import subprocess
 from tests.servers.process import LOOPBACK, ServerProcess
 
 # No module "limits", no "s2s", no "tls": neither rates nor federation nor
-# certificates.
+# certificates. The administrator is one of "{host}" alone: rooms would make
+# their administrators owners.
 _CONFIGURATION = """
 data_path = "{directory}/data"
 certificates = "{directory}/data"
@@ -22,6 +23,10 @@ c2s_ports = {{ {clientPort} }}
 c2s_direct_tls_ports = {{ }}
 component_interfaces = {{ "{loopback}" }}
 component_ports = {{ {componentPort} }}
+http_interfaces = {{ "{loopback}" }}
+http_ports = {{ {httpPort} }}
+https_interfaces = {{ }}
+https_ports = {{ }}
 modules_enabled = {{
     "adhoc", "disco", "lastactivity", "ping", "posix", "roster", "saslauth",
     "time", "uptime", "version",
@@ -33,8 +38,22 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 
 VirtualHost "{host}"
+    modules_enabled = {{ "admin_adhoc", "external_services" }}
+    admins = {{ "{admin}" }}
+    external_service_access = {{ "{componentDomain}" }}
+    external_services = {{
+        {{ type = "stun", transport = "udp", host = "{loopback}", port = {stunPort} }},
+        {{
+            type = "turn", transport = "udp", host = "{loopback}", port = {stunPort},
+            secret = "{secret}",
+        }},
+    }}
 Component "{mucDomain}" "muc"
+    modules_enabled = {{ "muc_mam" }}
     muc_room_locking = false
+Component "{uploadDomain}" "http_file_share"
+    http_host = "{loopback}"
+    http_file_share_access = {{ "{componentDomain}" }}
 Component "{componentDomain}"
     component_secret = "{secret}"
 Component "{peerDomain}"
@@ -44,10 +63,11 @@ Component "{peerDomain}"
 
 class Prosody(ServerProcess):
     """
-    A Prosody with two external components, rooms and plain accounts.
+    A Prosody with two external components, rooms, uploads and plain accounts.
     """
 
     name = "prosody"
+    portCount = 3
 
     @classmethod
     def missing(cls) -> str:
@@ -79,6 +99,10 @@ class Prosody(ServerProcess):
                 componentPort=self.componentPort,
                 host=self.host,
                 mucDomain=self.mucDomain,
+                uploadDomain=self.uploadDomain,
+                admin=self.admin,
+                stunPort=self.stunPort,
+                httpPort=self.ports[2],
                 componentDomain=self.componentDomain,
                 peerDomain=self.peerDomain,
                 secret=self.componentSecret,

@@ -4,6 +4,7 @@ The servers and the entities of L{tests.servers} do what other tests rely on.
 
 from __future__ import annotations
 
+from urllib.error import HTTPError
 from uuid import uuid4
 
 from twisted.internet.ssl import Certificate, optionsForClientTLS
@@ -15,9 +16,13 @@ from tests.servers.client import User
 from tests.servers.ejabberd import Ejabberd
 from tests.servers.peer import PeerLost
 from tests.servers.prosody import Prosody
+from tests.servers.queries import download, fillRoom, upload
 from tests.servers.rawcomponent import RawComponent
+from tests.servers.splitter import Received
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
+COMMANDS = "http://jabber.org/protocol/commands"
+ADD_USER = "http://jabber.org/protocol/admin#add-user"
 
 
 class HarnessMixin(ServerMixin):
@@ -79,6 +84,136 @@ class HarnessMixin(ServerMixin):
             "<body>Ho</body></message>"
         )
         await user.expect("groupchat", "<body>Ho</body>", f"from='{room}/bôt 2'")
+
+    async def test_archive(self) -> None:
+        """
+        A component that is not in a room reads what was said there, by pages.
+        """
+        component, user = await self.connect(), await self.login()
+        room = f"{uuid4().hex}@{self.server.mucDomain}"
+        ids = await fillRoom(user, room, 12)
+        pages = []
+        for position in ("", f"<after>{ids[4]}</after>", f"<after>{ids[9]}</after>"):
+            fin = await self.ask(
+                component,
+                "set",
+                room,
+                "<query xmlns='urn:xmpp:mam:2' queryid='q'>"
+                "<set xmlns='http://jabber.org/protocol/rsm'>"
+                f"<max>5</max>{position}</set></query>",
+            )
+            complete = fin.element[0].get("complete", "false")
+            pages.append((complete, fin.element.findtext("{*}fin/{*}set/{*}count")))
+        results = [one.element.find("{*}result") for one in component.received]
+        self.assertEqual(
+            [one.get("id") for one in results if one is not None],
+            ids,
+        )
+        self.assertEqual(pages, [("false", "12"), ("false", "12"), ("true", "12")])
+
+    async def test_upload(self) -> None:
+        """
+        A component gets a slot for a file, and the file is there for everybody;
+        a component of another domain gets none.
+        """
+        component = await self.connect()
+        request = (
+            "<request xmlns='urn:xmpp:http:upload:0' filename='très cool.txt'"
+            " size='5' content-type='text/plain'/>"
+        )
+        slot = await self.ask(component, "get", self.server.uploadDomain, request)
+        put, get = slot.element[0].find("{*}put"), slot.element[0].find("{*}get")
+        assert put is not None and get is not None
+        headers = {one.attrib["name"]: one.text or "" for one in put}
+        with self.assertRaises(HTTPError):
+            await download(get.attrib["url"])
+        status = await upload(put.attrib["url"], b"Hello", headers)
+        self.assertEqual(status, 201)
+        self.assertEqual(await download(get.attrib["url"]), b"Hello")
+        refusal = await self.ask(
+            await self.connect(self.server.peerDomain),
+            "get",
+            self.server.uploadDomain,
+            request,
+            sender=self.server.peerDomain,
+        )
+        self.assertIn("forbidden", refusal.xml)
+
+    async def test_externalServices(self) -> None:
+        """
+        A component is told the external services.
+        """
+        answer = await self.ask(
+            await self.connect(),
+            "get",
+            self.server.host,
+            "<services xmlns='urn:xmpp:extdisco:2'/>",
+        )
+        port = str(self.server.stunPort)
+        self.assertEqual(
+            [
+                (one.get("type"), one.get("port"), "password" in one.attrib)
+                for one in answer.element[0]
+            ],
+            [("stun", port, False), ("turn", port, True)],
+        )
+
+    async def test_administration(self) -> None:
+        """
+        The administrator, and nobody else, makes an account by a command.
+        """
+        component = await self.connect()
+        name = uuid4().hex
+        command = f"<command xmlns='{COMMANDS}' node='{ADD_USER}'"
+        refusal = await self.ask(component, "set", self.server.host, f"{command}/>")
+        self.assertIn("forbidden", refusal.xml)
+        admin = f"{self.server.admin}/x"
+        executing = await self.ask(
+            component, "set", self.server.host, f"{command}/>", sender=admin
+        )
+        session = executing.element[0].attrib["sessionid"]
+        fields = {
+            "FORM_TYPE": "http://jabber.org/protocol/admin",
+            "accountjid": f"{name}@{self.server.host}",
+            "password": "secret",
+            "password-verify": "secret",
+        }
+        form = "".join(
+            f"<field var='{var}'><value>{value}</value></field>"
+            for var, value in fields.items()
+        )
+        completed = await self.ask(
+            component,
+            "set",
+            self.server.host,
+            f"{command} sessionid='{session}' action='complete'>"
+            f"<x xmlns='jabber:x:data' type='submit'>{form}</x></command>",
+            sender=admin,
+        )
+        self.assertEqual(completed.element[0].get("status"), "completed")
+        user = User(self.server, name)
+        self.addCleanup(user.close)
+        await user.ready()
+
+    async def ask(
+        self,
+        component: RawComponent,
+        kind: str,
+        to: str,
+        payload: str,
+        sender: str = "",
+    ) -> Received:
+        """
+        Send an iq and wait for the answer.
+
+        @param kind: the type of the iq.
+        """
+        name = uuid4().hex
+        component.send(
+            f"<iq type='{kind}' id='{name}' to='{to}'"
+            f" from='{sender or self.server.componentDomain}'>{payload}</iq>"
+        )
+        return await component.expect("<iq", f"id='{name}'")
 
     async def test_userAnswersLikeAnyClient(self) -> None:
         """

@@ -17,6 +17,8 @@ from ..doubles import DOMAIN, HeldEndpoint, HeldServer, stanza
 
 #: Not ASCII, so that its encoding matters.
 SECRET = "sëcret"
+#: Whom the tests of pairing ask.
+PEER = "juliet@example.org/balcony"
 
 
 class ComponentTestCase(SynchronousTestCase):
@@ -60,7 +62,9 @@ class ComponentTestCase(SynchronousTestCase):
         problem: Problem = raised.exception.problem
         return problem
 
-    def problemOf(self, deferred: Deferred[Element]) -> Problem:
+    def problemOf(
+        self, deferred: Deferred[list[Element]] | Deferred[Element]
+    ) -> Problem:
         """The problem that a request has failed of."""
         problem: Problem = self.failureResultOf(deferred, Refusal).value.problem
         return problem
@@ -69,3 +73,56 @@ class ComponentTestCase(SynchronousTestCase):
         """When timers will go off, in seconds from now."""
         now = self.clock.seconds()
         return sorted(call.getTime() - now for call in self.clock.getDelayedCalls())
+
+
+class PairingTestCase(ComponentTestCase):
+    """A component on a stream that is up."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server: HeldServer = self.connect()
+        self.pairing = self.component.pairing
+
+    def ask(
+        self,
+        to: str = PEER,
+        id: str = "mine",
+        sender: str = DOMAIN,
+        timeout: float = 30,
+        payload: str = "<ping xmlns='urn:xmpp:ping'/>",
+    ) -> tuple[Deferred[list[Element]], str]:
+        """
+        Send an iq.
+
+        @return: The reply to come, and the id on the wire.
+        """
+        replying = self.component.request(
+            stanza(
+                f"<iq type='get' to='{to}' from='{sender}' id='{id}'>{payload}</iq>"
+            ),
+            timeout,
+        )
+        return replying, self.server.stanza()["id"]
+
+    def reply(
+        self,
+        wireID: str,
+        sender: str | None = PEER,
+        type: str = "result",
+        payload: str = "",
+    ) -> None:
+        """Have a stanza arrive that looks like a reply."""
+        origin = "" if sender is None else f"from='{sender}'"
+        self.server.send(
+            f"<iq type='{type}' id='{wireID}' {origin} to='{DOMAIN}'>{payload}</iq>"
+        )
+
+    def replyTo(self, replying: Deferred[list[Element]]) -> Element:
+        """The reply, and all, that a request has got."""
+        (reply,) = self.successResultOf(replying)
+        return reply
+
+    def assertIdle(self) -> None:
+        """Nothing waits, and nothing is left of what did."""
+        self.assertEqual(len(self.pairing), 0)
+        self.assertEqual(self.timers(), [15])

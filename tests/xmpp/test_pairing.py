@@ -9,58 +9,8 @@ from weakref import ref
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.words.xish.domish import Element
 
-from ..doubles import DOMAIN, HeldServer, stanza
-from .case import ComponentTestCase
-
-PEER = "juliet@example.org/balcony"
-
-
-class PairingTestCase(ComponentTestCase):
-    """A component on a stream that is up."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.server: HeldServer = self.connect()
-        self.pairing = self.component.pairing
-
-    def ask(
-        self,
-        to: str = PEER,
-        id: str = "mine",
-        sender: str = DOMAIN,
-        timeout: float = 30,
-    ) -> tuple[Deferred[Element], str]:
-        """
-        Send an iq.
-
-        @return: The reply to come, and the id on the wire.
-        """
-        replying = self.component.request(
-            stanza(
-                f"<iq type='get' to='{to}' from='{sender}' id='{id}'>"
-                "<ping xmlns='urn:xmpp:ping'/></iq>"
-            ),
-            timeout,
-        )
-        return replying, self.server.stanza()["id"]
-
-    def reply(
-        self,
-        wireID: str,
-        sender: str | None = PEER,
-        type: str = "result",
-        payload: str = "",
-    ) -> None:
-        """Have a stanza arrive that looks like a reply."""
-        origin = "" if sender is None else f"from='{sender}'"
-        self.server.send(
-            f"<iq type='{type}' id='{wireID}' {origin} to='{DOMAIN}'>{payload}</iq>"
-        )
-
-    def assertIdle(self) -> None:
-        """Nothing waits, and nothing is left of what did."""
-        self.assertEqual(len(self.pairing), 0)
-        self.assertEqual(self.timers(), [15])
+from ..doubles import DOMAIN
+from .case import PEER, PairingTestCase
 
 
 class ReplyTests(PairingTestCase):
@@ -72,7 +22,7 @@ class ReplyTests(PairingTestCase):
         self.assertEqual(len(self.pairing), 1)
         self.assertNoResult(replying)
         self.reply(wireID, payload="<query xmlns='urn:example'/>")
-        reply = self.successResultOf(replying)
+        reply = self.replyTo(replying)
         self.assertEqual((reply["type"], reply["from"]), ("result", PEER))
         self.assertEqual([child.uri for child in reply.elements()], ["urn:example"])
         self.assertEqual(self.received, [])
@@ -85,7 +35,7 @@ class ReplyTests(PairingTestCase):
             replying, wireID = self.ask(id="a&quot;b&amp;c")
             wireIDs.add(wireID)
             self.reply(wireID)
-            self.assertEqual(self.successResultOf(replying)["id"], 'a"b&c')
+            self.assertEqual(self.replyTo(replying)["id"], 'a"b&c')
         self.assertEqual(len(wireIDs), 3)
         for wireID in wireIDs:
             self.assertTrue(re.fullmatch(r"[\w-]{20,}", wireID), wireID)
@@ -98,7 +48,7 @@ class ReplyTests(PairingTestCase):
             type="error",
             payload="<error code='999' type='frobnicate'><what xmlns='urn:x'/></error>",
         )
-        reply = self.successResultOf(replying)
+        reply = self.replyTo(replying)
         (report,) = reply.elements()
         self.assertEqual((reply["type"], report["code"]), ("error", "999"))
         self.assertIdle()
@@ -114,7 +64,7 @@ class ReplyTests(PairingTestCase):
         ):
             replying, wireID = self.ask(to=asked)
             self.reply(wireID, sender)
-            self.successResultOf(replying)
+            self.replyTo(replying)
         self.assertEqual(self.pairing.mismatched, 0)
 
     def test_ownDomain(self) -> None:
@@ -123,7 +73,7 @@ class ReplyTests(PairingTestCase):
             for sender in (None, DOMAIN, f"bot@{DOMAIN}"):
                 replying, wireID = self.ask(to=to, sender=f"bot@{DOMAIN}/res")
                 self.reply(wireID, sender)
-                self.successResultOf(replying)
+                self.replyTo(replying)
         self.assertEqual(self.pairing.mismatched, 0)
 
     def test_loopback(self) -> None:
@@ -134,7 +84,7 @@ class ReplyTests(PairingTestCase):
         (request,) = self.received
         self.assertEqual(request["type"], "get")
         self.reply(wireID, DOMAIN)
-        self.successResultOf(replying)
+        self.replyTo(replying)
 
 
 class MismatchTests(PairingTestCase):
@@ -160,7 +110,7 @@ class MismatchTests(PairingTestCase):
         self.assertEqual(self.pairing.mismatched, 2 * len(senders))
         self.assertEqual(self.received, [])
         self.reply(wireID)
-        self.assertEqual(self.successResultOf(replying)["from"], PEER)
+        self.assertEqual(self.replyTo(replying)["from"], PEER)
 
     def test_ownDomainForeign(self) -> None:
         """Nobody else can answer for our own domain."""
@@ -211,7 +161,7 @@ class DoubledTests(PairingTestCase):
         self.assertEqual((problem.status, problem.condition), (409, "conflict"))
         self.assertEqual(self.server.stanzas(), [])
         self.reply(wireID)
-        self.successResultOf(replying)
+        self.replyTo(replying)
         self.ask()
 
     def test_otherRecipient(self) -> None:
@@ -220,8 +170,8 @@ class DoubledTests(PairingTestCase):
         second, secondID = self.ask(to="b@example.org")
         self.reply(secondID, "b@example.org")
         self.reply(firstID, "a@example.org")
-        self.assertEqual(self.successResultOf(first)["from"], "a@example.org")
-        self.assertEqual(self.successResultOf(second)["from"], "b@example.org")
+        self.assertEqual(self.replyTo(first)["from"], "a@example.org")
+        self.assertEqual(self.replyTo(second)["from"], "b@example.org")
 
     def test_otherSender(self) -> None:
         """The same id from another address is another request."""
@@ -260,7 +210,7 @@ class EndTests(PairingTestCase):
         replying, wireID = self.ask()
         self.reply(wireID)
         self.reply(wireID)
-        self.successResultOf(replying)
+        self.replyTo(replying)
         self.assertEqual(self.pairing.late, 1)
         self.assertEqual(self.received, [])
 
@@ -326,7 +276,7 @@ class EndTests(PairingTestCase):
         lost, _ = self.ask(id="4")
         over = [ref(each) for each in (replied, timedOut, cancelled, lost)]
         self.reply(wireID)
-        self.successResultOf(replied)
+        self.replyTo(replied)
         self.clock.advance(1)
         self.problemOf(timedOut)
         cancelled.cancel()

@@ -135,7 +135,7 @@ class OversizedTests(ComponentTestCase):
         self.refused(
             f"type='result' id='{wireID}' from='a@example.org/1' to='{DOMAIN}'", "iq"
         )
-        reply = self.successResultOf(replying)
+        (reply,) = self.successResultOf(replying)
         self.assertEqual((reply["type"], reply["id"]), ("error", "mine"))
         self.assertEqual(reply["from"], "a@example.org/1")
 

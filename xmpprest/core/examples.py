@@ -1,7 +1,8 @@
 """
-The examples of the OpenAPI document; each is sent by a test.
+The examples of the OpenAPI document; a test sends each, or reads it as a reply.
 
-Where they say C{example.org}, the document says the gateway's neighbour.
+Where they say C{gateway.example.org}, the document says the gateway's domain, and where
+they say C{example.org}, its neighbour's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ EXAMPLES: Mapping[str, Any] = {
         "to": "room@rooms.example.org/nick",
         "muc": {"history": {"maxstanzas": 0}},
     },
+    "reaction": {
+        "to": "user@example.org",
+        "type": "chat",
+        "reactions": {"id": "744f6e18", "reactions": ["👍"]},
+        "hints": ["store"],
+    },
     "version": {"to": "example.org", "version": {}},
     "disco": {"to": "example.org", "disco": True},
     "command": {"to": "example.org", "command": {"node": "uptime"}},
@@ -32,36 +39,191 @@ EXAMPLES: Mapping[str, Any] = {
 
 #: Bodies of requests whose path says the rest.
 RESTS: Mapping[str, Any] = {
-    "rest of a message": {"body": "Hello!", "receipt_request": True},
-    "rest of a presence": {"show": "away", "status": "Out to lunch"},
-    "rest of a get": {"ping": True},
-    "rest of a set": {"command": {"node": "uptime"}},
+    "message": {"body": "Hello!", "receipt_request": True},
+    "presence": {"show": "away", "status": "Out to lunch"},
+    "get": {"ping": True},
+    "set": {"command": {"node": "uptime"}},
 }
 
-#: The reply to a ping.
-REPLY: Mapping[str, Any] = {
-    "kind": "iq",
-    "type": "result",
-    "from": "example.org",
-    "to": "gateway.example.org",
-    "id": "p7Xy1Rk0",
+#: The same as plain text.
+TEXTS: Mapping[str, str] = {"message": "Hello!", "presence": "away"}
+
+#: Bodies of requests whose path names the payload, by the payload.
+QUERIES: Mapping[str, Any] = {
+    "ping": True,
+    "version": {},
+    "disco": {},
+    "items": {"node": "announce"},
+    "command": {
+        "node": "announce",
+        "sessionid": "1c2f",
+        "action": "complete",
+        "data": {"subject": "Tonight", "announcement": "We restart at ten."},
+    },
+    "stats": [{"name": "time/uptime"}, {"name": "users/online"}],
+    "lastactivity": {},
+    "oob": {"url": "https://example.org/image.jpg", "desc": "A picture"},
+    "extdisco": {"type": "turn"},
+    "register": {},
+    "gateway": {"prompt": "+4915112345678"},
+    "upload_request": {
+        "filename": "image.jpg",
+        "size": 23456,
+        "content-type": "image/jpeg",
+    },
+    "upload_slot": {"get": {"url": "https://upload.example.org/7c4f/image.jpg"}},
+    "archive": {
+        "with": "friend@example.org",
+        "start": "2026-01-01T00:00:00Z",
+        "max": 10,
+        "before": "",
+    },
+    "result": {"complete": True},
+    "time": {},
+    "moderate": {"id": "28482-98726-73623", "retract": True, "reason": "Spam"},
+    "payload": {"datatype": "urn:example:order", "data": {"pizza": "Margherita"}},
 }
+
+#: What stands under the payload's key in the reply; in others there is nothing.
+REPLIES: Mapping[str, Any] = {
+    "version": {"name": "Prosody", "version": "13.0.2", "os": "Linux"},
+    "disco": {
+        "identities": [{"category": "server", "type": "im", "name": "Prosody"}],
+        "features": ["http://jabber.org/protocol/disco#info", "urn:xmpp:ping"],
+        "extensions": {
+            "http://jabber.org/network/serverinfo": {
+                "abuse-addresses": ["mailto:abuse@example.org"],
+            },
+        },
+    },
+    "items": [{"jid": "rooms.example.org", "name": "Chatrooms"}, "proxy.example.org"],
+    "command": {
+        "node": "uptime",
+        "sessionid": "1c2f",
+        "status": "completed",
+        "note": {"type": "info", "text": "This server has been running for 3 days."},
+    },
+    "stats": [{"name": "users/online", "unit": "users", "value": 12}],
+    "lastactivity": {"seconds": 903, "status": "Out to lunch"},
+    "extdisco": {
+        "services": [
+            {
+                "type": "turn",
+                "host": "turn.example.org",
+                "port": 3478,
+                "transport": "udp",
+                "username": "1767225600",
+                "password": "mYcRWpCpqBoXoaQ8Ol1nxyAS0c8=",
+                "restricted": True,
+                "expires": "2026-01-01T00:00:00Z",
+            },
+        ],
+    },
+    "register": {
+        "instructions": "Choose a username and a password.",
+        "username": "",
+        "password": "",
+    },
+    "gateway": {"desc": "Enter a telephone number.", "prompt": "Number"},
+    "time": {"tzo": "+01:00", "utc": "2026-01-01T12:00:00Z"},
+}
+
+#: What stands there under another key.
+_SLOT: Any = {
+    "upload_slot": {
+        "put": {
+            "url": "https://upload.example.org/7c4f/image.jpg",
+            "headers": [{"name": "Authorization", "value": "Basic Base64String=="}],
+        },
+        "get": {"url": "https://upload.example.org/7c4f/image.jpg"},
+    },
+}
+
+#: What an archive sends before its reply.
+_FOUND: Any = {
+    "kind": "message",
+    "type": "normal",
+    "to": "gateway.example.org",
+    "from": "example.org",
+    "archive": {
+        "id": "28482-98726-73623",
+        "forward": {
+            "delay": "2026-01-01T12:00:00Z",
+            "message": {
+                "kind": "message",
+                "type": "chat",
+                "to": "user@example.org",
+                "from": "friend@example.org/phone",
+                "body": "Hello!",
+            },
+        },
+    },
+}
+_END: Any = {
+    "result": {
+        "complete": True,
+        "page": {
+            "first": "28482-98726-73623",
+            "index": 0,
+            "last": "28482-98726-73623",
+            "count": 1,
+        },
+    },
+}
+
+
+def reply(payload: str) -> Any:
+    """An answer to what is asked with a payload."""
+    head = {
+        "kind": "iq",
+        "type": "result",
+        "to": "gateway.example.org",
+        "from": "example.org",
+        "id": "p7Xy1Rk0",
+    }
+    if payload == "archive":
+        return {"xmpp": [_FOUND, head | _END]}
+    if payload == "upload_request":
+        return head | _SLOT
+    value = REPLIES.get(payload)
+    return head if value is None else head | {payload: value}
+
 
 #: What is said of parameters, by the payload and the name.
 PARAMETERS: Mapping[tuple[str, str], Any] = {
-    ("archive", "ids"): {"description": "Several with commas between."},
+    ("disco", "node"): {"description": "A part of it, if not all."},
+    ("items", "node"): {"description": "A part of it, if not all."},
+    ("command", "node"): {"description": "The command.", "example": "uptime"},
+    ("extdisco", "type"): {"description": "Only services of this type."},
+    ("archive", "with"): {"description": "Only messages with this address."},
+    ("archive", "start"): {"description": "Only messages since then."},
+    ("archive", "end"): {"description": "Only messages until then."},
+    ("archive", "before-id"): {"description": "Only messages before this one."},
+    ("archive", "after-id"): {"description": "Only messages after this one."},
+    ("archive", "ids"): {
+        "description": "Only these messages; several with commas between.",
+    },
+    ("archive", "after"): {"description": "The page after this id."},
     ("archive", "before"): {
         "description": "The page before this id; empty for the last page.",
         "allowEmptyValue": True,
     },
-    ("archive", "max"): {"example": 10},
+    ("archive", "max"): {"description": "How many at most.", "example": 10},
+    ("archive", "node"): {"description": "A node of PubSub, if that is archived."},
+    ("archive", "queryid"): {"description": "What all that is found is marked with."},
+    ("payload", "datatype"): {
+        "description": "What the data is.",
+        "example": "urn:example:order",
+    },
     ("payload", "data"): {
         "description": "JSON, as text.",
-        "schema": {"type": "string"},
+        "example": {"pizza": "Margherita"},
     },
-    ("upload_request", "filename"): {"required": True, "example": "image.jpg"},
-    ("upload_request", "size"): {"required": True, "example": 23456},
-    ("command", "node"): {"required": True},
-    ("moderate", "id"): {"required": True},
-    ("payload", "datatype"): {"required": True},
+    ("upload_request", "filename"): {"example": "image.jpg"},
+    ("upload_request", "size"): {"description": "In bytes.", "example": 23456},
+    ("upload_request", "content-type"): {"example": "image/jpeg"},
+    ("moderate", "id"): {
+        "description": "The id that the room has given to it.",
+        "example": "28482-98726-73623",
+    },
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
+from .errors import unprocessable
 from .shapes import (
     Attribute,
     Child,
@@ -141,6 +142,12 @@ class _Field(Record):
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """The type first: it says how values are written."""
         if isinstance(value, dict):
+            if value.get("value") is not None and value.get("values") is not None:
+                raise unprocessable(
+                    "bad-format",
+                    f"The key {at!r} has both 'value' and 'values'; leave one of them"
+                    " out.",
+                )
             value = {"type": None, **value}
         return super().write(name, value, at)
 
@@ -303,8 +310,12 @@ class CompactForm:
         """What the form holds, if it asks for nothing."""
         for child in elements(element):
             if (child.uri, child.name) == (ns.DATA, "x"):
-                isFilled = child.getAttribute("type") in ("submit", "result")
-                return _compact(child) if isFilled else None
+                if child.getAttribute("type") not in ("submit", "result"):
+                    return None
+                try:
+                    return _compact(child)
+                except Unfit:
+                    return None
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:

@@ -47,10 +47,12 @@ from .shapes import (
     Schema,
     Short,
     Text,
+    Unfit,
     integer,
     string,
     wrong,
 )
+from .stanza import TYPES, elements
 from .values import Value
 
 
@@ -72,7 +74,10 @@ class _Stanza:
         return {"$ref": f"#/components/schemas/{self.kind}"}
 
     def read(self, element: Element) -> Value:
-        """Its JSON form."""
+        """Its JSON form, if it is a proper one, and no part of a game of nesting."""
+        isProper = element.getAttribute("type") in TYPES[self.kind]
+        if not isProper or _levels(element) > _MAX_LEVELS:
+            raise Unfit
         return STANZAS.encode(element)
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
@@ -86,6 +91,18 @@ class _Stanza:
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
         """All of them."""
         return {**pairs}
+
+
+#: How many stanzas may stand one within another and be read: a result of an archive
+#: that is a carbon of a forwarded one has three. Each level is written twice, in its
+#: key and as XML, if no key can carry all of it.
+_MAX_LEVELS = 4
+
+
+def _levels(part: Element) -> int:
+    """How many stanzas stand one within another, an outermost one included."""
+    own = int((part.uri, part.name) == (ns.CLIENT, "message"))
+    return own + max(map(_levels, elements(part)), default=0)
 
 
 _FORWARDED = Record(
@@ -189,11 +206,20 @@ SHOWS = ("away", "chat", "dnd", "xa")
 #: Keys of every kind.
 COMMON: Mapping[str, Row] = {
     "error": Row("RFC 6120 §8.3", Child("error", ERROR)),
-    "delay": Row("XEP-0203", Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay")),
-    "nick": Row("XEP-0172", Child("nick", Text(), "http://jabber.org/protocol/nick")),
-    "payload": Row("XEP-0432", Child("payload", JSON_PAYLOAD, ns.JSON_MESSAGE)),
-    "dataform": Row("XEP-0004", Child("x", DATA_FORM, ns.DATA)),
-    "rsm": Row("XEP-0059", Child("set", PAGE, ns.RSM)),
+    "delay": Row(
+        "XEP-0203: Delayed Delivery",
+        Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay"),
+    ),
+    "nick": Row(
+        "XEP-0172: User Nickname",
+        Child("nick", Text(), "http://jabber.org/protocol/nick"),
+    ),
+    "payload": Row(
+        "XEP-0432: Simple JSON Messaging",
+        Child("payload", JSON_PAYLOAD, ns.JSON_MESSAGE),
+    ),
+    "dataform": Row("XEP-0004: Data Forms", Child("x", DATA_FORM, ns.DATA)),
+    "rsm": Row("XEP-0059: Result Set Management", Child("set", PAGE, ns.RSM)),
 }
 
 #: Keys of messages.
@@ -208,25 +234,31 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "state": Row(
-        "XEP-0085",
+        "XEP-0085: Chat State Notifications",
         Choice(
             ("active", "composing", "gone", "inactive", "paused"),
             "http://jabber.org/protocol/chatstates",
         ),
     ),
     "html": Row(
-        "XEP-0071", Child("html", Markup(), "http://jabber.org/protocol/xhtml-im")
+        "XEP-0071: XHTML-IM",
+        Child("html", Markup(), "http://jabber.org/protocol/xhtml-im"),
     ),
-    "oob_url": Row("XEP-0066", Child("x", Inner("url", Text(URI)), "jabber:x:oob")),
-    "oob": Row("XEP-0066", Child("x", Record(_URL), "jabber:x:oob")),
+    "oob_url": Row(
+        "XEP-0066: Out of Band Data",
+        Child("x", Inner("url", Text(URI)), "jabber:x:oob"),
+    ),
+    "oob": Row("XEP-0066: Out of Band Data", Child("x", Record(_URL), "jabber:x:oob")),
     "replace": Row(
-        "XEP-0308", Child("replace", Only("id"), "urn:xmpp:message-correct:0")
+        "XEP-0308: Last Message Correction",
+        Child("replace", Only("id"), "urn:xmpp:message-correct:0"),
     ),
     "attach_to": Row(
-        "XEP-0367", Child("attach-to", Only("id"), "urn:xmpp:message-attaching:1")
+        "XEP-0367: Message Attaching",
+        Child("attach-to", Only("id"), "urn:xmpp:message-attaching:1"),
     ),
     "reactions": Row(
-        "XEP-0444",
+        "XEP-0444: Message Reactions",
         Child(
             "reactions",
             Record(
@@ -237,7 +269,7 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "reply": Row(
-        "XEP-0461",
+        "XEP-0461: Message Replies",
         Child(
             "reply",
             Record({"id": Attribute("id"), "to": Attribute("to", JID)}, ("id",)),
@@ -245,7 +277,7 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "fallback": Row(
-        "XEP-0428",
+        "XEP-0428: Fallback Indication",
         Child(
             "fallback",
             Record(
@@ -256,7 +288,7 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "reference": Row(
-        "XEP-0372",
+        "XEP-0372: References",
         Child(
             "reference",
             Record(
@@ -270,26 +302,41 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "stanza_ids": Row(
-        "XEP-0359",
+        "XEP-0359: Unique and Stable Stanza IDs",
         Children(
             "stanza-id",
             Record({"id": Attribute("id"), "by": Attribute("by", JID)}, ("id", "by")),
             "urn:xmpp:sid:0",
         ),
     ),
-    "origin_id": Row("XEP-0359", Child("origin-id", Only("id"), "urn:xmpp:sid:0")),
+    "origin_id": Row(
+        "XEP-0359: Unique and Stable Stanza IDs",
+        Child("origin-id", Only("id"), "urn:xmpp:sid:0"),
+    ),
     "occupant_id": Row(
-        "XEP-0421", Child("occupant-id", Only("id"), "urn:xmpp:occupant-id:0")
+        "XEP-0421: Occupant identifiers",
+        Child("occupant-id", Only("id"), "urn:xmpp:occupant-id:0"),
     ),
-    "markable": Row("XEP-0333", Child("markable", Flag(), "urn:xmpp:chat-markers:0")),
+    "markable": Row(
+        "XEP-0333: Chat Markers", Child("markable", Flag(), "urn:xmpp:chat-markers:0")
+    ),
     "displayed": Row(
-        "XEP-0333", Child("displayed", Only("id"), "urn:xmpp:chat-markers:0")
+        "XEP-0333: Chat Markers",
+        Child("displayed", Only("id"), "urn:xmpp:chat-markers:0"),
     ),
-    "receipt_request": Row("XEP-0184", Child("request", Flag(), ns.RECEIPTS)),
-    "received": Row("XEP-0184", Child("received", Only("id"), ns.RECEIPTS)),
-    "encryption": Row("XEP-0380", Child("encryption", _ENCRYPTION, "urn:xmpp:eme:0")),
+    "receipt_request": Row(
+        "XEP-0184: Message Delivery Receipts", Child("request", Flag(), ns.RECEIPTS)
+    ),
+    "received": Row(
+        "XEP-0184: Message Delivery Receipts",
+        Child("received", Only("id"), ns.RECEIPTS),
+    ),
+    "encryption": Row(
+        "XEP-0380: Explicit Message Encryption",
+        Child("encryption", _ENCRYPTION, "urn:xmpp:eme:0"),
+    ),
     "hints": Row(
-        "XEP-0334",
+        "XEP-0334: Message Processing Hints",
         Choice(
             ("no-copy", "no-permanent-store", "no-store", "store"),
             "urn:xmpp:hints",
@@ -297,7 +344,7 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "invite": Row(
-        "XEP-0249",
+        "XEP-0249: Direct MUC Invitations",
         Child(
             "x",
             Record(
@@ -314,7 +361,7 @@ MESSAGE: Mapping[str, Row] = {
         ),
     ),
     "archive": Row(
-        "XEP-0313",
+        "XEP-0313: Message Archive Management",
         Child(
             "result",
             Record(
@@ -324,11 +371,13 @@ MESSAGE: Mapping[str, Row] = {
             ns.MAM,
         ),
     ),
-    "forwarded": Row("XEP-0297", Child("forwarded", _FORWARDED, ns.FORWARD)),
-    "carbon": Row("XEP-0280", Carbon(_FORWARDED)),
-    "muc_user": Row("XEP-0045", Child("x", _MUC_USER, ns.MUC_USER)),
+    "forwarded": Row(
+        "XEP-0297: Stanza Forwarding", Child("forwarded", _FORWARDED, ns.FORWARD)
+    ),
+    "carbon": Row("XEP-0280: Message Carbons", Carbon(_FORWARDED)),
+    "muc_user": Row("XEP-0045: Multi-User Chat", Child("x", _MUC_USER, ns.MUC_USER)),
     "retract": Row(
-        "XEP-0424",
+        "XEP-0424: Message Retraction",
         Child(
             "retract",
             Short(
@@ -356,16 +405,19 @@ PRESENCE: Mapping[str, Row] = {
     "status": Row("RFC 6121 §4.7.2.2", Child("status", Text())),
     "priority": Row("RFC 6121 §4.7.2.3", Child("priority", Text(integer(-128, 127)))),
     "caps": Row(
-        "XEP-0115",
+        "XEP-0115: Entity Capabilities",
         Child(
             "c",
             Record({key: Attribute(key) for key in ("hash", "node", "ver", "ext")}),
             "http://jabber.org/protocol/caps",
         ),
     ),
-    "join": Row("XEP-0045", Child("x", Flag(), "http://jabber.org/protocol/muc")),
+    "join": Row(
+        "XEP-0045: Multi-User Chat",
+        Child("x", Flag(), "http://jabber.org/protocol/muc"),
+    ),
     "muc": Row(
-        "XEP-0045",
+        "XEP-0045: Multi-User Chat",
         Child(
             "x",
             Record(
@@ -387,21 +439,22 @@ PRESENCE: Mapping[str, Row] = {
             "http://jabber.org/protocol/muc",
         ),
     ),
-    "muc_user": Row("XEP-0045", Child("x", _MUC_USER, ns.MUC_USER)),
+    "muc_user": Row("XEP-0045: Multi-User Chat", Child("x", _MUC_USER, ns.MUC_USER)),
     "vcard_update": Row(
-        "XEP-0153",
+        "XEP-0153: vCard-Based Avatars",
         Child("x", Record({"photo": Child("photo", Text())}), "vcard-temp:x:update"),
     ),
     "idle_since": Row(
-        "XEP-0319", Child("idle", Only("since", DATETIME), "urn:xmpp:idle:1")
+        "XEP-0319: Last User Interaction in Presence",
+        Child("idle", Only("since", DATETIME), "urn:xmpp:idle:1"),
     ),
 }
 
 #: Keys of iqs.
 IQ: Mapping[str, Row] = {
-    "ping": Row("XEP-0199", Child("ping", Flag(), ns.PING)),
+    "ping": Row("XEP-0199: XMPP Ping", Child("ping", Flag(), ns.PING)),
     "version": Row(
-        "XEP-0092",
+        "XEP-0092: Software Version",
         Child(
             "query",
             Record({key: Child(key, Text()) for key in ("name", "version", "os")}),
@@ -409,11 +462,11 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "disco": Row(
-        "XEP-0030",
+        "XEP-0030: Service Discovery",
         Child("query", Short(_DISCO, "node", shortens=True), ns.DISCO_INFO),
     ),
     "items": Row(
-        "XEP-0030",
+        "XEP-0030: Service Discovery",
         Child(
             "query",
             Short(ListOf("item", _ITEM, ("node",)), "node", shortens=True),
@@ -422,11 +475,11 @@ IQ: Mapping[str, Row] = {
         emptyResult=[],
     ),
     "command": Row(
-        "XEP-0050",
+        "XEP-0050: Ad-Hoc Commands",
         Child("command", Short(COMMAND, "node"), "http://jabber.org/protocol/commands"),
     ),
     "stats": Row(
-        "XEP-0039",
+        "XEP-0039: Statistics Gathering",
         Child(
             "query",
             ListOf(
@@ -444,16 +497,18 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "lastactivity": Row(
-        "XEP-0012",
+        "XEP-0012: Last Activity",
         Child(
             "query",
             Record({"seconds": Attribute("seconds", integer()), "status": Content()}),
             ns.LAST,
         ),
     ),
-    "oob": Row("XEP-0066", Child("query", Record(_URL), "jabber:iq:oob")),
+    "oob": Row(
+        "XEP-0066: Out of Band Data", Child("query", Record(_URL), "jabber:iq:oob")
+    ),
     "extdisco": Row(
-        "XEP-0215",
+        "XEP-0215: External Service Discovery",
         Child(
             "services",
             Record(
@@ -466,7 +521,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "register": Row(
-        "XEP-0077",
+        "XEP-0077: In-Band Registration",
         Child(
             "query",
             Record(
@@ -481,7 +536,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "gateway": Row(
-        "XEP-0100",
+        "XEP-0100: Gateway Interaction",
         Child(
             "query",
             Record({key: Child(key, Text()) for key in ("desc", "prompt", "jid")}),
@@ -489,7 +544,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "upload_request": Row(
-        "XEP-0363",
+        "XEP-0363: HTTP File Upload",
         Child(
             "request",
             Record(
@@ -504,7 +559,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "upload_slot": Row(
-        "XEP-0363",
+        "XEP-0363: HTTP File Upload",
         Child(
             "slot",
             Record(
@@ -524,9 +579,11 @@ IQ: Mapping[str, Row] = {
             "urn:xmpp:http:upload:0",
         ),
     ),
-    "archive": Row("XEP-0313", Child("query", ARCHIVE_QUERY, ns.MAM)),
+    "archive": Row(
+        "XEP-0313: Message Archive Management", Child("query", ARCHIVE_QUERY, ns.MAM)
+    ),
     "result": Row(
-        "XEP-0313",
+        "XEP-0313: Message Archive Management",
         Child(
             "fin",
             Record(
@@ -540,7 +597,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "time": Row(
-        "XEP-0202",
+        "XEP-0202: Entity Time",
         Child(
             "time",
             Record({"tzo": Child("tzo", Text()), "utc": Child("utc", Text(DATETIME))}),
@@ -548,7 +605,7 @@ IQ: Mapping[str, Row] = {
         ),
     ),
     "moderate": Row(
-        "XEP-0425",
+        "XEP-0425: Moderated Message Retraction",
         Child(
             "moderate",
             Record(
@@ -572,7 +629,7 @@ KEYS: Mapping[str, Mapping[str, Row]] = {
 }
 
 #: The payloads of an iq: what a path may name (behaviour.md §1.1).
-PAYLOADS = ("payload", *IQ)
+PAYLOADS = (*IQ, "payload")
 
 #: The table at work.
 STANZAS = StanzaMapping(KEYS, likely={"archive": "iq"}, sets=("archive", "command"))

@@ -109,6 +109,8 @@ class StanzaMapping:
         if given.payload is not None:
             value = {given.payload: value if value or value == [] else True}
         if not isinstance(value, dict):
+            if at:
+                raise wrong(at.rstrip("."), "an object", value)
             raise unprocessable(
                 "bad-format",
                 "The body must be one object, as in"
@@ -136,25 +138,25 @@ class StanzaMapping:
         kind = value.get("kind")
         if kind is None:
             return self._inferred(value)
-        if kind not in self._kinds:
+        if not isinstance(kind, str) or kind not in self._kinds:
             raise unprocessable(
                 "unsupported-stanza-type",
                 f"The key '{at}kind' must be message, presence or iq.",
             )
-        return str(kind)
+        return kind
 
     def _inferred(self, value: Mapping[str, Value]) -> str:
         """From the type, then from the keys, else a message (behaviour.md §3)."""
         type = value.get("type")
         if isinstance(type, str) and type in _KIND_BY_TYPE:
             return _KIND_BY_TYPE[type]
-        for key in value:
+        given = [key for key, inner in value.items() if inner is not None]
+        for key in given:
             kinds = self._kindsWith(key)
             if len(kinds) == 1:
                 return kinds[0]
-        return next(
-            (self._likely[key] for key in value if key in self._likely), "message"
-        )
+        likely = (self._likely[key] for key in given if key in self._likely)
+        return next(likely, "message")
 
     def _kindsWith(self, key: str) -> list[str]:
         return [kind for kind, rows in self._kinds.items() if key in rows.rows]
@@ -169,7 +171,9 @@ class StanzaMapping:
             if text is not None:
                 attributes[name] = STRING.toText(text, at + key)
         type = attributes.get("type")
-        if kind == "presence" and type == "available":
+        # The reply to a chat message may want to be none; within another stanza nothing
+        # depends on whether it says so.
+        if type is not None and type == UNTYPED.get(kind) and (at or kind != "message"):
             del attributes["type"]
         elif type is None and value.get("error") is not None:
             attributes["type"] = "error"
@@ -249,17 +253,23 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
         return []
     if not isinstance(value, list):
         raise wrong(at, "a list of strings", value)
-    content: list[Element | str] = []
+    content = Element((None, "content"))
     for number, item in enumerate(value):
         where = f"{at}[{number}]"
         whole = f"<xml xmlns='{ns.CLIENT}'>{STRING.toText(item, where)}</xml>"
         try:
-            content += parseDocument(whole.encode("utf-8")).children
+            children = parseDocument(whole.encode("utf-8")).children
         except Refusal as refusal:
             raise unprocessable(
                 "bad-format", f"The key {where!r} is no XML: {refusal.problem.text}"
             ) from None
-    return content
+        for child in children:
+            if isinstance(child, str):
+                # Which makes one text of two that have nothing between them.
+                content.addContent(child)
+            else:
+                content.children.append(child)
+    return content.children
 
 
 def _checkSize(stanza: Element) -> None:

@@ -92,36 +92,52 @@ def _encodeForm(stanzas: Sequence[Element]) -> bytes:
 
 #: How many keys a form may have.
 _MAX_PAIRS = 100
+#: What no percent-encoding is (RFC 3986 §2.1), but is often taken for itself.
+_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def formPairs(body: bytes) -> dict[str, str]:
+def formPairs(form: bytes) -> dict[str, str]:
     """
     Read a form, or the query of a URL.
 
     @raise Refusal: 400, it is none; 422, a character that XML cannot carry.
     """
-    if not body:
+    if not form:
         return {}
+    if _BAD_PERCENT.search(form):
+        raise notWellFormed(
+            "A percent sign has no two hexadecimal digits behind it; write it as %25."
+        )
     try:
         pairs = parse_qsl(
-            decoded(body),
+            form.decode("utf-8"),
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",
             max_num_fields=_MAX_PAIRS,
         )
-    except ValueError as error:
-        raise notWellFormed(f"The form cannot be read ({error}).") from None
-    for text in (text for pair in pairs for text in pair):
-        illegal = illegalCharacter(text)
-        if illegal is not None:
-            raise unprocessable("bad-format", illegal)
-    form = dict(pairs)
-    if len(form) < len(pairs):
+    except UnicodeDecodeError:
+        raise notWellFormed(
+            "A key or a value is not UTF-8; percent-encode what is not ASCII as UTF-8."
+        ) from None
+    except ValueError:
+        raise notWellFormed(
+            "A form, or a query, is written as key=value&key=value, with at most"
+            f" {_MAX_PAIRS} keys."
+        ) from None
+    for key, text in pairs:
+        if illegalCharacter(key + text):
+            raise unprocessable(
+                "bad-format",
+                f"The key {shown(key)}, or its value, has a character that XML forbids;"
+                " leave that out.",
+            )
+    result = dict(pairs)
+    if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise notWellFormed(f"The key {shown(twice)} stands there twice; give it once.")
-    return form
+    return result
 
 
 #: What plain text is the content of, by the kind of stanza it stands for.
@@ -213,11 +229,13 @@ def decode(contentType: str | None, body: bytes, given: Given = UNKNOWN) -> Elem
     Read what a client has written.
 
     @param contentType: The value of the header, if there is one.
-    @param given: What the path has said; where it says the kind, there may be no body.
+    @param given: What the path has said; where it says the kind, there may be no body,
+        unless the type is of those that say all.
     @return: An element; not checked yet whether it is a proper stanza.
     @raise Refusal: 415 for the type, 400 or 422 for the body.
     """
-    if not body and given.kind is not None:
+    isAbsent = not body and given.kind is not None
+    if isAbsent and (contentType is None or not formatOf(contentType).isWhole):
         return STANZAS.decode({}, given)
     format = formatOf(contentType)
     return format.decode(body, UNKNOWN if format.isWhole else given)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from . import media
-from .examples import EXAMPLES, PARAMETERS, REPLY, RESTS
+from .examples import EXAMPLES, PARAMETERS, RESTS, reply
 from .jsonmap import KEYS, PAYLOADS
 from .mapping import UNTYPED
 from .rows import Row
@@ -260,7 +260,7 @@ def _filled(value: Any, neighbour: str) -> Any:
 def _stanzaBody(schema: Schema, names: Iterable[str], neighbour: str) -> Part:
     """A request body: a stanza, or the rest of one, with examples."""
     examples = {
-        name: {"value": _filled({**EXAMPLES, **RESTS}[name], neighbour)}
+        name: {"value": _filled(({**EXAMPLES, **{f"rest of a {k}": v for k, v in RESTS.items()}})[name], neighbour)}
         for name in names
     }
     return {
@@ -292,7 +292,7 @@ def _post(neighbour: str) -> Part:
         "requestBody": _stanzaBody(_ANY, EXAMPLES, neighbour),
         "responses": _responses(
             *(403, 409, 413, 415, 422, 503, 504),
-            _200=_reply(_filled(REPLY, neighbour)),
+            _200=_reply(_filled(reply("ping"), neighbour)),
             _202=_ACCEPTED,
         ),
     }

@@ -12,7 +12,7 @@ from . import namespaces as ns
 from . import values
 from .errors import Refusal, unprocessable
 from .forms import DATA_FORM, CompactForm, submit
-from .parser import Name, parseDocument
+from .parser import MAX_DEPTH, Name, parseDocument
 from .shapes import (
     STRING,
     Attribute,
@@ -24,12 +24,12 @@ from .shapes import (
     Record,
     Scalar,
     Schema,
-    Slot,
     Text,
     Unfit,
     integer,
     string,
     textOf,
+    unknown,
     wrong,
 )
 from .stanza import LANG, element, elements, find
@@ -88,7 +88,8 @@ class Markup(_OnePiece):
                 "bad-format", f"The key {at!r} is no XHTML: {refusal.problem.text}"
             ) from None
         inner = elements(body)
-        if len(inner) == 1 and inner[0].name == "body" and len(body.children) == 1:
+        isWhole = len(body.children) == len(inner) == 1
+        if isWhole and (inner[0].uri, inner[0].name) == (ns.XHTML, "body"):
             body = inner[0]
         return element(*name, None, [body])
 
@@ -103,11 +104,14 @@ class _JSON(_OnePiece):
         return {}
 
     def read(self, element: Element) -> Value:
-        """The value, if the text is JSON that could have been sent."""
+        """The value, if the text is JSON that could be sent as part of a stanza."""
         try:
-            return values.fromJSON(textOf(element).encode("utf-8"))
+            value = values.fromJSON(textOf(element).encode("utf-8"))
         except Refusal:
             raise Unfit from None
+        if _depth(value) > MAX_DEPTH // 2:
+            raise Unfit
+        return value
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """Its text."""
@@ -116,6 +120,13 @@ class _JSON(_OnePiece):
     def fromText(self, text: str, at: str) -> Value:
         """The JSON that the text is."""
         return values.fromJSON(text.encode("utf-8"))
+
+
+def _depth(value: Value) -> int:
+    """How deep lists and objects nest in a value; it is known not to be very deep."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 #: XEP-0432
@@ -165,7 +176,24 @@ class Nowhere:
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Nothing: the record has taken it out before, or has no place for it."""
+        """The record has taken it out before, or has no place for it."""
+        raise unprocessable(
+            "bad-format", f"The key {at!r} is about another key that is not there."
+        )
+
+    def check(self, value: Value, at: str) -> None:
+        """
+        Look at a value for the record.
+
+        @raise Refusal: 422, it is of another type.
+        """
+        if isinstance(self.shape, Scalar):
+            self.shape.toText(value, at)
+            return
+        if not isinstance(value, list):
+            raise wrong(at, "a list", value)
+        for number, item in enumerate(value):
+            self.shape.scalar.toText(item, f"{at}[{number}]")
 
     def fromText(self, text: str, at: str) -> Value:
         """As it stands in a query."""
@@ -271,20 +299,19 @@ ERROR = _Error(
 )
 
 
-@dataclass(frozen=True)
-class _Before(Text):
-    """The end of the page; empty for the last page (XEP-0059 §2.5)."""
+def _before(value: Value) -> str:
+    """The end of a page; true is understood for the empty one."""
+    return STRING.write("" if value is True else value)
 
-    def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """As a text; true is understood for the empty one."""
-        return super().write(name, "" if value is True else value, at)
 
+#: Empty for the last page (XEP-0059 §2.5).
+_BEFORE = Scalar(STRING.called, STRING.schema, STRING.read, _before)
 
 PAGE = _Page(
     {
         "max": Child("max", Text(integer())),
         "after": Child("after", Text()),
-        "before": Child("before", _Before()),
+        "before": Child("before", Text(_BEFORE)),
         "first": Child("first", Text()),
         "last": Child("last", Text()),
         "index": Child("index", Text(integer())),
@@ -294,7 +321,7 @@ PAGE = _Page(
 
 
 #: XEP-0313 §4.1: what an archive may be asked for.
-_FILTERS: Mapping[str, Slot] = {
+_FILTERS: Mapping[str, Nowhere] = {
     "with": Nowhere(string(format="xmpp-jid")),
     "start": Nowhere(string(format="date-time")),
     "end": Nowhere(string(format="date-time")),
@@ -303,9 +330,9 @@ _FILTERS: Mapping[str, Slot] = {
     "ids": Nowhere(_Names()),
 }
 #: XEP-0313 §4.2: which page of it.
-_PAGING: Mapping[str, Slot] = {
+_PAGING: Mapping[str, Nowhere] = {
     "after": Nowhere(STRING),
-    "before": Nowhere(STRING),
+    "before": Nowhere(_BEFORE),
     "max": Nowhere(integer()),
 }
 
@@ -317,10 +344,10 @@ class _ArchiveQuery(Record):
         """In full."""
         if not isinstance(value, dict):
             return super().write(name, value, at)
-        filters = _taken(value, _FILTERS)
-        paging = _taken(value, _PAGING)
+        filters = _taken(value, _FILTERS, at)
+        paging = _taken(value, _PAGING, at)
         for short, long in ((filters, "form"), (paging, "page")):
-            if short and long in value:
+            if short and value.get(long) is not None:
                 raise unprocessable(
                     "bad-format",
                     f"The key {at!r} has both {long!r} and its short form"
@@ -336,8 +363,14 @@ class _ArchiveQuery(Record):
         return made
 
 
-def _taken(value: Mapping[str, Value], keys: Mapping[str, Slot]) -> dict[str, Value]:
-    return {key: value[key] for key in keys if value.get(key) is not None}
+def _taken(
+    value: Mapping[str, Value], keys: Mapping[str, Nowhere], at: str
+) -> dict[str, Value]:
+    """Those of the keys that are there, each of its type."""
+    taken = {key: value[key] for key in keys if value.get(key) is not None}
+    for key, inner in taken.items():
+        keys[key].check(inner, f"{at}.{key}")
+    return taken
 
 
 ARCHIVE_QUERY = _ArchiveQuery(
@@ -445,6 +478,9 @@ class Carbon(_OnePiece):
             value.get("direction"), f"{at}.direction"
         )
         rest = {key: inner for key, inner in value.items() if key != "direction"}
+        for key in rest:
+            if key != "forwarded":
+                raise unknown(at, key, ("direction", "forwarded"))
         into.children.append(self._record.write((ns.CARBONS, direction), rest, at))
 
     @property

@@ -13,7 +13,6 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .errors import Refusal
-from .parser import Name
 from .payloads import Carbon
 from .shapes import Child, Children, Choice, QName, Unfit
 from .stanza import make
@@ -29,7 +28,7 @@ class Row:
     """
     A key of a stanza.
 
-    @ivar source: Where the element comes from.
+    @ivar source: Where the element comes from: a specification, with its title.
     @ivar slot: Where in the stanza it stands, and what it is in JSON.
     @ivar emptyResult: What the key is in an iq result if the element is empty, where
         that is something else than in a request.
@@ -61,7 +60,7 @@ class Rows:
         where the first child stands that no key can carry, and holds all from that to
         the last such child. White space between children is left out.
         """
-        content = [c for c in stanza.children if not isinstance(c, str) or c.strip()]
+        content = [c for c in stanza.children if not _isSpace(c)]
         groups: dict[str, list[int]] = {}
         inexact = set()
         for position, child in enumerate(content):
@@ -131,6 +130,11 @@ class Rows:
         return keys
 
 
+def _isSpace(child: Element | str) -> bool:
+    """Whether a child is only what XML takes for white space (XML 1.0 §2.3)."""
+    return isinstance(child, str) and not child.strip(" \t\r\n")
+
+
 def _isSame(made: Element | str, other: Element | str) -> bool:
     """
     Whether two pieces of content say the same.
@@ -143,18 +147,10 @@ def _isSame(made: Element | str, other: Element | str) -> bool:
         made.name == other.name
         and made.uri == other.uri
         and (not other.localPrefixes or made.localPrefixes == other.localPrefixes)
-        and _attributes(made) == _attributes(other)
+        and made.attributes == other.attributes
         and len(made.children) == len(other.children)
         and all(map(_isSame, made.children, other.children))
     )
-
-
-def _attributes(element: Element) -> dict[Name, str]:
-    """The attributes, with the type that a message has by default (RFC 6121 §5.2.2)."""
-    attributes: dict[Name, str] = element.attributes
-    if element.name == "message" and element.uri == ns.CLIENT:
-        return {"type": "normal", **attributes}
-    return attributes
 
 
 def _raw(stanza: Element, child: Element | str) -> str:

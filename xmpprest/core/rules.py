@@ -268,9 +268,12 @@ def _reply(stanza: Element, said: Answer) -> Element:
         # The error page of aiohttp, Go and others; not words to the sender.
         raise media.unsupported("Plain text is a reply only with a 2xx.")
     reply = format.decode(said.body, Given(kind=stanza.name))
-    if format is not media.FORMATS[media.XML] and _isEmpty(reply):
+    if format in _LOOSE and _isEmpty(reply, said.body):
         # The {} of many a framework; not an empty message to the sender.
         raise unprocessable("bad-format", "It is empty; answer 204 instead.")
+    if format in _LOOSE and reply.name == "presence" and not _isMeant(reply, said.body):
+        # Their {"status": "ok"}; not our presence.
+        raise unprocessable("bad-format", "A presence as a reply needs a kind or type.")
     if checkedKind(reply) != stanza.name:
         raise unprocessable(
             "unsupported-stanza-type",
@@ -280,16 +283,39 @@ def _reply(stanza: Element, said: Answer) -> Element:
     if stanza.name != "iq":
         _checkType(stanza.name, type)
     if type == "error":
-        if find(reply, ns.CLIENT, "error") is None:
+        report = find(reply, ns.CLIENT, "error")
+        if report is None:
             raise unprocessable("invalid-xml", "It is an error without an <error/>.")
+        if not elements(report):  # RFC 6120 §8.3.2, or {"error": true}
+            raise unprocessable("invalid-xml", "It is an error without a condition.")
     elif stanza.name == "iq" and len(elements(reply)) > 1:
         raise unprocessable("bad-format", "A result has at most one child element.")
     return reply
 
 
-def _isEmpty(stanza: Element) -> bool:
-    """Whether a stanza says nothing, where there is something to say."""
-    return stanza.name != "iq" and not stanza.children and not stanza.attributes
+#: Forms that callbacks also answer in without meaning a stanza.
+_LOOSE = tuple(
+    format
+    for name, format in media.FORMATS.items()
+    if name not in (media.XML, media.TEXT)
+)
+
+
+def _isEmpty(reply: Element, body: bytes) -> bool:
+    """Whether a body says nothing but perhaps its kind."""
+    isBare = not reply.children and {*reply.attributes} <= {"type"}
+    return isBare and not _saysType(body)
+
+
+def _isMeant(presence: Element, body: bytes) -> bool:
+    """Whether there is more than a status, which may be anybody's."""
+    isShown = find(presence, ns.CLIENT, "show") is not None
+    return isShown or b"kind" in body or _saysType(body)
+
+
+def _saysType(body: bytes) -> bool:
+    """Whether a body has a type, which may leave no mark: C{"available"}."""
+    return b"type" in body
 
 
 def _replied(stanza: Element, reply: Element, newID: Callable[[], str]) -> Verdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -39,8 +40,13 @@ def wrong(at: str, expected: str, value: Value) -> Refusal:
     @param at: Its key, with the keys around it, as in C{"oob.url"}.
     @param expected: What it should be, as in C{"a string"}.
     """
+    called = "null" if value is None else _CALLED.get(type(value), "a number")
+    if called == "a number" and "integer" in expected:
+        called = str(value)
+    elif isinstance(value, str) and expected.startswith("one of"):
+        called = shown(value)
     return unprocessable(
-        "bad-format", f"The key {at!r} must be {expected}, not {_called(value)}."
+        "bad-format", f"The key {at!r} must be {expected}, not {called}."
     )
 
 
@@ -70,10 +76,6 @@ def shown(text: str) -> str:
 _CALLED = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
-def _called(value: Value) -> str:
-    return "null" if value is None else _CALLED.get(type(value), "a number")
-
-
 # --- scalars --------------------------------------------------------------------
 
 
@@ -101,7 +103,10 @@ class Scalar:
         try:
             return self.read(text)
         except ValueError:
-            raise wrong(at, self.called, text) from None
+            raise unprocessable(
+                "bad-format",
+                f"The key {at!r} must be {self.called}, not {shown(text)}.",
+            ) from None
 
     def toText(self, value: Value, at: str) -> str:
         """
@@ -144,6 +149,8 @@ def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
     """A whole number from one to another."""
 
     def checked(value: Any) -> int:
+        if type(value) is float and value.is_integer():
+            value = int(value)  # as JSON Schema has it, and languages without integers
         if type(value) is not int or not low <= value <= high:
             raise ValueError
         return value
@@ -155,8 +162,13 @@ def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
     return Scalar(called, schema, lambda t: checked(_int(t)), lambda v: str(checked(v)))
 
 
+#: What Python takes for a number, and others do not, as 1_000.
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[Ee][+-]?[0-9]+)?")
+
+
 def _int(text: str) -> int:
-    if len(text) > 20:
+    if not _DIGITS.fullmatch(text):
         raise ValueError
     return int(text)
 
@@ -168,10 +180,11 @@ def _number(value: Any) -> int | float:
 
 
 def _readNumber(text: str) -> int | float:
-    try:
-        return _int(text)
-    except ValueError:
-        return _number(float(text))
+    if _DIGITS.fullmatch(text) and abs(number := int(text)) < 2**63:
+        return number
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError
+    return _number(float(text))
 
 
 def _boolean(value: Any) -> str:
@@ -429,6 +442,8 @@ class Record(_NoText):
     def read(self, element: Element) -> dict[str, Value]:
         """The keys that are there, in the order in which the element has them."""
         found = {key: slot.read(element) for key, slot in self.slots.items()}
+        if any(found[key] is None for key in self.required):
+            raise Unfit
         order = sorted(found, key=lambda key: self.slots[key].position(element))
         return {key: found[key] for key in order if found[key] is not None}
 
@@ -538,13 +553,13 @@ class ListOf(_NoText):
         given = {
             key: element[key] for key in self.attributes if element.hasAttribute(key)
         }
-        return found or given
+        return found or (given if self.attributes else [])
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """All of them."""
         if value is True:
             value = []
-        if isinstance(value, dict):
+        if isinstance(value, dict) and self.attributes:
             slots = {key: Attribute(key) for key in self.attributes}
             return Record(slots).write(name, value, at)
         if not isinstance(value, list):
@@ -796,10 +811,14 @@ class Choice:
 
     def write(self, value: Value, at: str, into: Element) -> None:
         """Add them."""
-        if self.many and not isinstance(value, list):
+        if not self.many:
+            into.children.append(element(self.uri, self._scalar.toText(value, at)))
+            return
+        if not isinstance(value, list):
             raise wrong(at, "a list", value)
-        for name in value if isinstance(value, list) else [value]:
-            into.children.append(element(self.uri, self._scalar.toText(name, at)))
+        for number, item in enumerate(value):
+            name = self._scalar.toText(item, f"{at}[{number}]")
+            into.children.append(element(self.uri, name))
 
     def fromText(self, text: str, at: str) -> Value:
         """One name; several have commas between."""
