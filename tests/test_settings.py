@@ -195,6 +195,30 @@ class RefusalTests(SourcesTestCase):
         self.assertIn("has an unknown key 'zzz'; known: domain, server, ", message)
         self.assertIn("secret-file, credentials-file.", message)
 
+    def test_contentType(self) -> None:
+        """
+        What the callback gets is named in short or in full; a type that is not
+        written is refused with those that are.
+        """
+        for written, contentType in {
+            "xml": "application/xmpp+xml",
+            "json": "application/json",
+            "cbor": "application/cbor",
+            "form": "application/x-www-form-urlencoded",
+        }.items():
+            for name in (written, contentType):
+                config = self.load({"callback-content-type": [name]}).config
+                self.assertEqual(config.callbackContentType, contentType)
+                config = self.load(toml=f'callback-content-type = "{name}"').config
+                self.assertEqual(config.callbackContentType, contentType)
+        for name in ("text", "text/plain", "JSON", "application/xml", "json, xml", ""):
+            self.assertEqual(
+                self.refusal({"callback-content-type": [name]}),
+                f"--callback-content-type is {name!r}: expected application/xmpp+xml"
+                " or application/json or application/cbor or"
+                " application/x-www-form-urlencoded.",
+            )
+
     def test_noFile(self) -> None:
         """
         A file that cannot be read is refused by naming it and the reason.

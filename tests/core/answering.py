@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
 from tests.canonical import canonical
 from tests.core.case import CoreTestCase, counting, xml
 from xmpprest.core import namespaces as ns
 from xmpprest.core.errors import reasonPhrase
+from xmpprest.core.media import CBOR, FORM, JSON, XML
 from xmpprest.core.rules import Answer, Verdict, answer
-
-XML = "application/xmpp+xml"
+from xmpprest.core.values import Value, toCBOR, toJSON
 
 #: How inbound stanzas are addressed, and how their answers are.
 IN = "from='juliet@example.com/balcony' to='bot@gateway.example/x'"
@@ -50,6 +53,22 @@ def stanzaXML(body: str, status: int = 200) -> Answer:
     return Answer(status, XML, body.encode())
 
 
+def stanzaJSON(value: Value, status: int = 200) -> Answer:
+    """A callback's answer in JSON."""
+    return Answer(status, JSON, toJSON(value))
+
+
+def inFormats(said: Mapping[str, Value], status: int = 200) -> Iterator[Answer]:
+    """The same answer in JSON, in CBOR, and if a form can hold it, as a form."""
+    value = {**said}
+    yield stanzaJSON(value, status)
+    yield Answer(status, f"{JSON}; charset=utf-8", b" " + toJSON(value) + b"\n")
+    yield Answer(status, CBOR, toCBOR(value))
+    texts = {key: "" if text is True else text for key, text in value.items()}
+    if all(isinstance(text, str) for text in texts.values()):
+        yield Answer(status, FORM, urlencode(texts).encode())
+
+
 def errorXML(kind: str, status: int, told: tuple[str, str]) -> str:
     """The error that a status of the callback becomes."""
     text = f"{status} {reasonPhrase(status)}".rstrip()
@@ -81,4 +100,4 @@ class AnswerTestCase(CoreTestCase):
             self.assertIsNone(verdict.warning)
         else:
             self.assertIn(warning, verdict.warning or "")
-            self.assertRegex(verdict.warning or "", r"^[a-z].*\.$")
+            self.assertRegex(verdict.warning or "", r"^[a-z].*[.?]$")

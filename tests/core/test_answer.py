@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.canonical import canonical
 from tests.core.answering import (
     BUSY,
@@ -17,16 +19,20 @@ from tests.core.answering import (
     RESPONSES,
     ROOM_IN,
     SET,
-    XML,
     AnswerTestCase,
     errorXML,
+    inFormats,
+    stanzaJSON,
     stanzaXML,
 )
 from tests.core.case import xml
 from tests.core.test_errors import TOLD
+from tests.core.traps import cborTraps, jsonTraps
 from xmpprest.core import namespaces as ns
 from xmpprest.core.errors import StanzaError
+from xmpprest.core.media import CBOR, FORM, JSON, XML
 from xmpprest.core.rules import Answer, Verdict, bounce, noAnswer, unwanted
+from xmpprest.core.values import Value
 
 
 class ResponseTests(AnswerTestCase):
@@ -124,9 +130,32 @@ class AcceptedTests(AnswerTestCase):
 NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (None, b"hi", "There is no Content-Type"),
     ("text/html", b"<p>hi</p>", "text/html is not read here"),
-    ("application/json", b"{}", "It is empty; answer 204 instead"),
-    ("application/json", b'{"detail": "gone"}', "'detail' is not known"),
-    ("application/json", b"[]", "must be one object"),
+    (JSON, b"{}", "It is empty; answer 204 instead."),
+    (JSON, b' {"kind": "message"}\n', "It is empty; answer 204 instead."),
+    (JSON, b'{"body": null}', "It is empty; answer 204 instead."),
+    (JSON, b'{"detail": "gone"}', "'detail' is not known"),
+    (JSON, b'{"boddy": "hi"}', "did you mean 'body'?"),
+    (JSON, b'{"body": 5}', "'body' must be a string, not a number."),
+    (JSON, b"[]", "must be one object"),
+    (JSON, b"null", "must be one object"),
+    (JSON, b'"hi"', "must be one object"),
+    (JSON, b"hi", "not well-formed JSON"),
+    (JSON, b"<message/>", "not well-formed JSON"),
+    (JSON, b"\n", "is empty"),
+    (JSON, b'{"type": "x"}', "The type of a message"),
+    (JSON, b'{"type": "error"}', "an error without an <error/>"),
+    (JSON, b'{"error": true}', "an error without a condition"),
+    (JSON, b'{"error": {"type": "cancel"}}', "an error without a condition"),
+    (JSON, b'{"body": "a\\u0000"}', "U+0000"),
+    (f"{JSON}; charset=utf-16", b"{}", "must be UTF-8"),
+    (CBOR, b"\xa0", "It is empty; answer 204 instead."),
+    (CBOR, b"\xbf\xff", "It is empty; answer 204 instead."),
+    (CBOR, b"\x80", "must be one object"),
+    (CBOR, b"hi", "longer than the body"),
+    (FORM, b"OK", "key=value"),
+    (FORM, b"kind=message", "It is empty; answer 204 instead."),
+    (FORM, b"error=gone", "no form can hold it"),
+    (FORM, b"body=%FF", "not UTF-8"),
     ("text/html", b"{}", "text/html is not read here"),
     ("nonsense", b"hi", "no media type"),
     ("text/plain; charset=latin1", b"hi", "must be UTF-8"),
@@ -142,6 +171,38 @@ NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (XML, b"<message type='x'/>", "The type of a message"),
     (XML, b"<message type='error'/>", "an error without an <error/>"),
     (XML, b"<message type='error'><error xmlns='urn:x'/></message>", "an error"),
+    (XML, b"<message type='error'><error/></message>", "without a condition"),
+)
+
+
+#: How frameworks, services and we ourselves write an error in JSON.
+ERROR_PAGES: tuple[Value, ...] = (
+    {},
+    [],
+    None,
+    "Not Found",
+    {"detail": "Not Found"},  # FastAPI, Django REST framework
+    {"message": "Not Found"},  # Flask-RESTful, Laravel
+    {"error": "Not Found"},
+    {"error": True},
+    {"error": {}},
+    {"error": {"code": 404}},
+    {"error": {"message": "Not Found"}},
+    {"error": {"code": 404, "message": "Not Found", "status": "NOT_FOUND"}},  # Google
+    {"errors": [{"status": "404", "title": "Not Found"}]},  # JSON:API
+    {"status": 404, "error": "Not Found"},  # Rails
+    {"statusCode": 404, "message": "Cannot POST /", "error": "Not Found"},  # NestJS
+    {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/"},  # Spring
+    {"type": "about:blank", "title": "Not Found", "status": 404},  # RFC 9457
+    {"jsonrpc": "2.0", "error": {"code": -32601, "message": "x"}, "id": None},
+    {
+        "type": "error",
+        "code": 404,
+        "error": {"type": "cancel", "condition": "item-not-found", "text": "x"},
+        "title": "Not Found",
+        "status": 404,
+        "detail": "x",
+    },
 )
 
 
@@ -188,6 +249,66 @@ class NoReplyTests(AnswerTestCase):
                 self.assertSent(
                     self.verdict(CHAT, Answer(status, type, b"404 page not found\n")),
                     errorXML("message", status, told),
+                )
+
+    def test_errorPageJSON(self) -> None:
+        """
+        The pages of frameworks' errors are told by their status, and nothing to warn
+        of.
+        """
+        for value in ERROR_PAGES:
+            for status, told in {
+                404: ("cancel", "item-not-found"),
+                500: ("wait", "internal-server-error"),
+            }.items():
+                for inbound in (CHAT, PRESENCE, GET, SET):
+                    for contentType in (JSON, "application/problem+json"):
+                        said = replace(
+                            stanzaJSON(value, status), contentType=contentType
+                        )
+                        self.assertSent(
+                            self.verdict(inbound, said),
+                            errorXML(xml(inbound).name, status, told),
+                        )
+                for inbound in FROM_ROOM:
+                    verdict = self.verdict(inbound, stanzaJSON(value, status))
+                    self.assertEqual(verdict, Verdict())
+
+    def test_notImplemented(self) -> None:
+        """
+        With such a page, too, 501 leaves an iq to the gateway's own answers.
+        """
+        for value in ERROR_PAGES:
+            self.assertTrue(self.verdict(GET, stanzaJSON(value, 501)).unanswered)
+
+    def test_empty(self) -> None:
+        """
+        An empty object is no reply: an iq has its result, a presence nothing.
+        """
+        for said in inFormats({}):
+            if said.body:
+                warning = "It is empty; answer 204 instead."
+                self.assertSent(self.verdict(PRESENCE, said), warning=warning)
+                self.assertSent(
+                    self.verdict(SET, said),
+                    f"<iq {OUT} id='i' type='result'/>",
+                    warning=warning,
+                )
+
+    def test_traps(self) -> None:
+        """
+        What is made to do harm is no reply, and the warning is short.
+        """
+        for contentType, traps in ((JSON, jsonTraps()), (CBOR, cborTraps())):
+            for trap in traps:
+                if not trap.body:
+                    continue
+                verdict = self.verdict(CHAT, Answer(200, contentType, trap.body))
+                self.assertSent(verdict, warning=trap.says)
+                self.assertLess(len(verdict.warning or ""), 1000)
+                self.assertSent(
+                    self.verdict(CHAT, Answer(500, contentType, trap.body)),
+                    errorXML("message", 500, ("wait", "internal-server-error")),
                 )
 
     def test_iq(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tests.core.answering import (
     BUSY,
     CHAT,
@@ -18,10 +20,14 @@ from tests.core.answering import (
     SET,
     AnswerTestCase,
     errorXML,
+    inFormats,
+    stanzaJSON,
     stanzaXML,
 )
 from tests.core.case import xml
+from xmpprest.core import namespaces as ns
 from xmpprest.core.rules import Answer, noAnswer
+from xmpprest.core.values import Value
 
 
 class ReplyTests(AnswerTestCase):
@@ -317,4 +323,317 @@ class ReceiptTests(AnswerTestCase):
                 stanzaXML("<message id='r'/>"),
             ),
             f"<message {ROOM_OUT} id='r' type='groupchat'/>",
+        )
+
+
+class FormatTests(AnswerTestCase):
+    """
+    Rule 3, for replies that are not XML
+    """
+
+    def assertReplies(
+        self,
+        inbound: str,
+        value: Mapping[str, Value],
+        *sent: str,
+        status: int = 200,
+        warning: str | None = None,
+    ) -> None:
+        """In whichever format, this is sent in reply."""
+        for said in inFormats(value, status):
+            self.assertSent(self.verdict(inbound, said), *sent, warning=warning)
+
+    def test_kind(self) -> None:
+        """
+        The kind is that of what is answered, unless it is said.
+        """
+        for inbound, value, sent in (
+            (
+                CHAT,
+                {"body": "ho"},
+                f"<message {OUT} id='new-0' type='chat'><body>ho</body></message>",
+            ),
+            (
+                PRESENCE,
+                {"show": "away", "status": "ho"},
+                f"<presence {OUT} id='new-0'><show>away</show><status>ho</status>"
+                "</presence>",
+            ),
+            (GET, {"ping": True}, f"<iq {OUT} id='i' type='result'>{PING}</iq>"),
+        ):
+            self.assertReplies(inbound, value, sent)
+            kind = xml(inbound).name
+            self.assertReplies(inbound, {"kind": kind, **value}, sent)
+
+    def test_frameworksStatus(self) -> None:
+        """
+        The status that a framework reports is not shown as ours.
+        """
+        for value in ({"status": "ok"}, {"status": "ok", "priority": 1}):
+            self.assertReplies(PRESENCE, value, warning="needs a kind or type")
+        said = {"status": "ok", "type": "available"}
+        self.assertReplies(
+            PRESENCE, said, f"<presence {OUT} id='new-0'><status>ok</status></presence>"
+        )
+
+    def test_otherKind(self) -> None:
+        """
+        Another kind is no reply.
+        """
+        for inbound, kind in (
+            (CHAT, "presence"),
+            (CHAT, "iq"),
+            (PRESENCE, "message"),
+        ):
+            self.assertReplies(
+                inbound, {"kind": kind}, warning="The key 'kind' is", status=200
+            )
+        self.assertReplies(PRESENCE, {"body": "ho"}, warning="'body' belongs to mess")
+        self.assertReplies(CHAT, {"show": "away"}, warning="'show' belongs to presence")
+        self.assertReplies(
+            GET,
+            {"kind": "message"},
+            f"<iq {OUT} id='i' type='result'/>",
+            warning="The key 'kind' is",
+        )
+
+    def test_addressed(self) -> None:
+        """
+        It goes from where the stanza went to where it came from; of its own
+        attributes only id, type and lang count.
+        """
+        own: dict[str, Value] = {"to": "a@b", "from": "c@d", "id": "r", "lang": "de"}
+        self.assertReplies(
+            CHAT,
+            {**own, "type": "headline", "body": "ho"},
+            f"<message {OUT} id='r' type='headline' xml:lang='de'><body>ho</body>"
+            "</message>",
+        )
+        self.assertReplies(
+            GET,
+            {**own, "ping": True},
+            f"<iq {OUT} id='i' type='result' xml:lang='de'>{PING}</iq>",
+        )
+
+    def test_status(self) -> None:
+        """
+        A stanza is the reply whatever the HTTP status.
+        """
+        for status in (200, 201, 301, 404, 500, 501, 503):
+            self.assertReplies(
+                CHAT,
+                {"body": "ho"},
+                f"<message {OUT} id='new-0' type='chat'><body>ho</body></message>",
+                status=status,
+            )
+
+    def test_messageType(self) -> None:
+        """
+        A message without a type gets that of the inbound one; one that says it is
+        normal stays normal.
+        """
+        for inbound, reply, sent in (
+            ("type='chat'", {}, "type='chat'"),
+            ("type='headline'", {}, "type='headline'"),
+            ("type='normal'", {}, "type='normal'"),
+            ("", {}, ""),
+            ("type='chat'", {"type": "normal"}, "type='normal'"),
+            ("type='headline'", {"type": "normal"}, "type='normal'"),
+            ("", {"type": "chat"}, "type='chat'"),
+        ):
+            self.assertReplies(
+                f"<message {IN} id='i' {inbound}/>",
+                {"body": "ho", **reply},
+                f"<message {OUT} id='new-0' {sent}><body>ho</body></message>",
+            )
+
+    def test_unknownType(self) -> None:
+        """
+        A type that a kind does not have is no reply.
+        """
+        self.assertReplies(
+            CHAT, {"type": "available", "body": "ho"}, warning="The type of a message"
+        )
+        self.assertReplies(
+            PRESENCE, {"type": "chat", "show": "away"}, warning="The type of a presence"
+        )
+
+    def test_presenceType(self) -> None:
+        """
+        A presence has the type that it says; that it is available is said, too.
+        """
+        for inbound, value, sent in (
+            ("type='subscribe'", {"type": "subscribed"}, "type='subscribed'"),
+            ("type='subscribe'", {"type": "unsubscribed"}, "type='unsubscribed'"),
+            ("type='probe'", {"type": "available"}, ""),
+            ("type='probe'", {"kind": "presence", "type": "available"}, ""),
+            ("", {"type": "subscribe"}, "type='subscribe'"),
+        ):
+            self.assertReplies(
+                f"<presence {IN} id='i' {inbound}/>",
+                value,
+                f"<presence {OUT} id='new-0' {sent}/>",
+            )
+
+    def test_subscribe(self) -> None:
+        """
+        A subscription request is never answered by one.
+        """
+        self.assertReplies(
+            f"<presence {IN} id='i' type='subscribe'/>",
+            {"type": "subscribe"},
+            warning="not sent",
+        )
+
+    def test_result(self) -> None:
+        """
+        What an iq is answered with becomes its result, whatever type it says.
+        """
+        results: tuple[tuple[Mapping[str, Value], str], ...] = (
+            (
+                {"version": {"name": "Bot", "version": "1"}},
+                f"<query xmlns='{ns.VERSION}'><name>Bot</name><version>1</version>"
+                "</query>",
+            ),
+            ({"type": "set", "ping": True}, PING),
+            ({"type": "result"}, ""),
+            ({"items": []}, f"<query xmlns='{ns.DISCO_ITEMS}'/>"),
+            (
+                {"disco": {"features": ["urn:x"]}},
+                f"<query xmlns='{ns.DISCO_INFO}'><feature var='urn:x'/></query>",
+            ),
+            ({"xml": ["<a xmlns='urn:x'>b</a>"]}, "<a xmlns='urn:x'>b</a>"),
+        )
+        for value, payload in results:
+            for status in (200, 404):
+                self.assertReplies(
+                    GET,
+                    value,
+                    f"<iq {OUT} id='i' type='result'>{payload}</iq>",
+                    status=status,
+                )
+
+    def test_twoPayloads(self) -> None:
+        """
+        A result has one child at most.
+        """
+        self.assertReplies(
+            GET,
+            {"ping": True, "version": {"name": "Bot"}},
+            f"<iq {OUT} id='i' type='result'/>",
+            warning="at most one child",
+        )
+
+    def test_error(self) -> None:
+        """
+        What has an error is one, with the id of what it answers, also if it does not
+        say so.
+        """
+        gone: dict[str, Value] = {"error": {"type": "wait", "condition": "gone"}}
+        for inbound in (CHAT, PRESENCE, GET):
+            kind = xml(inbound).name
+            for value in (gone, {"type": "error", "id": "r", **gone}):
+                for status in (200, 404, 501):
+                    self.assertReplies(
+                        inbound,
+                        value,
+                        f"<{kind} {OUT} id='i' type='error'>{BUSY}</{kind}>",
+                        status=status,
+                    )
+
+    def test_errorText(self) -> None:
+        """
+        An error may say why, and who says so.
+        """
+        self.assertReplies(
+            CHAT,
+            {
+                "error": {
+                    "type": "cancel",
+                    "by": "a@b",
+                    "condition": "forbidden",
+                    "text": "No.",
+                }
+            },
+            f"<message {OUT} id='i' type='error'><error type='cancel' by='a@b'>"
+            f"<forbidden xmlns='{ns.STANZA_ERRORS}'/>"
+            f"<text xmlns='{ns.STANZA_ERRORS}'>No.</text></error></message>",
+        )
+
+    def test_errorIntoRoom(self) -> None:
+        """
+        No error goes to where it would remove us from a room.
+        """
+        for inbound in FROM_ROOM:
+            self.assertReplies(
+                inbound,
+                {"error": {"type": "wait", "condition": "gone"}},
+                warning="would leave it",
+            )
+
+    def test_room(self) -> None:
+        """
+        A reply to what is said in a room goes to the room, for all to read; one that
+        says it is a chat to the one who spoke.
+        """
+        for value in ({"body": "ho"}, {"type": "groupchat", "body": "ho"}):
+            self.assertReplies(
+                FROM_ROOM[0],
+                value,
+                f"<message {ROOM_OUT} id='new-0' type='groupchat'>"
+                "<body>ho</body></message>",
+            )
+        self.assertReplies(
+            FROM_ROOM[0],
+            {"type": "chat", "body": "psst"},
+            "<message to='room@muc.example/Juliet' from='bot@gateway.example/x'"
+            " id='new-0' type='chat'><body>psst</body></message>",
+        )
+
+    def test_receipt(self) -> None:
+        """
+        A receipt is added to the reply, once, and apart from a request for one.
+        """
+        self.assertReplies(
+            ReceiptTests.inbound,
+            {"id": "r", "body": "ho"},
+            f"<message {OUT} id='r' type='chat'><body>ho</body>{RECEIVED}</message>",
+        )
+        self.assertReplies(
+            ReceiptTests.inbound,
+            {"id": "r", "received": "i"},
+            f"<message {OUT} id='r' type='chat'>{RECEIVED}</message>",
+        )
+        self.assertReplies(
+            ReceiptTests.inbound,
+            {"id": "r", "receipt_request": True},
+            f"<message {OUT} id='new-0' type='chat'>{RECEIVED}</message>",
+            f"<message {OUT} id='r' type='chat'>{REQUEST}</message>",
+        )
+
+    def test_form(self) -> None:
+        """
+        A form is read as browsers write it.
+        """
+        self.assertSent(
+            self.verdict(
+                CHAT,
+                Answer(
+                    200,
+                    "application/x-www-form-urlencoded;charset=UTF-8",
+                    b"body=Gr%C3%BC%C3%9Fe+%26%0D%0A",
+                ),
+            ),
+            f"<message {OUT} id='new-0' type='chat'><body>Grüße &amp;&#13;&#10;</body>"
+            "</message>",
+        )
+
+    def test_text(self) -> None:
+        """
+        The text of JSON is text, as it stands there.
+        """
+        self.assertSent(
+            self.verdict(CHAT, stanzaJSON({"body": "<b>ho</b>"})),
+            f"<message {OUT} id='new-0' type='chat'><body>&lt;b>ho&lt;/b></body>"
+            "</message>",
         )

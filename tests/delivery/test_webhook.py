@@ -4,7 +4,10 @@ Tests of L{xmpprest.delivery.webhook}: a real client, and a server that is held.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
+from typing import ClassVar
+from urllib.parse import parse_qsl
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
@@ -15,8 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.delivery.doubles import HeldHTTPServer, HTTPRequest, NoTLS
 from tests.doubles import DOMAIN, said, stanza
 from xmpprest import __version__
-from xmpprest.core.media import INPUT_TYPES, XML
+from xmpprest.core.media import CBOR, FORM, INPUT_TYPES, JSON, TEXT, XML
 from xmpprest.core.rules import Answer
+from xmpprest.core.values import Value, fromCBOR
 from xmpprest.delivery.httpclient import BoundedClient, NoAnswer
 from xmpprest.delivery.webhook import Webhook
 
@@ -202,6 +206,107 @@ class PostTests(WebhookTestCase):
         self.assertEqual("[::1]:9999", request["Host"])
 
 
+class FormatTests(WebhookTestCase):
+    """
+    Tests of how a stanza is written.
+    """
+
+    values: ClassVar[dict[str, dict[str, Value]]] = {
+        MESSAGE: {
+            "kind": "message",
+            "type": "chat",
+            "from": ANN,
+            "to": BOT,
+            "id": "1",
+            "body": "hi",
+        },
+        f"<message from='{ANN}' to='{BOT}' xml:lang='de'><subject>Grüße</subject>"
+        "</message>": {
+            "kind": "message",
+            "type": "normal",
+            "from": ANN,
+            "to": BOT,
+            "lang": "de",
+            "subject": "Grüße",
+        },
+        f"<presence from='{ANN}' to='{BOT}'><show>away</show></presence>": {
+            "kind": "presence",
+            "type": "available",
+            "from": ANN,
+            "to": BOT,
+            "show": "away",
+        },
+        f"<iq type='get' from='{ANN}' to='{BOT}' id='1'>"
+        "<ping xmlns='urn:xmpp:ping'/></iq>": {
+            "kind": "iq",
+            "type": "get",
+            "from": ANN,
+            "to": BOT,
+            "id": "1",
+            "ping": True,
+        },
+    }
+
+    def posted(self, xml: str, contentType: str) -> bytes:
+        """What a stanza is posted as, once it is known what the callback wants."""
+        self.webhook = self.make("http://callback.example/hook", contentType)
+        request = self.request(xml)
+        self.assertEqual(contentType, request["Content-Type"])
+        self.assertEqual(INPUT_TYPES, request["Accept"])
+        return request.body
+
+    def test_json(self) -> None:
+        """
+        JSON has the kind and the type of every stanza.
+        """
+        for xml, value in self.values.items():
+            self.assertEqual(value, json.loads(self.posted(xml, JSON)))
+
+    def test_cbor(self) -> None:
+        """
+        CBOR says the same.
+        """
+        for xml, value in self.values.items():
+            self.assertEqual(value, fromCBOR(self.posted(xml, CBOR)))
+
+    def test_form(self) -> None:
+        """
+        A form has what is no object; true is there, and empty.
+        """
+        for xml, value in self.values.items():
+            texts = {k: "" if v is True else v for k, v in value.items()}
+            body = self.posted(xml, FORM).decode()
+            self.assertEqual(texts, dict(parse_qsl(body, True, strict_parsing=True)))
+
+    def test_lossless(self) -> None:
+        """
+        What JSON has no key for is in it all the same.
+        """
+        body = self.posted(MESSAGE.replace("<body>", "<x xmlns='urn:x'/><body>"), JSON)
+        self.assertEqual(["<x xmlns='urn:x'/>"], json.loads(body)["xml"])
+
+    def test_language(self) -> None:
+        """
+        The language is told in the header, too, whatever the format.
+        """
+        self.webhook = self.make("http://callback.example/hook", JSON)
+        request = self.request(MESSAGE.replace("id=", "xml:lang='de' id="))
+        self.assertEqual("de", request["Content-Language"])
+
+    def test_answer(self) -> None:
+        """
+        The answer is brought as it is, in whichever format.
+        """
+        connection = None
+        for contentType in (JSON, CBOR, FORM, TEXT, "application/problem+json"):
+            posting = self.post(MESSAGE)
+            connection = connection or self.server.accept()
+            connection.answer(200, b"\xff", contentType)
+            self.assertEqual(
+                Answer(200, contentType, b"\xff"), self.successResultOf(posting)
+            )
+
+
 class DiscoveryTests(WebhookTestCase):
     """
     Tests of how the callback is asked what it wants.
@@ -242,6 +347,39 @@ class DiscoveryTests(WebhookTestCase):
         self.assertEqual(XML, self.webhook.contentType)
         self.post(MESSAGE)
         self.assertEqual(XML, self.server.connections[0].request()["Content-Type"])
+
+    def test_formats(self) -> None:
+        """
+        The callback gets what it likes best of what there is.
+        """
+        for accept, contentType in {
+            JSON: JSON,
+            CBOR: CBOR,
+            FORM: FORM,
+            f"{XML};q=0.5, {JSON}": JSON,
+            f"{JSON};q=0.5, {CBOR};q=0.6, {FORM};q=0.1": CBOR,
+            f"text/html, {TEXT}, {JSON};q=0.1": JSON,
+            f"{JSON}; charset=utf-8": JSON,
+            "Application/JSON": JSON,
+        }.items():
+            self.discover(
+                f"HTTP/1.1 200 OK\r\nAccept: {accept}\r\nContent-Length: 0".encode()
+            )
+            self.assertEqual(contentType, self.webhook.contentType, accept)
+            self.post(MESSAGE)
+            request = self.server.connections[-1].request()
+            self.assertEqual(contentType, request["Content-Type"])
+
+    def test_configured(self) -> None:
+        """
+        A callback that takes anything gets what was configured.
+        """
+        for accept in ("*/*", f"{XML}, {JSON}", "application/*", "text/html"):
+            self.webhook = self.make("http://callback.example/hook", JSON)
+            self.webhook.startService()
+            head = f"HTTP/1.1 200 OK\r\nAccept: {accept}\r\nContent-Length: 0"
+            self.server.accept().send(f"{head}\r\n\r\n".encode())
+            self.assertEqual(JSON, self.webhook.contentType, accept)
 
     def test_notAccepted(self) -> None:
         """
