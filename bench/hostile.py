@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
-from tests.hostile import SIZE_LIMIT, Hostile, accepted, refused
+from tests.core.traps import cborTraps, jsonTraps
+from tests.hostile import SIZE_LIMIT, accepted, refused
 from xmpprest.core import media
 from xmpprest.core.errors import Refusal
 from xmpprest.core.rules import submission
@@ -23,16 +25,23 @@ LIMIT = 100
 ROUNDS = 5
 
 
-def cost(hostile: Hostile) -> float:
+def payloads() -> Iterator[tuple[str, str, bytes]]:
+    """Every payload: its name, its media type, itself."""
+    for hostile in (*refused(), *accepted()):
+        yield hostile.name, media.XML, hostile.body
+    for type, traps in ((media.JSON, jsonTraps()), (media.CBOR, cborTraps())):
+        for trap in traps:
+            yield trap.name, type, trap.body
+
+
+def cost(type: str, body: bytes) -> float:
     """The median time of one payload, in milliseconds."""
     times = []
     for _ in range(ROUNDS):
         began = time.thread_time()
         with suppress(Refusal):
-            stanza = submission(
-                media.decode(media.XML, hostile.body), "gateway.localhost", lambda: "1"
-            )
-            toXML(stanza)
+            stanza = media.decode(type, body)
+            toXML(submission(stanza, "gateway.localhost", lambda: "1"))
         times.append(time.thread_time() - began)
     return sorted(times)[ROUNDS // 2] * 1000
 
@@ -40,9 +49,9 @@ def cost(hostile: Hostile) -> float:
 def main() -> int:
     """Measure all, and print the worst."""
     costs = {
-        hostile.name: cost(hostile)
-        for hostile in [*refused(), *accepted()]
-        if len(hostile.body) <= SIZE_LIMIT  # or it is refused while it comes
+        f"{type}: {name}": cost(type, body)
+        for name, type, body in payloads()
+        if len(body) <= SIZE_LIMIT  # or it is refused while it comes
     }
     slowest = sorted(costs, key=costs.__getitem__, reverse=True)[:5]
     for name in slowest:

@@ -275,6 +275,22 @@ class CORSTests(SiteTestCase):
             self.assertEqual(response.all("Access-Control-Allow-Origin"), [])
             self.assertEqual(response["Vary"], "Origin")
 
+    def test_fromElsewhere(self) -> None:
+        """A page of a site that is not allowed cannot make a browser send anything."""
+        for origins, origin, site, status in (
+            ((), None, "none", 202),
+            ((), "http://localhost:8080", "same-origin", 202),
+            ((), self.ORIGIN, "cross-site", 403),
+            ((), "http://localhost:3000", "same-site", 403),
+            ((), None, "cross-site", 403),
+            ((self.ORIGIN,), self.ORIGIN, "cross-site", 202),
+            ((self.ORIGIN,), "https://evil.example", "cross-site", 403),
+            (("*",), self.ORIGIN, "cross-site", 202),
+        ):
+            self.build(origins=origins)
+            response = self.ask(headers={"Origin": origin, "Sec-Fetch-Site": site})
+            self.assertEqual(response.status, status, (origins, origin, site))
+
     def test_everyone(self) -> None:
         """With C{*} every origin is told the same."""
         self.build(origins=("*",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.errors import Problem, Refusal
 from .response import Response
 
 Headers = tuple[tuple[str, str], ...]
@@ -36,6 +37,25 @@ class CORS:
         if origin is None or origin not in self._origins:
             return (vary,)
         return (("Access-Control-Allow-Origin", origin), _EXPOSED, vary)
+
+    def check(self, origin: str | None, site: str | None) -> None:
+        """
+        Refuse a browser that another page sends here: it may have been told the
+        credentials by a person, and would use them for anybody.
+
+        @param site: The value of C{Sec-Fetch-Site}, which only browsers send.
+        @raise Refusal: 403.
+        """
+        isOurs = site in (None, "none", "same-origin")
+        if not isOurs and not ({"*", origin} & self._origins):
+            raise Refusal(
+                Problem(
+                    403,
+                    "auth",
+                    "not-authorized",
+                    "Pages from elsewhere may not send here; see --cors-origin.",
+                )
+            )
 
     @property
     def enabled(self) -> bool:
