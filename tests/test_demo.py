@@ -17,6 +17,8 @@ from twisted.web.server import Site
 from twisted.words.xish.domish import Element
 
 from xmpprest import demo
+from xmpprest.core import media
+from xmpprest.core import namespaces as ns
 from xmpprest.core.errors import StanzaError
 from xmpprest.core.rules import bounce
 from xmpprest.demo import Demo, DemoPeer, DemoRouter, EchoCallback
@@ -166,42 +168,66 @@ class EchoCallbackTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         self.client = HTTPClient(Site(EchoCallback(), reactor=reactor))
 
-    def post(self, message: Element) -> HTTPResponse:
+    def post(self, message: Element, contentType: str = media.XML) -> HTTPResponse:
         """Post a stanza; returns the answer."""
-        body = message.toXml().encode()
+        body = media.encode([message], contentType)
         self.client.send(
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/xmpp+xml\r\n"
-            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {contentType}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         return self.client.response()
 
     def test_message(self) -> None:
         """
-        A message is shown, and its body is echoed with a mark; that is shown, too.
+        A message is shown, and its body is echoed with a mark, in the same form; that
+        is shown, too.
         """
-        response = self.post(stanza("message", GATEWAY, "<body>Echo: Hi &lt;</body>"))
-        self.assertEqual(response.status, 200)
-        self.assertEqual(
-            response.body, b"<message><body>Bot: Echo: Hi &lt;</body></message>"
+        message = stanza(
+            "message", GATEWAY, "<body>Echo: Hi &lt;é</body>", type="chat", id="1"
         )
-        received, answered = self.said
-        self.assertIn("<body>Echo: Hi &lt;</body>", received)
-        self.assertIn("<body>Bot: Echo: Hi &lt;</body>", answered)
+        for contentType in media.OUTPUT_TYPES:
+            response = self.post(message, contentType)
+            self.assertEqual(response.status, 200)
+            self.assertEqual(response["Content-Type"], contentType)
+            answer = media.decode(contentType, response.body)
+            self.assertEqual(answer.attributes, {"type": "chat"})
+            self.assertEqual(str(answer.body), "Bot: Echo: Hi <é")
+            received, answered = self.said
+            self.assertIn("POSTed to the callback: ", received)
+            self.assertIn("The callback answers: 200 OK ", answered)
+            self.said.clear()
+
+    def test_shown(self) -> None:
+        """
+        What is shown is what was posted, and what is answered.
+        """
+        message = stanza("message", GATEWAY, "<body>Hé</body>", type="chat", id="1")
+        for contentType in (media.XML, media.JSON):
+            response = self.post(message, contentType)
+            received, answered = self.said
+            posted = media.encode([message], contentType).decode()
+            self.assertEqual(received, f"POSTed to the callback: {posted}")
+            answer = response.body.decode()
+            self.assertEqual(answered, f"The callback answers: 200 OK {answer}\n")
+            self.said.clear()
 
     def test_others(self) -> None:
         """
         Anything else is shown and accepted, and so is an echo of its own.
         """
+        error = f"<error type='cancel'><gone xmlns='{ns.STANZA_ERRORS}'/></error>"
         for other in (
             stanza("presence", GATEWAY),
             stanza("message", GATEWAY),
-            stanza("message", GATEWAY, "<body>Hi</body>", type="error"),
+            stanza("message", GATEWAY, f"<body>Hi</body>{error}", type="error"),
             stanza("message", GATEWAY, "<body>Bot: Hi</body>"),
+            stanza("iq", GATEWAY, "<query xmlns='urn:x'/>", type="get", id="1"),
         ):
-            self.assertEqual(self.post(other).status, 204)
-            self.assertEqual(len(self.said), 2)
-            self.said.clear()
+            for contentType in media.OUTPUT_TYPES:
+                self.assertEqual(self.post(other, contentType).status, 204)
+                self.assertEqual(len(self.said), 2)
+                self.said.clear()
 
 
 class SayTests(SynchronousTestCase):
@@ -291,24 +317,39 @@ class ProcessTests(SynchronousTestCase):
     def test_asPrinted(self) -> None:
         """
         What it prints works as printed: a message is accepted and comes back to the
-        callback, a ping is answered, somebody who is not there is an error; and when
-        it ends nothing is left.
+        callback, a ping and a question are answered, somebody who is not there is an
+        error, and a browser finds the page; and when it ends nothing is left.
         """
-        program, (message, ping, nobody) = self.start()
+        program, (message, ping, version, nobody) = self.start()
         self.assertTrue(program.output.startswith("\nxmpprest is up at http://"))
         self.assertLessEqual(max(map(len, program.output.splitlines())), 79)
 
         self.assertIn("HTTP/1.1 202 Accepted", self.run_(message))
-        program.expect(r"POSTed to the callback: <message .*<body>Echo: Hello!</body>")
-        program.expect(r"The callback answers: 200 OK .*<body>Bot: Echo: Hello!</body>")
+        program.expect(r'POSTed to the callback: \{.*"body": "Echo: Hello!"\}')
+        program.expect(
+            r'The callback answers: 200 OK \{.*"type": "chat",.*"Bot: Echo: Hello!"\}'
+        )
         pinged = self.run_(ping)
         self.assertIn("HTTP/1.1 200 OK", pinged)
-        self.assertRegex(pinged, r"<iq .*type='result'")
+        self.assertIn('"type": "result"', pinged)
+        self.assertIn('"version": {"name": "xmpprest", ', self.run_(version))
         refused = self.run_(nobody)
         self.assertIn("HTTP/1.1 200 OK", refused)
-        self.assertIn("<item-not-found ", refused)
+        self.assertIn('"condition": "item-not-found"', refused)
+        found = program.expect(r"In a browser: (\S+)\n.* is ([\w-]+)\n")
+        self.assertIn("<title>xmpprest</title>", self.run_(f"curl -sSL {found[1]}"))
+        self.assertIn(f"Bearer {found[2]}'", message)
 
         program.end(signal.SIGINT)
         self.assertFalse(program.leftOver)
         self.assertNotIn("Traceback", program.output)
         self.assertEqual(list(self.place.path.iterdir()), [])
+
+    def test_form(self) -> None:
+        """
+        Its callback gets stanzas in the form that one wants.
+        """
+        program, (message, *_) = self.start("--callback-content-type=xml")
+        self.run_(message)
+        program.expect(r"POSTed to the callback: <message .*<body>Echo: Hello!</body>")
+        program.expect(r"The callback answers: 200 OK .*<body>Bot: Echo: Hello!</body>")

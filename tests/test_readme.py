@@ -2,70 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shlex
 import shutil
 import stat
 import tomllib
-from functools import cached_property
+from typing import ClassVar
 
-from docutils import nodes
-from docutils.core import publish_doctree
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
+from xmpprest.core import media
 from xmpprest.core.errors import errorFromStatus
+from xmpprest.core.media import FORMATS
 
-from .docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, WorldTestCase, got
-from .programs import Program, require
+from .docs.paste import README, PasteTestCase
+from .docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, got
+from .programs import require
 from .servers.certificates import Authority
 from .servers.ejabberd import Ejabberd
 from .servers.process import LOOPBACK, ServerProcess
 from .servers.prosody import Prosody
 from .servers.shared import require as requireServer
 
-README = ROOT / "README.rst"
-
-
-class Document:
-    """
-    README.rst, its blocks of code by language and in their order.
-    """
-
-    def __init__(self) -> None:
-        self.text = README.read_text()
-        self._tree = publish_doctree(
-            self.text,
-            settings_overrides={"syntax_highlight": "none", "halt_level": 2},
-        )
-
-    @cached_property
-    def blocks(self) -> list[tuple[str, str]]:
-        """Language, empty if there is none, and text."""
-        return [
-            ("".join(c for c in block["classes"] if c != "code"), block.astext())
-            for block in self._tree.findall(nodes.literal_block)
-        ]
-
-    def of(self, language: str) -> list[str]:
-        """The blocks in a language."""
-        return [text for name, text in self.blocks if name == language]
-
-    @property
-    def tryLine(self) -> str:
-        """The line that sets up the demo."""
-        return self.of("")[0]
-
-    @property
-    def testLine(self) -> str:
-        """The line that runs the tests."""
-        return self.of("")[1]
-
-
-DOCUMENT = Document()
-(FILES, START, MESSAGE, PING, BOT_DEMO, TLS, SSL) = DOCUMENT.of("sh")
-(PLAIN_BOT, FLASK_BOT, EMBEDDING) = DOCUMENT.of("python")
+#: What sets up the demo, and what runs the tests.
+(TRY_LINE, TEST_LINE) = README.of("")
+(
+    MESSAGE,
+    PING,
+    VERSION,
+    TEXT,
+    XML_MESSAGE,
+    XML_PING,
+    BOT_DEMO,
+    TLS,
+    SSL,
+) = README.of("sh")[2:]
+(PLAIN_BOT, FLASK_BOT, EMBEDDING) = README.of("python")
+(NODE_BOT,) = README.of("javascript")
 
 
 class TextTests(SynchronousTestCase):
@@ -77,8 +52,8 @@ class TextTests(SynchronousTestCase):
         """
         Every block is one that these tests know how to try.
         """
-        known = {"", "sh", "lua", "yaml", "http", "python", "toml"}
-        self.assertEqual({language for language, _ in DOCUMENT.blocks}, known)
+        known = {"", "sh", "lua", "yaml", "http", "json", "toml"}
+        self.assertEqual(README.languages, known | {"python", "javascript"})
 
     def test_lines(self) -> None:
         """
@@ -86,7 +61,7 @@ class TextTests(SynchronousTestCase):
         takes them from here.
         """
         script = (ROOT / ".ci" / "run").read_text()
-        for line in (DOCUMENT.tryLine, DOCUMENT.testLine):
+        for line in (TRY_LINE, TEST_LINE):
             self.assertEqual(len(line.splitlines()), 1)
             found = [
                 pattern
@@ -95,7 +70,7 @@ class TextTests(SynchronousTestCase):
             ]
             self.assertEqual(len(found), 1, script)
             inReadme = [
-                each for each in DOCUMENT.text.splitlines() if re.search(found[0], each)
+                each for each in README.text.splitlines() if re.search(found[0], each)
             ]
             self.assertEqual([each.strip() for each in inReadme], [line])
 
@@ -103,7 +78,11 @@ class TextTests(SynchronousTestCase):
         """
         The bots are those of C{docs/examples}, where they are run.
         """
-        for name, block in [("echobot.py", PLAIN_BOT), ("echobot_flask.py", FLASK_BOT)]:
+        for name, block in (
+            ("echobot.py", PLAIN_BOT),
+            ("echobot.js", NODE_BOT),
+            ("echobot_flask.py", FLASK_BOT),
+        ):
             self.assertEqual((ROOT / "docs/examples" / name).read_text().strip(), block)
 
     def test_embedding(self) -> None:
@@ -116,7 +95,7 @@ class TextTests(SynchronousTestCase):
         """
         Every file that is named is there.
         """
-        for path in re.findall(r"``(docs/[^`]*|\.ci/run)``", DOCUMENT.text):
+        for path in re.findall(r"``(docs/[^`]*|\.ci/run)``", README.text):
             self.assertTrue((ROOT / path).exists(), path)
 
     def test_errors(self) -> None:
@@ -124,49 +103,24 @@ class TextTests(SynchronousTestCase):
         The errors that the table names are those that the statuses become.
         """
         for status, condition in [(404, "item-not-found"), (403, "forbidden")]:
-            self.assertIn(f"``{condition}``", DOCUMENT.text)
+            self.assertIn(f"``{condition}``", README.text)
             self.assertEqual(errorFromStatus(status).condition, condition)
 
     def test_seed(self) -> None:
         """
         The stanzas are those of mod_rest's own README, whose token is ours.
         """
-        self.assertIn(f'<message type="chat" to="{USER}">', MESSAGE)
-        self.assertIn('<ping xmlns="urn:xmpp:ping"/>', PING)
-        for command in (MESSAGE, PING):
+        self.assertIn(f'<message type="chat" to="{USER}">', XML_MESSAGE)
+        self.assertIn('<ping xmlns="urn:xmpp:ping"/>', XML_PING)
+        for command in (MESSAGE, PING, VERSION, TEXT, XML_MESSAGE, XML_PING):
             self.assertIn(f"--oauth2-bearer {TOKEN}", command)
 
-
-class PasteTestCase(WorldTestCase):
-    """
-    A test that pastes what is there, in its order.
-    """
-
-    async def prepare(self) -> None:
-        """Make the files."""
-        require("curl")
-        await self.run_(FILES)
-
-    async def start(self, *more: str, port: int = 0) -> Program:
+    def test_types(self) -> None:
         """
-        Start the gateway with the command that is there; returns once it is connected.
-
-        @param more: Further flags.
-        @param port: Of the server, if it is another one than this world's.
+        The media types that it names are those that there are.
         """
-        program = self.shell(
-            shlex.join([*shlex.split(START), *more]),
-            XMPPREST_SERVER=f"tcp:127.0.0.1:{port or self.serverPort}",
-            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
-        )
-        found = await self.waiting(
-            program.expect, r"(?s)Listening for HTTP on .*?\bport\D+(\d+).*connected"
-        )
-        # So that curl takes what is written there for this.
-        self.place.write(
-            ".curlrc", f'connect-to = "127.0.0.1:8080:127.0.0.1:{found[1]}"'
-        )
-        return program
+        named = re.findall(r"``((?:application|text)/[^`]*)``", README.text)
+        self.assertEqual(set(named), set(FORMATS))
 
 
 class CommandTests(PasteTestCase):
@@ -186,34 +140,55 @@ class CommandTests(PasteTestCase):
 
     async def test_send(self) -> None:
         """
-        A message goes out and is 202, and a query brings its reply.
+        A message goes out and is 202, in whatever form, and a query brings its reply.
         """
         await self.prepare()
         await self.start()
-        status = f"{MESSAGE} -w '%{{http_code}}'"
-        self.assertEqual(await self.run_(f"{status} -s"), "202")
-        message = await self.received()
-        self.assertEqual(message["to"], USER)
-        self.assertEqual(message["from"], DOMAIN)
-        self.assertIn("Hello!", message.toXml())
-        self.assertRegex(await self.run_(f"{PING} -s"), "^<iq .*type='result'")
+        for command in (MESSAGE, TEXT, XML_MESSAGE):
+            self.assertEqual(await self.paste(command), (202, ""))
+            message = await self.received()
+            self.assertEqual(message["to"], USER)
+            self.assertEqual(message["from"], DOMAIN)
+            self.assertEqual(message["type"], "chat")
+            self.assertEqual(str(message.body), "Hello!")
+            # Nobody takes the echo.
+            self.assertEqual((await self.received())["type"], "error")
+        (reply,) = map(json.loads, README.of("json"))
+        pong = json.loads(await self.run_(f"{PING} -s"))
+        self.assertEqual({**pong, "id": reply["id"]}, reply)
+        self.assertEqual(len(pong["id"]), len(reply["id"]))
+        self.assertRegex(await self.run_(f"{XML_PING} -s"), "^<iq .*type='result'")
+        version = json.loads(await self.run_(f"{VERSION} -s"))
+        self.assertEqual(version["version"]["name"], "xmpprest")
+
+    async def test_page(self) -> None:
+        """
+        There is a page where it says.
+        """
+        (url,) = re.findall(r"Open (\S+) in a browser", README.text)
+        await self.prepare()
+        await self.start()
+        self.assertIn("<!DOCTYPE html>", await self.run_(f"curl -sSL {url}"))
 
     async def test_receive(self) -> None:
         """
         What the callback gets is what is written there.
         """
-        (block,) = DOCUMENT.of("http")
+        (block,) = README.of("http")
         head, _, body = block.partition("\n\n")
         first, *fields = head.splitlines()
         port, posted = self.record()
-        (flags,) = re.findall(r"Add ``(--callback-url [^`]*)``", DOCUMENT.text)
-        (only,) = re.findall(r"``(--callback-stanzas [^`]*)``", DOCUMENT.text)
+        (flags,) = re.findall(r"Add ``(--callback-url [^`]*)``", README.text)
+        (only,) = re.findall(r"with\n``(--callback-stanzas [^`]*)``", README.text)
         await self.prepare()
         await self.start(*flags.replace("9999", str(port)).split(), *only.split())
         self.send(f"<presence to='bot@{DOMAIN}' from='{USER}'/>")
-        self.send(body)
+        stanza = media.decode(media.JSON, body.encode())
+        self.send(stanza.toXml())
         request, content = await got(posted)
-        self.assertEqual(content.decode(), body)
+        self.assertEqual(
+            list(json.loads(content).items()), list(json.loads(body).items())
+        )
         self.assertEqual(
             f"{request.method.decode()} {request.uri.decode()} HTTP/1.1", first
         )
@@ -236,16 +211,16 @@ class CommandTests(PasteTestCase):
         )
         await self.run_(found[1])
         _, content = await got(posted)
-        self.assertIn(b"<body>Echo: Hello!</body>", content)
+        self.assertEqual(json.loads(content)["body"], "Echo: Hello!")
 
     async def test_configuration(self) -> None:
         """
         The file is good, and says what the flag and the variable beside it do.
         """
-        (toml,) = DOCUMENT.of("toml")
+        (toml,) = README.of("toml")
         self.assertEqual(tomllib.loads(toml)["iq-timeout"], 60)
-        (flag,) = re.findall(r"``(--iq-timeout 60)``", DOCUMENT.text)
-        (variable,) = re.findall(r"``XMPPREST_IQ_TIMEOUT=(60)``", DOCUMENT.text)
+        (flag,) = re.findall(r"``(--iq-timeout 60)``", README.text)
+        (variable,) = re.findall(r"``XMPPREST_IQ_TIMEOUT=(60)``", README.text)
         await self.prepare()
         self.place.write("xmpprest.toml", toml)
         printed = await self.run_(
@@ -263,7 +238,7 @@ class CommandTests(PasteTestCase):
         The commands for TLS are good, with the files that they name.
         """
         await self.prepare()
-        (toml,) = DOCUMENT.of("toml")
+        (toml,) = README.of("toml")
         self.place.write("xmpprest.toml", toml)
         # Apart from the authority's own: Twisted's tls: goes in circles over a root.
         keys, live = self.place.path / "keys", self.place.path / "live"
@@ -302,17 +277,21 @@ class ReadmeProsody(_Configured, Prosody):
         own = f'Component "{DOMAIN}"\n    component_secret = "{self.componentSecret}"\n'
         text = path.read_text()
         assert own in text
-        (lua,) = DOCUMENT.of("lua")
+        (lua,) = README.of("lua")
         path.write_text(text.replace(own, "") + f"\n{lua}\n")
 
 
 class ReadmeEjabberd(_Configured, Ejabberd):
     """
     ejabberd, with the lines of README.rst, but for the port, as its configuration.
+
+    @cvar others: Further lines.
     """
 
+    others: ClassVar[str] = "modules: {mod_disco: {}, mod_ping: {}}"
+
     def _configure(self) -> None:
-        (yaml,) = DOCUMENT.of("yaml")
+        (yaml,) = README.of("yaml")
         assert yaml.count("5347") == 1
         listeners = [
             f"  - {{port: {port}, ip: {LOOPBACK}, module: ejabberd_c2s}}"
@@ -326,7 +305,7 @@ class ReadmeEjabberd(_Configured, Ejabberd):
                     "loglevel: info",
                     yaml.replace("5347", str(self.componentPort)),
                     *listeners,
-                    "modules: {mod_disco: {}, mod_ping: {}}",
+                    self.others,
                 ]
             )
         )
@@ -345,9 +324,9 @@ class ServerTests(PasteTestCase):
         self.addCleanup(deferToThread, server.stop)
         await self.waiting(server.start)
         await self.start(port=server.componentPort)
-        ping = PING.replace('to="example.org"', f'to="{server.host}"')
+        ping = PING.replace('"example.org"', f'"{server.host}"')
         self.assertNotEqual(ping, PING)
-        self.assertRegex(await self.run_(f"{ping} -s"), "^<iq .*type='result'")
+        self.assertIn('"type": "result"', await self.run_(f"{ping} -s"))
 
     async def test_prosody(self) -> None:
         """

@@ -86,7 +86,7 @@ terminal, and paste these into another one:
      -d '{{"to": "{nobody}", "ping": true}}'
 
 In a browser: {url}/docs
-It asks for the token, which is {token}
+Authorize there with the token, which is {token}
 
 Ctrl-C ends it; nothing is left behind.
 """

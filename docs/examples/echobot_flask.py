@@ -1,5 +1,3 @@
-from xml.etree import ElementTree
-
 from flask import Flask, request
 
 app = Flask(__name__)
@@ -7,10 +5,10 @@ app = Flask(__name__)
 
 @app.post("/")
 def receive():
-    text = ElementTree.fromstring(request.data).findtext("body")
+    text = request.get_json().get("body")
     if not text:
         return "", 204
-    return f"You said: {text}", {"Content-Type": "text/plain; charset=utf-8"}
+    return {"body": f"You said: {text}"}
 
 
 if __name__ == "__main__":

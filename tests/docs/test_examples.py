@@ -6,6 +6,7 @@ import configparser
 import os
 import shlex
 import signal
+from xml.sax.saxutils import escape
 
 from tests.docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, WorldTestCase
 from tests.programs import Program, require, twistd
@@ -77,13 +78,18 @@ class BotTests(WorldTestCase):
     Tests of the bots.
     """
 
-    async def answers(self, name: str) -> None:
-        """Check that a bot answers, and when it should not."""
+    async def answers(self, name: str, contentType: str = "json") -> None:
+        """
+        Check that a bot answers, and when it should not.
+
+        @param contentType: What it wants stanzas as.
+        """
+        interpreter = "node" if name.endswith(".js") else ".venv/bin/python"
         (port,) = freePorts(1)
         text = (EXAMPLES / name).read_text()
         self.assertEqual(text.count("9999"), 1)
         self.place.write(name, text.replace("9999", str(port)))
-        bot = self.shell(f".venv/bin/python {name}", PYTHONUNBUFFERED="1")
+        bot = self.shell(f"{interpreter} {name}", PYTHONUNBUFFERED="1")
         await self.run_(f"until curl -so page 127.0.0.1:{port}; do sleep 0.05; done")
         environ = {
             "XMPPREST_SERVER": f"tcp:127.0.0.1:{self.serverPort}",
@@ -93,18 +99,20 @@ class BotTests(WorldTestCase):
         }
         self.shell(
             f".venv/bin/twist xmpprest --domain {DOMAIN} --callback-stanzas message"
-            f" --callback-url http://127.0.0.1:{port}/",
+            f" --callback-url http://127.0.0.1:{port}/"
+            f" --callback-content-type {contentType}",
             **environ,
         )
         await self.connected()
         start = f"<message from='{USER}/phone' to='bot@{DOMAIN}' type='chat'"
         self.send(f"{start} id='1'><composing xmlns='http://jabber.org/x'/></message>")
-        self.send(f"{start} id='2'><body>1 &lt; 2, ünïcödé</body></message>")
-        reply = await self.received()
-        self.assertEqual(str(reply.body), "You said: 1 < 2, ünïcödé")
-        self.assertEqual(reply["to"], f"{USER}/phone")
-        self.assertEqual(reply["from"], f"bot@{DOMAIN}")
-        self.assertEqual(reply["type"], "chat")
+        for text in ("1 < 2, ünïcödé", 'a "quoted" line\nand another, 🤖'):
+            self.send(f"{start} id='2'><body>{escape(text)}</body></message>")
+            reply = await self.received()
+            self.assertEqual(str(reply.body), f"You said: {text}")
+            self.assertEqual(reply["to"], f"{USER}/phone")
+            self.assertEqual(reply["from"], f"bot@{DOMAIN}")
+            self.assertEqual(reply["type"], "chat")
         self.assertNotIn("Traceback", bot.output)
 
     async def test_plain(self) -> None:
@@ -114,11 +122,32 @@ class BotTests(WorldTestCase):
         """
         await self.answers("echobot.py")
 
+    async def test_node(self) -> None:
+        """
+        The same in JavaScript.
+        """
+        require("node")
+        await self.answers("echobot.js")
+
     async def test_flask(self) -> None:
         """
         The same with Flask.
         """
         await self.answers("echobot_flask.py")
+
+    async def test_xml(self) -> None:
+        """
+        The same for XML.
+        """
+        await self.answers("echobot_xml.py", "xml")
+
+    def test_all(self) -> None:
+        """
+        There are no other bots.
+        """
+        names = {path.name for path in EXAMPLES.glob("*bot*")}
+        tried = {"echobot.py", "echobot.js", "echobot_flask.py", "echobot_xml.py"}
+        self.assertEqual(names, tried)
 
 
 class ServiceTests(WorldTestCase):

@@ -1,0 +1,103 @@
+"""A document, as far as it can be tried: its blocks of code, and its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+
+
+@dataclass(frozen=True)
+class Block:
+    """
+    A block of code.
+
+    @ivar language: What it says that it is; empty if it does not.
+    @ivar section: The title of the section that it is in.
+    """
+
+    language: str
+    text: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """
+    A cell of a table.
+
+    @ivar text: All of it, in one line.
+    @ivar literals: What in it stands as code.
+    """
+
+    text: str
+    literals: list[str]
+
+
+class Document:
+    """
+    A document in reStructuredText.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text()
+        self._tree = publish_doctree(
+            self.text,
+            settings_overrides={"syntax_highlight": "none", "halt_level": 2},
+        )
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """All of them, in their order."""
+        return [
+            Block(
+                "".join(c for c in block["classes"] if c != "code"),
+                block.astext(),
+                _section(block),
+            )
+            for block in self._tree.findall(nodes.literal_block)
+        ]
+
+    def of(self, language: str) -> list[str]:
+        """The blocks in a language."""
+        return [block.text for block in self.blocks if block.language == language]
+
+    @property
+    def languages(self) -> set[str]:
+        """All that there are."""
+        return {block.language for block in self.blocks}
+
+    def table(self, section: str) -> list[list[Cell]]:
+        """The rows of the one table in a section, without its head."""
+        tables = self._tree.findall(nodes.table)
+        (table,) = [each for each in tables if _section(each) == section]
+        (body,) = table.findall(nodes.tbody)
+        return [[_cell(entry) for entry in row] for row in body]
+
+    @property
+    def literals(self) -> list[str]:
+        """All that stands in the text as code."""
+        return _literals(self._tree)
+
+
+def _cell(entry: nodes.entry) -> Cell:
+    return Cell(_oneLine(entry), _literals(entry))
+
+
+def _literals(node: nodes.Element) -> list[str]:
+    return [_oneLine(each) for each in node.findall(nodes.literal)]
+
+
+def _oneLine(node: nodes.Element) -> str:
+    text: str = node.astext()
+    return text.replace("\n", " ")
+
+
+def _section(node: nodes.Node) -> str:
+    """The title of what is around something."""
+    while node is not None and not isinstance(node, nodes.section):
+        node = node.parent
+    return "" if node is None else node[0].astext()
