@@ -4,6 +4,7 @@ A gateway of our own, between a real server and a callback that a test plays.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,11 @@ class Reply:
         """The body as text."""
         return self.body.decode()
 
+    @property
+    def json(self) -> Any:  # JSON
+        """The body's value, if it is JSON."""
+        return json.loads(self.body)
+
     def header(self, name: str) -> str:
         """A header field's value; empty if it is not there."""
         values = self.headers.getRawHeaders(name.encode())
@@ -65,6 +71,11 @@ class Delivery:
     def text(self) -> str:
         """The body as text."""
         return self.body.decode()
+
+    @property
+    def json(self) -> Any:  # JSON
+        """The body's value, if it is JSON."""
+        return json.loads(self.body)
 
 
 @dataclass
@@ -252,26 +263,44 @@ class GatewayMixin(ServerMixin):
         body: str | bytes,
         contentType: str = XML,
         *,
+        path: str = "",
         chunked: bool = False,
         **headers: str,
     ) -> Deferred[Reply]:
         """
         Post to C{/rest}, with the right token.
 
+        @param path: What is behind C{/rest}.
         @param headers: Others, their names with C{_} for C{-}.
         """
         data = body.encode() if isinstance(body, str) else body
-        fields = {"Authorization": f"Bearer {TOKEN}", "Content-Type": contentType}
-        fields.update({name.replace("_", "-"): v for name, v in headers.items()})
-        return Deferred.fromCoroutine(self._post(data, fields, chunked))
+        headers = {"Content_Type": contentType, **headers}
+        return self._request("POST", path, headers, _Body(data, chunked))
 
-    async def _post(self, body: bytes, fields: dict[str, str], chunked: bool) -> Reply:
-        response = await self._agent.request(
-            b"POST",
-            self.url.encode(),
-            Headers({name: [value] for name, value in fields.items()}),
-            _Body(body, chunked),
+    def get(self, path: str, **headers: str) -> Deferred[Reply]:
+        """
+        Get what is at a path, with the right token.
+
+        @param path: What is behind C{/rest}, the query with it.
+        @param headers: Others, their names with C{_} for C{-}.
+        """
+        return self._request("GET", path, headers, None)
+
+    def _request(
+        self, method: str, path: str, headers: dict[str, str], body: _Body | None
+    ) -> Deferred[Reply]:
+        fields = {"Authorization": f"Bearer {TOKEN}"}
+        fields.update({name.replace("_", "-"): v for name, v in headers.items()})
+        lines = Headers({name: [value] for name, value in fields.items()})
+        uri = self.url + path
+        return Deferred.fromCoroutine(
+            self._ask(method.encode(), uri.encode(), lines, body)
         )
+
+    async def _ask(
+        self, method: bytes, uri: bytes, headers: Headers, body: _Body | None
+    ) -> Reply:
+        response = await self._agent.request(method, uri, headers, body)
         return Reply(response.code, response.headers, await readBody(response))
 
     async def delivered(self, timeout: float = 10) -> Delivery:

@@ -24,7 +24,7 @@ KEYS: Mapping[str, str] = {
     "state": "What the sender is doing right now.",
     "html": "The body once more, as XHTML.",
     "oob_url": "A link to a file, which clients show in its place.",
-    "oob": "The same with a description.",
+    "oob": "A link to a file, with a description.",
     "replace": "The id of the message that this one corrects.",
     "attach_to": "The id of the message that this one belongs to.",
     "reactions": "All reactions of the sender to a message; an empty list takes them"
@@ -65,7 +65,6 @@ KEYS: Mapping[str, str] = {
     " short, as `data`.",
     "stats": "Figures about a server.",
     "lastactivity": "How long somebody has been idle, away, or up.",
-    "oob": "A link, with a description.",
     "extdisco": "Services beside XMPP, such as STUN and TURN.",
     "register": "An account, or what is needed for one.",
     "gateway": "The address of somebody on another network.",

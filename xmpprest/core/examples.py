@@ -96,7 +96,7 @@ REPLIES: Mapping[str, Any] = {
             },
         },
     },
-    "items": [{"jid": "rooms.example.org", "name": "Chatrooms"}, "proxy.example.org"],
+    "items": [{"jid": "rooms.example.org", "name": "Chatrooms"}],
     "command": {
         "node": "uptime",
         "sessionid": "1c2f",
@@ -144,7 +144,7 @@ _FOUND: Any = {
     "kind": "message",
     "type": "normal",
     "to": "gateway.example.org",
-    "from": "example.org",
+    "from": "user@example.org",
     "archive": {
         "id": "28482-98726-73623",
         "forward": {
@@ -178,7 +178,7 @@ def reply(payload: str) -> Any:
         "kind": "iq",
         "type": "result",
         "to": "gateway.example.org",
-        "from": "example.org",
+        "from": RECIPIENTS.get(payload, "example.org"),
         "id": "p7Xy1Rk0",
     }
     if payload == "archive":
@@ -188,6 +188,14 @@ def reply(payload: str) -> Any:
     value = REPLIES.get(payload)
     return head if value is None else head | {payload: value}
 
+
+#: Whom to ask, where that is not the server.
+RECIPIENTS: Mapping[str, str] = {
+    "archive": "user@example.org",
+    "lastactivity": "user@example.org",
+    "moderate": "room@rooms.example.org",
+    "upload_request": "upload.example.org",
+}
 
 #: What is said of parameters, by the payload and the name.
 PARAMETERS: Mapping[tuple[str, str], Any] = {
@@ -215,10 +223,7 @@ PARAMETERS: Mapping[tuple[str, str], Any] = {
         "description": "What the data is.",
         "example": "urn:example:order",
     },
-    ("payload", "data"): {
-        "description": "JSON, as text.",
-        "example": {"pizza": "Margherita"},
-    },
+    ("payload", "data"): {"description": "JSON, as text."},
     ("upload_request", "filename"): {"example": "image.jpg"},
     ("upload_request", "size"): {"description": "In bytes.", "example": 23456},
     ("upload_request", "content-type"): {"example": "image/jpeg"},

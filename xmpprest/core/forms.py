@@ -246,20 +246,23 @@ def submit(formType: str, values: Mapping[str, Value], at: str) -> Element:
     return element(ns.DATA, "x", {"type": "submit"}, fields)
 
 
-def _compact(form: Element) -> dict[str, Value]:
+def _compact(form: Element) -> dict[str, Value] | None:
     """
-    What the fields of a form hold, by their C{var}.
-
-    @raise Unfit: Two fields have one name.
+    What the fields of a form hold, by their C{var}; C{None} if two have one name, or
+    one holds no text.
     """
     values: dict[str, Value] = {}
     for field in elements(form):
         var = field.getAttribute("var")
         if field.name != "field" or var is None:
             continue
+        try:
+            texts = _texts(field)
+        except Unfit:
+            return None
         if var in values:
-            raise Unfit
-        values[var] = _compactValue(field.getAttribute("type"), _texts(field))
+            return None
+        values[var] = _compactValue(field.getAttribute("type"), texts)
     return values
 
 
@@ -310,12 +313,8 @@ class CompactForm:
         """What the form holds, if it asks for nothing."""
         for child in elements(element):
             if (child.uri, child.name) == (ns.DATA, "x"):
-                if child.getAttribute("type") not in ("submit", "result"):
-                    return None
-                try:
-                    return _compact(child)
-                except Unfit:
-                    return None
+                isFilled = child.getAttribute("type") in ("submit", "result")
+                return _compact(child) if isFilled else None
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:
@@ -361,6 +360,8 @@ class Extensions:
         for child in elements(element):
             if (child.uri, child.name) == (ns.DATA, "x"):
                 form = _compact(child)
+                if form is None:
+                    continue
                 name = form.pop(FORM_TYPE, None)
                 if isinstance(name, list):
                     name = name[0] if name else None

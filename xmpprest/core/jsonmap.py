@@ -151,7 +151,20 @@ _URL = {"url": Child("url", Text(URI)), "desc": Child("desc", Text())}
 _RANGE = Record({key: Attribute(key, integer()) for key in ("start", "end")})
 _ENCRYPTION = Only("namespace")
 
-_DISCO = Record(
+
+class _Disco(Record):
+    """What an entity is and can do: both lists are always there, as in mod_rest."""
+
+    def read(self, element: Element) -> dict[str, Value]:
+        """The keys, if it says anything."""
+        found = super().read(element)
+        isSaid = any(found.keys() - {"node"})
+        return {**found, **_NOTHING, **found} if isSaid else found
+
+
+_NOTHING: Mapping[str, Value] = {"identities": [], "features": []}
+
+_DISCO = _Disco(
     {
         "node": Attribute("node"),
         "identities": Children(
@@ -280,9 +293,12 @@ MESSAGE: Mapping[str, Row] = {
         "XEP-0428: Fallback Indication",
         Child(
             "fallback",
-            Record(
-                {"for": Attribute("for")}
-                | {name: Child(name, _RANGE) for name in ("body", "subject")}
+            Short(
+                Record(
+                    {"for": Attribute("for")}
+                    | {name: Child(name, _RANGE) for name in ("body", "subject")}
+                ),
+                shortens=True,
             ),
             "urn:xmpp:fallback:0",
         ),

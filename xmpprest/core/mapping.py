@@ -107,7 +107,7 @@ class StanzaMapping:
         @param at: The keys around it, with a dot behind each.
         """
         if given.payload is not None:
-            value = {given.payload: value if value or value == [] else True}
+            value = {given.payload: True if value in (None, {}) else value}
         if not isinstance(value, dict):
             if at:
                 raise wrong(at.rstrip("."), "an object", value)

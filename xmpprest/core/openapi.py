@@ -1,23 +1,27 @@
 """
 The OpenAPI document of the gateway (https://spec.openapis.org/oas/v3.1.1): its paths,
-and the schemas of stanzas, made from the table of keys.
+and what is asked and answered there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from . import media
-from .examples import EXAMPLES, PARAMETERS, RESTS, reply
-from .jsonmap import KEYS, PAYLOADS
-from .mapping import UNTYPED
-from .rows import Row
+from . import descriptions, media
+from .examples import (
+    EXAMPLES,
+    PARAMETERS,
+    QUERIES,
+    RECIPIENTS,
+    RESTS,
+    TEXTS,
+    reply,
+)
+from .jsonmap import KEYS, PAYLOADS, STANZAS
+from .mapping import toPairs
+from .schemas import Part, asForm, asText, formOf, ref, referring, schemas, typesOf
 from .shapes import Child, Schema
-from .stanza import TYPES
-
-#: A part of the document.
-Part: TypeAlias = dict[str, Any]
 
 _DESCRIPTION = """\
 Send XMPP stanzas, and ask XMPP questions, over HTTP. What comes from XMPP is POSTed to
@@ -48,8 +52,7 @@ def document(domain: str, version: str) -> Part:
         C{example.org} is to C{gateway.example.org}.
     @param version: The gateway's.
     """
-    neighbour = domain.partition(".")[2] or domain
-    return {
+    described: Part = {
         "openapi": "3.1.0",
         "info": {
             "title": "xmpprest",
@@ -59,18 +62,32 @@ def document(domain: str, version: str) -> Part:
         "servers": [{"url": ".", "description": "This gateway."}],
         "security": [{"token": []}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS],
-        "paths": _paths(neighbour),
+        "paths": _paths(),
         "components": {
             "securitySchemes": _SECURITY,
-            "schemas": {
-                **{kind: _stanzaSchema(kind) for kind in KEYS},
-                "stanza": {"anyOf": [_ref(kind) for kind in KEYS]},
-                "answer": _ANSWER,
-                "problem": _PROBLEM,
+            "schemas": schemas(),
+            "parameters": {"to": _to("example.org"), "wait": _WAIT},
+            "responses": {
+                "accepted": _ACCEPTED,
+                **{str(status): _problem(status) for status in _PROBLEMS},
             },
-            "responses": {str(status): _problem(status) for status in _PROBLEMS},
         },
     }
+    filled: Part = _filled(described, domain, domain.partition(".")[2] or domain)
+    return filled
+
+
+def _filled(part: Any, domain: str, neighbour: str) -> Any:
+    """The document, its examples about somebody who may really be there."""
+    if isinstance(part, str):
+        return part.replace("gateway.example.org", domain).replace(
+            "example.org", neighbour
+        )
+    if isinstance(part, list):
+        return [_filled(item, domain, neighbour) for item in part]
+    if isinstance(part, dict):
+        return {key: _filled(item, domain, neighbour) for key, item in part.items()}
+    return part
 
 
 _SECURITY: Part = {
@@ -82,93 +99,13 @@ _SECURITY: Part = {
     },
 }
 
-
-# --- schemas --------------------------------------------------------------------
-
-
-def _ref(name: str) -> Part:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _stanzaSchema(kind: str) -> Part:
-    """The JSON form of one kind of stanza."""
-    types = sorted(filter(None, {*TYPES[kind], UNTYPED.get(kind)}))
-    return {
-        "type": "object",
-        "title": kind,
-        "properties": {
-            "kind": {"const": kind, "description": "What kind of stanza it is."},
-            "type": {"enum": types},
-            "to": {"type": "string", "format": "xmpp-jid"},
-            "from": {"type": "string", "format": "xmpp-jid"},
-            "id": {"type": "string", "maxLength": 1023},
-            "lang": {"type": "string", "description": "xml:lang (RFC 5646)"},
-            **{key: _described(row) for key, row in KEYS[kind].items()},
-            "xml": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "Children as XML, for which there is no key. What"
-                " stands here counts more than a key for the same element.",
-            },
-        },
-        "additionalProperties": False,
-    }
-
-
-def _described(row: Row) -> Part:
-    """The schema of a key, with where it comes from."""
-    return {"description": _source(row), **row.slot.schema}
-
-
-def _source(row: Row) -> str:
-    names = sorted({name for _, name in row.slot.names("")})
-    uri = next(iter(row.slot.names("jabber:client")))[0]
-    element = ", ".join(f"`<{name}/>`" for name in names)
-    return f"{row.source}: {element} in `{uri}`"
-
-
-_ANSWER: Part = {
-    "description": "The reply. What an archive holds comes as a list, its end last.",
-    "anyOf": [
-        _ref("stanza"),
-        {
-            "type": "object",
-            "properties": {"xmpp": {"type": "array", "items": _ref("stanza")}},
-            "required": ["xmpp"],
-            "additionalProperties": False,
-        },
-    ],
-}
-
-#: RFC 9457, and what mod_rest says.
-_PROBLEM: Part = {
-    "type": "object",
-    "properties": {
-        "type": {"const": "error"},
-        "code": {"type": "integer"},
-        "error": {
-            "type": "object",
-            "properties": {
-                "type": {"enum": ["auth", "cancel", "modify", "wait"]},
-                "condition": {"type": "string"},
-                "text": {"type": "string"},
-            },
-            "required": ["type", "condition", "text"],
-        },
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, in a sentence."},
-    },
-    "required": ["type", "code", "error", "title", "status", "detail"],
-}
+# --- answers --------------------------------------------------------------------
 
 #: What may go wrong, and whether the answer has a header of its own.
 _PROBLEMS: Mapping[int, tuple[str, str | None]] = {
     400: ("The body, the path or the query cannot be read.", None),
     401: ("There are no credentials, or they are wrong.", "WWW-Authenticate"),
     403: ("The `from` is not at the gateway's domain.", None),
-    404: ("There is nothing at this path.", None),
-    405: ("The method is not allowed here.", "Allow"),
     409: ("An iq with this id, to and from is waiting already.", None),
     413: ("The body is too large.", None),
     415: ("The media type is not read here.", "Accept"),
@@ -184,226 +121,289 @@ _PROBLEMS: Mapping[int, tuple[str, str | None]] = {
 def _problem(status: int) -> Part:
     """What a client gets that cannot have what it wants."""
     description, name = _PROBLEMS[status]
-    types = (media.JSON, media.PROBLEM_JSON, media.XML)
-    content = {type: {"schema": _ref("problem")} for type in types}
-    content[media.XML] = {"schema": {"type": "string"}}
-    headers = {name: {"schema": {"type": "string"}}} if name else {}
-    return {"description": description, "content": content, "headers": headers}
+    said = {"schema": ref("problem")}
+    content = {media.JSON: said, media.PROBLEM_JSON: said, media.XML: _XML}
+    return {
+        "description": description,
+        "content": content,
+        "headers": _headers(name) if name else {},
+    }
+
+
+def _headers(name: str, description: str = "") -> Part:
+    header: Part = {"required": True, "schema": {"type": "string"}}
+    return {name: header | ({"description": description} if description else {})}
 
 
 def _responses(*others: int, **own: Part) -> Part:
     """The answers of an operation: its own, and the problems that it may have."""
     problems = {
         str(status): {"$ref": f"#/components/responses/{status}"}
-        for status in (400, 401, *others)
+        for status in sorted((400, 401, *others))
     }
     return {name.removeprefix("_"): part for name, part in own.items()} | problems
 
 
-def _reply(example: Any = None) -> Part:
+_XML: Part = {"schema": {"type": "string"}}
+_TEXTS: Part = {"schema": {"type": "object", "additionalProperties": {}}}
+
+
+def _answer(example: Any) -> Part:
+    """What came back, in every form that can be asked for."""
+    said: Part = {"schema": ref("answer"), "example": example}
+    content = {media.JSON: said, media.XML: _XML, media.FORM: _TEXTS}
+    return content | _ifCBOR({"schema": ref("answer")})
+
+
+def _ifCBOR(part: Part) -> Part:
+    """CBOR is an extra."""
+    return {media.CBOR: part} if media.CBOR in media.FORMATS else {}
+
+
+def _reply(payload: str) -> Part:
     """The reply to an iq."""
-    json: Part = {"schema": _ref("answer")}
-    if example is not None:
-        json["example"] = example
     return {
         "description": "The reply: a result or an error, as it came.",
-        "content": {media.JSON: json, **_OTHERS},
+        "content": _answer(reply(payload)),
     }
 
 
-#: The forms that no schema describes; they say the same.
-_OTHERS: Part = {
-    media.XML: {"schema": {"type": "string"}},
-    media.FORM: {"schema": {"type": "object"}},
-}
-
 _ACCEPTED: Part = {
     "description": "The message or presence is accepted.",
-    "headers": {
-        "Stanza-Id": {"description": "Its id.", "schema": {"type": "string"}},
-    },
+    "headers": _headers("Stanza-Id", "Its id."),
 }
+_IS_ACCEPTED: Part = {"$ref": "#/components/responses/accepted"}
+
+
+# --- requests -------------------------------------------------------------------
+
+
+def _body(content: Part, *, required: bool) -> Part:
+    return {"required": required, "content": content}
+
+
+def _stanzaBody() -> Part:
+    """A whole stanza, with examples in JSON and, the same, in XML."""
+    xml = {
+        name: media.encode([STANZAS.decode(value)], media.XML).decode()
+        for name, value in EXAMPLES.items()
+    }
+    schema = {"allOf": [ref("stanza")], "required": ["to"]}
+    content: Part = {
+        media.JSON: {"schema": schema, "examples": _examples(EXAMPLES)},
+        media.XML: {"schema": {"type": "string"}, "examples": _examples(xml)},
+        media.FORM: _form(ref("stanzaForm"), formOf(*KEYS), EXAMPLES["message"]),
+    }
+    return _body(content | _ifCBOR({"schema": schema}), required=True)
+
+
+def _examples(values: Mapping[str, Any]) -> Part:
+    return {name: {"value": value} for name, value in values.items()}
+
+
+def _form(named: Part, schema: Part, example: Part | None = None) -> Part:
+    """A form, in which lists have commas between."""
+    lists = [k for k, s in schema["properties"].items() if s.get("type") == "array"]
+    encoding = {key: {"style": "form", "explode": False} for key in lists}
+    return {
+        "schema": named,
+        **({"encoding": encoding} if encoding else {}),
+        **({"example": example} if example else {}),
+    }
+
+
+def _restBody(kind: str, example: Any, text: str | None = None) -> Part:
+    """The rest of a stanza, of which the path has said something."""
+    content: Part = {
+        media.JSON: {"schema": ref(kind), "example": example},
+        media.FORM: _form(ref(f"{kind}Form"), formOf(kind), toPairs(example)),
+    }
+    if text is not None:
+        content[media.TEXT] = {"schema": {"type": "string"}, "example": text}
+    return _body(content, required=False)
+
+
+#: Of every iq, which waits.
+_WAIT: Part = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "How long to wait for the reply, in seconds, as in `wait=30`."
+    " What is no such wish is ignored (RFC 7240).",
+    "schema": {"type": "string"},
+}
+_WAITS: Part = {"$ref": "#/components/parameters/wait"}
+_TO: Part = {"$ref": "#/components/parameters/to"}
+
+
+def _to(example: str) -> Part:
+    return {
+        "name": "to",
+        "in": "path",
+        "required": True,
+        "description": "Whom it is for; a `/` may stand in it as it is.",
+        "schema": {"type": "string", "format": "xmpp-jid", "minLength": 1},
+        "example": example,
+    }
+
+
+def _whom(payload: str) -> Part:
+    return _to(RECIPIENTS[payload]) if payload in RECIPIENTS else _TO
 
 
 # --- paths ----------------------------------------------------------------------
 
 
-def _paths(neighbour: str) -> Part:
+def _paths() -> Part:
     """Every path that the document describes, below that of the resource."""
-    paths: Part = {
-        "/": {"post": _post(neighbour)},
-        "/echo": {"post": _echo(neighbour)},
-        "/message/{type}/{to}": {"post": _toPath("message", neighbour)},
-        "/presence/{type}/{to}": {"post": _toPath("presence", neighbour)},
-    }
+    paths: Part = {"/": {"post": _post()}}
+    for kind in ("message", "presence"):
+        paths[f"/{kind}/{{type}}/{{to}}"] = {"post": _toPath(kind)}
     for type in ("get", "set"):
-        paths[f"/iq/{type}/{{to}}"] = {"post": _iq(type, neighbour)}
+        paths[f"/iq/{type}/{{to}}"] = {"post": _iq(type)}
     for key in PAYLOADS:
         slot = KEYS["iq"][key].slot
         assert isinstance(slot, Child)  # as all payloads are
-        paths[f"/{key}/{{to}}"] = {"get": _query(key, slot, neighbour)}
-        paths[f"/iq/{key}/{{to}}"] = {"post": _payload(key, slot, neighbour)}
-    return paths
+        paths[f"/{key}/{{to}}"] = {"get": _query(key, slot)}
+        paths[f"/iq/{key}/{{to}}"] = {"post": _payload(key, slot)}
+    return {**paths, "/echo": {"post": _echo()}}
 
 
-def _filled(value: Any, neighbour: str) -> Any:
-    """An example, about somebody who may really be there."""
-    if isinstance(value, str):
-        return value.replace("example.org", neighbour)
-    if isinstance(value, list):
-        return [_filled(item, neighbour) for item in value]
-    if isinstance(value, dict):
-        return {key: _filled(item, neighbour) for key, item in value.items()}
-    return value
-
-
-def _stanzaBody(schema: Schema, names: Iterable[str], neighbour: str) -> Part:
-    """A request body: a stanza, or the rest of one, with examples."""
-    examples = {
-        name: {"value": _filled(({**EXAMPLES, **{f"rest of a {k}": v for k, v in RESTS.items()}})[name], neighbour)}
-        for name in names
-    }
-    return {
-        "required": True,
-        "content": {
-            media.JSON: {"schema": schema, "examples": examples},
-        },
-    }
-
-
-_WAIT: Part = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "How long an iq waits for its reply, in seconds: `wait=30`.",
-    "schema": {"type": "string", "pattern": "^wait=[0-9]{1,3}$"},
-}
-
-_ANY: Part = {"allOf": [{"$ref": "#/components/schemas/stanza"}], "required": ["to"]}
-
-
-def _post(neighbour: str) -> Part:
+def _post() -> Part:
     return {
         "operationId": "postStanza",
         "tags": ["Send"],
         "summary": "Send a stanza",
         "description": "A message or a presence is accepted; an iq waits for its"
         " reply.",
-        "parameters": [_WAIT],
-        "requestBody": _stanzaBody(_ANY, EXAMPLES, neighbour),
+        "parameters": [_WAITS],
+        "requestBody": _stanzaBody(),
         "responses": _responses(
             *(403, 409, 413, 415, 422, 503, 504),
-            _200=_reply(_filled(reply("ping"), neighbour)),
-            _202=_ACCEPTED,
+            _200=_reply("ping"),
+            _202=_IS_ACCEPTED,
         ),
     }
 
 
-def _echo(neighbour: str) -> Part:
+def _echo() -> Part:
+    echoed = {
+        "kind": "message",
+        "type": "chat",
+        "to": "user@example.org",
+        "from": "gateway.example.org",
+        "id": "p7Xy1Rk0",
+        "body": "Hello!",
+    }
+    answer = {"description": "The stanza.", "content": _answer(echoed)}
     return {
         "operationId": "echoStanza",
         "tags": ["About"],
         "summary": "See how a stanza would be sent",
         "description": "It is checked and completed, and comes back in the form that"
         " `Accept` asks for. Nothing is sent.",
-        "requestBody": _stanzaBody(_ANY, EXAMPLES, neighbour),
-        "responses": _responses(403, 413, 415, 422, _200=_reply()),
+        "requestBody": _stanzaBody(),
+        "responses": _responses(403, 413, 415, 422, _200=answer),
     }
 
 
-def _to(neighbour: str, local: str = "") -> Part:
-    return {
-        "name": "to",
-        "in": "path",
-        "required": True,
-        "description": "Whom it is for.",
-        "schema": {"type": "string", "minLength": 1},
-        "example": f"{local}{neighbour}",
-    }
-
-
-def _rest(kind: str) -> Part:
-    """The schema of a stanza whose kind, type and to the path says."""
-    schema = _stanzaSchema(kind)
-    for key in ("kind", "type", "to"):
-        del schema["properties"][key]
-    return schema
-
-
-def _toPath(kind: str, neighbour: str) -> Part:
-    types = sorted(filter(None, {*TYPES[kind], UNTYPED[kind]} - {"error"}))
+def _toPath(kind: str) -> Part:
     type = {
         "name": "type",
         "in": "path",
         "required": True,
-        "schema": {"enum": types},
+        "schema": {"type": "string", "enum": typesOf(kind)},
         "example": "chat" if kind == "message" else "available",
-    }
-    body = _stanzaBody(_rest(kind), [f"rest of a {kind}"], neighbour)
-    body["content"][media.TEXT] = {
-        "schema": {"type": "string"},
-        "example": "Hello!" if kind == "message" else "away",
     }
     return {
         "operationId": f"post{kind.capitalize()}",
         "tags": ["Send"],
         "summary": f"Send a {kind}",
-        "description": "The path says its kind, its type, and whom it is for. Plain"
-        f" text is its {'body' if kind == 'message' else 'show'}.",
-        "parameters": [type, _to(neighbour, "user@")],
-        "requestBody": {**body, "required": False},
-        "responses": _responses(403, 404, 413, 415, 422, 503, _202=_ACCEPTED),
+        "description": "The path says its kind, its type, and whom it is for; the body"
+        " may leave that out, but not contradict it. Plain text is its"
+        f" {'body' if kind == 'message' else 'show'}.",
+        "parameters": [type, _to("user@example.org")],
+        "requestBody": _restBody(kind, RESTS[kind], TEXTS[kind]),
+        "responses": _responses(403, 413, 415, 422, 503, _202=_IS_ACCEPTED),
     }
 
 
-def _iq(type: str, neighbour: str) -> Part:
+def _iq(type: str) -> Part:
     return {
         "operationId": f"{type}Iq",
         "tags": ["Ask with a body"],
         "summary": f"Send an iq of type {type}",
-        "parameters": [_to(neighbour), _WAIT],
-        "requestBody": _stanzaBody(_rest("iq"), [f"rest of a {type}"], neighbour),
-        "responses": _asked(403, 413, 415),
+        "description": "The path says its kind, its type, and whom it is for; the body"
+        " may leave that out, but not contradict it. It has exactly one payload.",
+        "parameters": [_TO, _WAITS],
+        "requestBody": _restBody("iq", RESTS[type]),
+        "responses": _asked("ping" if type == "get" else "command", 403, 413, 415, 422),
     }
 
 
-def _asked(*others: int) -> Part:
-    return _responses(*others, 404, 409, 422, 503, 504, _200=_reply())
+def _asked(payload: str, *others: int) -> Part:
+    return _responses(*others, 409, 503, 504, _200=_reply(payload))
 
 
-def _query(key: str, slot: Child, neighbour: str) -> Part:
+def _query(key: str, slot: Child) -> Part:
+    required = _required(slot.schema)
     parameters = [
-        {
-            "name": name,
-            "in": "query",
-            "schema": schema,
-            "explode": False,
-            **PARAMETERS.get((key, name), {}),
-        }
+        _parameter(name, schema, name in required) | PARAMETERS.get((key, name), {})
         for name, schema in slot.shape.parameters.items()
     ]
     return {
         "operationId": f"get{_camelCase(key)}",
         "tags": ["Ask"],
-        "summary": f"Ask for {key} ({KEYS['iq'][key].source})",
-        "parameters": [_to(neighbour), *parameters],
-        "responses": _responses(404, 409, 413, 503, 504, _200=_reply()),
+        "summary": f"{descriptions.QUERIES[key]} ({_specification(key)})",
+        "parameters": [_whom(key), *parameters, _WAITS],
+        "responses": _asked(key, 413),
     }
 
 
-def _payload(key: str, slot: Child, neighbour: str) -> Part:
+def _required(schema: Schema) -> Iterable[str]:
+    """The keys that an object must have, whatever may stand for it otherwise."""
+    required: Iterable[str] = schema.get("anyOf", [schema])[0].get("required", ())
+    return required
+
+
+def _parameter(name: str, schema: Schema, isRequired: bool) -> Part:
+    """A key where it stands in a query."""
+    parameter: Part = {"name": name, "in": "query"}
+    if isRequired:
+        parameter["required"] = True
+    if "not" in schema:  # any JSON
+        example = QUERIES["payload"][name]
+        return parameter | {
+            "content": {media.JSON: {"schema": schema, "example": example}}
+        }
+    isList = schema.get("type") == "array"
+    return (
+        parameter | {"schema": asText(schema)} | ({"explode": False} if isList else {})
+    )
+
+
+def _payload(key: str, slot: Child) -> Part:
+    content: Part = {
+        media.JSON: {"schema": referring(slot.schema), "example": QUERIES[key]}
+    }
+    texts = slot.shape.parameters
+    if texts:
+        schema = asForm(texts, _required(slot.schema))
+        content[media.FORM] = _form(schema, schema)
     return {
         "operationId": f"post{_camelCase(key)}",
         "tags": ["Ask with a body"],
-        "summary": f"Ask for {key} ({KEYS['iq'][key].source})",
+        "summary": f"{descriptions.QUERIES[key]} ({_specification(key)})",
         "description": f"The body is what an iq has under `{key}`; without one it is"
         " empty.",
-        "parameters": [_to(neighbour), _WAIT],
-        "requestBody": {
-            "required": False,
-            "content": {media.JSON: {"schema": slot.schema}},
-        },
-        "responses": _asked(413, 415),
+        "parameters": [_whom(key), _WAITS],
+        "requestBody": _body(content, required=bool([*_required(slot.schema)])),
+        "responses": _asked(key, 413, 415, 422),
     }
+
+
+def _specification(key: str) -> str:
+    """The number of it, without its title."""
+    return KEYS["iq"][key].source.partition(":")[0]
 
 
 def _camelCase(key: str) -> str:

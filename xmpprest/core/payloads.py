@@ -100,8 +100,8 @@ class _JSON(_OnePiece):
 
     @property
     def schema(self) -> Schema:
-        """Anything."""
-        return {}
+        """Anything but null, which stands for a key that is left out."""
+        return {"not": {"type": "null"}}
 
     def read(self, element: Element) -> Value:
         """The value, if the text is JSON that could be sent as part of a stanza."""

@@ -483,40 +483,45 @@ class Record(_NoText):
 @dataclass(frozen=True)
 class Short:
     """
-    An object that one of its keys may stand for.
+    An object that one of its keys, or true, may stand for.
 
     @ivar shape: The object's.
-    @ivar key: What a string stands for.
+    @ivar key: What a string stands for, if anything.
     @ivar shortens: Whether what is read is shortened, too: to the string, or if
         the element is empty, to true.
     """
 
     shape: Shape
-    key: str
+    key: str | None = None
     shortens: bool = False
     isText = True
 
     @property
     def schema(self) -> Schema:
-        """The object, the string or true."""
-        return {"anyOf": [self.shape.schema, {"type": "string"}, {"const": True}]}
+        """The object, the string or, where no key must be there, true."""
+        schema = self.shape.schema
+        text = [] if self.key is None else [{"type": "string"}]
+        empty = [] if "required" in schema else [{"const": True}]
+        return {"anyOf": [schema, *text, *empty]}
 
     def read(self, element: Element) -> Value:
         """The object, or what stands for it."""
         value = self.shape.read(element)
         if not self.shortens or not isinstance(value, dict):
             return value
-        return value[self.key] if [*value] == [self.key] else value or True
+        if self.key is not None and [*value] == [self.key]:
+            return value[self.key]
+        return value or True
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """The same, whichever way it is given."""
-        if isinstance(value, str):
+        if self.key is not None and isinstance(value, str):
             value = {self.key: value}
         return self.shape.write(name, value, at)
 
     def fromText(self, text: str, at: str) -> Value:
         """The string, or true for an empty one."""
-        return text or True
+        return (self.key is not None and text) or True
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
