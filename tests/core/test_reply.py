@@ -369,7 +369,11 @@ class FormatTests(AnswerTestCase):
         """
         The status that a framework reports is not shown as ours.
         """
-        for value in ({"status": "ok"}, {"status": "ok", "priority": 1}):
+        values: list[dict[str, Value]] = [
+            {"status": "ok"},
+            {"status": "ok", "priority": 1},
+        ]
+        for value in values:
             self.assertReplies(PRESENCE, value, warning="needs a kind or type")
         said = {"status": "ok", "type": "available"}
         self.assertReplies(
