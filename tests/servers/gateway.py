@@ -294,10 +294,10 @@ class GatewayMixin(ServerMixin):
         lines = Headers({name: [value] for name, value in fields.items()})
         uri = self.url + path
         return Deferred.fromCoroutine(
-            self._request(method.encode(), uri.encode(), lines, body)
+            self._exchanged(method.encode(), uri.encode(), lines, body)
         )
 
-    async def _request(
+    async def _exchanged(
         self, method: bytes, uri: bytes, headers: Headers, body: _Body | None
     ) -> Reply:
         response = await self._agent.request(method, uri, headers, body)

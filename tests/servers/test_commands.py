@@ -5,7 +5,7 @@ them, and one of several steps that a component plays.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -38,7 +38,7 @@ class AddUserMixin(GatewayMixin):
     @cvar unknown: What it says to a command that it does not have.
     """
 
-    note: Any = None
+    note: ClassVar[Any] = None  # JSON
     unknown = "item-not-found"
 
     async def tell(self, **command: Any) -> Any:
@@ -96,7 +96,9 @@ class AddUserMixin(GatewayMixin):
         found = {item["node"]: item for item in answer["items"]}
         self.assertEqual(found[ADD_USER]["name"], "Add User")
         self.assertEqual(found[ADD_USER]["jid"], self.server.host)
-        reply = await self.get(f"/items/{self.server.host}?node={COMMANDS}", Accept=JSON)
+        reply = await self.get(
+            f"/items/{self.server.host}?node={COMMANDS}", Accept=JSON
+        )
         nodes = [item["node"] for item in reply.json["items"]]
         self.assertTrue(nodes)
         self.assertNotIn(ADD_USER, nodes)
@@ -196,8 +198,8 @@ class AddUserMixin(GatewayMixin):
     async def test_forbidden(self) -> None:
         """Who is not the administrator adds nobody."""
         await self.startGateway()
-        for sender in ("", "other@"):
-            sender += self.server.componentDomain
+        domain = self.server.componentDomain
+        for sender in (domain, f"other@{domain}"):
             answer = (await self.send(ADD_USER, sender)).json
             self.assertEqual(answer["type"], "error")
             self.assertEqual(answer["error"]["condition"], "forbidden")
@@ -241,7 +243,7 @@ class ProsodyAddUserTests(AddUserMixin, TestCase):
     """Prosody's command, which says in a note how it went."""
 
     kind = Prosody
-    note: Any = {"type": "info", "text": "Account successfully created"}
+    note: ClassVar[Any] = {"type": "info", "text": "Account successfully created"}
     unknown = "service-unavailable"
 
     def assertRefused(self, answer: Any, condition: str, text: str) -> None:

@@ -5,7 +5,7 @@ between real servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
@@ -395,10 +395,8 @@ class QueryMixin(EverywhereMixin):
     async def test_disco(self) -> None:
         """The server says what it can."""
         disco = (await self.host(DISCO))["disco"]
-        self.assertIn(
-            {"category": "server", "type": "im", "name": disco["identities"][0]["name"]},
-            disco["identities"],
-        )
+        identity = disco["identities"][0]
+        self.assertEqual((identity["category"], identity["type"]), ("server", "im"))
         for feature in (ns.PING, ns.DISCO_INFO, ns.TIME, ns.VERSION):
             self.assertIn(feature, disco["features"])
 
@@ -462,7 +460,8 @@ class QueryMixin(EverywhereMixin):
         to = self.server.uploadDomain
         answer = await self.everywhere(SLOT, to, "url", "value")
         slot = answer["upload_slot"]
-        headers = {each["name"]: each["value"] for each in slot["put"].get("headers", ())}
+        given = slot["put"].get("headers", [])
+        headers = {each["name"]: each["value"] for each in given}
         with self.assertRaises(HTTPError):
             await download(slot["get"]["url"])
         self.assertEqual(await upload(slot["put"]["url"], b"Hello", headers), 201)
@@ -555,7 +554,9 @@ class ArchiveMixin(EverywhereMixin):
             *results, iq = answer.get("xmpp", [answer])
             archived = [each["archive"] for each in results]
             self.assertEqual([each["id"] for each in archived], ids[:max])
-            self.assertEqual({each["queryid"] for each in archived} or {"mine"}, {"mine"})
+            self.assertEqual(
+                {each["queryid"] for each in archived} or {"mine"}, {"mine"}
+            )
             self.assertEqual(iq["result"]["page"]["count"], 5)
 
     async def test_bare(self) -> None:
@@ -653,7 +654,9 @@ class ForgedArchiveMixin(GatewayMixin):
         peer.send(self.result(self.archive, "second", id))
         self.end(peer, query)
         *results, iq = (await asking).json["xmpp"]
-        self.assertEqual([each["archive"]["id"] for each in results], ["first", "second"])
+        self.assertEqual(
+            [each["archive"]["id"] for each in results], ["first", "second"]
+        )
         self.assertEqual({each["archive"]["queryid"] for each in results}, {"mine"})
         self.assertEqual({each["from"] for each in results}, {self.archive})
         self.assertEqual(iq["result"], {})
@@ -708,9 +711,7 @@ class JSONCallbackMixin(GatewayMixin):
     async def converse(self, contentType: str) -> None:
         """A user writes, and the callback answers; both in one format."""
         await self.startGateway(callbackContentType=contentType)
-        read, write = (
-            (fromJSON, toJSON) if contentType == JSON else (fromCBOR, toCBOR)
-        )
+        read, write = (fromJSON, toJSON) if contentType == JSON else (fromCBOR, toCBOR)
         self.callback.answer = lambda delivery: (
             200,
             contentType,

@@ -144,7 +144,7 @@ def _responses(*others: int, **own: Part) -> Part:
     return {name.removeprefix("_"): part for name, part in own.items()} | problems
 
 
-_XML: Part = {"schema": {"type": "string"}}
+_XML: Part = {"schema": {"type": "string", "format": "xml"}}
 _TEXTS: Part = {"schema": {"type": "object", "additionalProperties": {}}}
 
 
@@ -182,6 +182,9 @@ def _body(content: Part, *, required: bool) -> Part:
     return {"required": required, "content": content}
 
 
+_STANZA_XML: Part = {"type": "string", "format": "xmpp-stanza"}
+
+
 def _stanzaBody() -> Part:
     """A whole stanza, with examples in JSON and, the same, in XML."""
     xml = {
@@ -191,7 +194,7 @@ def _stanzaBody() -> Part:
     schema = {"allOf": [ref("stanza")], "required": ["to"]}
     content: Part = {
         media.JSON: {"schema": schema, "examples": _examples(EXAMPLES)},
-        media.XML: {"schema": {"type": "string"}, "examples": _examples(xml)},
+        media.XML: {"schema": _STANZA_XML, "examples": _examples(xml)},
         media.FORM: _form(ref("stanzaForm"), formOf(*KEYS), EXAMPLES["message"]),
     }
     return _body(content | _ifCBOR({"schema": schema}), required=True)

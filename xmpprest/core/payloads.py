@@ -151,8 +151,8 @@ class _Names:
         return {"type": "array", "items": self.scalar.schema}
 
     def fromText(self, text: str, at: str) -> Value:
-        """One or several."""
-        return [*text.split(",")]
+        """One or several; none if it is empty."""
+        return [*text.split(",")] if text else []
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def _stanza(kind: str) -> Part:
             **{key: _described(kind, key, row) for key, row in KEYS[kind].items()},
             "xml": {
                 "type": "array",
-                "items": {"type": "string"},
+                "items": {"type": "string", "format": "xml"},
                 "description": "Children as XML, for which there is no key. What"
                 " stands here counts more than a key for the same element.",
             },
@@ -153,6 +153,10 @@ def asText(schema: Schema) -> Part:
     """The schema of a key where it stands as text: in a form or a query."""
     if schema == {"const": True}:
         return {"type": "boolean"}
+    if "not" in schema:
+        return {"type": "string", "contentMediaType": "application/json"}
+    if {"const": True} not in schema.get("anyOf", [{"const": True}]):
+        return {"type": "string", "minLength": 1}
     type = schema.get("type")
     isOne = isinstance(type, str) and type != "object"
     return {**schema} if isOne else {"type": "string"}

@@ -828,5 +828,6 @@ class Choice:
     def fromText(self, text: str, at: str) -> Value:
         """One name; several have commas between."""
         if self.many:
-            return [self._scalar.fromText(name, at) for name in text.split(",")]
+            names = text.split(",") if text else []
+            return [self._scalar.fromText(name, at) for name in names]
         return self._scalar.fromText(text, at)
