@@ -35,7 +35,7 @@ from xmpprest.core.jsonmap import (
     PRESENCE,
     STANZAS,
 )
-from xmpprest.core.shapes import Child
+from xmpprest.core.slots import Child
 from xmpprest.core.stanza import TYPES
 from xmpprest.core.values import Value
 from xmpprest.core.writer import toXML

@@ -15,21 +15,9 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .errors import unprocessable
-from .shapes import (
-    Attribute,
-    Child,
-    Children,
-    Flag,
-    ListOf,
-    QName,
-    Record,
-    Schema,
-    Text,
-    Unfit,
-    string,
-    textOf,
-    wrong,
-)
+from .scalars import QName, Schema, Unfit, string, textOf, wrong
+from .shapes import Flag, Record, Text
+from .slots import Attribute, Child, Children, ListOf
 from .stanza import element, elements
 from .values import Value
 

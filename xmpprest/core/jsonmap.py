@@ -27,31 +27,21 @@ from .payloads import (
     Markup,
 )
 from .rows import Row
-from .shapes import (
+from .scalars import (
     BOOLEAN,
     DATETIME,
     JID,
     NUMBER,
     URI,
-    Attribute,
-    Child,
-    Children,
-    Choice,
-    Content,
-    Flag,
-    Inner,
-    ListOf,
-    Only,
     QName,
-    Record,
     Schema,
-    Short,
-    Text,
     Unfit,
     integer,
     string,
     wrong,
 )
+from .shapes import Flag, Inner, Only, Record, Short, Text
+from .slots import Attribute, Child, Children, Choice, Content, ListOf
 from .stanza import TYPES, elements
 from .values import Value
 

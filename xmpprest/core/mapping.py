@@ -13,7 +13,8 @@ from . import namespaces as ns
 from .errors import Refusal, unprocessable
 from .parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseDocument
 from .rows import Row, Rows
-from .shapes import STRING, Child, shown, unknown, wrong
+from .scalars import STRING, shown, unknown, wrong
+from .slots import Child
 from .stanza import LANG, TYPES, elements, make
 from .values import Value
 

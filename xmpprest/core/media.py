@@ -21,7 +21,7 @@ from .errors import Problem, Refusal, notWellFormed, unprocessable
 from .jsonmap import SHOWS, STANZAS
 from .mapping import UNKNOWN, Given, toPairs
 from .parser import Name, decoded, illegalCharacter, parseDocument
-from .shapes import shown
+from .scalars import shown
 from .stanza import element, make
 from .values import Value
 from .writer import toXML

@@ -20,8 +20,9 @@ from .examples import (
 )
 from .jsonmap import KEYS, PAYLOADS, STANZAS
 from .mapping import toPairs
+from .scalars import Schema
 from .schemas import Part, asForm, asText, formOf, ref, referring, schemas, typesOf
-from .shapes import Child, Schema
+from .slots import Child
 
 _DESCRIPTION = """\
 Send XMPP stanzas, and ask XMPP questions, over HTTP. What comes from XMPP is POSTed to
@@ -222,7 +223,9 @@ def _restBody(kind: str, example: Any, text: str | None = None) -> Part:
         media.FORM: _form(ref(f"{kind}Form"), formOf(kind), toPairs(example)),
     }
     if text is not None:
-        content[media.TEXT] = {"schema": {"type": "string"}, "example": text}
+        key = "body" if kind == "message" else "show"
+        schema = KEYS[kind][key].slot.schema
+        content[media.TEXT] = {"schema": schema, "example": text}
     return _body(content, required=False)
 
 

@@ -13,18 +13,11 @@ from . import values
 from .errors import Refusal, unprocessable
 from .forms import DATA_FORM, CompactForm, submit
 from .parser import MAX_DEPTH, Name, parseDocument
-from .shapes import (
+from .scalars import (
     STRING,
-    Attribute,
-    Child,
-    Choice,
-    Content,
-    Flag,
     QName,
-    Record,
     Scalar,
     Schema,
-    Text,
     Unfit,
     integer,
     string,
@@ -32,6 +25,8 @@ from .shapes import (
     unknown,
     wrong,
 )
+from .shapes import Flag, Record, Text
+from .slots import Attribute, Child, Choice, Content
 from .stanza import LANG, element, elements, find
 from .values import Value
 from .writer import toXML

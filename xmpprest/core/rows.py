@@ -14,7 +14,8 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 from .errors import Refusal
 from .payloads import Carbon
-from .shapes import Child, Children, Choice, QName, Unfit
+from .scalars import QName, Unfit
+from .slots import Child, Children, Choice
 from .stanza import make
 from .values import Value
 from .writer import escaped, toXML

@@ -13,7 +13,7 @@ from .jsonmap import KEYS
 from .mapping import UNTYPED
 from .rows import Row
 from .rules import MAX_ID
-from .shapes import Schema
+from .scalars import Schema
 from .stanza import TYPES
 
 #: A part of the document.
