@@ -37,10 +37,13 @@ setup(
         "docs": ["docutils>=0.20", "sphinx>=7.3", "towncrier>=23.11"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
+            "cbor2>=5.6",
             "cryptography>=42",
             "docutils>=0.20",
             "flask>=3",
             "hypothesis>=6.100",
+            "jsonschema-rs>=0.30",
+            "openapi-spec-validator>=0.7",
             "setuptools>=70.1",
             "schemathesis>=4.30",
             "selenium>=4.30",

@@ -2058,6 +2058,17 @@ SHORTHANDS = (
     # --- archive ---
     Pair("archive", {"archive": {"with": "a@b"}}, _archive(_field("with", "a@b"))),
     Pair(
+        "archive: a number as mod_rest takes it",
+        {"archive": {"max": "10"}},
+        _archive("", "<max>10</max>"),
+    ),
+    Pair(
+        "payload: null",
+        {"payload": {"datatype": "urn:x", "data": None}},
+        "<message><payload xmlns='urn:xmpp:json-msg:0' datatype='urn:x'>"
+        "<json xmlns='urn:xmpp:json:0'>null</json></payload></message>",
+    ),
+    Pair(
         "archive",
         {
             "archive": {

@@ -254,6 +254,10 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
         return []
     if not isinstance(value, list):
         raise wrong(at, "a list of strings", value)
+    if len(value) > MAX_ELEMENTS:
+        raise unprocessable(
+            "resource-constraint", f"The key {at!r} has more than {MAX_ELEMENTS} items."
+        )
     content = Element((None, "content"))
     for number, item in enumerate(value):
         where = f"{at}[{number}]"

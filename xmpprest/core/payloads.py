@@ -124,8 +124,20 @@ def _depth(value: Value) -> int:
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
-#: XEP-0432
-JSON_PAYLOAD = Record(
+class _Payload(Record):
+    """Any JSON value, null as well, with the name of what it is (XEP-0432)."""
+
+    def write(self, name: QName, value: Value, at: str) -> Element | None:
+        """The element; null would be left out of any other."""
+        if not isinstance(value, dict) or value.get("data", True) is not None:
+            return super().write(name, value, at)
+        made = super().write(name, {**value, "data": False}, at)
+        assert made is not None  # a record always makes one
+        null = element(ns.JSON, "json", None, ["null"])
+        return element(*name, made.attributes, [null])
+
+
+JSON_PAYLOAD = _Payload(
     {
         "datatype": Attribute("datatype"),
         "data": Child("json", _JSON(), ns.JSON),
@@ -339,6 +351,8 @@ class _ArchiveQuery(Record):
         """In full."""
         if not isinstance(value, dict):
             return super().write(name, value, at)
+        if isinstance(limit := value.get("max"), str):  # as mod_rest takes it
+            value = {**value, "max": integer().fromText(limit, f"{at}.max")}
         filters = _taken(value, _FILTERS, at)
         paging = _taken(value, _PAGING, at)
         for short, long in ((filters, "form"), (paging, "page")):
