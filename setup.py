@@ -33,11 +33,11 @@ setup(
         "service-identity>=24.1",
     ],
     extras_require={
-        "cbor": ["cbor2>=5.6"],
+        "cbor": ["cbor2>=5.7.1,!=6.0.0"],
         "docs": ["docutils>=0.20", "sphinx>=7.3", "towncrier>=23.11"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
-            "cbor2>=5.6",
+            "cbor2>=5.7.1,!=6.0.0",
             "cryptography>=42",
             "docutils>=0.20",
             "flask>=3",

@@ -39,7 +39,7 @@ class ReadTests(CoreTestCase):
         """
         for inside, expected in {
             f"<query {MAM}/>": True,
-            f"<query {MAM} queryid='1' node='n'><x xmlns='jabber:x:data'/></query>": True,
+            f"<query {MAM} queryid='1'><x xmlns='jabber:x:data'/></query>": True,
             "<query/>": False,
             "<query xmlns='urn:xmpp:mam:1'/>": False,
             f"<prefs {MAM}/>": False,
@@ -198,7 +198,8 @@ class CollectedTests(CoreTestCase):
         )
         self.assertEqual(
             problem.text,
-            "The archive sends more than 1000 results at once; ask for fewer, with max.",
+            "The archive sends more than 1000 results at once; ask for fewer, with"
+            " max.",
         )
         self.assertEqual(len(collected.endedBy(xml("<iq/>"))), MAX_RESULTS + 1)
 

@@ -256,7 +256,7 @@ class ForeignTests(CollectingTestCase):
     def test_otherQuery(self) -> None:
         """One archive cannot add to what another brings."""
         first, firstID = self.query()
-        second, secondID = self.query(to="other@rooms.example.org")
+        second, _ = self.query(to="other@rooms.example.org")
         self.result(firstID, "forged", "other@rooms.example.org")
         self.end(firstID)
         self.assertEqual(self.brought(first), [])

@@ -53,7 +53,7 @@ QUERIES: Mapping[str, Any] = {
     "ping": True,
     "version": {},
     "disco": {},
-    "items": {"node": "announce"},
+    "items": "announce",
     "command": {
         "node": "announce",
         "sessionid": "1c2f",

@@ -19,7 +19,6 @@ from .examples import (
     reply,
 )
 from .jsonmap import KEYS, PAYLOADS, STANZAS
-from .mapping import toPairs
 from .scalars import Schema
 from .schemas import Part, asForm, asText, formOf, ref, referring, schemas, typesOf
 from .slots import Child
@@ -216,11 +215,16 @@ def _form(named: Part, schema: Part, example: Part | None = None) -> Part:
     }
 
 
+def _single(example: Part) -> Part:
+    """What of an example a form can hold."""
+    return {k: v for k, v in example.items() if isinstance(v, str | int)}
+
+
 def _restBody(kind: str, example: Any, text: str | None = None) -> Part:
     """The rest of a stanza, of which the path has said something."""
     content: Part = {
         media.JSON: {"schema": ref(kind), "example": example},
-        media.FORM: _form(ref(f"{kind}Form"), formOf(kind), toPairs(example)),
+        media.FORM: _form(ref(f"{kind}Form"), formOf(kind), _single(example)),
     }
     if text is not None:
         key = "body" if kind == "message" else "show"

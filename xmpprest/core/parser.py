@@ -254,7 +254,7 @@ def decoded(body: bytes) -> str:
 
 
 #: XML 1.0 §2.2: what no document may hold.
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def illegalCharacter(text: str) -> str | None:
@@ -263,7 +263,7 @@ def illegalCharacter(text: str) -> str | None:
 
     @return: What is wrong, and what to do about it; C{None} if nothing is.
     """
-    found = _ILLEGAL.search(text)
+    found = ILLEGAL.search(text)
     if found is None:
         return None
     return (

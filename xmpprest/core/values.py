@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from .cborcheck import checkCBOR
 from .errors import Refusal, notWellFormed, unprocessable
-from .parser import _ILLEGAL, MAX_DEPTH, decoded
+from .parser import ILLEGAL, MAX_DEPTH, decoded
 
 try:
     import cbor2
@@ -190,7 +190,7 @@ def _shown(text: str) -> str:
     """Text of the body's in quotes, so short and plain that a sentence may hold it."""
     if len(text) > _SHOWN:
         text = text[:_SHOWN] + "…"
-    return json.dumps(text, ensure_ascii=_ILLEGAL.search(text) is not None)
+    return json.dumps(text, ensure_ascii=ILLEGAL.search(text) is not None)
 
 
 class _Checker:
@@ -217,7 +217,7 @@ class _Checker:
     def _dict(self, value: dict[str, Value]) -> None:
         path = self._path
         for name, member in value.items():
-            if found := _ILLEGAL.search(name):
+            if found := ILLEGAL.search(name):
                 raise self._illegal("A name in the object", found)
             path.append(name)
             self.check(member)
@@ -231,7 +231,7 @@ class _Checker:
             path.pop()
 
     def _str(self, value: str) -> None:
-        if found := _ILLEGAL.search(value):
+        if found := ILLEGAL.search(value):
             raise self._illegal("The string", found)
 
     def _int(self, value: int) -> None:
