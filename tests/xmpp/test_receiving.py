@@ -70,7 +70,9 @@ class OversizedTests(ComponentTestCase):
         super().setUp()
         self.server = self.connect()
 
-    def refused(self, attributes: str, kind: str = "message") -> list[Element]:
+    def refused(
+        self, attributes: str, kind: str = "message", sender: str = "a@example.org/1"
+    ) -> list[Element]:
         """Have a stanza refused, and return what is answered."""
         deep = "<x xmlns='urn:example'>" * 100 + "</x>" * 100
         with capturedLogs() as events:
@@ -79,10 +81,7 @@ class OversizedTests(ComponentTestCase):
             )
         self.assertEqual(
             said(events),
-            [
-                f"Refused {a(kind)} from a@example.org/1:"
-                " it nests deeper than 64 levels."
-            ],
+            [f"Refused {a(kind)} from {sender}: it nests deeper than 64 levels."],
         )
         self.assertEqual(self.received.pop()["id"], "next")
         return self.server.stanzas()
@@ -121,6 +120,9 @@ class OversizedTests(ComponentTestCase):
         self.assertEqual(self.refused(f"type='groupchat' {route}"), [])
         self.assertEqual(self.refused(route, "presence"), [])
         self.assertEqual(self.refused(f"type='result' {route}", "iq"), [])
+        room = "room@rooms.example.org"
+        route = f"id='7' from='{room}' to='gateway.example'"
+        self.assertEqual(self.refused(route, sender=room), [])
 
     def test_waiting(self) -> None:
         """A request whose reply is refused gets an error as its reply."""
@@ -145,7 +147,7 @@ class OversizedTests(ComponentTestCase):
         self.server.stanzas()
         deep = "<x>" * 100 + "</x>" * 100
         with capturedLogs() as events:
-            self.server.send(f"<message from='a@example.org'>{deep}</message>")
+            self.server.send(f"<message from='a@example.org/1'>{deep}</message>")
         self.assertEqual(self.server.stanzas(), [])
         self.assertIn("a@example.org", said(events)[-1])
         self.assertTrue(self.component.ready)

@@ -270,8 +270,9 @@ class ComponentService(Component):
             report = error(stub, reason).children
             attributes = {**stub.attributes, "type": "error"}
             self._stanzaReceived(make(stub.name, attributes, report))
-        elif stub.name != "presence":
-            # That may be a room's, and the stub does not show it.
+        elif stub.name == "iq" or (stub.name == "message" and "/" in (sender or "")):
+            # Presence, and what an archive holds, may be a room's, which an error
+            # would make us leave; and the stub does not show it.
             self._answer(bounce(stub, reason))
 
     def _answer(self, stanzas: Iterable[Element]) -> None:
