@@ -761,6 +761,30 @@ PAIRS = (
             "kind": "message",
             "type": "normal",
             "to": "mercutio@verona.lit",
+            "forwarded": {
+                "delay": "2002-09-10T23:08:25Z",
+                "delay_from": "capulet.com",
+                "message": {"kind": "message", "type": "chat", "body": "Yet I should"},
+            },
+        },
+        """
+        <message to='mercutio@verona.lit'>
+          <forwarded xmlns='urn:xmpp:forward:0'>
+            <delay xmlns='urn:xmpp:delay' from='capulet.com'
+                stamp='2002-09-10T23:08:25Z'/>
+            <message xmlns='jabber:client' type='chat'>
+              <body>Yet I should</body>
+            </message>
+          </forwarded>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0297",
+        {
+            "kind": "message",
+            "type": "normal",
+            "to": "mercutio@verona.lit",
             "from": "romeo@montague.lit/orchard",
             "id": "28gs",
             "body": "A most courteous exposition!",

@@ -5,6 +5,7 @@ between real servers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -883,21 +884,32 @@ class TrapMixin(GatewayMixin):
         """
         await self.startGateway()
         peer = await self.connect(self.server.peerDomain)
-        for number, (contentType, trap) in enumerate(self.traps()):
-            with self.subTest(trap.name, contentType=contentType):
-                answer = (200, contentType, trap.body)
-                self.callback.answer = lambda delivery, answer=answer: answer
+        traps = [*self.traps()]
+
+        def answer(delivery: Delivery) -> tuple[int, str, bytes]:
+            """The trap of that number."""
+            number = re.search(r"id='t([0-9]+)'", delivery.text)
+            assert number is not None, delivery.text
+            contentType, trap = traps[int(number[1])]
+            return 200, contentType, trap.body
+
+        self.callback.answer = answer
+        for start in range(0, len(traps), 20):
+            batch = range(start, min(start + 20, len(traps)))
+            for number in batch:
                 addresses = f"id='t{number}' from='{PEER}' to='{BOT}'"
                 peer.send(
                     f"<message type='chat' {addresses}><body>x</body></message>"
                     f"<iq type='get' {addresses}><x xmlns='urn:x'/></iq>"
                 )
-                got = await peer.expect("<iq", f"id='t{number}'")
-                self.assertEqual(got.element.get("type"), "result")
-                self.assertEqual(len(got.element), 0)
-                for _ in range(2):
-                    await self.delivered()
-                await self.survived()
+            for number in batch:
+                with self.subTest(traps[number][1].name):
+                    got = await peer.expect("<iq", f"id='t{number}'")
+                    self.assertEqual(got.element.get("type"), "result")
+                    self.assertEqual(len(got.element), 0)
+                    for _ in range(2):
+                        await self.delivered()
+            await self.survived()
         await peer.sync()
         self.assertNotIn("<message", peer.text)
 

@@ -23,8 +23,10 @@ from .payloads import (
     ERROR,
     JSON_PAYLOAD,
     PAGE,
+    Beside,
     Carbon,
     Markup,
+    Nowhere,
 )
 from .rows import Row
 from .scalars import (
@@ -95,9 +97,19 @@ def _levels(part: Element) -> int:
     return own + max(map(_levels, elements(part)), default=0)
 
 
-_FORWARDED = Record(
+class _Forwarded(Beside):
+    """A stanza, with who delayed it and until when."""
+
+    key = "delay_from"
+    child = "delay"
+    attribute = "from"
+    scalar = JID
+
+
+_FORWARDED = _Forwarded(
     {
         "delay": Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay"),
+        "delay_from": Nowhere(JID),
         "message": Child("message", _Stanza("message"), ns.CLIENT),
     }
 )

@@ -95,8 +95,8 @@ class _JSON(_OnePiece):
 
     @property
     def schema(self) -> Schema:
-        """Anything but null, which stands for a key that is left out."""
-        return {"not": {"type": "null"}}
+        """Anything."""
+        return {}
 
     def read(self, element: Element) -> Value:
         """The value, if the text is JSON that could be sent as part of a stanza."""
@@ -207,7 +207,7 @@ class Nowhere:
         return self.shape.fromText(text, at)
 
 
-class _Beside(Record):
+class Beside(Record):
     """
     A record with a key for the attribute of a child that has a key of its own.
     """
@@ -246,7 +246,7 @@ class _Beside(Record):
         return made
 
 
-class _Page(_Beside):
+class _Page(Beside):
     """
     Result set management (XEP-0059). The index of the first item is an attribute of
     C{first} in a result, and an element of its own in a request.
@@ -258,7 +258,7 @@ class _Page(_Beside):
     scalar = integer()
 
 
-class _Error(_Beside):
+class _Error(Beside):
     """A stanza error (RFC 6120 §8.3); the language is that of its text."""
 
     key = "lang"
