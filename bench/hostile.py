@@ -7,6 +7,7 @@ with status 1 if one takes longer than L{LIMIT}.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -25,10 +26,33 @@ LIMIT = 100
 ROUNDS = 5
 
 
+def _json(**keys: object) -> bytes:
+    return json.dumps({"to": "a@example.org", **keys}).encode()
+
+
+#: Bodies that hold little, and would make much.
+MULTIPLIED = {
+    "lines in a compact form": _json(
+        command={"node": "x", "data": {"a": "\n" * 90_000}}
+    ),
+    "lines in many fields": _json(
+        dataform={"fields": [{"type": "text-multi", "value": "\n" * 3_900}] * 24}
+    ),
+    "lines in extensions": _json(
+        disco={"extensions": {str(n): {"a": "\n" * 4_000} for n in range(20)}}
+    ),
+    "ids of an archive": _json(archive={"ids": [""] * 19_000}),
+    "items": _json(items=[{"jid": "a"}] * 9_000),
+    "empty pieces of XML": _json(xml=[""] * 19_000),
+}
+
+
 def payloads() -> Iterator[tuple[str, str, bytes]]:
     """Every payload: its name, its media type, itself."""
     for hostile in (*refused(), *accepted()):
         yield hostile.name, media.XML, hostile.body
+    for name, body in MULTIPLIED.items():
+        yield name, media.JSON, body
     for type, traps in ((media.JSON, jsonTraps()), (media.CBOR, cborTraps())):
         for trap in traps:
             yield trap.name, type, trap.body

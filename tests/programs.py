@@ -98,7 +98,8 @@ class Program:
     def __init__(self, command: list[str], path: Path, environ: dict[str, str]) -> None:
         self.output = ""
         self._process = subprocess.Popen(
-            command,
+            # Whoever runs the tests in the background may have them ignore SIGINT.
+            ["env", "--default-signal=INT", *command],
             cwd=path,
             env=environ,
             stdin=subprocess.DEVNULL,

@@ -2087,6 +2087,16 @@ SHORTHANDS = (
         _archive("", "<max>10</max>"),
     ),
     Pair(
+        "an empty type, as mod_rest takes it",
+        {"kind": "presence", "type": "", "show": "away"},
+        "<presence><show>away</show></presence>",
+    ),
+    Pair(
+        "a moderation is set",
+        {"moderate": {"id": "m"}},
+        "<iq type='set'><moderate xmlns='urn:xmpp:message-moderate:1' id='m'/></iq>",
+    ),
+    Pair(
         "payload: null",
         {"payload": {"datatype": "urn:x", "data": None}},
         "<message><payload xmlns='urn:xmpp:json-msg:0' datatype='urn:x'>"

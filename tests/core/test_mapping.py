@@ -21,6 +21,7 @@ from xmpprest.core.errors import Refusal
 from xmpprest.core.jsonmap import KEYS, STANZAS
 from xmpprest.core.mapping import UNKNOWN, Given, toPairs
 from xmpprest.core.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES
+from xmpprest.core.stanza import element, make
 from xmpprest.core.values import Value
 
 #: By the key at fault: what is wrong with it, and what is said of it, between "The key
@@ -419,6 +420,42 @@ class LimitTests(CoreTestCase):
         )
         for form in forms:
             self.assertTooLarge(form, "more than 4096 ")
+
+    def test_lines(self) -> None:
+        """
+        Lines of text that would be values of their own are counted before they are.
+        """
+        lines = "\n" * 4000
+        forms: Any = (
+            {"command": {"node": "n", "data": {"a": "\n" * 5000}}},
+            {"command": {"node": "n", "data": {"a": lines, "b": lines}}},
+            {"dataform": {"fields": [{"type": "text-multi", "value": lines}] * 2}},
+            {"disco": {"extensions": {"a": {"x": lines}, "b": {"x": lines}}}},
+            {"archive": {"ids": [""] * 5000}},
+            {"items": ["a@b"] * 5000},
+        )
+        for form in forms:
+            self.assertTooLarge(form, "more than 4096 ")
+
+    def test_large(self) -> None:
+        """
+        A large child stands as XML only, and so does a smaller one within another
+        stanza, where it would be read again and again.
+        """
+        form = "<x xmlns='jabber:x:data' type='form'>{}</x>"
+        small, large = ("<field var='a'/>" * count for count in (1500, 4097))
+        inner = f"<message xmlns='{ns.CLIENT}'>{form.format(small)}</message>"
+        for child, keys in (
+            (form.format(small), {"dataform"}),
+            (f"<forwarded xmlns='{ns.FORWARD}'>{inner}</forwarded>", {"xml"}),
+        ):
+            value = STANZAS.encode(xml(f"<message>{child}</message>"))
+            self.assertEqual(value.keys() - {"kind", "type"}, keys)
+        message = make("message", {}, [element(ns.DATA, "x")])
+        message.children[0].children = [
+            element(ns.DATA, "field", {"var": "a"}) for _ in range(large.count("<"))
+        ]
+        self.assertEqual(STANZAS.encode(message).keys() - {"kind", "type"}, {"xml"})
 
     def test_prefixes(self) -> None:
         """

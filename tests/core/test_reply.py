@@ -372,6 +372,7 @@ class FormatTests(AnswerTestCase):
         values: list[dict[str, Value]] = [
             {"status": "ok"},
             {"status": "ok", "priority": 1},
+            {"status": "prototype ok", "id": "type1"},
         ]
         for value in values:
             self.assertReplies(PRESENCE, value, warning="needs a kind or type")

@@ -99,8 +99,14 @@ class AdminProsody(ReadmeProsody):
     def _configure(self) -> None:
         ReadmeProsody._configure(self)
         (lua,) = PAGE.of("lua")
-        with (self.directory / "prosody.cfg.lua").open("a") as file:
-            file.write(lua.replace(f'"{SERVER}"', f'"{self.host}"'))
+        path = self.directory / "prosody.cfg.lua"
+        before, host, after = path.read_text().partition(f'VirtualHost "{self.host}"\n')
+        assert host
+        # Prosody 0.12 fails where it would warn of an option that stands there twice.
+        others = [line for line in after.split("\n") if " admin" not in line.lower()]
+        others = [line for line in others if '"admin_adhoc"' not in line]
+        lines = lua.replace(f'"{SERVER}"', f'"{self.host}"').rstrip()
+        path.write_text("\n".join([f"{before}{lines}", *others]))
 
 
 class AdminEjabberd(ReadmeEjabberd):

@@ -419,6 +419,16 @@ class EchoTests(FormatTestCase):
         again = self.echo(inCBOR, CBOR, XML).body
         self.assertEqual(canonical(stanza(again.decode())), canonical(stanza(xml)))
 
+    def test_curl(self) -> None:
+        """Without a header curl says that it is a form; the answer says what to do."""
+        for body, type in (
+            (b'{"to": "a@b"}', JSON),
+            (b" [1]", JSON),
+            (b"<message/>", XML),
+        ):
+            problem = self.assertProblem(self.echo(body, FORM, JSON), 400)
+            self.assertIn(f"send it with -H 'Content-Type: {type}'", problem["detail"])
+
     def test_text(self) -> None:
         """Plain text does not say whom it is for, so that there is no echo of it."""
         response = self.echo(b"hi", TEXT, JSON)

@@ -271,13 +271,18 @@ class CORSTests(SiteTestCase):
         self.build(origins=(self.ORIGIN,))
         for origin in (None, "null", "https://evil.example", f"{self.ORIGIN}.evil"):
             response = self.ask(headers={"Origin": origin})
-            self.assertEqual(response.status, 202)
+            self.assertEqual(response.status, 403 if origin else 202)
             self.assertEqual(response.all("Access-Control-Allow-Origin"), [])
             self.assertEqual(response["Vary"], "Origin")
 
     def test_fromElsewhere(self) -> None:
         """A page of a site that is not allowed cannot make a browser send anything."""
         for origins, origin, site, status in (
+            ((), None, None, 202),
+            ((), "http://localhost", None, 202),
+            ((), "http://localhost:3000", None, 403),
+            ((), "null", None, 403),
+            ((self.ORIGIN,), self.ORIGIN, None, 202),
             ((), None, "none", 202),
             ((), "http://localhost:8080", "same-origin", 202),
             ((), self.ORIGIN, "cross-site", 403),

@@ -261,11 +261,21 @@ class PathTests(PathTestCase):
 
     def test_unknownFirst(self) -> None:
         """A first segment that does not exist is refused with those that do."""
-        for path in ("/mesage/chat/x", "/Message/chat/x", "/chat", "//message", "/%"):
+        for path in ("/nowhere/chat/x", "/chat", "//message", "/%"):
             text = self.refusal(404, path)
             self.assertIn("message, presence, iq to POST to", text)
             self.assertIn(", ".join(PAYLOADS), text)
             self.assertIn("echo", text)
+
+    def test_mistakenFirst(self) -> None:
+        """Of one that nearly exists it is said what it may be."""
+        for path, meant in (
+            ("/mesage/chat/x", "message"),
+            ("/Message/chat/x", "message"),
+            ("/verison/x", "version"),
+            ("/ecko", "echo"),
+        ):
+            self.assertIn(f"did you mean {meant!r}?", self.refusal(404, path))
 
     def test_controlledFirst(self) -> None:
         """What the path says of an unknown name does not come back in the answer."""
@@ -599,10 +609,10 @@ class QueryTests(PathTestCase):
     """
 
     def test_all(self) -> None:
-        """Every payload can be asked for; archive and command set, the others get."""
+        """Every payload can be asked for; archive, command and moderate set."""
         self.assertEqual(set(QUERIES), set(PAYLOADS))
         for name, queries in QUERIES.items():
-            type = "set" if name in ("archive", "command") else "get"
+            type = "set" if name in ("archive", "command", "moderate") else "get"
             for query, payload in queries:
                 path = f"/{name}/example.org{query and '?'}{query}"
                 sent = f"<iq to='example.org' type='{type}'>{payload}</iq>"

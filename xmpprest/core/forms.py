@@ -15,6 +15,7 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .errors import unprocessable
+from .parser import MAX_ELEMENTS
 from .scalars import QName, Schema, Unfit, string, textOf, wrong
 from .shapes import Flag, Record, Text
 from .slots import Attribute, Child, Children, ListOf
@@ -120,6 +121,30 @@ def _asText(value: Value, at: str) -> str:
     return value
 
 
+def _checkSize(form: Value, at: str) -> None:
+    """
+    Refuse a form before it is made that would have too many values: each item of a
+    list is one, and each line of a text may be.
+
+    @raise Refusal: 422.
+    """
+    number, values = 0, [form]
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            number += value.count("\n")
+        elif isinstance(value, list):
+            values += value
+        elif isinstance(value, dict):
+            values += value.values()
+        number += 1
+        if number > MAX_ELEMENTS:
+            raise unprocessable(
+                "resource-constraint",
+                f"The key {at!r} has more than {MAX_ELEMENTS} values.",
+            )
+
+
 def _addValue(field: Element, text: str) -> None:
     field.children.append(element(ns.DATA, "value", None, [text] if text else []))
 
@@ -210,7 +235,16 @@ def _field(var: str, value: Value, at: str, type: str | None = None) -> Element:
     return made
 
 
-DATA_FORM = Record(
+class _DataForm(Record):
+    """A whole form."""
+
+    def write(self, name: QName, value: Value, at: str) -> Element | None:
+        """The form, unless it would be too large."""
+        _checkSize(value, at)
+        return super().write(name, value, at)
+
+
+DATA_FORM = _DataForm(
     {
         "type": Attribute("type", string("cancel", "form", "result", "submit")),
         "title": Child("title", Text()),
@@ -229,6 +263,7 @@ def submit(formType: str, values: Mapping[str, Value], at: str) -> Element:
     @param formType: What it is about (XEP-0068).
     @param values: By C{var}.
     """
+    _checkSize({**values}, at)
     fields = [_field(FORM_TYPE, formType, at, "hidden")]
     fields += [_field(var, value, f"{at}.{var}") for var, value in values.items()]
     return element(ns.DATA, "x", {"type": "submit"}, fields)
@@ -307,6 +342,7 @@ class CompactForm:
 
     def write(self, value: Value, at: str, into: Element) -> None:
         """A form to submit, whose lines of text are told apart."""
+        _checkSize(value, at)
         if not isinstance(value, dict):
             raise wrong(at, "an object", value)
         fields = [
@@ -359,6 +395,7 @@ class Extensions:
 
     def write(self, value: Value, at: str, into: Element) -> None:
         """A form of type result for each."""
+        _checkSize(value, at)
         if not isinstance(value, dict):
             raise wrong(at, "an object", value)
         for name, form in value.items():

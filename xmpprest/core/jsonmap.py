@@ -44,7 +44,7 @@ from .scalars import (
 )
 from .shapes import Flag, Inner, Only, Record, Short, Text
 from .slots import Attribute, Child, Children, Choice, Content, ListOf
-from .stanza import TYPES, elements
+from .stanza import TYPES, elements, isLarger
 from .values import Value
 
 
@@ -68,7 +68,8 @@ class _Stanza:
     def read(self, element: Element) -> Value:
         """Its JSON form, if it is a proper one, and no part of a game of nesting."""
         isProper = element.getAttribute("type") in TYPES[self.kind]
-        if not isProper or _levels(element) > _MAX_LEVELS:
+        isGame = isLarger(element, _MAX_WITHIN) or _levels(element) > _MAX_LEVELS
+        if isGame or not isProper:
             raise Unfit
         return STANZAS.encode(element)
 
@@ -89,6 +90,8 @@ class _Stanza:
 #: that is a carbon of a forwarded one has three. Each level is written twice, in its
 #: key and as XML, if no key can carry all of it.
 _MAX_LEVELS = 4
+#: How many elements such a stanza may hold.
+_MAX_WITHIN = 1000
 
 
 def _levels(part: Element) -> int:
@@ -160,11 +163,11 @@ class _Disco(Record):
     def read(self, element: Element) -> dict[str, Value]:
         """The keys, if it says anything."""
         found = super().read(element)
-        isSaid = any(found.keys() - {"node"})
-        return {**found, **_NOTHING, **found} if isSaid else found
+        if found.keys() - {"node"}:
+            found.setdefault("identities", [])
+            found.setdefault("features", [])
+        return found
 
-
-_NOTHING: Mapping[str, Value] = {"identities": [], "features": []}
 
 _DISCO = _Disco(
     {
@@ -650,4 +653,6 @@ KEYS: Mapping[str, Mapping[str, Row]] = {
 PAYLOADS = (*IQ, "payload")
 
 #: The table at work.
-STANZAS = StanzaMapping(KEYS, likely={"archive": "iq"}, sets=("archive", "command"))
+STANZAS = StanzaMapping(
+    KEYS, likely={"archive": "iq"}, sets=("archive", "command", "moderate")
+)

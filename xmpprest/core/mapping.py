@@ -11,7 +11,7 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .errors import Refusal, unprocessable
-from .parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseDocument
+from .parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parsePiece
 from .rows import Row, Rows
 from .scalars import STRING, shown, unknown, wrong
 from .slots import Child
@@ -126,12 +126,11 @@ class StanzaMapping:
         for key, inner in value.items():
             if key == "xml":
                 stanza.children.extend(raw)
-            elif key in _OWN or inner is None or key in overridden:
-                continue
-            elif key in rows:
+            elif key not in rows and key not in _OWN:
+                if inner is not None or not self._kindsWith(key):
+                    raise self._unknown(key, kind, at)
+            elif key in rows and inner is not None and key not in overridden:
                 rows[key].slot.write(inner, at + key, stanza)
-            else:
-                raise self._unknown(key, kind, at)
         return stanza
 
     def _kind(self, value: Mapping[str, Value], at: str) -> str:
@@ -171,7 +170,9 @@ class StanzaMapping:
             text = value.get(key)
             if text is not None:
                 attributes[name] = STRING.toText(text, at + key)
-        type = attributes.get("type")
+        type = attributes.pop("type", None) or None
+        if type is not None:
+            attributes["type"] = type
         # The reply to a chat message may want to be none; within another stanza nothing
         # depends on whether it says so.
         if type is not None and type == UNTYPED.get(kind) and (at or kind != "message"):
@@ -261,14 +262,8 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
     content = Element((None, "content"))
     for number, item in enumerate(value):
         where = f"{at}[{number}]"
-        whole = f"<xml xmlns='{ns.CLIENT}'>{STRING.toText(item, where)}</xml>"
-        try:
-            children = parseDocument(whole.encode("utf-8")).children
-        except Refusal as refusal:
-            raise unprocessable(
-                "bad-format", f"The key {where!r} is no XML: {refusal.problem.text}"
-            ) from None
-        for child in children:
+        text, start = STRING.toText(item, where), f"<xml xmlns='{ns.CLIENT}'>"
+        for child in parsePiece(start, text, "</xml>", where, "XML").children:
             if isinstance(child, str):
                 # Which makes one text of two that have nothing between them.
                 content.addContent(child)

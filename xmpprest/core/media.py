@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
@@ -43,11 +43,14 @@ class Format:
         before. It raises L{Refusal}.
     @ivar encode: Writes one stanza or several; C{None} where the type is only read.
     @ivar isWhole: Whether a request says all in the body, and nothing in the path.
+    @ivar keys: The keys that a body has which was read, where callbacks also answer
+        in this form without meaning a stanza.
     """
 
     decode: Callable[[bytes, Given], Element]
     encode: Callable[[Sequence[Element]], bytes] | None = None
     isWhole: bool = False
+    keys: Callable[[bytes], Iterable[str]] | None = None
 
 
 def _decodeXML(body: bytes, given: Given) -> Element:
@@ -81,7 +84,17 @@ def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
     return values.toCBOR(_value(stanzas))
 
 
+#: How what is no form begins, which curl without a header says is one.
+_NO_FORMS = {b"{": JSON, b"[": JSON, b"<": XML}
+
+
 def _decodeForm(body: bytes, given: Given) -> Element:
+    meant = _NO_FORMS.get(body.lstrip()[:1])
+    if meant is not None:
+        raise notWellFormed(
+            f"The Content-Type is that of a form, but this looks like {meant}; send it"
+            f" with -H 'Content-Type: {meant}'."
+        )
     return STANZAS.decode(STANZAS.fromPairs(formPairs(body), given), given)
 
 
@@ -123,7 +136,7 @@ def formPairs(form: bytes) -> dict[str, str]:
     except ValueError:
         raise notWellFormed(
             "A form, or a query, is written as key=value&key=value, with at most"
-            f" {_MAX_PAIRS} keys."
+            f" {_MAX_PAIRS} keys; for plain text send 'Content-Type: text/plain'."
         ) from None
     for key, text in pairs:
         if illegalCharacter(key + text):
@@ -138,6 +151,13 @@ def formPairs(form: bytes) -> dict[str, str]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise notWellFormed(f"The key {shown(twice)} stands there twice; give it once.")
     return result
+
+
+def _keys(value: Value) -> Iterable[str]:
+    """Those with a value, of an object."""
+    if not isinstance(value, dict):
+        return ()
+    return [key for key, inner in value.items() if inner is not None]
 
 
 #: What plain text is the content of, by the kind of stanza it stands for.
@@ -170,9 +190,14 @@ def _decodeText(body: bytes, given: Given) -> Element:
 #: first one is the default.
 FORMATS: dict[str, Format] = {
     XML: Format(_decodeXML, _encodeXML, isWhole=True),
-    JSON: Format(_decodeJSON, _encodeJSON),
-    CBOR: Format(_decodeCBOR, _encodeCBOR, isWhole=True),
-    FORM: Format(_decodeForm, _encodeForm),
+    JSON: Format(_decodeJSON, _encodeJSON, keys=lambda b: _keys(values.fromJSON(b))),
+    CBOR: Format(
+        _decodeCBOR,
+        _encodeCBOR,
+        isWhole=True,
+        keys=lambda b: _keys(values.fromCBOR(b)),
+    ),
+    FORM: Format(_decodeForm, _encodeForm, keys=formPairs),
     TEXT: Format(_decodeText),
 }
 if not values.hasCBOR:

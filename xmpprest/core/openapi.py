@@ -5,22 +5,25 @@ and what is asked and answered there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import descriptions, media
-from .examples import (
-    EXAMPLES,
-    PARAMETERS,
-    QUERIES,
-    RECIPIENTS,
-    RESTS,
-    TEXTS,
-    reply,
+from .bodies import (
+    ACCEPTED,
+    IS_ACCEPTED,
+    PROBLEMS,
+    answered,
+    payloadBody,
+    problem,
+    replied,
+    responses,
+    restBody,
+    stanzaBody,
 )
-from .jsonmap import KEYS, PAYLOADS, STANZAS
+from .examples import PARAMETERS, QUERIES, RECIPIENTS, RESTS, TEXTS
+from .jsonmap import KEYS, PAYLOADS
 from .scalars import Schema
-from .schemas import Part, asForm, asText, formOf, ref, referring, schemas, typesOf
+from .schemas import Part, asText, requiredOf, schemas, typesOf
 from .slots import Child
 
 _DESCRIPTION = """\
@@ -68,8 +71,8 @@ def document(domain: str, version: str) -> Part:
             "schemas": schemas(),
             "parameters": {"to": _to("example.org"), "wait": _WAIT},
             "responses": {
-                "accepted": _ACCEPTED,
-                **{str(status): _problem(status) for status in _PROBLEMS},
+                "accepted": ACCEPTED,
+                **{str(status): problem(status) for status in PROBLEMS},
             },
         },
     }
@@ -99,139 +102,7 @@ _SECURITY: Part = {
     },
 }
 
-# --- answers --------------------------------------------------------------------
-
-#: What may go wrong, and whether the answer has a header of its own.
-_PROBLEMS: Mapping[int, tuple[str, str | None]] = {
-    400: ("The body, the path or the query cannot be read.", None),
-    401: ("There are no credentials, or they are wrong.", "WWW-Authenticate"),
-    403: ("The `from` is not at the gateway's domain.", None),
-    409: ("An iq with this id, to and from is waiting already.", None),
-    413: ("The body is too large.", None),
-    415: ("The media type is not read here.", "Accept"),
-    422: ("What was read is no proper stanza.", None),
-    503: (
-        "There is no connection to the XMPP server, or too much to do.",
-        "Retry-After",
-    ),
-    504: ("The reply to an iq did not come in time.", None),
-}
-
-
-def _problem(status: int) -> Part:
-    """What a client gets that cannot have what it wants."""
-    description, name = _PROBLEMS[status]
-    said = {"schema": ref("problem")}
-    content = {media.JSON: said, media.PROBLEM_JSON: said, media.XML: _XML}
-    return {
-        "description": description,
-        "content": content,
-        "headers": _headers(name) if name else {},
-    }
-
-
-def _headers(name: str, description: str = "") -> Part:
-    header: Part = {"required": True, "schema": {"type": "string"}}
-    return {name: header | ({"description": description} if description else {})}
-
-
-def _responses(*others: int, **own: Part) -> Part:
-    """The answers of an operation: its own, and the problems that it may have."""
-    problems = {
-        str(status): {"$ref": f"#/components/responses/{status}"}
-        for status in sorted((400, 401, *others))
-    }
-    return {name.removeprefix("_"): part for name, part in own.items()} | problems
-
-
-_XML: Part = {"schema": {"type": "string", "format": "xml"}}
-_TEXTS: Part = {"schema": {"type": "object", "additionalProperties": {}}}
-
-
-def _answer(example: Any) -> Part:
-    """What came back, in every form that can be asked for."""
-    said: Part = {"schema": ref("answer"), "example": example}
-    content = {media.JSON: said, media.XML: _XML, media.FORM: _TEXTS}
-    return content | _ifCBOR({"schema": ref("answer")})
-
-
-def _ifCBOR(part: Part) -> Part:
-    """CBOR is an extra."""
-    return {media.CBOR: part} if media.CBOR in media.FORMATS else {}
-
-
-def _reply(payload: str) -> Part:
-    """The reply to an iq."""
-    return {
-        "description": "The reply: a result or an error, as it came.",
-        "content": _answer(reply(payload)),
-    }
-
-
-_ACCEPTED: Part = {
-    "description": "The message or presence is accepted.",
-    "headers": _headers("Stanza-Id", "Its id."),
-}
-_IS_ACCEPTED: Part = {"$ref": "#/components/responses/accepted"}
-
-
-# --- requests -------------------------------------------------------------------
-
-
-def _body(content: Part, *, required: bool) -> Part:
-    return {"required": required, "content": content}
-
-
-_STANZA_XML: Part = {"type": "string", "format": "xmpp-stanza"}
-
-
-def _stanzaBody() -> Part:
-    """A whole stanza, with examples in JSON and, the same, in XML."""
-    xml = {
-        name: media.encode([STANZAS.decode(value)], media.XML).decode()
-        for name, value in EXAMPLES.items()
-    }
-    schema = {"allOf": [ref("stanza")], "required": ["to"]}
-    content: Part = {
-        media.JSON: {"schema": schema, "examples": _examples(EXAMPLES)},
-        media.XML: {"schema": _STANZA_XML, "examples": _examples(xml)},
-        media.FORM: _form(ref("stanzaForm"), formOf(*KEYS), EXAMPLES["message"]),
-    }
-    return _body(content | _ifCBOR({"schema": schema}), required=True)
-
-
-def _examples(values: Mapping[str, Any]) -> Part:
-    return {name: {"value": value} for name, value in values.items()}
-
-
-def _form(named: Part, schema: Part, example: Part | None = None) -> Part:
-    """A form, in which lists have commas between."""
-    lists = [k for k, s in schema["properties"].items() if s.get("type") == "array"]
-    encoding = {key: {"style": "form", "explode": False} for key in lists}
-    return {
-        "schema": named,
-        **({"encoding": encoding} if encoding else {}),
-        **({"example": example} if example else {}),
-    }
-
-
-def _single(example: Part) -> Part:
-    """What of an example a form can hold."""
-    return {k: v for k, v in example.items() if isinstance(v, str | int)}
-
-
-def _restBody(kind: str, example: Any, text: str | None = None) -> Part:
-    """The rest of a stanza, of which the path has said something."""
-    content: Part = {
-        media.JSON: {"schema": ref(kind), "example": example},
-        media.FORM: _form(ref(f"{kind}Form"), formOf(kind), _single(example)),
-    }
-    if text is not None:
-        key = "body" if kind == "message" else "show"
-        schema = KEYS[kind][key].slot.schema
-        content[media.TEXT] = {"schema": schema, "example": text}
-    return _body(content, required=False)
-
+# --- parameters -----------------------------------------------------------------
 
 #: Of every iq, which waits.
 _WAIT: Part = {
@@ -286,11 +157,11 @@ def _post() -> Part:
         "description": "A message or a presence is accepted; an iq waits for its"
         " reply.",
         "parameters": [_WAITS],
-        "requestBody": _stanzaBody(),
-        "responses": _responses(
-            *(403, 409, 413, 415, 422, 503, 504),
-            _200=_reply("ping"),
-            _202=_IS_ACCEPTED,
+        "requestBody": stanzaBody(),
+        "responses": responses(
+            *(409, 413, 415, 422, 503, 504),
+            _200=replied("ping"),
+            _202=IS_ACCEPTED,
         ),
     }
 
@@ -304,15 +175,14 @@ def _echo() -> Part:
         "id": "p7Xy1Rk0",
         "body": "Hello!",
     }
-    answer = {"description": "The stanza.", "content": _answer(echoed)}
     return {
         "operationId": "echoStanza",
         "tags": ["About"],
         "summary": "See how a stanza would be sent",
         "description": "It is checked and completed, and comes back in the form that"
         " `Accept` asks for. Nothing is sent.",
-        "requestBody": _stanzaBody(),
-        "responses": _responses(403, 413, 415, 422, _200=answer),
+        "requestBody": stanzaBody(),
+        "responses": responses(413, 415, 422, _200=answered("The stanza.", echoed)),
     }
 
 
@@ -332,8 +202,8 @@ def _toPath(kind: str) -> Part:
         " may leave that out, but not contradict it. Plain text is its"
         f" {'body' if kind == 'message' else 'show'}.",
         "parameters": [type, _to("user@example.org")],
-        "requestBody": _restBody(kind, RESTS[kind], TEXTS[kind]),
-        "responses": _responses(403, 413, 415, 422, 503, _202=_IS_ACCEPTED),
+        "requestBody": restBody(kind, RESTS[kind], TEXTS[kind]),
+        "responses": responses(413, 415, 422, 503, _202=IS_ACCEPTED),
     }
 
 
@@ -345,17 +215,17 @@ def _iq(type: str) -> Part:
         "description": "The path says its kind, its type, and whom it is for; the body"
         " may leave that out, but not contradict it. It has exactly one payload.",
         "parameters": [_TO, _WAITS],
-        "requestBody": _restBody("iq", RESTS[type]),
-        "responses": _asked("ping" if type == "get" else "command", 403, 413, 415, 422),
+        "requestBody": restBody("iq", RESTS[type]),
+        "responses": _asked("ping" if type == "get" else "command", 413, 415, 422),
     }
 
 
 def _asked(payload: str, *others: int) -> Part:
-    return _responses(*others, 409, 503, 504, _200=_reply(payload))
+    return responses(*others, 409, 503, 504, _200=replied(payload))
 
 
 def _query(key: str, slot: Child) -> Part:
-    required = _required(slot.schema)
+    required = requiredOf(slot.schema)
     parameters = [
         _parameter(name, schema, name in required) | PARAMETERS.get((key, name), {})
         for name, schema in slot.shape.parameters.items()
@@ -369,18 +239,12 @@ def _query(key: str, slot: Child) -> Part:
     }
 
 
-def _required(schema: Schema) -> Iterable[str]:
-    """The keys that an object must have, whatever may stand for it otherwise."""
-    required: Iterable[str] = schema.get("anyOf", [schema])[0].get("required", ())
-    return required
-
-
 def _parameter(name: str, schema: Schema, isRequired: bool) -> Part:
     """A key where it stands in a query."""
     parameter: Part = {"name": name, "in": "query"}
     if isRequired:
         parameter["required"] = True
-    if "not" in schema:  # any JSON
+    if not schema:  # any JSON
         example = QUERIES["payload"][name]
         return parameter | {
             "content": {media.JSON: {"schema": schema, "example": example}}
@@ -392,13 +256,6 @@ def _parameter(name: str, schema: Schema, isRequired: bool) -> Part:
 
 
 def _payload(key: str, slot: Child) -> Part:
-    content: Part = {
-        media.JSON: {"schema": referring(slot.schema), "example": QUERIES[key]}
-    }
-    texts = slot.shape.parameters
-    if texts:
-        schema = asForm(texts, _required(slot.schema))
-        content[media.FORM] = _form(schema, schema)
     return {
         "operationId": f"post{_camelCase(key)}",
         "tags": ["Ask with a body"],
@@ -406,7 +263,7 @@ def _payload(key: str, slot: Child) -> Part:
         "description": f"The body is what an iq has under `{key}`; without one it is"
         " empty.",
         "parameters": [_whom(key), _WAITS],
-        "requestBody": _body(content, required=bool([*_required(slot.schema)])),
+        "requestBody": payloadBody(key, slot),
         "responses": _asked(key, 413, 415, 422),
     }
 

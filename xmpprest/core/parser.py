@@ -17,7 +17,7 @@ from typing import TypeAlias
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
-from .errors import notWellFormed
+from .errors import Refusal, notWellFormed, unprocessable
 
 #: How deep elements may nest, the stanza itself included.
 MAX_DEPTH = 64
@@ -237,6 +237,29 @@ def parseDocument(body: bytes) -> Element:
         raise notWellFormed(f"The body cannot be sent: {error}.") from None
     assert builder.root is not None  # or expat had found no element
     return builder.root
+
+
+_POSITION = re.compile(r": line \d+, column \d+")
+
+
+def parsePiece(start: str, piece: str, end: str, at: str, kind: str) -> Element:
+    """
+    Read a piece of XML that stands in something else.
+
+    @param start: The tag to put before it, which says its namespace.
+    @param end: The tag behind it.
+    @param at: What it is called in an error.
+    @param kind: What it should be, for the same.
+    @return: The element around it.
+    @raise Refusal: 422; without positions, which would count the tag, too.
+    """
+    try:
+        return parseDocument(f"{start}{piece}{end}".encode())
+    except Refusal as refusal:
+        fault = refusal.problem.text.removeprefix("The body ")
+        raise unprocessable(
+            "bad-format", f"The key {at!r} is no {kind}: it {_POSITION.sub('', fault)}"
+        ) from None
 
 
 def decoded(body: bytes) -> str:

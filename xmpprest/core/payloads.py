@@ -12,7 +12,7 @@ from . import namespaces as ns
 from . import values
 from .errors import Refusal, unprocessable
 from .forms import DATA_FORM, CompactForm, submit
-from .parser import MAX_DEPTH, Name, parseDocument
+from .parser import MAX_DEPTH, MAX_ELEMENTS, Name, parsePiece
 from .scalars import (
     STRING,
     QName,
@@ -75,13 +75,7 @@ class Markup(_OnePiece):
         """The markup, in a body if it has none itself."""
         if not isinstance(value, str):
             raise wrong(at, "a string", value)
-        markup = f"<body xmlns='{ns.XHTML}'>{value}</body>"
-        try:
-            body = parseDocument(markup.encode("utf-8"))
-        except Refusal as refusal:
-            raise unprocessable(
-                "bad-format", f"The key {at!r} is no XHTML: {refusal.problem.text}"
-            ) from None
+        body = parsePiece(f"<body xmlns='{ns.XHTML}'>", value, "</body>", at, "XHTML")
         inner = elements(body)
         isWhole = len(body.children) == len(inner) == 1
         if isWhole and (inner[0].uri, inner[0].name) == (ns.XHTML, "body"):
@@ -159,6 +153,10 @@ class _Names:
 
     def fromText(self, text: str, at: str) -> Value:
         """One or several; none if it is empty."""
+        if text.count(",") > MAX_ELEMENTS:
+            raise unprocessable(
+                "resource-constraint", f"The key {at!r} has too many values."
+            )
         return [*text.split(",")] if text else []
 
 
@@ -223,7 +221,7 @@ class Beside(Record):
         record = super().read(element)
         for child in elements(element):
             text = child.attributes.get(self.attribute)
-            if child.name == self.child and text is not None:
+            if child.name == self.child in record and text is not None:
                 record[self.key] = self.scalar.fromText(text, self.key)
         return record
 

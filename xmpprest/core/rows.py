@@ -13,10 +13,11 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .errors import Refusal
+from .parser import MAX_ELEMENTS
 from .payloads import Carbon
 from .scalars import QName, Unfit
 from .slots import Child, Children, Choice
-from .stanza import make
+from .stanza import isLarger, make
 from .values import Value
 from .writer import escaped, toXML
 
@@ -84,7 +85,8 @@ class Rows:
         return {k: v for position in sorted(found) for k, v in found[position].items()}
 
     def _keys(self, child: Element | str) -> list[str]:
-        if isinstance(child, str):
+        """The keys that are about a child; for a large one, none: that takes long."""
+        if isinstance(child, str) or isLarger(child, MAX_ELEMENTS):
             return []
         return self._index.get((child.uri, child.name), [])
 

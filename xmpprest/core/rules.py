@@ -63,7 +63,9 @@ def submission(payload: Element, domain: str, newID: Callable[[], str]) -> Eleme
         raise unprocessable("invalid-xml", "An iq must have type='get' or type='set'.")
     elif len(elements(payload)) != 1:
         raise unprocessable(
-            "bad-format", "An iq must have exactly one child element (RFC 6120 §8.2.3)."
+            "bad-format",
+            "An iq must have exactly one child element (RFC 6120 §8.2.3), in JSON one"
+            f" key such as 'ping'; this has {len(elements(payload)) or 'none'}.",
         )
     return make(
         kind,
@@ -268,10 +270,11 @@ def _reply(stanza: Element, said: Answer) -> Element:
         # The error page of aiohttp, Go and others; not words to the sender.
         raise media.unsupported("Plain text is a reply only with a 2xx.")
     reply = format.decode(said.body, Given(kind=stanza.name))
-    if format in _LOOSE and _isEmpty(reply, said.body):
+    keys = () if format.keys is None else format.keys(said.body)
+    if format.keys and not {*keys} - {"kind"}:
         # The {} of many a framework; not an empty message to the sender.
         raise unprocessable("bad-format", "It is empty; answer 204 instead.")
-    if format in _LOOSE and reply.name == "presence" and not _isMeant(reply, said.body):
+    if format.keys and reply.name == "presence" and not {*keys} & _MEANT:
         # Their {"status": "ok"}; not our presence.
         raise unprocessable("bad-format", "A presence as a reply needs a kind or type.")
     if checkedKind(reply) != stanza.name:
@@ -293,29 +296,8 @@ def _reply(stanza: Element, said: Answer) -> Element:
     return reply
 
 
-#: Forms that callbacks also answer in without meaning a stanza.
-_LOOSE = tuple(
-    format
-    for name, format in media.FORMATS.items()
-    if name not in (media.XML, media.TEXT)
-)
-
-
-def _isEmpty(reply: Element, body: bytes) -> bool:
-    """Whether a body says nothing but perhaps its kind."""
-    isBare = not reply.children and {*reply.attributes} <= {"type"}
-    return isBare and not _saysType(body)
-
-
-def _isMeant(presence: Element, body: bytes) -> bool:
-    """Whether there is more than a status, which may be anybody's."""
-    isShown = find(presence, ns.CLIENT, "show") is not None
-    return isShown or b"kind" in body or _saysType(body)
-
-
-def _saysType(body: bytes) -> bool:
-    """Whether a body has a type, which may leave no mark: C{"available"}."""
-    return b"type" in body
+#: A key of these shows that a callback means a presence.
+_MEANT = frozenset({"error", "kind", "show", "type"})
 
 
 def _replied(stanza: Element, reply: Element, newID: Callable[[], str]) -> Verdict:

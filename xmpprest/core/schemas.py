@@ -5,7 +5,7 @@ hold more than one value, forms, answers and problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from . import descriptions
@@ -153,13 +153,19 @@ def asText(schema: Schema) -> Part:
     """The schema of a key where it stands as text: in a form or a query."""
     if schema == {"const": True}:
         return {"type": "boolean"}
-    if "not" in schema:
+    if not schema:  # any JSON
         return {"type": "string", "contentMediaType": "application/json"}
     if {"const": True} not in schema.get("anyOf", [{"const": True}]):
         return {"type": "string", "minLength": 1}
     type = schema.get("type")
     isOne = isinstance(type, str) and type != "object"
     return {**schema} if isOne else {"type": "string"}
+
+
+def requiredOf(schema: Schema) -> Sequence[str]:
+    """The keys that an object must have, whatever may stand for it otherwise."""
+    required: Sequence[str] = schema.get("anyOf", [schema])[0].get("required", ())
+    return required
 
 
 def asForm(texts: Mapping[str, Schema], required: Iterable[str] = ()) -> Part:

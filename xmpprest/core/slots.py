@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from twisted.words.xish.domish import Element
 
-from .parser import Name
+from .errors import unprocessable
+from .parser import MAX_ELEMENTS, Name
 from .scalars import STRING, QName, Scalar, Schema, readScalar, string, textOf, wrong
 from .shapes import NoText, Record, Shape
 from .stanza import element, elements
@@ -162,6 +163,11 @@ class Children(_Within):
         """Add them."""
         if not isinstance(value, list):
             raise wrong(at, "a list", value)
+        if len(value) > MAX_ELEMENTS:
+            raise unprocessable(
+                "resource-constraint",
+                f"The key {at!r} has more than {MAX_ELEMENTS} items.",
+            )
         name = (self.uri or into.uri, self.name)
         for number, item in enumerate(value):
             made = self.shape.write(name, item, f"{at}[{number}]")

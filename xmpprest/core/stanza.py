@@ -82,6 +82,15 @@ def elements(stanza: Element) -> list[Element]:
     return [child for child in stanza.children if isinstance(child, Element)]
 
 
+def isLarger(element: Element, limit: int) -> bool:
+    """Whether an element holds more elements than that."""
+    number, level = 0, elements(element)
+    while level and number <= limit:
+        number += len(level)
+        level = [child for parent in level for child in elements(parent)]
+    return number > limit
+
+
 def find(stanza: Element, uri: str, name: str) -> Element | None:
     """The first child element of that name, or C{None}."""
     for child in stanza.children:

@@ -38,15 +38,20 @@ class CORS:
             return (vary,)
         return (("Access-Control-Allow-Origin", origin), _EXPOSED, vary)
 
-    def check(self, origin: str | None, site: str | None) -> None:
+    def check(self, origin: str | None, site: str | None, host: str | None) -> None:
         """
         Refuse a browser that another page sends here: it may have been told the
         credentials by a person, and would use them for anybody.
 
-        @param site: The value of C{Sec-Fetch-Site}, which only browsers send.
+        @param site: The value of C{Sec-Fetch-Site}, which browsers send where there is
+            TLS, and to localhost.
+        @param host: The value of C{Host}.
         @raise Refusal: 403.
         """
-        isOurs = site in (None, "none", "same-origin")
+        if site is None:
+            isOurs = origin is None or origin.partition("://")[2] == host
+        else:
+            isOurs = site in ("none", "same-origin")
         if not isOurs and not ({"*", origin} & self._origins):
             raise Refusal(
                 Problem(

@@ -98,7 +98,9 @@ class RestResource(Resource):
             raise Refusal(_notAllowed(self._methods(route)))
         if not route.isPublic:
             self._cors.check(
-                header(request, b"Origin"), header(request, b"Sec-Fetch-Site")
+                header(request, b"Origin"),
+                header(request, b"Sec-Fetch-Site"),
+                header(request, b"Host"),
             )
             self._authenticator.check(rawHeader(request, b"Authorization"))
         return await handler(request, self._body(request))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from twisted.web.server import Request
 from ..core.errors import Problem, Refusal, notWellFormed
 from ..core.jsonmap import KEYS, PAYLOADS
 from ..core.mapping import UNKNOWN, Given
+from ..core.scalars import shown
 from ..core.stanza import TYPES
 from .response import Response
 
@@ -88,13 +90,18 @@ class Routes:
                 )
             given = Given("iq", None, to, first)
             return Route({"GET": partial(self._sender.query, given)})
-        raise self._nothing()
+        raise self._nothing(first)
 
-    def _nothing(self) -> Refusal:
-        names = ", ".join(name for name in self._own if name and "/" not in name)
+    def _nothing(self, first: str) -> Refusal:
+        own = [name for name in self._own if name and "/" not in name]
+        nearest = get_close_matches(first, [*KEYS, *PAYLOADS, *own], 1)
+        if nearest:
+            return _notFound(
+                f"There is nothing at {shown(first)}; did you mean {nearest[0]!r}?"
+            )
         return _notFound(
-            "There is nothing at this path. Its first part is one of"
-            f" {', '.join(KEYS)} to POST to, {', '.join(PAYLOADS)} to GET, or {names}."
+            f"There is nothing at this path. Its first part is one of {', '.join(KEYS)}"
+            f" to POST to, {', '.join(PAYLOADS)} to GET, or {', '.join(own)}."
         )
 
 
@@ -124,7 +131,9 @@ def _given(kind: str, rest: Sequence[str]) -> Given:
         known = {*TYPES[kind], "available"} if kind == "presence" else TYPES[kind]
         if word not in known:
             types = ", ".join(sorted(filter(None, known)))
-            raise notWellFormed(f"In the path, after {kind}, stands one of {types}.")
+            raise notWellFormed(
+                f"In the path, after {kind}, stands one of {types}, not {shown(word)}."
+            )
         return Given(kind, word, to)
     if word in ("get", "set"):
         return Given(kind, word, to)

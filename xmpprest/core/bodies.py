@@ -1,0 +1,157 @@
+"""
+The bodies of requests and answers in the OpenAPI document, in every media type, with
+their examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import media
+from .examples import EXAMPLES, QUERIES, reply
+from .jsonmap import KEYS, STANZAS
+from .schemas import Part, asForm, formOf, ref, referring, requiredOf
+from .slots import Child
+
+# --- answers --------------------------------------------------------------------
+
+#: What may go wrong, and whether the answer has a header of its own.
+PROBLEMS: Mapping[int, tuple[str, str | None]] = {
+    400: ("The body, the path or the query cannot be read.", None),
+    401: ("There are no credentials, or they are wrong.", "WWW-Authenticate"),
+    403: (
+        "The `from` is not at the gateway's domain, or a page from elsewhere sends.",
+        None,
+    ),
+    409: ("An iq with this id, to and from is waiting already.", None),
+    413: ("The body is too large.", None),
+    415: ("The media type is not read here.", "Accept"),
+    422: ("What was read is no proper stanza.", None),
+    503: (
+        "There is no connection to the XMPP server, or too much to do.",
+        "Retry-After",
+    ),
+    504: ("The reply to an iq did not come in time.", None),
+}
+
+
+def problem(status: int) -> Part:
+    """What a client gets that cannot have what it wants."""
+    description, name = PROBLEMS[status]
+    said = {"schema": ref("problem")}
+    content = {media.JSON: said, media.PROBLEM_JSON: said, media.XML: _XML}
+    return {
+        "description": description,
+        "content": content,
+        "headers": _headers(name) if name else {},
+    }
+
+
+def _headers(name: str, description: str = "") -> Part:
+    header: Part = {"required": True, "schema": {"type": "string"}}
+    return {name: header | ({"description": description} if description else {})}
+
+
+def responses(*others: int, **own: Part) -> Part:
+    """The answers of an operation: its own, and the problems that it may have."""
+    problems = {
+        str(status): {"$ref": f"#/components/responses/{status}"}
+        for status in sorted((400, 401, 403, *others))
+    }
+    return {name.removeprefix("_"): part for name, part in own.items()} | problems
+
+
+_XML: Part = {"schema": {"type": "string", "format": "xml"}}
+_TEXTS: Part = {"schema": {"type": "object", "additionalProperties": {}}}
+
+
+def answered(description: str, example: Any) -> Part:
+    """What came back, in every form that can be asked for."""
+    said: Part = {"schema": ref("answer"), "example": example}
+    content = {media.JSON: said, media.XML: _XML, media.FORM: _TEXTS}
+    content |= _ifCBOR({"schema": ref("answer")})
+    return {"description": description, "content": content}
+
+
+def _ifCBOR(part: Part) -> Part:
+    """CBOR is an extra."""
+    return {media.CBOR: part} if media.CBOR in media.FORMATS else {}
+
+
+def replied(payload: str) -> Part:
+    """The reply to an iq."""
+    return answered("The reply: a result or an error, as it came.", reply(payload))
+
+
+ACCEPTED: Part = {
+    "description": "The message or presence is accepted.",
+    "headers": _headers("Stanza-Id", "Its id."),
+}
+IS_ACCEPTED: Part = {"$ref": "#/components/responses/accepted"}
+
+
+# --- requests -------------------------------------------------------------------
+
+
+_STANZA_XML: Part = {"type": "string", "format": "xmpp-stanza"}
+
+
+def stanzaBody() -> Part:
+    """A whole stanza, with examples in JSON and, the same, in XML."""
+    xml = {
+        name: media.encode([STANZAS.decode(value)], media.XML).decode()
+        for name, value in EXAMPLES.items()
+    }
+    schema = {"allOf": [ref("stanza")], "required": ["to"]}
+    content: Part = {
+        media.JSON: {"schema": schema, "examples": _examples(EXAMPLES)},
+        media.XML: {"schema": _STANZA_XML, "examples": _examples(xml)},
+        media.FORM: _form(ref("stanzaForm"), formOf(*KEYS), EXAMPLES["message"]),
+    }
+    return {"required": True, "content": content | _ifCBOR({"schema": schema})}
+
+
+def _examples(values: Mapping[str, Any]) -> Part:
+    return {name: {"value": value} for name, value in values.items()}
+
+
+def _form(named: Part, schema: Part, example: Part | None = None) -> Part:
+    """A form, in which lists have commas between."""
+    lists = [k for k, s in schema["properties"].items() if s.get("type") == "array"]
+    encoding = {key: {"style": "form", "explode": False} for key in lists}
+    return {
+        "schema": named,
+        **({"encoding": encoding} if encoding else {}),
+        **({"example": example} if example else {}),
+    }
+
+
+def _single(example: Part) -> Part:
+    """What of an example a form can hold."""
+    return {k: v for k, v in example.items() if isinstance(v, str | int)}
+
+
+def restBody(kind: str, example: Any, text: str | None = None) -> Part:
+    """The rest of a stanza, of which the path has said something."""
+    content: Part = {
+        media.JSON: {"schema": ref(kind), "example": example},
+        media.FORM: _form(ref(f"{kind}Form"), formOf(kind), _single(example)),
+    }
+    if text is not None:
+        key = "body" if kind == "message" else "show"
+        schema = KEYS[kind][key].slot.schema
+        content[media.TEXT] = {"schema": schema, "example": text}
+    return {"required": False, "content": content}
+
+
+def payloadBody(key: str, slot: Child) -> Part:
+    """What an iq has under the key of its payload."""
+    content: Part = {
+        media.JSON: {"schema": referring(slot.schema), "example": QUERIES[key]}
+    }
+    required = requiredOf(slot.schema)
+    if slot.shape.parameters:
+        schema = asForm(slot.shape.parameters, required)
+        content[media.FORM] = _form(schema, schema)
+    return {"required": bool(required), "content": content}
