@@ -17,7 +17,7 @@ from . import namespaces as ns
 from .errors import unprocessable
 from .parser import MAX_ELEMENTS
 from .scalars import QName, Schema, Unfit, string, textOf, wrong
-from .shapes import Flag, Record, Text
+from .shapes import Flag, NoText, Record, Text
 from .slots import Attribute, Child, Children, ListOf
 from .stanza import element, elements
 from .values import Value
@@ -183,10 +183,8 @@ FIELD = _Field(
 
 
 @dataclass(frozen=True)
-class _Item:
+class _Item(NoText):
     """A row of results (XEP-0004 §3.4): an object, by C{var}."""
-
-    isText = False
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
@@ -216,10 +214,6 @@ class _Item:
         return element(
             *name, None, [_field(v, inner, f"{at}.{v}") for v, inner in value.items()]
         )
-
-    def fromText(self, text: str, at: str) -> Value:
-        """No text stands for it."""
-        raise wrong(at, "an object", text)
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
         """All of them."""
@@ -318,10 +312,8 @@ _COMPACT: Schema = {
 
 
 @dataclass(frozen=True)
-class CompactForm:
+class CompactForm(NoText):
     """A form that an element holds, in short: to be submitted, or a result."""
-
-    isText = False
 
     @property
     def schema(self) -> Schema:
@@ -350,10 +342,6 @@ class CompactForm:
         ]
         into.children.append(element(ns.DATA, "x", {"type": "submit"}, fields))
 
-    def fromText(self, text: str, at: str) -> Value:
-        """No text stands for it."""
-        raise wrong(at, "an object", text)
-
 
 def _lines(value: Value) -> Value:
     isLines = isinstance(value, str) and "\n" in value
@@ -361,10 +349,8 @@ def _lines(value: Value) -> Value:
 
 
 @dataclass(frozen=True)
-class Extensions:
+class Extensions(NoText):
     """The forms of a disco#info result (XEP-0128), in short, by their FORM_TYPE."""
-
-    isText = False
 
     @property
     def schema(self) -> Schema:
@@ -407,7 +393,3 @@ class Extensions:
                 for var, inner in form.items()
             ]
             into.children.append(element(ns.DATA, "x", {"type": "result"}, fields))
-
-    def fromText(self, text: str, at: str) -> Value:
-        """No text stands for it."""
-        raise wrong(at, "an object", text)

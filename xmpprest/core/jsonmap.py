@@ -40,20 +40,18 @@ from .scalars import (
     Unfit,
     integer,
     string,
-    wrong,
 )
-from .shapes import Flag, Inner, Only, Record, Short, Text
+from .shapes import Flag, Inner, NoText, Only, Record, Short, Text
 from .slots import Attribute, Child, Children, Choice, Content, ListOf
 from .stanza import TYPES, elements, isLarger
 from .values import Value
 
 
 @dataclass(frozen=True)
-class _Stanza:
+class _Stanza(NoText):
     """A stanza within another (XEP-0297)."""
 
     kind: str
-    isText = False
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
@@ -76,10 +74,6 @@ class _Stanza:
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """The stanza."""
         return STANZAS.decodePart(value, Given(kind=self.kind), f"{at}.")
-
-    def fromText(self, text: str, at: str) -> Value:
-        """No text stands for it."""
-        raise wrong(at, "an object", text)
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
         """All of them."""

@@ -18,14 +18,10 @@ from .stanza import element, elements
 from .values import Value
 
 
-@dataclass(frozen=True)
-class Attribute:
-    """
-    @ivar name: Of the attribute.
-    """
+class _OfScalar:
+    """A slot that is no child, and holds a single value."""
 
-    name: Name
-    scalar: Scalar = STRING
+    scalar: Scalar
     isText = True
 
     @property
@@ -37,6 +33,20 @@ class Attribute:
         """Before all children."""
         return -1
 
+    def fromText(self, text: str, at: str) -> Value:
+        """As the scalar does."""
+        return self.scalar.fromText(text, at)
+
+
+@dataclass(frozen=True)
+class Attribute(_OfScalar):
+    """
+    @ivar name: Of the attribute.
+    """
+
+    name: Name
+    scalar: Scalar = STRING
+
     def read(self, element: Element) -> Value:
         """Its value."""
         text = element.attributes.get(self.name)
@@ -46,26 +56,12 @@ class Attribute:
         """Set it."""
         into.attributes[self.name] = self.scalar.toText(value, at)
 
-    def fromText(self, text: str, at: str) -> Value:
-        """As the scalar does."""
-        return self.scalar.fromText(text, at)
-
 
 @dataclass(frozen=True)
-class Content:
+class Content(_OfScalar):
     """The element's own text."""
 
     scalar: Scalar = STRING
-    isText = True
-
-    @property
-    def schema(self) -> Schema:
-        """That of the scalar."""
-        return self.scalar.schema
-
-    def position(self, element: Element) -> int:
-        """Before all children: there are none."""
-        return -1
 
     def read(self, element: Element) -> Value:
         """The text, unless it is empty."""
@@ -77,10 +73,6 @@ class Content:
         text = self.scalar.toText(value, at)
         if text:
             into.children.append(text)
-
-    def fromText(self, text: str, at: str) -> Value:
-        """As the scalar does."""
-        return self.scalar.fromText(text, at)
 
 
 @dataclass(frozen=True)
