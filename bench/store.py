@@ -1,0 +1,188 @@
+"""
+How much a store keeps in a second, and how long each of its callers waits.
+
+C{python -m bench.store [DIRECTORY [ROWS]]} keeps rows of 600 bytes in a new file in
+that directory (the current one by default, since C{/tmp} may be no disk), for one
+caller and for several, each of which waits for its commit before it asks for the next.
+Then it fills a store with so many messages and stanzas (a million of each by default,
+which take 2 GB and some minutes), nine of ten done with, and asks it what it is asked
+often.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import react
+
+from xmpprest.store.interface import (
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    Answered,
+    Attempt,
+    Change,
+    Store,
+)
+from xmpprest.store.sqlite import SQLiteStore
+
+#: Of a row, in bytes.
+SIZE = 600
+
+#: How many callers ask at the same time, and how many rows they keep together.
+ROUNDS = ((1, 3_000), (16, 30_000), (128, 60_000))
+
+TO = "user@example.org"
+STANZA = f"<message><body>{'x' * (SIZE - 80)}</body></message>"
+
+Asking = Callable[[], Awaitable[object]]
+
+
+class Counter:
+    """Counts commits."""
+
+    def __init__(self) -> None:
+        self.commits = 0
+
+    def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        """Opens a file as C{sqlite3} does."""
+        connection: sqlite3.Connection = sqlite3.connect(*args, **kwargs)
+        connection.set_trace_callback(self._trace)
+        return connection
+
+    def _trace(self, statement: str) -> None:
+        self.commits += statement == "COMMIT"
+
+
+async def measure(
+    ask: Asking, callers: int, total: int
+) -> tuple[float, Sequence[float]]:
+    """
+    Let callers ask again and again.
+
+    @return: How many seconds all took, and how many each call, the quickest first.
+    """
+    times: list[float] = []
+
+    async def caller() -> None:
+        for _ in range(total // callers):
+            began = time.perf_counter()
+            await ask()
+            times.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await gatherResults([Deferred.fromCoroutine(caller()) for _ in range(callers)])
+    return time.perf_counter() - began, sorted(times)
+
+
+async def speed(store: Store, counter: Counter) -> None:
+    """Print how fast a new store keeps messages."""
+    await store.open()
+    ids = map(_id, count())
+    for callers, total in ROUNDS:
+        before = counter.commits
+        seconds, times = await measure(
+            lambda: store.accept(next(ids), TO, STANZA, time.time()), callers, total
+        )
+        print(
+            f"{callers:5} callers {len(times) / seconds:8,.0f} rows/s"
+            f" {(counter.commits - before) / seconds:8,.0f} commits/s"
+            f"   median {_at(times, 0.5):6.2f} ms   p99 {_at(times, 0.99):6.2f} ms"
+        )
+    await store.close()
+
+
+async def fill(store: Store, rows: int) -> None:
+    """Keep many messages and stanzas, nine of ten of them done with."""
+    for numbers in _chunks(range(1, rows + 1), 1000):
+        done = [number for number in numbers if number % 10]
+        kept: list[Deferred[Any]] = []  # of this and that
+        for number in numbers:
+            kept.append(store.accept(_id(number), TO, STANZA, number))
+            kept.append(store.receive(_id(number), TO, STANZA, number))
+        kept.append(store.change([Change(each, CONFIRMED, each) for each in done]))
+        for number in done:
+            state = DELIVERED if number % 2 else DEAD
+            attempt = Attempt(number, 200, None)
+            kept.append(store.attempted(number, attempt, state, 0.0))
+        await gatherResults(kept)
+
+
+async def questions(store: Store, rows: int) -> None:
+    """Print how long a store takes that has much to keep."""
+    await store.open()
+    began = time.perf_counter()
+    await fill(store, rows)
+    print(f"{rows:,} messages and stanzas kept in {time.perf_counter() - began:.0f} s")
+    half = rows // 2
+    keys = map(_id, count(rows))
+    asked: dict[str, Asking] = {
+        "outgoingDepth": store.outgoingDepth,
+        "outgoing, 100 in the middle": lambda: store.outgoing(half, 100),
+        "outgoingByID": lambda: store.outgoingByID(_id(half)),
+        "accept": lambda: store.accept(_id(-1), TO, STANZA, 1.0),
+        "change": lambda: store.change([Change(rows, CONFIRMED, 1.0)]),
+        "incomingDepth": lambda: store.incomingDepth(DELIVERED),
+        "pending, 100 in the middle": lambda: store.pending(half, 100),
+        "incoming, 100 dead": lambda: store.incoming(DEAD, half, 100),
+        "redeliver 100 by time": lambda: store.redeliver(None, half, rows, 1.0, 100),
+        "begin": lambda: store.begin(Answered(next(keys), b"", b"", 1.0)),
+    }
+    for name, ask in asked.items():
+        _, times = await measure(ask, 1, 50)
+        print(
+            f"{name:30} median {_at(times, 0.5):6.2f} ms"
+            f"   longest {_at(times, 1):6.2f} ms"
+        )
+    forgotten = store.forget(rows * 0.1, 0.0, 0.0)
+    began = time.perf_counter()
+    _, times = await measure(asked["accept"], 1, 200)
+    print(
+        f"{'accept while it forgets':30} median {_at(times, 0.5):6.2f} ms"
+        f"   longest {_at(times, 1):6.2f} ms"
+    )
+    await forgotten
+    seconds = time.perf_counter() - began
+    print(f"forgot {rows * 0.15:,.0f} in {seconds:.1f} s")
+    await store.close()
+
+
+def _chunks(numbers: range, size: int) -> Iterable[range]:
+    for first in range(0, len(numbers), size):
+        yield numbers[first : first + size]
+
+
+def _id(number: int) -> str:
+    """An id that is as good as random to an index."""
+    return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}"
+
+
+def _size(place: Path) -> float:
+    """Of all files, in MB."""
+    return sum(each.stat().st_size for each in place.iterdir()) / 2**20
+
+
+def _at(times: Sequence[float], share: float) -> float:
+    """In milliseconds, what a share of the times does not exceed."""
+    return times[min(int(len(times) * share), len(times) - 1)] * 1000
+
+
+async def main(reactor: Any, directory: str = ".", rows: str = "1_000_000") -> None:
+    """Measure, and print."""
+    with tempfile.TemporaryDirectory(dir=directory) as place:
+        counter = Counter()
+        await speed(SQLiteStore(f"{place}/few.db", reactor, counter.connect), counter)
+        await questions(SQLiteStore(f"{place}/many.db", reactor), int(rows))
+        print(f"{_size(Path(place)):,.0f} MB")
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Tests for what keeps what must survive."""

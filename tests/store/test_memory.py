@@ -1,0 +1,107 @@
+"""Tests for L{xmpprest.store.memory}."""
+
+from __future__ import annotations
+
+from xmpprest.store.interface import (
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    Answered,
+    Change,
+    Store,
+    StoreUnavailable,
+)
+from xmpprest.store.memory import MemoryStore
+
+from . import suite
+from .suite import MESSAGE, TO
+
+
+class _Memory:
+    def makeStore(self) -> Store:
+        return MemoryStore()
+
+
+class MemoryOutboxTests(_Memory, suite.OutboxSuite):
+    """
+    Messages on their way out, in memory.
+    """
+
+
+class MemoryInboxTests(_Memory, suite.InboxSuite):
+    """
+    Stanzas on their way to the callback, in memory.
+    """
+
+
+class MemoryAnswersTests(_Memory, suite.AnswersSuite):
+    """
+    Requests with a key, in memory.
+    """
+
+
+class MemoryHousekeepingTests(_Memory, suite.HousekeepingSuite):
+    """
+    The memory's own beginning and end.
+    """
+
+
+class LimitTests(suite.StoreTestCase):
+    """
+    The memory is not used without limit.
+    """
+
+    def makeStore(self) -> Store:
+        return MemoryStore(limit=2)
+
+    async def test_outgoing(self) -> None:
+        """
+        No more messages wait than may; one that is done makes room.
+        """
+        one = await self.accept("one")
+        await self.accept("two")
+        with self.assertRaises(StoreUnavailable):
+            await self.accept("three")
+        with self.assertRaises(StoreUnavailable):
+            await self.store.accept("x", TO, MESSAGE, 1.0, Answered("k", b"", b"", 1.0))
+        self.assertIsNone(await self.store.begin(Answered("k", b"", None, 1.0)))
+        await self.store.change([Change(one, CONFIRMED, 2.0)])
+        await self.accept("three")
+
+    async def test_done(self) -> None:
+        """
+        The messages that were done first are forgotten first.
+        """
+        for id in ("one", "two", "three", "three"):
+            await self.store.change([Change(await self.accept(id), CONFIRMED, 2.0)])
+        self.assertIsNone(await self.store.outgoingByID("two"))
+        self.assertIsNotNone(await self.store.outgoingByID("three"))
+
+    async def test_incoming(self) -> None:
+        """
+        No more stanzas are pending than may, those that are redelivered included;
+        those that are done are forgotten, the first of each state first.
+        """
+        for state in (DELIVERED, DEAD):
+            for each in range(3):
+                number = await self.receive(f"{state}_{each}")
+                await self.attempt(number, state, 2.0)
+            self.assertIsNone(await self.store.incomingByID(f"{state}_0"))
+            self.assertEqual(len(await self.store.incoming(state, None, 9)), 2)
+        await self.receive("msg_1")
+        again = await self.store.redeliver(None, 0.0, 9.0, 3.0, 10)
+        self.assertEqual([each.webhookID for each in again], ["dead_1"])
+        with self.assertRaises(StoreUnavailable):
+            await self.receive("msg_2")
+
+    async def test_answers(self) -> None:
+        """
+        The first keys that were answered are forgotten first; those of requests that
+        run are not.
+        """
+        await self.store.begin(Answered("one", b"", None, 1.0))
+        await self.store.begin(Answered("two", b"", b"done", 1.0))
+        self.assertIsNone(await self.store.begin(Answered("three", b"", None, 1.0)))
+        with self.assertRaises(StoreUnavailable):
+            await self.store.begin(Answered("two", b"", None, 1.0))
+        self.assertIsNotNone(await self.store.begin(Answered("one", b"", None, 1.0)))

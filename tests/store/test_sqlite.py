@@ -1,0 +1,153 @@
+"""Tests for L{xmpprest.store.sqlite}."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from xmpprest.store.interface import (
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    PENDING,
+    Answered,
+    Change,
+    Store,
+)
+from xmpprest.store.sqlite import SQLiteStore
+
+from . import suite
+from .suite import TO
+
+
+class _SQLite(suite.StoreTestCase):
+    def makeStore(self) -> Store:
+        from twisted.internet import reactor
+
+        self.path = Path(self.mktemp())
+        return SQLiteStore(str(self.path), reactor, self.connect)  # type: ignore[arg-type]
+
+    def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        """Open the file."""
+        connection: sqlite3.Connection = sqlite3.connect(*args, **kwargs)
+        return connection
+
+
+class SQLiteOutboxTests(_SQLite, suite.OutboxSuite):
+    """
+    Messages on their way out, in a file.
+    """
+
+
+class SQLiteInboxTests(_SQLite, suite.InboxSuite):
+    """
+    Stanzas on their way to the callback, in a file.
+    """
+
+
+class SQLiteAnswersTests(_SQLite, suite.AnswersSuite):
+    """
+    Requests with a key, in a file.
+    """
+
+
+class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
+    """
+    The file's own beginning and end.
+    """
+
+    async def test_reopened(self) -> None:
+        """
+        What was kept is there when the file is opened again, and so is its count.
+        """
+        number = await self.accept("a")
+        await self.attempt(await self.receive("msg_1"), DEAD, 2.0)
+        before = await self.all()
+        for _ in range(2):
+            await self.store.close()
+            await self.store.open()
+            self.assertEqual(await self.all(), before)
+        self.assertGreater(await self.accept("b"), number)
+
+    async def all(self) -> Sequence[object]:
+        """What is there."""
+        return [
+            await self.store.outgoing(0, 10),
+            await self.store.outgoingDepth(),
+            await self.store.incomingByID("msg_1"),
+            await self.store.incomingDepth(DEAD),
+        ]
+
+    async def test_dropped(self) -> None:
+        """
+        The content of what is done with is in the file no longer.
+        """
+        secrets = [f"secret {each} " * (each * 40 + 1) for each in range(30)]
+        for number, secret in enumerate(secrets):
+            sent = await self.store.accept(f"{number}", TO, secret, 1.0)
+            assert isinstance(sent, int)
+            received = await self.store.receive(f"{number}", TO, secret, 1.0)
+            await self.store.change([Change(sent, CONFIRMED, 2.0)])
+            await self.attempt(received, DELIVERED, 2.0)
+        await self.store.close()
+        self.assertNotIn(b"secret", self.path.read_bytes())
+        self.assertFalse(self.path.with_name(f"{self.path.name}-wal").exists())
+
+
+class PlanTests(_SQLite):
+    """
+    How questions are answered
+    """
+
+    def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection = super().connect(*args, **kwargs)
+        connection.set_trace_callback(self.traced)
+        return connection
+
+    def traced(self, statement: str) -> None:
+        """Take down what is asked; triggers are part of what sets them off."""
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            self.asked.add(statement)
+
+    async def test_plans(self) -> None:
+        """
+        No question reads all of a table, or sorts: each has its index, or one that has
+        nothing but what it asks for.
+        """
+        self.asked: set[str] = set()
+        await self.ask()
+        await self.store.close()
+        asked, self.asked = self.asked, set()
+        self.assertGreater(len(asked), 15)
+        connection = sqlite3.connect(self.path)
+        self.addCleanup(connection.close)
+        for statement in sorted(asked):
+            for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                self.assertNotIn("TEMP B-TREE", step, statement)
+                if step.startswith("SCAN"):
+                    self.assertRegex(
+                        step, "INDEX (outgoingOpen|answeredRunning)$", statement
+                    )
+
+    async def ask(self) -> None:
+        """Ask everything once."""
+        number = await self.accept()
+        await self.store.outgoing(number, 10)
+        await self.store.change([Change(number, CONFIRMED, 1.0)])
+        await self.store.outgoingByID("a")
+        await self.store.outgoingDepth()
+        await self.attempt(await self.receive("msg_1"), DEAD, 2.0)
+        await self.store.pending(0, 10)
+        await self.store.incoming(DEAD, None, 10)
+        await self.store.incomingByID("msg_1")
+        await self.store.incomingDepth(PENDING)
+        await self.store.redeliver(["msg_1"], 0.0, 9.0, 1.0, 10)
+        await self.store.redeliver(None, 0.0, 9.0, 1.0, 10)
+        await self.store.begin(Answered("key", b"", None, 1.0))
+        await self.store.end("key", b"")
+        await self.store.end("key", None)
+        await self.store.interrupted(b"")
+        await self.store.forget(9.0, 9.0, 9.0)
+        await self.store.check()

@@ -1,0 +1,192 @@
+"""Tests for L{xmpprest.store.sqlite.writer}: with its thread, and the reactor."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from sqlite3 import Connection
+from threading import Event, get_ident
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from xmpprest.store.interface import StoreUnavailable, StoreUnusable
+from xmpprest.store.sqlite import outbox
+from xmpprest.store.sqlite.writer import BATCH_LIMIT, QUEUE_LIMIT, Writer
+
+from .doubles import FaultyDisk, diskError
+
+#: Seconds after which a thread that waits for a test gives up.
+PATIENCE = 60.0
+
+
+class WriterTests(TestCase):
+    """
+    Tests for L{Writer}.
+    """
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor  # a module, to a type checker
+        self.disk = FaultyDisk()
+        self.path = self.mktemp()
+        self.writer = self.make()
+        await self.writer.start()
+        self.addCleanup(self.writer.stop)
+        self.disk.statements.clear()
+
+    def make(self) -> Writer:
+        """A writer for the file."""
+        return Writer(self.path, self.reactor, self.disk.connect)
+
+    def accept(self, id: str = "a") -> Deferred[Any]:
+        """Keep a message."""
+        return self.writer.call(
+            partial(outbox.accept, id=id, to="", stanza="", at=1.0, answered=None)
+        )
+
+    def hold(self) -> tuple[Deferred[Any], Event]:
+        """Keep the thread busy until an event is set; fires after that."""
+        begun, release = Event(), Event()
+        self.addCleanup(release.set)
+
+        def wait(connection: Connection) -> None:
+            begun.set()
+            self.assertTrue(release.wait(PATIENCE))
+
+        held = self.writer.call(wait)
+        self.assertTrue(begun.wait(PATIENCE))
+        return held, release
+
+    async def test_thread(self) -> None:
+        """
+        Work is done in another thread, and its result is here.
+        """
+        thread = await self.writer.call(lambda connection: get_ident())
+        self.assertNotEqual(thread, get_ident())
+
+    async def test_group(self) -> None:
+        """
+        What is asked while a commit runs is in the next one, all of it; and nobody
+        waits for the disk meanwhile.
+        """
+        held, release = self.hold()
+        asked = [self.accept(f"{each}") for each in range(BATCH_LIMIT)]
+        self.assertFalse(any(each.called for each in asked))
+        release.set()
+        await gatherResults([held, *asked])
+        self.assertEqual(self.disk.commits, 2)
+
+    async def test_groups(self) -> None:
+        """
+        If that is too much for one, it is in several.
+        """
+        held, release = self.hold()
+        asked = [self.accept(f"{each}") for each in range(2 * BATCH_LIMIT + 1)]
+        release.set()
+        await gatherResults([held, *asked])
+        self.assertEqual(self.disk.commits, 4)
+
+    async def test_idle(self) -> None:
+        """
+        What is asked while nothing else is asked is committed by itself.
+        """
+        for number in range(1, 4):
+            self.assertEqual(await self.accept(), number)
+            self.assertEqual(self.disk.commits, number)
+
+    async def test_together(self) -> None:
+        """
+        What is committed together is reported in one turn of the reactor.
+        """
+        held, release = self.hold()
+        one, two = self.accept("one"), self.accept("two")
+        turns: list[str] = []
+        one.addBoth(lambda result: self.reactor.callFromThread(turns.append, "next"))
+        two.addBoth(lambda result: turns.append("two"))
+        release.set()
+        await gatherResults([held, one, two])
+        self.assertEqual(turns, ["two"])
+
+    async def test_fault(self) -> None:
+        """
+        A mistake comes back to whoever made it, and to nobody else.
+        """
+        held, release = self.hold()
+        faulty = self.writer.call(lambda connection: 1 // 0)
+        good = self.accept()
+        release.set()
+        with self.assertRaises(ZeroDivisionError):
+            await faulty
+        self.assertEqual(await good, 1)
+        await held
+
+    async def test_unavailable(self) -> None:
+        """
+        What cannot be kept fails, and is kept again once it can be.
+        """
+        self.disk.fail("COMMIT", diskError(sqlite3.SQLITE_FULL))
+        with self.assertRaisesRegex(StoreUnavailable, "^the disk is full$"):
+            await self.accept()
+        self.disk.mend()
+        self.assertEqual(await self.accept(), 1)
+
+    async def test_tooMuch(self) -> None:
+        """
+        Not more is asked of a disk than it may have to catch up with.
+        """
+        held, release = self.hold()
+        asked = [self.writer.call(lambda _: None) for _ in range(QUEUE_LIMIT)]
+        with self.assertRaisesRegex(StoreUnavailable, "does not keep up"):
+            await self.writer.call(lambda _: None)
+        release.set()
+        await gatherResults([held, *asked])
+        await self.accept()
+
+    async def test_stop(self) -> None:
+        """
+        What was asked before the end is done, and then the file is free.
+        """
+        held, release = self.hold()
+        asked = [self.accept(f"{each}") for each in range(3)]
+        stopped = self.writer.stop()
+        with self.assertRaisesRegex(StoreUnavailable, "closed"):
+            await self.accept()
+        release.set()
+        await stopped
+        self.assertEqual(await gatherResults(asked), [1, 2, 3])
+        await held
+        other = self.make()
+        await other.start()
+        await other.stop()
+
+    async def test_stopAtOnce(self) -> None:
+        """
+        It may end while it begins, or before.
+        """
+        await self.writer.stop()
+        await self.make().stop()
+        writer = self.make()
+        started = writer.start()
+        await writer.stop()
+        await started
+
+    async def test_unusable(self) -> None:
+        """
+        If it cannot begin, what was asked already fails, and it may be asked to end;
+        later, it may begin again.
+        """
+        other = self.make()
+        started = other.start()
+        asked = other.call(lambda _: None)
+        with self.assertRaisesRegex(StoreUnusable, "in use by another gateway"):
+            await started
+        with self.assertRaises(StoreUnavailable):
+            await asked
+        await other.stop()
+        await self.writer.stop()
+        await other.start()
+        self.assertEqual(await other.call(lambda _: 7), 7)
+        await other.stop()

@@ -1,0 +1,1 @@
+"""What must survive the gateway: one interface, and what keeps it."""

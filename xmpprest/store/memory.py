@@ -1,0 +1,299 @@
+"""
+A store in memory: what is in it ends with the process.
+
+For those who can do without, and for tests. Its Deferreds have fired already, and its
+size is limited: beyond that nothing new is kept, and what is done with is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import replace
+from heapq import nlargest, nsmallest
+from itertools import count
+from typing import Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, execute, fail, succeed
+
+from .interface import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    QUEUED,
+    Answered,
+    Attempt,
+    Change,
+    Depth,
+    Incoming,
+    Outgoing,
+    StoreUnavailable,
+)
+
+#: How many may wait, of messages, of stanzas and of keys; and how many of each that
+#: are done with are remembered.
+LIMIT = 10_000
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _call(
+    method: Callable[Concatenate[MemoryStore, _P], _T],
+) -> Callable[Concatenate[MemoryStore, _P], Deferred[_T]]:
+    """Let a method return a Deferred, and fail while the store is not open."""
+
+    def called(
+        self: MemoryStore, /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_T]:
+        if not self.isOpen:
+            return fail(StoreUnavailable("the store is closed"))
+        return execute(method, self, *args, **kwargs)
+
+    return called
+
+
+class MemoryStore:
+    """
+    A L{Store<xmpprest.store.interface.Store>} in memory.
+
+    @ivar isOpen: Whether it takes calls.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """@param limit: Instead of L{LIMIT}."""
+        self.isOpen = False
+        self._limit = limit
+        self._numbering = count(1)
+        #: By number; those in final states in the order they came into them.
+        self._waiting: dict[int, Outgoing] = {}
+        self._done: dict[int, Outgoing] = {}
+        self._newest: dict[str, int] = {}
+        #: By state and number.
+        self._incoming: dict[str, dict[int, Incoming]] = {
+            state: {} for state in (PENDING, DELIVERED, DEAD)
+        }
+        self._attempts: dict[int, list[Attempt]] = {}
+        self._numbers: dict[str, int] = {}
+        self._answered: dict[str, Answered] = {}
+
+    def open(self) -> Deferred[None]:
+        """See L{Store.open}."""
+        self.isOpen = True
+        return succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """See L{Store.close}."""
+        self.isOpen = False
+        return succeed(None)
+
+    @_call
+    def check(self) -> None:
+        """See L{Store.check}."""
+
+    # outbox
+
+    @_call
+    def accept(
+        self,
+        id: str,
+        to: str,
+        stanza: str,
+        at: float,
+        answered: Answered | None = None,
+    ) -> int | Answered:
+        """See L{Store.accept}."""
+        if answered is not None and answered.key in self._answered:
+            return self._answered[answered.key]
+        self._requireRoom(self._waiting)
+        if answered is not None:
+            self._begin(answered)
+        number = next(self._numbering)
+        self._waiting[number] = Outgoing(number, id, to, stanza, QUEUED, at, at)
+        self._newest[id] = number
+        return number
+
+    @_call
+    def outgoing(self, after: int, limit: int) -> Sequence[Outgoing]:
+        """See L{Store.outgoing}."""
+        return _first(self._waiting, after, limit)
+
+    @_call
+    def change(self, changes: Sequence[Change]) -> None:
+        """See L{Store.change}."""
+        for each in changes:
+            if (old := self._waiting.get(each.number)) is None:
+                continue
+            new = replace(old, state=each.state, changedAt=each.at, error=each.error)
+            if not new.isDone:
+                self._waiting[each.number] = new
+                continue
+            del self._waiting[each.number]
+            self._done[each.number] = replace(new, stanza="")
+            while len(self._done) > self._limit:
+                self._forgetOutgoing(next(iter(self._done)))
+
+    @_call
+    def outgoingByID(self, id: str) -> Outgoing | None:
+        """See L{Store.outgoingByID}."""
+        number = self._newest.get(id, 0)
+        return self._waiting.get(number) or self._done.get(number)
+
+    @_call
+    def outgoingDepth(self) -> Depth:
+        """See L{Store.outgoingDepth}."""
+        first = next(iter(self._waiting.values()), None)
+        return Depth(len(self._waiting), first.acceptedAt if first else None)
+
+    # inbox
+
+    @_call
+    def receive(self, webhookID: str, conversation: str, stanza: str, at: float) -> int:
+        """See L{Store.receive}."""
+        self._requireRoom(self._incoming[PENDING])
+        number = next(self._numbering)
+        self._incoming[PENDING][number] = Incoming(
+            number, webhookID, conversation, stanza, PENDING, at, 0, at
+        )
+        self._numbers[webhookID] = number
+        self._attempts[number] = []
+        return number
+
+    @_call
+    def pending(self, after: int, limit: int) -> Sequence[Incoming]:
+        """See L{Store.pending}."""
+        return _first(self._incoming[PENDING], after, limit)
+
+    @_call
+    def attempted(
+        self, number: int, attempt: Attempt, state: str, dueAt: float
+    ) -> None:
+        """See L{Store.attempted}."""
+        if number in self._attempts:
+            self._attempts[number].append(attempt)
+        if (old := self._incoming[PENDING].pop(number, None)) is None:
+            return
+        self._incoming[state][number] = replace(
+            old,
+            state=state,
+            attempts=old.attempts + 1,
+            dueAt=dueAt,
+            stanza="" if state == DELIVERED else old.stanza,
+        )
+        if state != PENDING and len(self._incoming[state]) > self._limit:
+            self._forgetIncoming(state, next(iter(self._incoming[state])))
+
+    @_call
+    def incoming(
+        self, state: str, before: int | None, limit: int
+    ) -> Sequence[Incoming]:
+        """See L{Store.incoming}."""
+        found = self._incoming[state]
+        numbers = (each for each in found if before is None or each < before)
+        return [found[number] for number in nlargest(limit, numbers)]
+
+    @_call
+    def incomingByID(self, webhookID: str) -> tuple[Incoming, Sequence[Attempt]] | None:
+        """See L{Store.incomingByID}."""
+        number = self._numbers.get(webhookID, 0)
+        for found in self._incoming.values():
+            if number in found:
+                return found[number], list(self._attempts[number])
+        return None
+
+    @_call
+    def redeliver(
+        self,
+        webhookIDs: Sequence[str] | None,
+        since: float,
+        until: float,
+        at: float,
+        limit: int,
+    ) -> Sequence[Incoming]:
+        """See L{Store.redeliver}."""
+        chosen = None if webhookIDs is None else set(webhookIDs)
+        numbers = (
+            each.number
+            for each in self._incoming[DEAD].values()
+            if (chosen is None or each.webhookID in chosen)
+            and since <= each.receivedAt < until
+        )
+        room = self._limit - len(self._incoming[PENDING])
+        again = []
+        for number in nsmallest(min(limit, room), numbers):
+            dead = self._incoming[DEAD].pop(number)
+            again.append(replace(dead, state=PENDING, attempts=0, dueAt=at))
+            self._incoming[PENDING][number] = again[-1]
+        return again
+
+    @_call
+    def incomingDepth(self, state: str) -> Depth:
+        """See L{Store.incomingDepth}."""
+        found = self._incoming[state]
+        return Depth(len(found), found[min(found)].receivedAt if found else None)
+
+    # idempotency
+
+    @_call
+    def begin(self, request: Answered) -> Answered | None:
+        """See L{Store.begin}."""
+        return self._begin(request)
+
+    @_call
+    def end(self, key: str, answer: bytes | None) -> None:
+        """See L{Store.end}."""
+        if answer is None:
+            self._answered.pop(key, None)
+        elif key in self._answered:
+            self._answered[key] = replace(self._answered[key], answer=answer)
+
+    @_call
+    def interrupted(self, answer: bytes) -> None:
+        """See L{Store.interrupted}."""
+        for key, request in self._answered.items():
+            if request.answer is None:
+                self._answered[key] = replace(request, answer=answer)
+
+    # housekeeping
+
+    @_call
+    def forget(self, done: float, dead: float, answered: float) -> None:
+        """See L{Store.forget}."""
+        for message in [e for e in self._done.values() if e.changedAt < done]:
+            self._forgetOutgoing(message.number)
+        for state, before in ((DELIVERED, done), (DEAD, dead)):
+            for number in list(self._incoming[state]):
+                if self._attempts[number][-1].at < before:
+                    self._forgetIncoming(state, number)
+        for key in [key for key, each in self._answered.items() if each.at < answered]:
+            del self._answered[key]
+
+    def _begin(self, request: Answered) -> Answered | None:
+        if request.key in self._answered:
+            return self._answered[request.key]
+        if len(self._answered) >= self._limit:
+            known = self._answered.values()
+            oldest = next((each for each in known if each.answer is not None), None)
+            if oldest is None:
+                raise StoreUnavailable("too many requests are running")
+            del self._answered[oldest.key]
+        self._answered[request.key] = request
+        return None
+
+    def _forgetOutgoing(self, number: int) -> None:
+        message = self._done.pop(number)
+        if self._newest[message.id] == number:
+            del self._newest[message.id]
+
+    def _forgetIncoming(self, state: str, number: int) -> None:
+        stanza = self._incoming[state].pop(number)
+        del self._attempts[number], self._numbers[stanza.webhookID]
+
+    def _requireRoom(self, waiting: Sized) -> None:
+        if len(waiting) >= self._limit:
+            raise StoreUnavailable("too much is waiting")
+
+
+def _first(waiting: dict[int, _T], after: int, limit: int) -> Sequence[_T]:
+    """Some of those that wait, in the order of their numbers, from after one."""
+    numbers = (number for number in waiting if number > after)
+    return [waiting[number] for number in nsmallest(limit, numbers)]

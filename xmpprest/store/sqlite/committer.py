@@ -1,0 +1,164 @@
+"""
+Does what was asked in one transaction, and knows whether that is possible.
+
+A commit that failed has not happened, even if its last step, the fsync, is what
+failed and all of it is in the log. Unless the process ends before that is overwritten,
+or the disk refuses this, too: then it may have happened after all, once the gateway
+is started again. What is never so is that something has not happened that did not
+fail.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from sqlite3 import Connection
+from typing import TypeAlias
+
+from twisted.logger import LogLevel
+from twisted.python.failure import Failure
+
+from ..interface import StoreUnavailable
+from .faults import isDamage, reason
+from .file import StoreFile, Tell
+from .schema import TOUCH
+
+#: Something to do within a transaction; may be called again if that is rolled back.
+Work: TypeAlias = Callable[[Connection], object]
+
+
+class Committer:
+    """
+    Does batches of work. To be used by one thread.
+    """
+
+    def __init__(self, file: StoreFile, tell: Tell) -> None:
+        self._file = file
+        self._tell = tell
+        self._connection: Connection | None = None
+        self._trouble: str | None = None
+        self._damage: Exception | None = None
+
+    def open(self) -> None:
+        """
+        Begin.
+
+        @raise StoreUnusable: The file is of no use.
+        """
+        self._connection = self._file.open()
+
+    def close(self) -> None:
+        """End, and let others have the file."""
+        self._disconnect()
+        self._file.release()
+
+    def commit(self, works: Sequence[Work]) -> list[object]:
+        """
+        Do all in one transaction, but what fails by its own fault.
+
+        @return: The result of each, or its L{Failure}.
+        """
+        faults: dict[int, Failure] = {}
+        while True:
+            try:
+                results = self._transaction(works, faults)
+            except _Fault as fault:
+                faults[fault.index] = fault.failure
+            except Exception as error:
+                unavailable = StoreUnavailable(self._fail(error))
+                return [Failure(unavailable) for _ in works]
+            else:
+                return results
+
+    def _transaction(
+        self, works: Sequence[Work], faults: dict[int, Failure]
+    ) -> list[object]:
+        """
+        Do all but some in one transaction.
+
+        @raise _Fault: Of another one; nothing is done.
+        """
+        if self._damage is not None:
+            raise self._damage  # and would spread
+        if self._connection is None:
+            self._connection = self._file.connect()
+        connection = self._connection
+        before = connection.total_changes
+        connection.execute("BEGIN")
+        results: list[object] = []
+        for index, work in enumerate(works):
+            if index in faults:
+                results.append(faults[index])
+                continue
+            try:
+                results.append(work(connection))
+            except Exception as error:
+                if reason(error) is not None:
+                    raise
+                fault = _Fault(index)
+                connection.rollback()
+                raise fault from None
+        connection.execute("COMMIT")
+        if connection.total_changes != before:
+            self._succeed()
+        return results
+
+    def _succeed(self) -> None:
+        """Something was kept."""
+        if self._trouble is not None:
+            self._trouble = None
+            self._tell(
+                LogLevel.info, "The store {path} works again.", path=self._file.path
+            )
+
+    def _fail(self, error: Exception) -> str:
+        """
+        Nothing can be kept: say so, if it is new, and begin anew with the file.
+
+        @return: Why.
+        """
+        words = reason(error) or f"an unexpected error, {error!r}"
+        if words != self._trouble:
+            self._trouble = words
+            self._tell(
+                LogLevel.error,
+                "The store {path} can keep nothing: {reason}. Whatever would have to be"
+                " kept is refused until it can.",
+                path=self._file.path,
+                reason=words,
+            )
+        if isDamage(error):
+            self._damage = error
+        else:
+            self._overwrite()
+        self._disconnect()
+        return words
+
+    def _overwrite(self) -> None:
+        """
+        Write over what a failed commit may have left at the end of the log; who opens
+        the file next would take it for a good one.
+        """
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+                self._connection.execute(TOUCH)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+class _Fault(Exception):
+    """
+    A work failed by its own fault. To be made where its exception is handled.
+
+    @ivar index: Which.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.failure = Failure()

@@ -1,0 +1,152 @@
+"""The SQL for stanzas on their way to the callback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from sqlite3 import Connection
+
+from ..interface import DEAD, DELIVERED, PENDING, Attempt, Depth, Incoming
+
+_COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
+
+
+def receive(
+    connection: Connection, webhookID: str, conversation: str, stanza: str, at: float
+) -> int:
+    """See L{Store.receive}."""
+    number = connection.execute(
+        "INSERT INTO incoming (webhookID, conversation, stanza, state, receivedAt,"
+        " dueAt, changedAt) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5)",
+        (webhookID, conversation, stanza, PENDING, at),
+    ).lastrowid
+    assert number is not None
+    return number
+
+
+def pending(connection: Connection, after: int, limit: int) -> Sequence[Incoming]:
+    """See L{Store.pending}."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM incoming WHERE state = ? AND number > ?"
+        " ORDER BY number LIMIT ?",
+        (PENDING, after, limit),
+    )
+    return [Incoming(*row) for row in rows]
+
+
+def attempted(
+    connection: Connection, number: int, attempt: Attempt, state: str, dueAt: float
+) -> None:
+    """See L{Store.attempted}."""
+    connection.execute(
+        "INSERT INTO attempt SELECT number, ?, ?, ? FROM incoming WHERE number = ?",
+        (attempt.at, attempt.status, attempt.error, number),
+    )
+    connection.execute(
+        "UPDATE incoming SET state = ?1, attempts = attempts + 1, dueAt = ?2,"
+        " changedAt = ?3, stanza = iif(?1 = ?4, '', stanza)"
+        " WHERE number = ?5 AND state = ?6",
+        (state, dueAt, attempt.at, DELIVERED, number, PENDING),
+    )
+
+
+def inState(
+    connection: Connection, state: str, before: int | None, limit: int
+) -> Sequence[Incoming]:
+    """See L{Store.incoming}."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM incoming WHERE state = ? AND number < ?"
+        " ORDER BY number DESC LIMIT ?",
+        (state, sys.maxsize if before is None else before, limit),
+    )
+    return [Incoming(*row) for row in rows]
+
+
+def byID(
+    connection: Connection, webhookID: str
+) -> tuple[Incoming, Sequence[Attempt]] | None:
+    """See L{Store.incomingByID}."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM incoming WHERE webhookID = ?", (webhookID,)
+    ).fetchone()
+    if row is None:
+        return None
+    incoming = Incoming(*row)
+    attempts = connection.execute(
+        "SELECT at, status, error FROM attempt WHERE incoming = ? ORDER BY rowid",
+        (incoming.number,),
+    )
+    return incoming, [Attempt(*each) for each in attempts]
+
+
+def redeliver(
+    connection: Connection,
+    *,
+    webhookIDs: Sequence[str] | None,
+    since: float,
+    until: float,
+    at: float,
+    limit: int,
+) -> Sequence[Incoming]:
+    """See L{Store.redeliver}."""
+    if webhookIDs is None:
+        numbers = _deadWithin(connection, since, until, limit)
+    else:
+        numbers = _deadAmong(connection, webhookIDs, since, until)[:limit]
+    connection.executemany(
+        "UPDATE incoming SET state = ?, attempts = 0, dueAt = ?, changedAt = ?"
+        " WHERE number = ?",
+        [(PENDING, at, at, number) for number in numbers],
+    )
+    found = f"SELECT {_COLUMNS} FROM incoming WHERE number = ?"
+    rows = [connection.execute(found, (number,)).fetchone() for number in numbers]
+    return [Incoming(*row) for row in rows]
+
+
+def _deadWithin(
+    connection: Connection, since: float, until: float, limit: int
+) -> Sequence[int]:
+    """The numbers of those that came first within a time span, in their order."""
+    rows = connection.execute(
+        "SELECT number FROM incoming INDEXED BY incomingDead"
+        " WHERE state = 'dead' AND receivedAt >= ?"
+        " AND receivedAt < ? ORDER BY receivedAt, number LIMIT ?",
+        (since, until, limit),
+    )
+    return sorted(number for (number,) in rows)
+
+
+def _deadAmong(
+    connection: Connection, webhookIDs: Sequence[str], since: float, until: float
+) -> Sequence[int]:
+    """The numbers of those with certain ids, in their order."""
+    numbers: set[int] = set()
+    for webhookID in webhookIDs:
+        numbers.update(
+            number
+            for (number,) in connection.execute(
+                "SELECT number FROM incoming WHERE webhookID = ? AND state = ?"
+                " AND receivedAt >= ? AND receivedAt < ?",
+                (webhookID, DEAD, since, until),
+            )
+        )
+    return sorted(numbers)
+
+
+def depth(connection: Connection, state: str) -> Depth:
+    """See L{Store.incomingDepth}."""
+    row = connection.execute(
+        "SELECT count, (SELECT receivedAt FROM incoming"
+        " WHERE state = ?1 ORDER BY number LIMIT 1) FROM depth WHERE of = ?1",
+        (state,),
+    ).fetchone()
+    return Depth(*row)
+
+
+def forget(connection: Connection, state: str, before: float, limit: int) -> int:
+    """Forget some of those that came into a final state; returns how many."""
+    return connection.execute(
+        "DELETE FROM incoming WHERE number IN (SELECT number FROM incoming"
+        " WHERE state = ? AND state <> 'pending' AND changedAt < ? LIMIT ?)",
+        (state, before, limit),
+    ).rowcount

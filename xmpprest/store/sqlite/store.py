@@ -1,0 +1,186 @@
+"""
+The store, as the gateway sees it: each call is handed to the writer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from sqlite3 import Connection
+from typing import Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+
+from ..interface import (
+    DEAD,
+    DELIVERED,
+    Answered,
+    Attempt,
+    Change,
+    Depth,
+    Incoming,
+    Outgoing,
+)
+from . import answers, inbox, outbox
+from .schema import TOUCH
+from .writer import Writer
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: How many rows are forgotten in one commit, which others wait for.
+CHUNK = 200
+
+
+class SQLiteStore:
+    """
+    A L{Store<xmpprest.store.interface.Store>} in a file.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        reactor: IReactorFromThreads,
+        connect: Callable[..., Connection] = sqlite3.connect,
+    ) -> None:
+        """
+        @param path: Of the file; others will be beside it.
+        @param connect: Opens it; for tests.
+        """
+        self._writer = Writer(path, reactor, connect)
+
+    def open(self) -> Deferred[None]:
+        """See L{Store.open}."""
+        return self._writer.start()
+
+    def close(self) -> Deferred[None]:
+        """See L{Store.close}."""
+        return self._writer.stop()
+
+    def check(self) -> Deferred[None]:
+        """See L{Store.check}."""
+        return self._call(_touch)
+
+    def accept(
+        self,
+        id: str,
+        to: str,
+        stanza: str,
+        at: float,
+        answered: Answered | None = None,
+    ) -> Deferred[int | Answered]:
+        """See L{Store.accept}."""
+        return self._call(
+            outbox.accept, id=id, to=to, stanza=stanza, at=at, answered=answered
+        )
+
+    def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
+        """See L{Store.outgoing}."""
+        return self._call(outbox.waiting, after, limit)
+
+    def change(self, changes: Sequence[Change]) -> Deferred[None]:
+        """See L{Store.change}."""
+        return self._call(outbox.change, changes)
+
+    def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
+        """See L{Store.outgoingByID}."""
+        return self._call(outbox.byID, id)
+
+    def outgoingDepth(self) -> Deferred[Depth]:
+        """See L{Store.outgoingDepth}."""
+        return self._call(outbox.depth)
+
+    def receive(
+        self, webhookID: str, conversation: str, stanza: str, at: float
+    ) -> Deferred[int]:
+        """See L{Store.receive}."""
+        return self._call(inbox.receive, webhookID, conversation, stanza, at)
+
+    def pending(self, after: int, limit: int) -> Deferred[Sequence[Incoming]]:
+        """See L{Store.pending}."""
+        return self._call(inbox.pending, after, limit)
+
+    def attempted(
+        self, number: int, attempt: Attempt, state: str, dueAt: float
+    ) -> Deferred[None]:
+        """See L{Store.attempted}."""
+        return self._call(inbox.attempted, number, attempt, state, dueAt)
+
+    def incoming(
+        self, state: str, before: int | None, limit: int
+    ) -> Deferred[Sequence[Incoming]]:
+        """See L{Store.incoming}."""
+        return self._call(inbox.inState, state, before, limit)
+
+    def incomingByID(
+        self, webhookID: str
+    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+        """See L{Store.incomingByID}."""
+        return self._call(inbox.byID, webhookID)
+
+    def redeliver(
+        self,
+        webhookIDs: Sequence[str] | None,
+        since: float,
+        until: float,
+        at: float,
+        limit: int,
+    ) -> Deferred[Sequence[Incoming]]:
+        """See L{Store.redeliver}."""
+        return self._call(
+            inbox.redeliver,
+            webhookIDs=webhookIDs,
+            since=since,
+            until=until,
+            at=at,
+            limit=limit,
+        )
+
+    def incomingDepth(self, state: str) -> Deferred[Depth]:
+        """See L{Store.incomingDepth}."""
+        return self._call(inbox.depth, state)
+
+    def begin(self, request: Answered) -> Deferred[Answered | None]:
+        """See L{Store.begin}."""
+        return self._call(answers.begin, request)
+
+    def end(self, key: str, answer: bytes | None) -> Deferred[None]:
+        """See L{Store.end}."""
+        return self._call(answers.end, key, answer)
+
+    def interrupted(self, answer: bytes) -> Deferred[None]:
+        """See L{Store.interrupted}."""
+        return self._call(answers.interrupted, answer)
+
+    def forget(self, done: float, dead: float, answered: float) -> Deferred[None]:
+        """See L{Store.forget}."""
+        return Deferred.fromCoroutine(self._forget(done, dead, answered))
+
+    async def _forget(self, done: float, dead: float, answered: float) -> None:
+        """Piece by piece, so that nobody waits long."""
+        for piece in (
+            partial(outbox.forget, before=done, limit=CHUNK),
+            partial(inbox.forget, state=DELIVERED, before=done, limit=CHUNK),
+            partial(inbox.forget, state=DEAD, before=dead, limit=CHUNK),
+            partial(answers.forget, before=answered, limit=CHUNK),
+        ):
+            while await self._writer.call(piece) == CHUNK:
+                pass
+
+    def _call(
+        self,
+        function: Callable[Concatenate[Connection, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_T]:
+        """Let the writer call a function with the connection, and these."""
+        return self._writer.call(
+            lambda connection: function(connection, *args, **kwargs)
+        )
+
+
+def _touch(connection: Connection) -> None:
+    """Write something."""
+    connection.execute(TOUCH)
