@@ -25,9 +25,8 @@ from xmpprest.core.media import (
     encode,
     encodeProblem,
     formatOf,
-    negotiate,
-    parseContentType,
 )
+from xmpprest.core.negotiation import negotiate, parseContentType
 
 
 class ContentTypeTests(CoreTestCase):

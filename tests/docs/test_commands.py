@@ -20,7 +20,7 @@ from tests.servers.process import ServerProcess
 from tests.servers.shared import require as requireServer
 from tests.test_readme import ReadmeEjabberd, ReadmeProsody
 from xmpprest.core.jsonmap import STANZAS
-from xmpprest.core.payloads import COMMAND
+from xmpprest.core.queries import COMMAND
 from xmpprest.core.stanza import make
 
 PAGE = Document(ROOT / "docs" / "commands.rst")

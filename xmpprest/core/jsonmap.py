@@ -17,17 +17,8 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 from .forms import DATA_FORM, Extensions
 from .mapping import Given, StanzaMapping
-from .payloads import (
-    ARCHIVE_QUERY,
-    COMMAND,
-    ERROR,
-    JSON_PAYLOAD,
-    PAGE,
-    Beside,
-    Carbon,
-    Markup,
-    Nowhere,
-)
+from .payloads import ERROR, JSON_PAYLOAD, PAGE, Beside, Carbon, Markup
+from .queries import ARCHIVE_QUERY, COMMAND
 from .rows import Row
 from .scalars import (
     BOOLEAN,
@@ -42,7 +33,7 @@ from .scalars import (
     string,
 )
 from .shapes import Flag, Inner, NoText, Only, Record, Short, Text
-from .slots import Attribute, Child, Children, Choice, Content, ListOf
+from .slots import Attribute, Child, Children, Choice, Content, ListOf, Nowhere
 from .stanza import TYPES, elements, isLarger
 from .values import Value
 

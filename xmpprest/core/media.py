@@ -20,6 +20,7 @@ from . import values
 from .errors import Problem, Refusal, notWellFormed, unprocessable
 from .jsonmap import SHOWS, STANZAS
 from .mapping import UNKNOWN, Given, toPairs
+from .negotiation import parseContentType
 from .parser import Name, decoded, illegalCharacter, parseDocument
 from .scalars import shown
 from .stanza import element, make
@@ -211,11 +212,6 @@ OUTPUT_TYPES = [name for name, format in FORMATS.items() if format.encode]
 SHORT_NAMES = {"xml": XML, "json": JSON, "cbor": CBOR, "form": FORM}
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_TYPE = re.compile(rf"\s*({_TOKEN}/{_TOKEN})\s*")
-_PARAMETER = re.compile(
-    rf';\s*(?:({_TOKEN})=({_TOKEN}|"(?:[^"\\]|\\.)*"))?\s*', re.DOTALL
-)
 
 
 def unsupported(text: str) -> Refusal:
@@ -223,30 +219,6 @@ def unsupported(text: str) -> Refusal:
     return Refusal(
         Problem(415, "modify", "bad-format", text, (("Accept", INPUT_TYPES),))
     )
-
-
-def parseContentType(header: str) -> tuple[str, str | None]:
-    """
-    Read a C{Content-Type} (RFC 9110 §8.3).
-
-    @return: The type in lower case, and its charset in lower case, if any.
-    @raise ValueError: It is no media type.
-    """
-    if header in FORMATS:
-        return header, None
-    match = _TYPE.match(header)
-    if match is None:
-        raise ValueError("no media type")
-    charset, position = None, match.end()
-    while position < len(header):
-        parameter = _PARAMETER.match(header, position)
-        if parameter is None:
-            raise ValueError("no parameter")
-        name, value = parameter.groups()
-        if name and name.lower() == "charset":
-            charset = re.sub(r"\\(.)", r"\1", value.strip('"')).lower()
-        position = parameter.end()
-    return match[1].lower(), charset
 
 
 def decode(contentType: str | None, body: bytes, given: Given = UNKNOWN) -> Element:
@@ -272,6 +244,8 @@ def formatOf(contentType: str | None) -> Format:
 
     @raise Refusal: 415, the type is none that is read.
     """
+    if contentType in FORMATS:
+        return FORMATS[contentType]
     if contentType is None:
         raise unsupported(f"There is no Content-Type; send one of {INPUT_TYPES}.")
     try:
@@ -297,48 +271,6 @@ def encode(stanzas: Sequence[Element], name: str) -> bytes:
     write = FORMATS[name].encode
     assert write is not None, f"{name} is only read"
     return write(stanzas)
-
-
-def negotiate(accept: str | None, offers: list[str], default: str) -> str:
-    """
-    Choose what to answer with (RFC 9110 §12.5.1).
-
-    @param accept: The header's value, all its lines joined by commas.
-    @param offers: What can be had, the server's favourite first.
-    @param default: The offer for a client that does not care, or cannot have what
-        it wants: to know what happened is worth more than the right type.
-    """
-    if accept is None or accept == "*/*":
-        return default
-    ranges = [r for r in map(_mediaRange, accept.split(",")) if r is not None]
-    # Of equals the first: the default, also where nothing is acceptable.
-    return max([default, *offers], key=lambda offer: _quality(offer, ranges))
-
-
-#: RFC 9110 §12.4.2, and the C{q=.2} that Java used to send.
-_WEIGHT = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
-
-
-def _mediaRange(text: str) -> tuple[str, float] | None:
-    """One element of C{Accept}: the range and its weight; C{None} if it is none."""
-    name, *parameters = text.split(";")
-    quality = 1.0
-    for parameter in parameters:
-        key, _, value = parameter.strip().partition("=")
-        if key.lower() == "q":
-            if not _WEIGHT.fullmatch(value):
-                return None
-            quality = min(float(value), 1.0)
-    return name.strip().lower(), quality
-
-
-def _quality(offer: str, ranges: list[tuple[str, float]]) -> float:
-    """The weight of an offer: the most specific range that matches it counts."""
-    for wanted in (offer, offer.partition("/")[0] + "/*", "*/*"):
-        for name, quality in ranges:
-            if name == wanted:
-                return quality
-    return 0.0
 
 
 def encodeProblem(problem: Problem, name: str) -> bytes:

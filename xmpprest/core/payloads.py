@@ -10,9 +10,8 @@ from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from . import values
-from .errors import Refusal, unprocessable
-from .forms import DATA_FORM, CompactForm, submit
-from .parser import MAX_DEPTH, MAX_ELEMENTS, Name, parsePiece
+from .errors import Refusal
+from .parser import MAX_DEPTH, Name, parsePiece
 from .scalars import (
     STRING,
     QName,
@@ -25,8 +24,8 @@ from .scalars import (
     unknown,
     wrong,
 )
-from .shapes import Flag, Record, Text
-from .slots import Attribute, Child, Choice, Content
+from .shapes import Record, Text
+from .slots import Attribute, Child, Choice, Nowhere
 from .stanza import LANG, element, elements, find
 from .values import Value
 from .writer import toXML
@@ -140,71 +139,6 @@ JSON_PAYLOAD = _Payload(
 )
 
 
-@dataclass(frozen=True)
-class _Names:
-    """A list of strings that stand in a form with commas between."""
-
-    scalar: Scalar = STRING
-
-    @property
-    def schema(self) -> Schema:
-        """A list of strings."""
-        return {"type": "array", "items": self.scalar.schema}
-
-    def fromText(self, text: str, at: str) -> Value:
-        """One or several; none if it is empty."""
-        if text.count(",") > MAX_ELEMENTS:
-            raise unprocessable(
-                "resource-constraint", f"The key {at!r} has too many values."
-            )
-        return [*text.split(",")] if text else []
-
-
-@dataclass(frozen=True)
-class Nowhere:
-    """A key that the record itself puts where it belongs."""
-
-    shape: Scalar | _Names
-    isText = True
-
-    @property
-    def schema(self) -> Schema:
-        """That of what it stands for."""
-        return self.shape.schema
-
-    def position(self, element: Element) -> int:
-        """Nowhere."""
-        return -1
-
-    def read(self, element: Element) -> Value:
-        """The record sees to that."""
-        return None
-
-    def write(self, value: Value, at: str, into: Element) -> None:
-        """The record has taken it out before, or has no place for it."""
-        raise unprocessable(
-            "bad-format", f"The key {at!r} is about another key that is not there."
-        )
-
-    def check(self, value: Value, at: str) -> None:
-        """
-        Look at a value for the record.
-
-        @raise Refusal: 422, it is of another type.
-        """
-        if isinstance(self.shape, Scalar):
-            self.shape.toText(value, at)
-            return
-        if not isinstance(value, list):
-            raise wrong(at, "a list", value)
-        for number, item in enumerate(value):
-            self.shape.scalar.toText(item, f"{at}[{number}]")
-
-    def fromText(self, text: str, at: str) -> Value:
-        """As it stands in a query."""
-        return self.shape.fromText(text, at)
-
-
 class Beside(Record):
     """
     A record with a key for the attribute of a child that has a key of its own.
@@ -310,130 +244,18 @@ def _before(value: Value) -> str:
 
 
 #: Empty for the last page (XEP-0059 §2.5).
-_BEFORE = Scalar(STRING.called, STRING.schema, STRING.read, _before)
+BEFORE = Scalar(STRING.called, STRING.schema, STRING.read, _before)
 
 PAGE = _Page(
     {
         "max": Child("max", Text(integer())),
         "after": Child("after", Text()),
-        "before": Child("before", Text(_BEFORE)),
+        "before": Child("before", Text(BEFORE)),
         "first": Child("first", Text()),
         "last": Child("last", Text()),
         "index": Child("index", Text(integer())),
         "count": Child("count", Text(integer())),
     }
-)
-
-
-#: XEP-0313 §4.1: what an archive may be asked for.
-_FILTERS: Mapping[str, Nowhere] = {
-    "with": Nowhere(string(format="xmpp-jid")),
-    "start": Nowhere(string(format="date-time")),
-    "end": Nowhere(string(format="date-time")),
-    "before-id": Nowhere(STRING),
-    "after-id": Nowhere(STRING),
-    "ids": Nowhere(_Names()),
-}
-#: XEP-0313 §4.2: which page of it.
-_PAGING: Mapping[str, Nowhere] = {
-    "after": Nowhere(STRING),
-    "before": Nowhere(_BEFORE),
-    "max": Nowhere(integer()),
-}
-
-
-class _ArchiveQuery(Record):
-    """A query of an archive (XEP-0313 §4), its form and its page also in short."""
-
-    def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """In full."""
-        if not isinstance(value, dict):
-            return super().write(name, value, at)
-        if isinstance(limit := value.get("max"), str):  # as mod_rest takes it
-            value = {**value, "max": integer().fromText(limit, f"{at}.max")}
-        filters = _taken(value, _FILTERS, at)
-        paging = _taken(value, _PAGING, at)
-        for short, long in ((filters, "form"), (paging, "page")):
-            if short and value.get(long) is not None:
-                raise unprocessable(
-                    "bad-format",
-                    f"The key {at!r} has both {long!r} and its short form"
-                    f" {next(iter(short))!r}; leave one of them out.",
-                )
-        rest = {k: v for k, v in value.items() if k not in filters | paging}
-        if paging:
-            rest["page"] = paging
-        made = super().write(name, rest, at)
-        assert made is not None  # a record always makes one
-        if filters:
-            made.children.insert(0, submit(ns.MAM, filters, at))
-        return made
-
-
-def _taken(
-    value: Mapping[str, Value], keys: Mapping[str, Nowhere], at: str
-) -> dict[str, Value]:
-    """Those of the keys that are there, each of its type."""
-    taken = {key: value[key] for key in keys if value.get(key) is not None}
-    for key, inner in taken.items():
-        keys[key].check(inner, f"{at}.{key}")
-    return taken
-
-
-ARCHIVE_QUERY = _ArchiveQuery(
-    {
-        "queryid": Attribute("queryid"),
-        "node": Attribute("node"),
-        "form": Child("x", DATA_FORM, ns.DATA),
-        "page": Child("set", PAGE, ns.RSM),
-        **_FILTERS,
-        **_PAGING,
-    }
-)
-
-
-class _Command(Record):
-    """An ad-hoc command (XEP-0050); its form may be given in short, as data."""
-
-    def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The form counts, if there are both."""
-        if isinstance(value, dict) and value.get("form") is not None:
-            value = {key: inner for key, inner in value.items() if key != "data"}
-        return super().write(name, value, at)
-
-
-_ACTIONS = ("cancel", "complete", "execute", "next", "prev")
-
-COMMAND = _Command(
-    {
-        "node": Attribute("node"),
-        "action": Attribute("action", string(*_ACTIONS)),
-        "sessionid": Attribute("sessionid"),
-        "status": Attribute("status", string("canceled", "completed", "executing")),
-        "actions": Child(
-            "actions",
-            Record(
-                {
-                    "execute": Attribute("execute", string(*_ACTIONS)),
-                    "prev": Child("prev", Flag()),
-                    "next": Child("next", Flag()),
-                    "complete": Child("complete", Flag()),
-                }
-            ),
-        ),
-        "note": Child(
-            "note",
-            Record(
-                {
-                    "type": Attribute("type", string("error", "info", "warn")),
-                    "text": Content(),
-                }
-            ),
-        ),
-        "form": Child("x", DATA_FORM, ns.DATA),
-        "data": CompactForm(),
-    },
-    required=("node",),
 )
 
 

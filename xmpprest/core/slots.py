@@ -278,3 +278,68 @@ class ListOf(NoText):
         """The attributes."""
         slots = {key: Attribute(key) for key in self.attributes}
         return Record(slots).fromPairs(pairs, at)
+
+
+@dataclass(frozen=True)
+class Names:
+    """A list of strings that stand in a form with commas between."""
+
+    scalar: Scalar = STRING
+
+    @property
+    def schema(self) -> Schema:
+        """A list of strings."""
+        return {"type": "array", "items": self.scalar.schema}
+
+    def fromText(self, text: str, at: str) -> Value:
+        """One or several; none if it is empty."""
+        if text.count(",") > MAX_ELEMENTS:
+            raise unprocessable(
+                "resource-constraint", f"The key {at!r} has too many values."
+            )
+        return [*text.split(",")] if text else []
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """A key that the record itself puts where it belongs."""
+
+    shape: Scalar | Names
+    isText = True
+
+    @property
+    def schema(self) -> Schema:
+        """That of what it stands for."""
+        return self.shape.schema
+
+    def position(self, element: Element) -> int:
+        """Nowhere."""
+        return -1
+
+    def read(self, element: Element) -> Value:
+        """The record sees to that."""
+        return None
+
+    def write(self, value: Value, at: str, into: Element) -> None:
+        """The record has taken it out before, or has no place for it."""
+        raise unprocessable(
+            "bad-format", f"The key {at!r} is about another key that is not there."
+        )
+
+    def check(self, value: Value, at: str) -> None:
+        """
+        Look at a value for the record.
+
+        @raise Refusal: 422, it is of another type.
+        """
+        if isinstance(self.shape, Scalar):
+            self.shape.toText(value, at)
+            return
+        if not isinstance(value, list):
+            raise wrong(at, "a list", value)
+        for number, item in enumerate(value):
+            self.shape.scalar.toText(item, f"{at}[{number}]")
+
+    def fromText(self, text: str, at: str) -> Value:
+        """As it stands in a query."""
+        return self.shape.fromText(text, at)

@@ -15,6 +15,7 @@ from .._version import __version__
 from ..core import media
 from ..core.callbackurl import CallbackURL
 from ..core.mapping import UNTYPED
+from ..core.negotiation import negotiate
 from ..core.rules import Answer
 from ..core.stanza import LANG, TYPES
 from .httpclient import BoundedClient, NoAnswer
@@ -100,9 +101,7 @@ class Webhook(Service):
             return
         accept = said.header("Accept")
         if said.status == 200 and accept:
-            self.contentType = media.negotiate(
-                accept, media.OUTPUT_TYPES, self.contentType
-            )
+            self.contentType = negotiate(accept, media.OUTPUT_TYPES, self.contentType)
 
     async def post(self, stanza: Element) -> Answer:
         """

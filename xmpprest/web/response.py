@@ -8,6 +8,7 @@ from twisted.web.server import Request
 
 from ..core import media
 from ..core.errors import Problem, reasonPhrase
+from ..core.negotiation import negotiate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def problemResponse(problem: Problem, request: Request) -> Response:
     """
     sent = header(request, b"Content-Type") or ""
     default = media.XML if sent.lower().startswith(media.XML) else media.JSON
-    name = media.negotiate(header(request, b"Accept"), _ERROR_TYPES, default)
+    name = negotiate(header(request, b"Accept"), _ERROR_TYPES, default)
     return Response(
         problem.status, media.encodeProblem(problem, name), name, problem.headers
     )

@@ -14,6 +14,7 @@ from ..core import media
 from ..core.errors import Refusal, notWellFormed
 from ..core.jsonmap import STANZAS
 from ..core.mapping import Given
+from ..core.negotiation import negotiate, parseContentType
 from ..core.rules import submission
 from .response import Response, header
 
@@ -124,11 +125,11 @@ def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
     """Stanzas in the form that the client prefers, or else wrote in itself."""
     contentType = header(request, b"Content-Type")
     try:
-        own = media.parseContentType(contentType)[0] if contentType else media.XML
+        own = parseContentType(contentType)[0] if contentType else media.XML
     except ValueError:  # of no use, and of no need to a query
         own = media.XML
     default = own if own in media.OUTPUT_TYPES else media.XML
-    name = media.negotiate(header(request, b"Accept"), media.OUTPUT_TYPES, default)
+    name = negotiate(header(request, b"Accept"), media.OUTPUT_TYPES, default)
     return Response(200, media.encode(stanzas, name), name)
 
 
