@@ -261,7 +261,7 @@ class JSONTests(_Cases):
         for number in (math.nan, math.inf):
             self.assertRaises(ValueError, toJSON, number)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(_VALUES)
     def test_roundTrip(self, value: Value) -> None:
         """
@@ -269,7 +269,7 @@ class JSONTests(_Cases):
         """
         self.assertReads(fromJSON, toJSON(value), value)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(
         st.binary(max_size=64) | (_NEARLY_JSON | st.text(max_size=64)).map(str.encode)
     )
@@ -350,7 +350,7 @@ class CBORTests(_Cases):
         )
         self.assertEqual(toCBOR(1.5), b"\xfb" + struct.pack(">d", 1.5))
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(_VALUES)
     def test_roundTrip(self, value: Value) -> None:
         """
@@ -358,7 +358,7 @@ class CBORTests(_Cases):
         """
         self.assertReads(fromCBOR, toCBOR(value), value)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(st.binary(max_size=64) | _NEARLY_CBOR)
     def test_anything(self, body: bytes) -> None:
         """
