@@ -157,7 +157,7 @@ class ParseTests(CoreTestCase):
                 parse(text)
             self.assertIn(reason, str(context.exception), text)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(_NEAR)
     def test_normalForm(self, text: str) -> None:
         """
@@ -202,7 +202,7 @@ class NormaliseTests(CoreTestCase):
         }.items():
             self.assertEqual(tuple(normalise(text)), parts, text)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(_NEAR)
     def test_anything(self, text: str) -> None:
         """

@@ -151,7 +151,7 @@ class ToXMLTests(CoreTestCase):
         document = "<a>" * 63 + "<a/>" + "</a>" * 63
         self.assertEqual(toXML(xml(document)), document)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(trees())
     def test_roundTrip(self, tree: Element) -> None:
         """
@@ -162,7 +162,7 @@ class ToXMLTests(CoreTestCase):
         self.assertEqual(canonical(again), canonical(tree), written)
         self.assertEqual(canonical(xml(toXML(again))), canonical(tree), written)
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 5)
     @given(trees())
     def test_stream(self, tree: Element) -> None:
         """
