@@ -156,6 +156,7 @@ MODERATE = Query(
     "</moderate>",
     "id=m&reason=no",
     {"id": "m", "reason": "no"},
+    "set",
 )
 
 QUERIES = (
