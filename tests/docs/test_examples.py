@@ -16,8 +16,9 @@ from xmpprest.tap import Options
 
 EXAMPLES = ROOT / "docs" / "examples"
 
+# The server has it connected; that it knows itself may take a moment more.
 _PING = f"""
-    curl -sS http://127.0.0.1:%d/%s --oauth2-bearer {TOKEN} \\
+    curl -sS --retry 5 http://127.0.0.1:%d/%s --oauth2-bearer {TOKEN} \\
         -H 'Content-Type: application/xmpp+xml' \\
         --data-binary \\
         '<iq type="get" to="example.org"><ping xmlns="urn:xmpp:ping"/></iq>'
