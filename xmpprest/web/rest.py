@@ -78,11 +78,11 @@ class Sending:
         @param given: What the path has said of it.
         @raise Refusal: It was not sent, or an iq got no reply.
         """
-        stanza = self._stanza(
-            media.decode(header(request, b"Content-Type"), body, given)
-        )
-        del body
-        return await self._send(stanza, request)
+        payload = media.decode(header(request, b"Content-Type"), body, given)
+        sending = self._send(self._stanza(payload), request)
+        # They may be long, and the wait for an iq's reply, too.
+        del body, payload
+        return await sending
 
     async def query(self, given: Given, request: Request, body: bytes) -> Response:
         """
@@ -93,10 +93,11 @@ class Sending:
         query = request.uri.partition(b"?")[2]
         try:
             value = STANZAS.fromPairs(media.formPairs(query), given)
-            stanza = self._stanza(STANZAS.decode(value, given))
+            sending = self._send(self._stanza(STANZAS.decode(value, given)), request)
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
-        return await self._send(stanza, request)
+        del value
+        return await sending
 
     async def echo(self, request: Request, body: bytes) -> Response:
         """
