@@ -23,15 +23,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from xmpprest.store.interface import (
-    CONFIRMED,
-    DEAD,
-    DELIVERED,
-    Answered,
-    Attempt,
-    Change,
-    Store,
-)
+from xmpprest.core.records import CONFIRMED, DEAD, DELIVERED, Answered, Attempt, Change
+from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
 #: Of a row, in bytes.
@@ -131,7 +124,8 @@ async def questions(store: Store, rows: int) -> None:
         "accept": lambda: store.accept(_id(-1), TO, STANZA, 1.0),
         "change": lambda: store.change([Change(rows, CONFIRMED, 1.0)]),
         "incomingDepth": lambda: store.incomingDepth(DELIVERED),
-        "pending, 100 in the middle": lambda: store.pending(half, 100),
+        "conversations": lambda: store.conversations("", 100),
+        "pending, 100 in the middle": lambda: store.pending(TO, half, 100),
         "incoming, 100 dead": lambda: store.incoming(DEAD, half, 100),
         "redeliver 100 by time": lambda: store.redeliver(None, half, rows, 1.0, 100),
         "begin": lambda: store.begin(Answered(next(keys), b"", b"", 1.0)),

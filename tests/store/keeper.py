@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from xmpprest.store.interface import StoreUnavailable, StoreUnusable
+from xmpprest.core.records import StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import SQLiteStore
 
 

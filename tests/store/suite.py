@@ -5,17 +5,18 @@ What any store must do; a test module for each lets it be asked.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count, cycle, islice
 from math import inf
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from xmpprest.store.interface import (
+from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
     DEAD,
     DELIVERED,
-    EXPIRED,
     PENDING,
     QUEUED,
     SENT,
@@ -25,12 +26,13 @@ from xmpprest.store.interface import (
     Depth,
     Incoming,
     Outgoing,
-    Store,
     StoreUnavailable,
 )
+from xmpprest.store.interface import Store
 
 MESSAGE = "<message to='user@example.org'><body>Grüße 🙂</body></message>"
 TO = "user@example.org"
+THEM = "them@example.org us.example.com"
 
 
 class StoreTestCase(TestCase):
@@ -57,9 +59,15 @@ class StoreTestCase(TestCase):
         assert isinstance(number, int)
         return number
 
-    async def receive(self, webhookID: str = "msg_1", at: float = 1.0) -> int:
+    async def receive(
+        self, webhookID: str = "msg_1", at: float = 1.0, conversation: str = THEM
+    ) -> int:
         """Keep a stanza."""
-        return await self.store.receive(webhookID, "them us", MESSAGE, at)
+        return await self.store.receive(webhookID, conversation, MESSAGE, at)
+
+    async def pending(self, after: int = 0, limit: int = 10) -> Sequence[Incoming]:
+        """What is to be delivered of the conversation."""
+        return await self.store.pending(THEM, after, limit)
 
     async def attempt(
         self, number: int, state: str, at: float, dueAt: float = 0.0
@@ -87,7 +95,6 @@ class OutboxSuite(StoreTestCase):
         expected = Outgoing(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
         self.assertEqual(await self.store.outgoing(0, 10), [expected])
         self.assertEqual(await self.store.outgoingByID("a"), expected)
-        self.assertFalse(expected.isDone)
 
     async def test_order(self) -> None:
         """
@@ -121,63 +128,70 @@ class OutboxSuite(StoreTestCase):
         await self.store.change([Change(numbers[1], SENT, 2.0)])
         await self.store.change([Change(numbers[2], CONFIRMED, 2.0)])
         first = await self.store.outgoing(0, 2)
-        self.assertEqual([each.id for each in first], ["a", "b"])
+        self.assertEqual([each.id for each in first], ["a", "d"])
         second = await self.store.outgoing(first[-1].number, 10)
-        self.assertEqual([each.id for each in second], ["d", "e"])
+        self.assertEqual([each.id for each in second], ["e"])
         self.assertEqual(await self.store.outgoing(second[-1].number, 10), [])
-
-    async def test_sent(self) -> None:
-        """
-        A message that is sent keeps its stanza, and may be queued again.
-        """
-        number = await self.accept()
-        for state in (SENT, QUEUED, SENT):
-            await self.store.change([Change(number, state, 2.0)])
-            (message,) = await self.store.outgoing(0, 10)
-            expected = Outgoing(number, "a", TO, MESSAGE, state, 1.0, 2.0)
-            self.assertEqual(message, expected)
 
     async def test_done(self) -> None:
         """
-        A message that is done has no stanza any more, waits no longer, and has the
-        error that came back.
+        A message that is no longer queued has no stanza any more, and has the error
+        that came back.
         """
         for state, error in (
+            (SENT, None),
             (CONFIRMED, None),
             (BOUNCED, "<error type='cancel'/>"),
-            (EXPIRED, None),
         ):
             number = await self.accept(state)
             await self.store.change([Change(number, state, 2.0, error)])
             message = await self.store.outgoingByID(state)
             expected = Outgoing(number, state, TO, "", state, 1.0, 2.0, error)
             self.assertEqual(message, expected)
-            self.assertTrue(expected.isDone)
         self.assertEqual(await self.store.outgoing(0, 10), [])
 
-    async def test_final(self) -> None:
+    async def test_changes(self) -> None:
         """
-        A final state stays; a change of what is not there changes nothing.
+        What is queued may come into any state, what is sent or confirmed may bounce,
+        and nothing else happens.
         """
-        number = await self.accept()
-        await self.store.change([Change(number, BOUNCED, 2.0, "<error/>")])
-        await self.store.change(
-            [Change(number, CONFIRMED, 3.0), Change(number + 7, SENT, 3.0)]
-        )
-        message = await self.store.outgoingByID("a")
-        assert message is not None
-        self.assertEqual((message.state, message.changedAt), (BOUNCED, 2.0))
+        for before in (SENT, CONFIRMED, BOUNCED):
+            for after in (SENT, CONFIRMED, BOUNCED):
+                number = await self.accept(id := f"{before} {after}")
+                await self.store.change([Change(number, before, 2.0, "1")])
+                await self.store.change([Change(number, after, 3.0, "2")])
+                found = await self.store.outgoingByID(id)
+                expected = (before, 2.0, "1")
+                if before != BOUNCED and after == BOUNCED:
+                    expected = (BOUNCED, 3.0, "2")
+                assert found is not None
+                self.assertEqual((found.state, found.changedAt, found.error), expected)
+        await self.store.change([Change(number + 7, BOUNCED, 3.0)])
+        self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
 
     async def test_manyChanges(self) -> None:
         """
         Changes that are given together take effect together, in their order.
         """
-        one, two = await self.accept("one"), await self.accept("two")
+        numbers = [await self.accept(f"{each}") for each in range(6)]
         await self.store.change(
-            [Change(one, SENT, 2.0), Change(two, SENT, 2.0), Change(one, BOUNCED, 3.0)]
+            [
+                *(Change(each, CONFIRMED, 2.0) for each in numbers[:4]),
+                Change(numbers[1], BOUNCED, 3.0, "<error/>"),
+                Change(numbers[1], SENT, 4.0),
+                Change(numbers[4], CONFIRMED, 5.0),
+            ]
         )
         (left,) = await self.store.outgoing(0, 10)
-        self.assertEqual((left.number, left.state), (two, SENT))
+        self.assertEqual(left.number, numbers[5])
+        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 1.0))
+        states = []
+        for each in range(5):
+            found = await self.store.outgoingByID(f"{each}")
+            states.append(found and (found.state, found.changedAt))
+        once = (CONFIRMED, 2.0)
+        expected = [once, (BOUNCED, 3.0), once, once, (CONFIRMED, 5.0)]
+        self.assertEqual(states, expected)
 
     async def test_sameID(self) -> None:
         """
@@ -191,16 +205,20 @@ class OutboxSuite(StoreTestCase):
 
     async def test_depth(self) -> None:
         """
-        What is queued or sent is counted, with the time of the first of it.
+        What is queued is counted, with the time of the first of it.
         """
         self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
-        await self.store.change([Change(one, SENT, 3.0)])
         self.assertEqual(await self.store.outgoingDepth(), Depth(2, 1.0))
-        await self.store.change([Change(one, CONFIRMED, 3.0)])
+        await self.store.change([Change(one, SENT, 3.0)])
         self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
-        await self.store.change([Change(two, EXPIRED, 3.0)])
+        await self.store.change([Change(one, BOUNCED, 4.0)])
+        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
+        await self.store.change([Change(two, CONFIRMED, 4.0)])
         self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
+        await self.store.forget(9.0, 0.0, 0.0)
+        await self.accept("c", at=3.0)
+        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 3.0))
 
 
 class InboxSuite(StoreTestCase):
@@ -214,9 +232,9 @@ class InboxSuite(StoreTestCase):
         """
         number = await self.receive("msg_1", at=1.5)
         expected = Incoming(
-            number, "msg_1", "them us", MESSAGE, PENDING, 1.5, attempts=0, dueAt=1.5
+            number, "msg_1", THEM, MESSAGE, PENDING, 1.5, attempts=0, dueAt=1.5
         )
-        self.assertEqual(await self.store.pending(0, 10), [expected])
+        self.assertEqual(await self.pending(), [expected])
         self.assertEqual(await self.store.incomingByID("msg_1"), (expected, []))
         self.assertIsNone(await self.store.incomingByID("msg_2"))
 
@@ -226,10 +244,40 @@ class InboxSuite(StoreTestCase):
         """
         numbers = [await self.receive(f"msg_{each}") for each in range(5)]
         await self.attempt(numbers[2], DELIVERED, 2.0)
-        first = await self.store.pending(0, 2)
+        first = await self.pending(0, 2)
         self.assertEqual([each.number for each in first], numbers[:2])
-        second = await self.store.pending(numbers[1], 10)
+        second = await self.pending(numbers[1], 10)
         self.assertEqual([each.number for each in second], numbers[3:])
+
+    async def test_conversations(self) -> None:
+        """
+        Each conversation that has something to be delivered is given once, in an
+        order, from after one, and so many as are wanted.
+        """
+        numbers = {
+            (conversation, each): await self.receive(
+                f"{conversation} {each}", conversation=conversation
+            )
+            for each in range(3)
+            for conversation in ("d", "a", "e", "ä", "b", "c")
+        }
+        for each in range(3):
+            await self.attempt(numbers["b", each], DELIVERED, 2.0)
+            await self.attempt(numbers["c", each], DEAD, 2.0)
+        await self.attempt(numbers["d", 0], DELIVERED, 2.0)
+        await self.attempt(numbers["d", 1], PENDING, 2.0)
+        conversations = self.store.conversations
+        self.assertEqual(await conversations("", 10), ["a", "d", "e", "ä"])
+        self.assertEqual(await conversations("", 2), ["a", "d"])
+        self.assertEqual(await conversations("a", 2), ["d", "e"])
+        self.assertEqual(await conversations("b", 10), ["d", "e", "ä"])
+        self.assertEqual(await conversations("ä", 10), [])
+        pending = await self.store.pending("d", 0, 10)
+        expected = [numbers["d", 1], numbers["d", 2]]
+        self.assertEqual([each.number for each in pending], expected)
+        self.assertEqual(await self.store.pending("b", 0, 10), [])
+        await self.store.redeliver(["c 2"], 0.0, inf, 3.0, 10)
+        self.assertEqual(await conversations("a", 2), ["c", "d"])
 
     async def test_retried(self) -> None:
         """
@@ -238,7 +286,7 @@ class InboxSuite(StoreTestCase):
         number = await self.receive()
         await self.attempt(number, PENDING, 2.0, dueAt=7.0)
         await self.attempt(number, PENDING, 7.0, dueAt=37.0)
-        (stanza,) = await self.store.pending(0, 10)
+        (stanza,) = await self.pending()
         self.assertEqual((stanza.attempts, stanza.dueAt), (2, 37.0))
         self.assertEqual(stanza.stanza, MESSAGE)
 
@@ -251,7 +299,7 @@ class InboxSuite(StoreTestCase):
         tries = [Attempt(2.0, None, "it is down"), Attempt(3.0, 200, None)]
         await self.store.attempted(number, tries[0], PENDING, 3.0)
         await self.store.attempted(number, tries[1], DELIVERED, 0.0)
-        self.assertEqual(await self.store.pending(0, 10), [])
+        self.assertEqual(await self.pending(), [])
         found = await self.store.incomingByID("msg_1")
         assert found is not None
         stanza, attempts = found
@@ -265,7 +313,7 @@ class InboxSuite(StoreTestCase):
         await self.attempt(await self.receive(), DEAD, 2.0)
         stanza = await self.found("msg_1")
         self.assertEqual((stanza.state, stanza.stanza), (DEAD, MESSAGE))
-        self.assertEqual(await self.store.pending(0, 10), [])
+        self.assertEqual(await self.pending(), [])
 
     async def test_final(self) -> None:
         """
@@ -327,7 +375,7 @@ class InboxSuite(StoreTestCase):
         self.assertEqual((again.state, again.attempts, again.dueAt), (PENDING, 0, 9.0))
         self.assertEqual(again.stanza, MESSAGE)
         self.assertEqual(await self.store.incomingByID("msg_1"), (again, [_NO]))
-        pending = await self.store.pending(0, 10)
+        pending = await self.pending()
         self.assertEqual([each.webhookID for each in pending], ["msg_1", "msg_3"])
 
     async def test_redeliverSpan(self) -> None:
@@ -413,20 +461,21 @@ class HousekeepingSuite(StoreTestCase):
 
     async def test_forgetOutgoing(self) -> None:
         """
-        Messages are forgotten by when they were done; those that wait never are.
+        Messages are forgotten by when they were done; those queued never are.
         """
         numbers = [await self.accept(each) for each in "abcde"]
         for number, state, at in (
             (numbers[0], CONFIRMED, 10.0),
             (numbers[1], BOUNCED, 20.0),
-            (numbers[2], EXPIRED, 10.0),
-            (numbers[3], SENT, 10.0),
+            (numbers[2], SENT, 10.0),
+            (numbers[3], CONFIRMED, 10.0),
+            (numbers[3], BOUNCED, 20.0),
         ):
             await self.store.change([Change(number, state, at)])
         await self.store.forget(15.0, 0.0, 0.0)
         left = [each for each in "abcde" if await self.store.outgoingByID(each)]
         self.assertEqual(left, ["b", "d", "e"])
-        self.assertEqual(await self.store.outgoingDepth(), Depth(2, 1.0))
+        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 1.0))
 
     async def test_forgetIncoming(self) -> None:
         """
@@ -481,6 +530,34 @@ class HousekeepingSuite(StoreTestCase):
         for each in (0, 500, 999):
             self.assertIsNone(await self.store.outgoingByID(f"{each}"))
         self.assertGreater(await self.accept(), last)
+
+    async def test_firing(self) -> None:
+        """
+        Deferreds fire in the order of the calls, whatever is asked, however much, and
+        whether it succeeds or not.
+        """
+        fired: list[int] = []
+        asks = islice(cycle(self.mixture()), 1000)
+        await gatherResults(
+            [
+                ask().addBoth(lambda _, number: fired.append(number), number)
+                for number, ask in enumerate(asks)
+            ]
+        )
+        self.assertEqual(fired, [*range(1000)])
+
+    def mixture(self) -> Sequence[Callable[[], Deferred[Any]]]:
+        """Some questions, and some things to keep."""
+        ids = map(str, count())
+        return (
+            lambda: self.store.accept(next(ids), TO, MESSAGE, 1.0),
+            lambda: self.store.outgoing(0, 10),
+            lambda: self.store.receive(next(ids), THEM, MESSAGE, 1.0),
+            lambda: self.store.change([Change(1, CONFIRMED, 1.0)]),
+            self.store.check,
+            lambda: self.store.begin(Answered("key", b"", None, 1.0)),
+            lambda: self.store.conversations("", 1),
+        )
 
     async def test_cancel(self) -> None:
         """

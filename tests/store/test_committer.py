@@ -9,7 +9,7 @@ from sqlite3 import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.store.interface import Answered, StoreUnavailable, StoreUnusable
+from xmpprest.core.records import Answered, StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import answers, outbox
 from xmpprest.store.sqlite.committer import Committer, Work
 from xmpprest.store.sqlite.file import StoreFile
@@ -47,7 +47,7 @@ class CommitterTestCase(SynchronousTestCase):
 
     def kept(self) -> list[str]:
         """The ids of what is there."""
-        (found,) = self.committer.commit([partial(outbox.waiting, after=0, limit=99)])
+        (found,) = self.committer.commit([partial(outbox.queued, after=0, limit=99)])
         assert isinstance(found, list), found
         return [each.id for each in found]
 

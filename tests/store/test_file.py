@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.store.interface import StoreUnusable
+from xmpprest.core.records import StoreUnusable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.file import StoreFile
 from xmpprest.store.sqlite.schema import (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from xmpprest.store.interface import (
+from xmpprest.core.records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
     Answered,
     Change,
-    Store,
     StoreUnavailable,
 )
+from xmpprest.store.interface import Store
 from xmpprest.store.memory import MemoryStore
 
 from . import suite

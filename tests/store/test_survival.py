@@ -61,7 +61,7 @@ class SurvivalTestCase(SynchronousTestCase):
         file = StoreFile(str(self.path), Told(), sqlite3.connect)
         self.addCleanup(file.release)
         connection = file.open()
-        messages = outbox.waiting(connection, after=0, limit=10**6)
+        messages = outbox.queued(connection, after=0, limit=10**6)
         connection.close()
         file.release()
         return {each.id for each in messages}

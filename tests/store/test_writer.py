@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from functools import partial
+from pathlib import Path
 from sqlite3 import Connection
 from threading import Event, get_ident
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.trial.unittest import TestCase
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from xmpprest.store.interface import StoreUnavailable, StoreUnusable
+from xmpprest.core.records import StoreUnavailable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.writer import BATCH_LIMIT, QUEUE_LIMIT, Writer
 
+from ..programs import Place, Program
 from .doubles import FaultyDisk, diskError
 
 #: Seconds after which a thread that waits for a test gives up.
@@ -47,18 +51,23 @@ class WriterTests(TestCase):
             partial(outbox.accept, id=id, to="", stanza="", at=1.0, answered=None)
         )
 
-    def hold(self) -> tuple[Deferred[Any], Event]:
+    async def hold(self) -> tuple[Deferred[Any], Event]:
         """Keep the thread busy until an event is set; fires after that."""
-        begun, release = Event(), Event()
+        begun: Deferred[None] = Deferred()
+        release = Event()
         self.addCleanup(release.set)
 
         def wait(connection: Connection) -> None:
-            begun.set()
+            self.reactor.callFromThread(begun.callback, None)
             self.assertTrue(release.wait(PATIENCE))
 
         held = self.writer.call(wait)
-        self.assertTrue(begun.wait(PATIENCE))
+        await begun
         return held, release
+
+    def nextTurn(self) -> Deferred[None]:
+        """Wait for it; the reactor runs from then on."""
+        return deferLater(self.reactor, 0, lambda: None)
 
     async def test_thread(self) -> None:
         """
@@ -72,8 +81,12 @@ class WriterTests(TestCase):
         What is asked while a commit runs is in the next one, all of it; and nobody
         waits for the disk meanwhile.
         """
-        held, release = self.hold()
-        asked = [self.accept(f"{each}") for each in range(BATCH_LIMIT)]
+        held, release = await self.hold()
+        asked = []
+        for turn in range(2):
+            half = range(BATCH_LIMIT // 2)
+            asked += [self.accept(f"{turn} {each}") for each in half]
+            await self.nextTurn()
         self.assertFalse(any(each.called for each in asked))
         release.set()
         await gatherResults([held, *asked])
@@ -83,7 +96,7 @@ class WriterTests(TestCase):
         """
         If that is too much for one, it is in several.
         """
-        held, release = self.hold()
+        held, release = await self.hold()
         asked = [self.accept(f"{each}") for each in range(2 * BATCH_LIMIT + 1)]
         release.set()
         await gatherResults([held, *asked])
@@ -91,17 +104,18 @@ class WriterTests(TestCase):
 
     async def test_idle(self) -> None:
         """
-        What is asked while nothing else is asked is committed by itself.
+        What is asked in one turn of the reactor is in one commit, and waits for
+        nothing else.
         """
-        for number in range(1, 4):
-            self.assertEqual(await self.accept(), number)
-            self.assertEqual(self.disk.commits, number)
+        for turn in range(1, 4):
+            await gatherResults([self.accept(), self.accept()])
+            self.assertEqual(self.disk.commits, turn)
 
     async def test_together(self) -> None:
         """
         What is committed together is reported in one turn of the reactor.
         """
-        held, release = self.hold()
+        held, release = await self.hold()
         one, two = self.accept("one"), self.accept("two")
         turns: list[str] = []
         one.addBoth(lambda result: self.reactor.callFromThread(turns.append, "next"))
@@ -114,7 +128,7 @@ class WriterTests(TestCase):
         """
         A mistake comes back to whoever made it, and to nobody else.
         """
-        held, release = self.hold()
+        held, release = await self.hold()
         faulty = self.writer.call(lambda connection: 1 // 0)
         good = self.accept()
         release.set()
@@ -137,8 +151,8 @@ class WriterTests(TestCase):
         """
         Not more is asked of a disk than it may have to catch up with.
         """
-        held, release = self.hold()
-        asked = [self.writer.call(lambda _: None) for _ in range(QUEUE_LIMIT)]
+        held, release = await self.hold()
+        asked = [self.writer.call(lambda _: None) for _ in range(QUEUE_LIMIT - 1)]
         with self.assertRaisesRegex(StoreUnavailable, "does not keep up"):
             await self.writer.call(lambda _: None)
         release.set()
@@ -149,7 +163,7 @@ class WriterTests(TestCase):
         """
         What was asked before the end is done, and then the file is free.
         """
-        held, release = self.hold()
+        held, release = await self.hold()
         asked = [self.accept(f"{each}") for each in range(3)]
         stopped = self.writer.stop()
         with self.assertRaisesRegex(StoreUnavailable, "closed"):
@@ -166,6 +180,7 @@ class WriterTests(TestCase):
         """
         It may end while it begins, or before.
         """
+        await self.nextTurn()
         await self.writer.stop()
         await self.make().stop()
         writer = self.make()
@@ -175,18 +190,62 @@ class WriterTests(TestCase):
 
     async def test_unusable(self) -> None:
         """
-        If it cannot begin, what was asked already fails, and it may be asked to end;
-        later, it may begin again.
+        If it cannot begin, what was asked already fails, too, after that; and it may
+        be asked to end. Later, it may begin again.
         """
+        await self.nextTurn()
         other = self.make()
-        started = other.start()
-        asked = other.call(lambda _: None)
-        with self.assertRaisesRegex(StoreUnusable, "in use by another gateway"):
-            await started
-        with self.assertRaises(StoreUnavailable):
-            await asked
+        failed: list[str] = []
+        fails = [other.start(), *(other.call(lambda _: None) for _ in range(2))]
+        for each in fails:
+            each.addErrback(lambda reason: failed.append(str(reason.value)))
+        await gatherResults(fails)
+        self.assertIn("in use by another gateway", failed[0])
+        self.assertEqual(failed[1:], ["the store is not open"] * 2)
+        with self.assertRaisesRegex(StoreUnavailable, "closed"):
+            await other.call(lambda _: None)
         await other.stop()
         await self.writer.stop()
         await other.start()
         self.assertEqual(await other.call(lambda _: 7), 7)
         await other.stop()
+
+
+class BeforeTests(SynchronousTestCase):
+    """
+    Before the reactor runs
+    """
+
+    def open(self, store: Path | None = None) -> Program:
+        """Start a program that opens a store before, and keeps a message after."""
+        self.place = Place(self)
+        self.path = store or self.place.path / "store.db"
+        return self.place.start(
+            [sys.executable, "-m", "tests.store.opener", str(self.path)]
+        )
+
+    def test_opened(self) -> None:
+        """
+        The file is open; what is asked is done once the reactor runs.
+        """
+        program = self.open()
+        self.assertEqual(program.end(), 0)
+        self.assertEqual(program.output, "open\nrunning\nkept\nclosed\n")
+
+    def test_unusable(self) -> None:
+        """
+        That it cannot be opened is known, so that the program can end with a sentence.
+        """
+        program = self.open(Path("/proc/store.db"))
+        self.assertEqual(program.end(), 1)
+        self.assertRegex(program.output, r"^The store /proc/store\.db [^\n]+\.\n$")
+
+    def test_told(self) -> None:
+        """
+        What the thread says is in the log before anything else happens.
+        """
+        self.assertEqual(self.open().end(), 0)
+        self.path.write_bytes(b"garbage")
+        program = self.open(self.path)
+        self.assertEqual(program.end(), 0)
+        self.assertRegex(program.output, r"^The store .* is damaged: .*\nopen\n")

@@ -2,155 +2,19 @@
 What the gateway asks of a store: to keep what it has accepted until it is done with.
 
 Everything that changes something is committed, so that it survives the machine's
-power, before its Deferred fires. Calls take effect in the order they are made. To
-cancel a Deferred gives up the wait, not the work.
+power, before its Deferred fires. Calls take effect in the order they are made, and
+their Deferreds fire in that order. To cancel a Deferred gives up the wait, not the
+work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-
-class StoreUnavailable(Exception):
-    """
-    Nothing can be kept at the moment; the message says why, as in "the disk is full".
-
-    What was asked has not happened, and the next call may succeed.
-    """
-
-
-class StoreUnusable(Exception):
-    """The store cannot be opened; the message is a sentence that says what to do."""
-
-
-# --- what is sent ---------------------------------------------------------------
-
-#: The states of a message on its way out (behaviour.md §5).
-QUEUED = "queued"
-SENT = "sent"
-CONFIRMED = "confirmed"
-BOUNCED = "bounced"
-#: It has waited too long for a stream.
-EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """
-    A message on its way out.
-
-    @ivar number: Its place in the order of acceptance.
-    @ivar id: Of the stanza.
-    @ivar to: Whom it is for.
-    @ivar stanza: As XML; empty once it is done with.
-    @ivar acceptedAt: In seconds since 1970, as all times.
-    @ivar changedAt: When it came into its state.
-    @ivar error: The error that came back, as XML.
-    """
-
-    number: int
-    id: str
-    to: str
-    stanza: str
-    state: str
-    acceptedAt: float
-    changedAt: float
-    error: str | None = None
-
-    @property
-    def isDone(self) -> bool:
-        """Whether its state is final."""
-        return self.state not in (QUEUED, SENT)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A message comes into another state; if it is done, its stanza is dropped."""
-
-    number: int
-    state: str
-    at: float
-    error: str | None = None
-
-
-# --- what is received -----------------------------------------------------------
-
-#: The states of a stanza on its way to the callback.
-PENDING = "pending"
-DELIVERED = "delivered"
-DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """
-    A stanza on its way to the callback.
-
-    @ivar number: Its place in the order of arrival.
-    @ivar webhookID: What the callback knows it by, over all attempts.
-    @ivar conversation: Those of one are delivered in order.
-    @ivar stanza: As XML; empty once it is delivered.
-    @ivar attempts: How many there have been.
-    @ivar dueAt: When to try (again).
-    """
-
-    number: int
-    webhookID: str
-    conversation: str
-    stanza: str
-    state: str
-    receivedAt: float
-    attempts: int = 0
-    dueAt: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """
-    One try to deliver a stanza.
-
-    @ivar status: What the callback said; C{None} if nothing.
-    @ivar error: Why it was no success, in words.
-    """
-
-    at: float
-    status: int | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """
-    How much waits.
-
-    @ivar oldest: When the first of it came, or C{None} if nothing waits.
-    """
-
-    count: int
-    oldest: float | None
-
-
-# --- what was answered ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """
-    A request with an idempotency key.
-
-    @ivar fingerprint: Of the request, to tell whether another is the same.
-    @ivar answer: The first answer, as whoever keeps it has written it; C{None} while
-        the request runs.
-    """
-
-    key: str
-    fingerprint: bytes
-    answer: bytes | None
-    at: float
+from ..core.records import Answered, Attempt, Change, Depth, Incoming, Outgoing
 
 
 class Store(Protocol):
@@ -159,7 +23,11 @@ class Store(Protocol):
     """
 
     def open(self) -> Deferred[None]:
-        """Begin; fails with L{StoreUnusable}."""
+        """
+        Begin; fails with L{StoreUnusable}. What is asked before it has fired waits.
+
+        While the reactor does not run yet, it may block until it has fired.
+        """
 
     def close(self) -> Deferred[None]:
         """End, once all that was asked is done; what is asked later fails."""
@@ -186,16 +54,19 @@ class Store(Protocol):
         """
 
     def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
-        """Those queued or sent, in the order of their numbers, from after one."""
+        """Those queued, in the order of their numbers, from after one."""
 
     def change(self, changes: Sequence[Change]) -> Deferred[None]:
-        """Let messages come into other states, if they are not in a final one."""
+        """
+        Let messages come into other states: those that are queued into any, and
+        those that are sent or confirmed into C{BOUNCED}. Else nothing happens.
+        """
 
     def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
         """The newest message with an id."""
 
     def outgoingDepth(self) -> Deferred[Depth]:
-        """Of those queued or sent."""
+        """Of those queued."""
 
     # inbox
 
@@ -208,8 +79,16 @@ class Store(Protocol):
         @return: Its number.
         """
 
-    def pending(self, after: int, limit: int) -> Deferred[Sequence[Incoming]]:
-        """Those to be delivered, in the order of their numbers, from after one."""
+    def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
+        """Those with stanzas to be delivered, in their order, from after one."""
+
+    def pending(
+        self, conversation: str, after: int, limit: int
+    ) -> Deferred[Sequence[Incoming]]:
+        """
+        Those of a conversation that are to be delivered, in the order of their
+        numbers, from after one.
+        """
 
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
@@ -276,8 +155,8 @@ class Store(Protocol):
         Forget what ended before a time. It may be done piece by piece, with other
         calls between; if it fails, some of it may have happened.
 
-        @param done: For messages that are confirmed, bounced or expired, and stanzas
-            that are delivered.
+        @param done: For messages that are no longer queued, and stanzas that are
+            delivered.
         @param dead: For dead stanzas.
         @param answered: For idempotency keys, by when they were first used.
         """

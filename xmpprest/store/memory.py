@@ -7,7 +7,7 @@ size is limited: beyond that nothing new is kept, and what is done with is forgo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from heapq import nlargest, nsmallest
 from itertools import count
@@ -15,7 +15,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 
-from .interface import (
+from ..core.records import (
+    BOUNCED,
     DEAD,
     DELIVERED,
     PENDING,
@@ -35,6 +36,7 @@ LIMIT = 10_000
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Key = TypeVar("_Key", int, str)
 
 
 def _call(
@@ -72,6 +74,8 @@ class MemoryStore:
         self._incoming: dict[str, dict[int, Incoming]] = {
             state: {} for state in (PENDING, DELIVERED, DEAD)
         }
+        #: Those pending, by conversation and number.
+        self._conversations: dict[str, dict[int, Incoming]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
         self._numbers: dict[str, int] = {}
         self._answered: dict[str, Answered] = {}
@@ -115,20 +119,21 @@ class MemoryStore:
     @_call
     def outgoing(self, after: int, limit: int) -> Sequence[Outgoing]:
         """See L{Store.outgoing}."""
-        return _first(self._waiting, after, limit)
+        return [self._waiting[each] for each in _first(self._waiting, after, limit)]
 
     @_call
     def change(self, changes: Sequence[Change]) -> None:
         """See L{Store.change}."""
         for each in changes:
-            if (old := self._waiting.get(each.number)) is None:
+            old = self._waiting.pop(each.number, None)
+            if old is None and each.state == BOUNCED:
+                old = self._done.get(each.number)
+            if old is None or old.state == BOUNCED:
                 continue
-            new = replace(old, state=each.state, changedAt=each.at, error=each.error)
-            if not new.isDone:
-                self._waiting[each.number] = new
-                continue
-            del self._waiting[each.number]
-            self._done[each.number] = replace(new, stanza="")
+            self._done.pop(each.number, None)
+            self._done[each.number] = replace(
+                old, state=each.state, changedAt=each.at, error=each.error, stanza=""
+            )
             while len(self._done) > self._limit:
                 self._forgetOutgoing(next(iter(self._done)))
 
@@ -151,17 +156,23 @@ class MemoryStore:
         """See L{Store.receive}."""
         self._requireRoom(self._incoming[PENDING])
         number = next(self._numbering)
-        self._incoming[PENDING][number] = Incoming(
-            number, webhookID, conversation, stanza, PENDING, at, 0, at
+        self._keep(
+            Incoming(number, webhookID, conversation, stanza, PENDING, at, 0, at)
         )
         self._numbers[webhookID] = number
         self._attempts[number] = []
         return number
 
     @_call
-    def pending(self, after: int, limit: int) -> Sequence[Incoming]:
+    def conversations(self, after: str, limit: int) -> Sequence[str]:
+        """See L{Store.conversations}."""
+        return _first(self._conversations, after, limit)
+
+    @_call
+    def pending(self, conversation: str, after: int, limit: int) -> Sequence[Incoming]:
         """See L{Store.pending}."""
-        return _first(self._incoming[PENDING], after, limit)
+        found = self._conversations.get(conversation, {})
+        return [found[number] for number in _first(found, after, limit)]
 
     @_call
     def attempted(
@@ -170,14 +181,17 @@ class MemoryStore:
         """See L{Store.attempted}."""
         if number in self._attempts:
             self._attempts[number].append(attempt)
-        if (old := self._incoming[PENDING].pop(number, None)) is None:
+        if (old := self._incoming[PENDING].get(number)) is None:
             return
-        self._incoming[state][number] = replace(
-            old,
-            state=state,
-            attempts=old.attempts + 1,
-            dueAt=dueAt,
-            stanza="" if state == DELIVERED else old.stanza,
+        self._drop(old)
+        self._keep(
+            replace(
+                old,
+                state=state,
+                attempts=old.attempts + 1,
+                dueAt=dueAt,
+                stanza="" if state == DELIVERED else old.stanza,
+            )
         )
         if state != PENDING and len(self._incoming[state]) > self._limit:
             self._forgetIncoming(state, next(iter(self._incoming[state])))
@@ -220,9 +234,9 @@ class MemoryStore:
         room = self._limit - len(self._incoming[PENDING])
         again = []
         for number in nsmallest(min(limit, room), numbers):
-            dead = self._incoming[DEAD].pop(number)
+            dead = self._drop(self._incoming[DEAD][number])
             again.append(replace(dead, state=PENDING, attempts=0, dueAt=at))
-            self._incoming[PENDING][number] = again[-1]
+            self._keep(again[-1])
         return again
 
     @_call
@@ -284,6 +298,23 @@ class MemoryStore:
         if self._newest[message.id] == number:
             del self._newest[message.id]
 
+    def _keep(self, stanza: Incoming) -> None:
+        """Among those in its state."""
+        self._incoming[stanza.state][stanza.number] = stanza
+        if stanza.state == PENDING:
+            found = self._conversations.setdefault(stanza.conversation, {})
+            found[stanza.number] = stanza
+
+    def _drop(self, stanza: Incoming) -> Incoming:
+        """No longer."""
+        del self._incoming[stanza.state][stanza.number]
+        if stanza.state == PENDING:
+            found = self._conversations[stanza.conversation]
+            del found[stanza.number]
+            if not found:
+                del self._conversations[stanza.conversation]
+        return stanza
+
     def _forgetIncoming(self, state: str, number: int) -> None:
         stanza = self._incoming[state].pop(number)
         del self._attempts[number], self._numbers[stanza.webhookID]
@@ -293,7 +324,6 @@ class MemoryStore:
             raise StoreUnavailable("too much is waiting")
 
 
-def _first(waiting: dict[int, _T], after: int, limit: int) -> Sequence[_T]:
-    """Some of those that wait, in the order of their numbers, from after one."""
-    numbers = (number for number in waiting if number > after)
-    return [waiting[number] for number in nsmallest(limit, numbers)]
+def _first(keys: Iterable[_Key], after: _Key, limit: int) -> Sequence[_Key]:
+    """Some of them, in their order, from after one."""
+    return nsmallest(limit, (each for each in keys if each > after))

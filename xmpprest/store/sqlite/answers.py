@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from ..interface import Answered
+from ...core.records import Answered
 
 
 def begin(connection: Connection, request: Answered) -> Answered | None:

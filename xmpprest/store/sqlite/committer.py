@@ -19,7 +19,7 @@ from typing import TypeAlias
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
-from ..interface import StoreUnavailable
+from ...core.records import StoreUnavailable
 from .faults import isDamage, reason
 from .file import StoreFile, Tell
 from .schema import TOUCH

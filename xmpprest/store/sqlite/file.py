@@ -15,7 +15,7 @@ from sqlite3 import Connection
 
 from twisted.logger import LogLevel
 
-from ..interface import StoreUnusable
+from ...core.records import StoreUnusable
 from .faults import isDamage, reason
 from .schema import ForeignFile, migrate, versionOf
 

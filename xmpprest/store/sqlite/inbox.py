@@ -6,9 +6,15 @@ import sys
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-from ..interface import DEAD, DELIVERED, PENDING, Attempt, Depth, Incoming
+from ...core.records import DEAD, DELIVERED, PENDING, Attempt, Depth, Incoming
 
 _COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
+
+#: To be followed by what it comes after.
+_NEXT = (
+    "SELECT min(incoming.conversation) FROM incoming INDEXED BY incomingPending"
+    " WHERE state = 'pending' AND incoming.conversation >"
+)
 
 
 def receive(
@@ -24,12 +30,30 @@ def receive(
     return number
 
 
-def pending(connection: Connection, after: int, limit: int) -> Sequence[Incoming]:
+def conversations(connection: Connection, after: str, limit: int) -> Sequence[str]:
+    """
+    See L{Store.conversations}.
+
+    One step of the index for each: SQLite would read all of it to find them.
+    """
+    rows = connection.execute(
+        "WITH RECURSIVE found (conversation) AS ("
+        f"SELECT ({_NEXT} ?1) UNION ALL SELECT ({_NEXT} found.conversation) FROM found"
+        " WHERE found.conversation IS NOT NULL LIMIT ?2)"
+        " SELECT conversation FROM found WHERE conversation IS NOT NULL",
+        (after, limit),
+    )
+    return [conversation for (conversation,) in rows]
+
+
+def pending(
+    connection: Connection, conversation: str, after: int, limit: int
+) -> Sequence[Incoming]:
     """See L{Store.pending}."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM incoming WHERE state = ? AND number > ?"
-        " ORDER BY number LIMIT ?",
-        (PENDING, after, limit),
+        f"SELECT {_COLUMNS} FROM incoming WHERE state = 'pending'"
+        " AND conversation = ? AND number > ? ORDER BY number LIMIT ?",
+        (conversation, after, limit),
     )
     return [Incoming(*row) for row in rows]
 
@@ -39,8 +63,10 @@ def attempted(
 ) -> None:
     """See L{Store.attempted}."""
     connection.execute(
-        "INSERT INTO attempt SELECT number, ?, ?, ? FROM incoming WHERE number = ?",
-        (attempt.at, attempt.status, attempt.error, number),
+        "INSERT INTO attempt SELECT number,"
+        " (SELECT count(*) FROM attempt WHERE incoming = ?1), ?2, ?3, ?4"
+        " FROM incoming WHERE number = ?1",
+        (number, attempt.at, attempt.status, attempt.error),
     )
     connection.execute(
         "UPDATE incoming SET state = ?1, attempts = attempts + 1, dueAt = ?2,"
@@ -73,7 +99,7 @@ def byID(
         return None
     incoming = Incoming(*row)
     attempts = connection.execute(
-        "SELECT at, status, error FROM attempt WHERE incoming = ? ORDER BY rowid",
+        "SELECT at, status, error FROM attempt WHERE incoming = ? ORDER BY number",
         (incoming.number,),
     )
     return incoming, [Attempt(*each) for each in attempts]
@@ -136,8 +162,10 @@ def _deadAmong(
 def depth(connection: Connection, state: str) -> Depth:
     """See L{Store.incomingDepth}."""
     row = connection.execute(
-        "SELECT count, (SELECT receivedAt FROM incoming"
-        " WHERE state = ?1 ORDER BY number LIMIT 1) FROM depth WHERE of = ?1",
+        "SELECT count + coalesce((SELECT seq FROM sqlite_sequence"
+        " WHERE name = 'incoming' AND ?1 = 'pending'), 0),"
+        " (SELECT receivedAt FROM incoming WHERE state = ?1 ORDER BY number LIMIT 1)"
+        " FROM depth WHERE of = ?1",
         (state,),
     ).fetchone()
     return Depth(*row)

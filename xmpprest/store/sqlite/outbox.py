@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from itertools import groupby
 from sqlite3 import Connection
 
-from ..interface import QUEUED, Answered, Change, Depth, Outgoing
+from ...core.records import QUEUED, Answered, Change, Depth, Outgoing
 from . import answers
 
 _COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error"
-_OPEN = "state IN ('queued', 'sent')"
 
 
 def accept(
@@ -35,10 +36,10 @@ def accept(
     return number
 
 
-def waiting(connection: Connection, after: int, limit: int) -> Sequence[Outgoing]:
+def queued(connection: Connection, after: int, limit: int) -> Sequence[Outgoing]:
     """See L{Store.outgoing}."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM outgoing WHERE {_OPEN} AND number > ?"
+        f"SELECT {_COLUMNS} FROM outgoing WHERE state = 'queued' AND number > ?"
         " ORDER BY number LIMIT ?",
         (after, limit),
     )
@@ -46,14 +47,24 @@ def waiting(connection: Connection, after: int, limit: int) -> Sequence[Outgoing
 
 
 def change(connection: Connection, changes: Sequence[Change]) -> None:
-    """See L{Store.change}."""
-    for each in changes:
+    """
+    See L{Store.change}.
+
+    Hundreds are confirmed at once, by one statement: each takes the interpreter's
+    lock from the reactor.
+    """
+    for (state, at, error), alike in groupby(changes, _becomes):
         connection.execute(
-            "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3,"
-            " stanza = iif(?1 IN ('queued', 'sent'), stanza, '')"
-            f" WHERE number = ?4 AND {_OPEN}",
-            (each.state, each.at, each.error, each.number),
+            "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3, stanza = ''"
+            " WHERE number IN (SELECT value FROM json_each(?4))"
+            " AND (state = 'queued' OR (?1 = 'bounced' AND state <> ?1))",
+            (state, at, error, json.dumps([each.number for each in alike])),
         )
+
+
+def _becomes(change: Change) -> tuple[str, float, str | None]:
+    """What a message comes to have by a change."""
+    return change.state, change.at, change.error
 
 
 def byID(connection: Connection, id: str) -> Outgoing | None:
@@ -68,9 +79,11 @@ def byID(connection: Connection, id: str) -> Outgoing | None:
 def depth(connection: Connection) -> Depth:
     """See L{Store.outgoingDepth}."""
     row = connection.execute(
-        "SELECT count, (SELECT acceptedAt FROM outgoing"
-        f" WHERE {_OPEN} ORDER BY number LIMIT 1)"
-        " FROM depth WHERE of = 'outgoing'"
+        "SELECT count + coalesce("
+        "(SELECT seq FROM sqlite_sequence WHERE name = 'outgoing'), 0),"
+        " (SELECT acceptedAt FROM outgoing"
+        " WHERE state = 'queued' ORDER BY number LIMIT 1)"
+        " FROM depth WHERE of = 'queued'"
     ).fetchone()
     return Depth(*row)
 
@@ -79,6 +92,6 @@ def forget(connection: Connection, before: float, limit: int) -> int:
     """Forget some of those that are done; returns how many."""
     return connection.execute(
         "DELETE FROM outgoing WHERE number IN (SELECT number FROM outgoing"
-        " WHERE state NOT IN ('queued', 'sent') AND changedAt < ? LIMIT ?)",
+        " WHERE state <> 'queued' AND changedAt < ? LIMIT ?)",
         (before, limit),
     ).rowcount

@@ -12,8 +12,9 @@ APPLICATION_ID = 0x786D7072
 
 # Numbers are never used again (AUTOINCREMENT), since they say what came after what.
 # Each index is for one question; most of them are partial, so that what is done with
-# does not make slower what is not. The table "depth" has the numbers of rows ready,
-# which would otherwise have to be counted.
+# does not make slower what is not. How many rows are in a state would take long to
+# count, and stands in the table "depth"; but for those that come, which are many, and
+# which SQLite itself counts: the numbers are without gaps.
 
 _OUTGOING = (
     """
@@ -30,26 +31,18 @@ _OUTGOING = (
     """,
     "CREATE INDEX outgoingID ON outgoing (id)",
     """
-    CREATE INDEX outgoingOpen ON outgoing (number)
-        WHERE state IN ('queued', 'sent')
+    CREATE INDEX outgoingQueued ON outgoing (number)
+        WHERE state = 'queued'
     """,
     """
     CREATE INDEX outgoingDone ON outgoing (changedAt)
-        WHERE state NOT IN ('queued', 'sent')
-    """,
-    """
-    CREATE TRIGGER outgoingMore AFTER INSERT ON outgoing
-        WHEN new.state IN ('queued', 'sent')
-    BEGIN
-        UPDATE depth SET count = count + 1 WHERE of = 'outgoing';
-    END
+        WHERE state <> 'queued'
     """,
     """
     CREATE TRIGGER outgoingLess AFTER UPDATE OF state ON outgoing
-        WHEN old.state IN ('queued', 'sent')
-        AND new.state NOT IN ('queued', 'sent')
+        WHEN old.state = 'queued' AND new.state <> 'queued'
     BEGIN
-        UPDATE depth SET count = count - 1 WHERE of = 'outgoing';
+        UPDATE depth SET count = count - 1 WHERE of = 'queued';
     END
     """,
 )
@@ -70,6 +63,10 @@ _INCOMING = (
     """,
     "CREATE INDEX incomingState ON incoming (state, number)",
     """
+    CREATE INDEX incomingPending ON incoming (conversation, number)
+        WHERE state = 'pending'
+    """,
+    """
     CREATE INDEX incomingDead ON incoming (receivedAt)
         WHERE state = 'dead'
     """,
@@ -80,17 +77,12 @@ _INCOMING = (
     """
     CREATE TABLE attempt (
         incoming INTEGER NOT NULL,
+        number INTEGER NOT NULL,
         at REAL NOT NULL,
         status INTEGER,
-        error TEXT
-    )
-    """,
-    "CREATE INDEX attemptOf ON attempt (incoming)",
-    """
-    CREATE TRIGGER incomingNew AFTER INSERT ON incoming
-    BEGIN
-        UPDATE depth SET count = count + 1 WHERE of = new.state;
-    END
+        error TEXT,
+        PRIMARY KEY (incoming, number)
+    ) WITHOUT ROWID
     """,
     """
     CREATE TRIGGER incomingChanged AFTER UPDATE OF state ON incoming
@@ -131,7 +123,7 @@ _DEPTH = (
     """,
     """
     INSERT INTO depth VALUES
-        ('outgoing', 0), ('pending', 0), ('delivered', 0), ('dead', 0), ('touch', 0)
+        ('queued', 0), ('pending', 0), ('delivered', 0), ('dead', 0), ('touch', 0)
     """,
 )
 

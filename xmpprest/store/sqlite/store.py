@@ -8,12 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from sqlite3 import Connection
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
 
-from ..interface import (
+from ...core.records import (
     DEAD,
     DELIVERED,
     Answered,
@@ -25,10 +24,10 @@ from ..interface import (
 )
 from . import answers, inbox, outbox
 from .schema import TOUCH
-from .writer import Writer
+from .writer import Reactor, Writer
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 #: How many rows are forgotten in one commit, which others wait for.
 CHUNK = 200
@@ -42,7 +41,7 @@ class SQLiteStore:
     def __init__(
         self,
         path: str,
-        reactor: IReactorFromThreads,
+        reactor: Reactor,
         connect: Callable[..., Connection] = sqlite3.connect,
     ) -> None:
         """
@@ -72,13 +71,15 @@ class SQLiteStore:
         answered: Answered | None = None,
     ) -> Deferred[int | Answered]:
         """See L{Store.accept}."""
-        return self._call(
-            outbox.accept, id=id, to=to, stanza=stanza, at=at, answered=answered
+        return self._writer.call(
+            partial(
+                outbox.accept, id=id, to=to, stanza=stanza, at=at, answered=answered
+            )
         )
 
     def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
         """See L{Store.outgoing}."""
-        return self._call(outbox.waiting, after, limit)
+        return self._call(outbox.queued, after, limit)
 
     def change(self, changes: Sequence[Change]) -> Deferred[None]:
         """See L{Store.change}."""
@@ -98,9 +99,15 @@ class SQLiteStore:
         """See L{Store.receive}."""
         return self._call(inbox.receive, webhookID, conversation, stanza, at)
 
-    def pending(self, after: int, limit: int) -> Deferred[Sequence[Incoming]]:
+    def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
+        """See L{Store.conversations}."""
+        return self._call(inbox.conversations, after, limit)
+
+    def pending(
+        self, conversation: str, after: int, limit: int
+    ) -> Deferred[Sequence[Incoming]]:
         """See L{Store.pending}."""
-        return self._call(inbox.pending, after, limit)
+        return self._call(inbox.pending, conversation, after, limit)
 
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
@@ -129,13 +136,15 @@ class SQLiteStore:
         limit: int,
     ) -> Deferred[Sequence[Incoming]]:
         """See L{Store.redeliver}."""
-        return self._call(
-            inbox.redeliver,
-            webhookIDs=webhookIDs,
-            since=since,
-            until=until,
-            at=at,
-            limit=limit,
+        return self._writer.call(
+            partial(
+                inbox.redeliver,
+                webhookIDs=webhookIDs,
+                since=since,
+                until=until,
+                at=at,
+                limit=limit,
+            )
         )
 
     def incomingDepth(self, state: str) -> Deferred[Depth]:
@@ -171,14 +180,11 @@ class SQLiteStore:
 
     def _call(
         self,
-        function: Callable[Concatenate[Connection, _P], _T],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
+        function: Callable[[Connection, *_Ts], _T],
+        *args: *_Ts,
     ) -> Deferred[_T]:
         """Let the writer call a function with the connection, and these."""
-        return self._writer.call(
-            lambda connection: function(connection, *args, **kwargs)
-        )
+        return self._writer.call(lambda connection: function(connection, *args))
 
 
 def _touch(connection: Connection) -> None:

@@ -1,50 +1,59 @@
 """
 A thread that does work on a file, in the order it is asked to.
 
-What is asked while it commits goes into the next commit, together (group commit);
-what is asked while it is idle is committed at once.
+What is asked in one turn of the reactor goes into one commit, together with what was
+asked while the one before it ran (group commit).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..interface import StoreUnavailable
+from ...core.records import StoreUnavailable
 from .committer import Committer, Work
 from .file import StoreFile
 
 _log = Logger()
 _T = TypeVar("_T")
 
-#: How many calls go into one commit, so that the reactor is not held up by their
-#: callbacks, nor the first by the last.
+#: How many calls are enough for one commit, so that the reactor is not held up by
+#: their callbacks, nor the first by the last.
 BATCH_LIMIT = 256
 
 #: How many calls may wait, on a disk that does not keep up.
 QUEUE_LIMIT = 10_000
 
+#: Something to do, and what fires with whatever it returns.
+_Call: TypeAlias = tuple[Work, Deferred[Any]]
 
-@dataclass(slots=True, eq=False)
-class _Call:
+
+class Reactor(Protocol):
     """
-    Something that was asked.
+    What a writer needs of the reactor.
 
-    @ivar result: Or the L{Failure}.
+    @ivar running: Whether it does.
     """
 
-    work: Work
-    deferred: Deferred[Any]  # of whatever the work returns
-    result: object = None
+    running: bool
+
+    def callFromThread(
+        self, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> None:
+        """See L{IReactorFromThreads<twisted.internet.interfaces>}."""
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object
+    ) -> object:
+        """See L{IReactorTime<twisted.internet.interfaces>}."""
 
 
 class Writer:
@@ -53,25 +62,24 @@ class Writer:
     """
 
     def __init__(
-        self,
-        path: str,
-        reactor: IReactorFromThreads,
-        connect: Callable[..., Connection],
+        self, path: str, reactor: Reactor, connect: Callable[..., Connection]
     ) -> None:
-        """
-        @param reactor: Takes what comes back from the thread.
-        @param connect: Is C{sqlite3.connect}.
-        """
+        """@param connect: Is C{sqlite3.connect}."""
         self._path = path
         self._reactor = reactor
         self._connect = connect
-        self._queue: SimpleQueue[_Call | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Call] | None] = SimpleQueue()
+        #: Asked in this turn, and not in the queue yet.
+        self._asked: list[_Call] = []
+        self._waiting = 0
         self._stopped: Deferred[None] = succeed(None)
         self._isOpen = False
+        #: Calls something in the reactor's thread, from the other.
+        self._callBack: Callable[..., None] = reactor.callFromThread
 
     def start(self) -> Deferred[None]:
         """
-        Open the file.
+        Open the file; waits for that if the reactor does not run yet.
 
         @return: Fails with L{StoreUnusable}.
         """
@@ -79,11 +87,17 @@ class Writer:
         self._queue = SimpleQueue()
         self._stopped = Deferred()
         self._isOpen = True
-        # A daemon: a process that ends without asking us to is like one that is
-        # killed, which is to be borne anyway.
-        Thread(
-            target=self._run, args=(started,), name="xmpprest store", daemon=True
-        ).start()
+        if self._reactor.running:
+            self._callBack = self._reactor.callFromThread
+            self._startThread(started)
+            return started
+        calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._callBack = lambda function, *arguments, **fields: calls.put(
+            partial(function, *arguments, **fields)
+        )
+        self._startThread(started)
+        while not started.called:
+            calls.get()()
         return started
 
     def stop(self) -> Deferred[None]:
@@ -92,6 +106,7 @@ class Writer:
         """
         if self._isOpen:
             self._isOpen = False
+            self._handOver()
             self._queue.put(None)
         return self._stopped
 
@@ -106,13 +121,29 @@ class Writer:
         """
         if not self._isOpen:
             return fail(StoreUnavailable("the store is closed"))
-        if self._queue.qsize() >= QUEUE_LIMIT:
+        if self._waiting >= QUEUE_LIMIT:
             return fail(StoreUnavailable("the disk does not keep up"))
+        if not self._asked:
+            self._reactor.callLater(0, self._handOver)
         deferred: Deferred[_T] = Deferred()
-        self._queue.put(_Call(work, deferred))
+        self._asked.append((work, deferred))
+        self._waiting += 1
         return deferred
 
+    def _handOver(self) -> None:
+        """This turn of the reactor is over."""
+        asked, self._asked = self._asked, []
+        for first in range(0, len(asked), BATCH_LIMIT):
+            self._queue.put(asked[first : first + BATCH_LIMIT])
+
     # --- in the thread ----------------------------------------------------------
+
+    def _startThread(self, started: Deferred[None]) -> None:
+        # A daemon: a process that ends without asking us to is like one that is
+        # killed, which is to be borne anyway.
+        Thread(
+            target=self._run, args=(started,), name="xmpprest store", daemon=True
+        ).start()
 
     def _run(self, started: Deferred[None]) -> None:
         """All of the thread."""
@@ -121,16 +152,15 @@ class Writer:
         try:
             committer.open()
         except BaseException:
-            self._reactor.callFromThread(self._failStart, started, Failure())
+            self._callBack(self._failStart, started, Failure())
             return
-        self._reactor.callFromThread(started.callback, None)
+        self._callBack(started.callback, None)
+        self._callBack = self._reactor.callFromThread
         while batch := self._take():
-            results = committer.commit([call.work for call in batch])
-            for call, result in zip(batch, results, strict=True):
-                call.result = result
-            self._reactor.callFromThread(_report, batch)
+            results = committer.commit([work for work, _ in batch])
+            self._callBack(self._report, batch, results)
         committer.close()
-        self._reactor.callFromThread(self._stopped.callback, None)
+        self._callBack(self._stopped.callback, None)
 
     def _take(self) -> list[_Call]:
         """
@@ -141,36 +171,39 @@ class Writer:
         batch: list[_Call] = []
         try:
             while len(batch) < BATCH_LIMIT:
-                call = self._queue.get(block=not batch)
-                if call is None:
+                calls = self._queue.get(block=not batch)
+                if calls is None:
                     # Nothing comes after it; find it again once this is done.
                     self._queue.put(None)
                     break
-                batch.append(call)
+                batch += calls
         except Empty:
             pass
         return batch
 
     def _tell(self, *arguments: Any, **fields: Any) -> None:
         """Log something; observers of the log may not bear other threads."""
-        self._reactor.callFromThread(_log.emit, *arguments, **fields)
+        self._callBack(_log.emit, *arguments, **fields)
 
     # --- back from it -----------------------------------------------------------
+
+    def _report(self, batch: list[_Call], results: list[object]) -> None:
+        """Say to each caller what came of it."""
+        self._waiting -= len(batch)
+        for (_, deferred), result in zip(batch, results, strict=True):
+            if isinstance(result, Failure):
+                deferred.errback(result)
+            else:
+                deferred.callback(result)
 
     def _failStart(self, started: Deferred[None], failure: Failure) -> None:
         """The thread is gone, and what was asked of it will not be done."""
         self._isOpen = False
-        while not self._queue.empty():
-            if (call := self._queue.get()) is not None:
-                call.deferred.errback(StoreUnavailable("the store is not open"))
+        self._handOver()
+        self._queue.put(None)
+        left = [*iter(self._queue.get, None)]
         self._stopped.callback(None)
         started.errback(failure)
-
-
-def _report(batch: list[_Call]) -> None:
-    """Say to each caller what came of it."""
-    for call in batch:
-        if isinstance(call.result, Failure):
-            call.deferred.errback(call.result)
-        else:
-            call.deferred.callback(call.result)
+        unavailable = StoreUnavailable("the store is not open")
+        for calls in left:
+            self._report(calls, [Failure(unavailable) for _ in calls])

@@ -1,0 +1,152 @@
+"""
+What is kept until the gateway is done with it: the values that go into a store and
+come out of it. Times are in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class StoreUnavailable(Exception):
+    """
+    Nothing can be kept at the moment; the message says why, as in "the disk is full".
+
+    What was asked has not happened, and the next call may succeed.
+    """
+
+
+class StoreUnusable(Exception):
+    """The store cannot be opened; the message is a sentence that says what to do."""
+
+
+# --- what is sent ---------------------------------------------------------------
+
+#: The states of a message on its way out (behaviour.md §5), in their order.
+QUEUED = "queued"
+#: Written to the stream. It is kept only of what cannot be confirmed, by any means:
+#: what can be is queued in the store until it is.
+SENT = "sent"
+CONFIRMED = "confirmed"
+BOUNCED = "bounced"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """
+    A message on its way out.
+
+    @ivar number: Its place in the order of acceptance.
+    @ivar id: Of the stanza.
+    @ivar to: Whom it is for.
+    @ivar stanza: As XML; empty once it is no longer queued.
+    @ivar acceptedAt: When it was kept.
+    @ivar changedAt: When it came into its state.
+    @ivar error: The error that came back, as XML.
+    """
+
+    number: int
+    id: str
+    to: str
+    stanza: str
+    state: str
+    acceptedAt: float
+    changedAt: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """
+    Something has been taken, to be sent.
+
+    @ivar number: Of a message that is kept; C{None}, it is not, but written.
+    """
+
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A message comes into another state; its stanza is dropped."""
+
+    number: int
+    state: str
+    at: float
+    error: str | None = None
+
+
+# --- what is received -----------------------------------------------------------
+
+#: The states of a stanza on its way to the callback.
+PENDING = "pending"
+DELIVERED = "delivered"
+DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """
+    A stanza on its way to the callback.
+
+    @ivar number: Its place in the order of arrival.
+    @ivar webhookID: What the callback knows it by, over all attempts.
+    @ivar conversation: Those of one are delivered in order.
+    @ivar stanza: As XML; empty once it is delivered.
+    @ivar attempts: How many there have been.
+    @ivar dueAt: When to try (again).
+    """
+
+    number: int
+    webhookID: str
+    conversation: str
+    stanza: str
+    state: str
+    receivedAt: float
+    attempts: int = 0
+    dueAt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    One try to deliver a stanza.
+
+    @ivar status: What the callback said; C{None} if nothing.
+    @ivar error: Why it was no success, in words.
+    """
+
+    at: float
+    status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """
+    How much waits.
+
+    @ivar oldest: When the first of it came, or C{None} if nothing waits.
+    """
+
+    count: int
+    oldest: float | None
+
+
+# --- what was answered ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """
+    A request with an idempotency key.
+
+    @ivar fingerprint: Of the request, to tell whether another is the same.
+    @ivar answer: The first answer, as whoever keeps it has written it; C{None} while
+        the request runs.
+    """
+
+    key: str
+    fingerprint: bytes
+    answer: bytes | None
+    at: float
