@@ -35,6 +35,7 @@ from ..core.errors import Problem, Refusal, StanzaError, unavailable
 from ..core.rules import a, bounce
 from ..core.stanza import TYPES, error, isResponse, make
 from ..core.writer import toXML
+from .barrier import Barrier
 from .keepalive import Keepalive
 from .pairing import Pairing, streamLost
 from .pressure import Pressure
@@ -52,6 +53,8 @@ STOP_TIMEOUT = 5.0
 LONG_TAG = 1024
 #: Bytes of a stanza as it is written; Prosody closes the stream at 512 KiB.
 WIRE_LIMIT = 500_000
+#: Bytes that a stamp may take; it has the component domain.
+STAMP = 2048
 
 
 class ComponentService(Component):
@@ -61,6 +64,9 @@ class ComponentService(Component):
     @ivar pairing: The iqs that wait for their replies.
     @ivar receive: Takes every inbound stanza that answers no iq of ours. Set by
         the composition root.
+    @ivar online: Called when stanzas can be sent.
+    @ivar offline: Called when they no longer can. Both are set by it, too.
+    @ivar barrier: Tells what the server has taken.
     @ivar reconnects: How often a stream that was up has been lost.
     """
 
@@ -91,11 +97,15 @@ class ComponentService(Component):
         self._closing: list[Deferred[None]] = []
         self._pressure = Pressure()
         self.receive: Callable[[Element], None] = lambda stanza: None
+        self.online: Callable[[], None] = lambda: None
+        self.offline: Callable[[], None] = lambda: None
         self.reconnects = 0
         self.pairing = Pairing(domain, clock, self.send)
         # The first to know that the stream is lost; its ping fails because of it.
         Keepalive(clock, self.pairing.loopback).setHandlerParent(self)
         self.pairing.setHandlerParent(self)
+        self.barrier = Barrier(domain, self.pairing.loopback, self.pairing.request)
+        self.barrier.setHandlerParent(self)
 
     @property
     def ready(self) -> bool:
@@ -109,6 +119,12 @@ class ComponentService(Component):
         @raise Refusal: 503, there is no stream, or the server does not keep up;
             413, the stanza is longer than servers take. Nothing was written then.
         """
+        self.write(toXML(stanza))
+
+    def write(self, xml: str) -> None:
+        """
+        The same for a stanza as L{toXML} writes it.
+        """
         if not self._initialized:
             raise streamLost()
         if self._pressure.tooHigh:
@@ -118,22 +134,18 @@ class ComponentService(Component):
                 " again.",
                 retryAfter=2,
             )
-        data = toXML(stanza).encode("utf-8")
-        if len(data) > LONG_TAG:
-            data += _padding(data)
-        if len(data) > WIRE_LIMIT:
-            raise Refusal(
-                Problem(
-                    413,
-                    "modify",
-                    "resource-constraint",
-                    f"On its way the stanza takes {len(data)} bytes, and XMPP servers"
-                    f" take {WIRE_LIMIT}: each < becomes &lt; there, and a long tag"
-                    " counts twice; shorten it.",
-                )
-            )
+        data = _onWire(xml, WIRE_LIMIT)
         self._pressure.add(len(data))
         self.xmlstream.send(data)
+
+    def check(self, xml: str) -> None:
+        """
+        Check whether a stanza may be written later, with a stamp that tells when it
+        was accepted (XEP-0203).
+
+        @raise Refusal: 413, it is longer than servers take.
+        """
+        _onWire(xml, WIRE_LIMIT - STAMP)
 
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """Send an iq and wait; see L{Pairing.request}."""
@@ -195,6 +207,7 @@ class ComponentService(Component):
         self._pressure.watch(cast(ITCPTransport, xs.transport))
         for handler in list(self):
             handler.connectionInitialized()
+        self.online()
 
     def _footerReceived(self) -> None:
         self._endStream()
@@ -217,6 +230,7 @@ class ComponentService(Component):
         self.xmlstream.sendFooter()
         # A TLS connection with a producer would not close.
         self._pressure.release()
+        self.offline()
         return True
 
     def _disconnected(self, reason: Failure) -> None:
@@ -285,6 +299,29 @@ class ComponentService(Component):
                     to=stanza.getAttribute("to"),
                     reason=refusal.problem.text,
                 )
+
+
+def _onWire(xml: str, limit: int) -> bytes:
+    """
+    The bytes of a stanza.
+
+    @raise Refusal: 413, there are more of them than that.
+    """
+    data = xml.encode("utf-8")
+    if len(data) > LONG_TAG:
+        data += _padding(data)
+    if len(data) > limit:
+        raise Refusal(
+            Problem(
+                413,
+                "modify",
+                "resource-constraint",
+                f"On its way the stanza takes {len(data)} bytes, and XMPP servers take"
+                f" {limit}: each < becomes &lt; there, and a long tag counts twice;"
+                " shorten it.",
+            )
+        )
+    return data
 
 
 _TAG = re.compile(rb"<[^>]*>")

@@ -1,0 +1,111 @@
+"""Tests for L{xmpprest.store.service}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from xmpprest.core.records import Answered, StoreUnavailable, StoreUnusable
+from xmpprest.store.memory import MemoryStore
+from xmpprest.store.service import DAY, INTERVAL, CannotKeep, StoreService
+
+from ..doubles import said
+
+
+class _Store(MemoryStore):
+    """
+    A store that opens when the test says so, and tells when it is tidied up.
+    """
+
+    def __init__(self, opening: Deferred[None]) -> None:
+        super().__init__()
+        self._opening = opening
+        self.forgotten: list[tuple[float, float, float]] = []
+        self.problem: Exception | None = None
+
+    def open(self) -> Deferred[None]:
+        """Begin."""
+        super().open()
+        return self._opening
+
+    def forget(self, done: float, dead: float, answered: float) -> Deferred[None]:
+        """Take down what is to be forgotten."""
+        self.forgotten.append((done, dead, answered))
+        return succeed(None) if self.problem is None else fail(self.problem)
+
+
+class StoreServiceTests(SynchronousTestCase):
+    """
+    A store comes and goes with the gateway.
+    """
+
+    def make(self, opening: Deferred[None]) -> StoreService:
+        """A service with a store."""
+        self.clock = Clock()
+        self.store = _Store(opening)
+        return StoreService(
+            self.store,
+            self.clock,
+            lambda: 100 * DAY,
+            interrupted=b"interrupted",
+            recordDays=7,
+            deadDays=30,
+        )
+
+    def test_tidies(self) -> None:
+        """What ended long ago is forgotten, at once and every hour."""
+        service = self.make(succeed(None))
+        service.startService()
+        expected = (93 * DAY, 70 * DAY, 93 * DAY)
+        self.assertEqual(self.store.forgotten, [expected])
+        self.clock.advance(INTERVAL)
+        self.assertEqual(self.store.forgotten, [expected] * 2)
+        self.successResultOf(service.stopService())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertFalse(self.store.isOpen)
+
+    def test_trouble(self) -> None:
+        """It goes on after it could not; what is unexpected is logged."""
+        service = self.make(succeed(None))
+        self.store.problem = StoreUnavailable("the disk is full")
+        service.startService()
+        self.store.problem = RuntimeError("what?")
+        self.clock.advance(INTERVAL)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.clock.advance(INTERVAL)
+        self.assertEqual(len(self.store.forgotten), 3)
+        self.flushLoggedErrors(RuntimeError)
+        service.stopService()
+
+    def test_interrupted(self) -> None:
+        """What ran when the gateway ended is answered."""
+        service = self.make(succeed(None))
+        self.store.open()
+        self.store.begin(Answered("key", b"print", None, 0))
+        service.startService()
+        again = self.successResultOf(
+            self.store.begin(Answered("key", b"print", None, 0))
+        )
+        assert again is not None
+        self.assertEqual(again.answer, b"interrupted")
+        service.stopService()
+
+    def test_unusable(self) -> None:
+        """The gateway does not start with a store that is of no use."""
+        service = self.make(fail(StoreUnusable("The store is in use.")))
+        with self.assertRaises(CannotKeep) as raised:
+            service.startService()
+        self.assertEqual(str(raised.exception), "xmpprest: The store is in use.")
+
+    def test_unusableLater(self) -> None:
+        """If that is found out when the reactor runs, the log says it."""
+        opening: Deferred[None] = Deferred()
+        service = self.make(opening)
+        service.startService()
+        with capturedLogs() as logs:
+            opening.errback(StoreUnusable("The store is in use."))
+        (line,) = said(logs)
+        self.assertTrue(line.startswith("The store is in use. Until"), line)
+        service.stopService()

@@ -1,0 +1,197 @@
+"""Tests for L{xmpprest.xmpp.barrier}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
+from twisted.words.xish.domish import Element
+
+from xmpprest.core.errors import Refusal
+from xmpprest.core.writer import toXML
+from xmpprest.xmpp.barrier import LOOPBACK, NONE, PING, TIMEOUT
+
+from ..doubles import DOMAIN, HeldServer, said
+from .case import ComponentTestCase
+
+#: What a component in no other domain is called.
+PARENT = DOMAIN.partition(".")[2]
+
+
+class BarrierTests(ComponentTestCase):
+    """
+    What comes back shows that the server has taken what was before it.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.barrier = self.component.barrier
+        self.server = self.connect()
+
+    def cross(self) -> Deferred[bool]:
+        """Send a barrier."""
+        return Deferred.fromCoroutine(self.barrier.cross())
+
+    def answer(self, type: str, condition: str = "", sender: str = DOMAIN) -> Element:
+        """Answer the only iq; returns it."""
+        iq = self.server.stanza()
+        error = ""
+        if condition:
+            error = (
+                f"<error type='cancel'><{condition}"
+                " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+            )
+        self.server.send(
+            f"<iq type='{type}' id='{iq['id']}' from='{sender}' to='{DOMAIN}'>{error}"
+            "</iq>"
+        )
+        return iq
+
+    def fallBack(self) -> Deferred[bool]:
+        """The server does not route what we send to ourselves."""
+        crossing = self.cross()
+        self.answer("error", "service-unavailable")
+        return crossing
+
+    def test_loopback(self) -> None:
+        """Our own iq comes back."""
+        crossing = self.cross()
+        iq = self.server.stanza()
+        self.assertEqual((iq["to"], iq["from"], iq["type"]), (DOMAIN, DOMAIN, "get"))
+        self.assertNoResult(crossing)
+        self.server.send(toXML(iq))
+        self.assertTrue(self.successResultOf(crossing))
+        self.assertEqual(self.barrier.means, LOOPBACK)
+        self.assertEqual(self.received, [])
+
+    def test_ping(self) -> None:
+        """Where that is answered by an error, the server itself is pinged."""
+        with capturedLogs() as logs:
+            crossing = self.fallBack()
+            iq = self.answer("result", sender=PARENT)
+        self.assertEqual(iq["to"], PARENT)
+        self.assertTrue(self.successResultOf(crossing))
+        self.assertEqual(self.barrier.means, PING)
+        (line,) = said(logs)
+        self.assertIn("(service-unavailable)", line)
+        # And from then on at once; nothing more is said.
+        with capturedLogs() as logs:
+            crossing = self.cross()
+            self.answer("result", sender=PARENT)
+        self.assertTrue(self.successResultOf(crossing))
+        self.assertEqual(said(logs), [])
+
+    def test_pingRefused(self) -> None:
+        """A server that does not like pings has taken what was before it, too."""
+        crossing = self.fallBack()
+        self.answer("error", "service-unavailable", PARENT)
+        self.assertTrue(self.successResultOf(crossing))
+        self.assertEqual(self.barrier.means, PING)
+
+    def test_none(self) -> None:
+        """The domain above is not the server's own: there is no way."""
+        with capturedLogs() as logs:
+            crossing = self.fallBack()
+            self.answer("error", "remote-server-not-found", PARENT)
+        self.assertFalse(self.successResultOf(crossing))
+        self.assertEqual(self.barrier.means, NONE)
+        self.assertEqual(len(said(logs)), 2)
+        self.assertFalse(self.successResultOf(self.cross()))
+        self.assertEqual(self.server.stanzas(), [])
+
+    def test_timeout(self) -> None:
+        """What is swallowed is waited for, once."""
+        crossing = self.cross()
+        self.server.stanza()
+        for _ in range(6):
+            self.clock.advance(TIMEOUT / 6)
+            self.server.send(" ")
+        self.assertNoResult(crossing)
+        (iq,) = [each for each in self.server.stanzas() if each["to"] == PARENT]
+        self.server.send(
+            f"<iq type='result' id='{iq['id']}' from='{PARENT}' to='{DOMAIN}'/>"
+        )
+        self.assertTrue(self.successResultOf(crossing))
+
+    def test_streamLost(self) -> None:
+        """Nothing comes back any more."""
+        crossing = self.cross()
+        self.server.lose()
+        self.failureResultOf(crossing, Refusal)
+        self.assertEqual(self.barrier.means, LOOPBACK)
+
+    def test_noStream(self) -> None:
+        """There is none to send it on."""
+        self.server.lose()
+        self.failureResultOf(self.cross(), Refusal)
+
+    def test_newStream(self) -> None:
+        """Another stream may be to a server that knows better; it is said once."""
+        with capturedLogs() as logs:
+            self.fallBack().addErrback(lambda reason: reason.trap(Refusal))
+            self.server.lose()
+            self.clock.advance(60)
+            self.server = self.connect()
+            self.assertEqual(self.barrier.means, LOOPBACK)
+            self.fallBack().addErrback(lambda reason: reason.trap(Refusal))
+        warnings = [line for line in said(logs) if "send back" in line]
+        self.assertEqual(len(warnings), 1)
+
+
+class OnlineTests(ComponentTestCase):
+    """
+    Who wants to know hears when the stream comes and goes.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.heard: list[str] = []
+        self.component.online = lambda: self.heard.append("online")
+        self.component.offline = lambda: self.heard.append("offline")
+
+    def taken(self) -> list[str]:
+        """What was heard since."""
+        heard, self.heard = self.heard, []
+        return heard
+
+    def test_lost(self) -> None:
+        """The connection breaks, and is made again."""
+        server: HeldServer = self.connect()
+        self.assertEqual(self.taken(), ["online"])
+        server.lose()
+        self.assertEqual(self.taken(), ["offline"])
+        self.clock.advance(60)
+        self.connect()
+        self.assertEqual(self.taken(), ["online"])
+
+    def test_ended(self) -> None:
+        """We end it ourselves; once the end is written, nothing may follow."""
+        self.connect()
+        self.component.stopService()
+        self.assertEqual(self.taken(), ["online", "offline"])
+
+    def test_refused(self) -> None:
+        """What never was up cannot go down."""
+        server = self.endpoint.accept()
+        server.open()
+        server.lose()
+        self.assertEqual(self.taken(), [])
+
+
+class WritingTests(ComponentTestCase):
+    """
+    What is to be written later is checked now.
+    """
+
+    def test_check(self) -> None:
+        """There must be room for a stamp."""
+        self.component.check("<m>" + "x" * 497_949)
+        problem = self.refusedBy(lambda: self.component.check("<m>" + "x" * 497_950))
+        self.assertEqual(problem.status, 413)
+
+    def test_write(self) -> None:
+        """What is written as text is a stanza like any other."""
+        problem = self.refusedBy(lambda: self.component.write("<message/>"))
+        self.assertEqual(problem.status, 503)
+        server = self.connect()
+        self.component.write("<message id='m1'/>")
+        self.assertEqual(server.stanza()["id"], "m1")
