@@ -48,6 +48,7 @@ setup(
             "schemathesis>=4.30",
             "selenium>=4.30",
             "slixmpp>=1.10",
+            "standardwebhooks>=1.1",
         ],
     },
     zip_safe=False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
@@ -26,6 +26,7 @@ from twisted.words.xish.domish import Element, elementStream
 from zope.interface import implementer
 
 from xmpprest.core.parser import parseDocument
+from xmpprest.core.records import Accepted, Answered
 
 #: The component domain of all tests.
 DOMAIN = "gateway.example"
@@ -249,21 +250,85 @@ class HTTPClient:
 
 
 @dataclass
+class HeldKeys:
+    """
+    Keeps idempotency keys.
+
+    @ivar kept: By key.
+    @ivar problem: What every call fails with instead, if anything.
+    """
+
+    kept: dict[str, Answered] = field(default_factory=dict)
+    problem: Exception | None = None
+
+    async def begin(self, request: Answered) -> Answered | None:
+        """Keep a key, or return what there is."""
+        self._mayFail()
+        earlier = self.kept.get(request.key)
+        self.kept.setdefault(request.key, request)
+        return earlier
+
+    async def end(self, key: str, answer: bytes | None) -> None:
+        """Keep an answer, or forget the key."""
+        self._mayFail()
+        request = self.kept.pop(key)
+        if answer is not None:
+            self.kept[key] = replace(request, answer=answer)
+
+    def _mayFail(self) -> None:
+        if self.problem is not None:
+            raise self.problem
+
+
+@dataclass
+class HeldOutcome:
+    """A message whose outcome somebody waits for."""
+
+    number: int
+    timeout: float
+    outcome: Deferred[Element | None]
+
+
+@dataclass
 class HeldOutbox:
     """
-    A way out that keeps what is sent.
+    A way out that holds what is sent.
 
+    @ivar keys: Where the answers are that are kept with messages.
+    @ivar isKeeping: Whether messages are kept.
+    @ivar sent: Messages and presence.
+    @ivar outcomes: Those that are waited for.
     @ivar problem: What is raised instead, if anything.
     """
 
+    keys: HeldKeys = field(default_factory=HeldKeys)
+    isKeeping: bool = False
     sent: list[Element] = field(default_factory=list)
+    outcomes: list[HeldOutcome] = field(default_factory=list)
     problem: Exception | None = None
 
-    async def accept(self, stanza: Element) -> None:
-        """Keep a stanza."""
+    def keeps(self, stanza: Element) -> bool:
+        """Whether a stanza is kept."""
+        return self.isKeeping and stanza.name == "message"
+
+    async def accept(
+        self, stanza: Element, answered: Answered | None = None
+    ) -> Accepted | Answered:
+        """Take a stanza."""
         if self.problem is not None:
             raise self.problem
+        if answered is not None:
+            earlier = await self.keys.begin(answered)
+            if earlier is not None:
+                return earlier
         self.sent.append(stanza)
+        return Accepted(len(self.sent) if self.keeps(stanza) else None)
+
+    def outcome(self, number: int, timeout: float) -> Deferred[Element | None]:
+        """Leave it to the test what becomes of a message."""
+        held = HeldOutcome(number, timeout, Deferred())
+        self.outcomes.append(held)
+        return held.outcome
 
 
 @dataclass

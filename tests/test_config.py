@@ -12,6 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.config import SETTINGS, Config, Setting, flagName
 from xmpprest.readers import masked
 
+#: What posts to the callback may be signed with.
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
 #: By the name of the setting: what somebody may write, and what it means.
 GOOD: dict[str, list[tuple[list[str], object]]] = {
     "domain": [
@@ -46,6 +49,15 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
     "iq-max-timeout": [(["600"], 600.0)],
     "stanza-size-limit": [(["1048576"], 1048576)],
     "waiting-limit": [(["1"], 1)],
+    "store": [
+        (["sqlite:xmpprest.db"], "sqlite:xmpprest.db"),
+        (["sqlite:/var/lib/my store/x:y.db"], "sqlite:/var/lib/my store/x:y.db"),
+        (["memory"], "memory"),
+    ],
+    "outbox-limit": [(["1"], 1), (["1000000"], 1_000_000)],
+    "outbox-age": [(["60"], 60.0), (["0.5"], 0.5)],
+    "record-days": [(["1"], 1.0), (["0.25"], 0.25)],
+    "dead-days": [(["90"], 90.0)],
     "cors-origin": [
         ([], ()),
         (["*"], ("*",)),
@@ -97,6 +109,29 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "iq-max-timeout": [(["0"], "expected a number of seconds above 0")],
     "stanza-size-limit": [(["192k"], "expected a whole number above 0")],
     "waiting-limit": [(["0"], "expected a whole number above 0")],
+    "store": [
+        ([text], "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db, or")
+        for text in (
+            "",
+            "sqlite",
+            "sqlite:",
+            "sqlite: ",
+            "sqlite:a\0b",
+            "sqlite:///xmpprest.db",
+            "sqlite::memory:",
+            "memory:",
+            "Memory",
+            "xmpprest.db",
+            "postgres:xmpprest",
+        )
+    ],
+    "outbox-limit": [(["0"], "expected a whole number above 0")],
+    "outbox-age": [(["0"], "expected a number of seconds above 0")],
+    "record-days": [
+        ([text], "expected a number of days above 0")
+        for text in ("0", "-1", "week", "", "inf")
+    ],
+    "dead-days": [(["0"], "expected a number of days above 0")],
     "cors-origin": [
         (["app.example"], "expected an origin like https://app.example, or *"),
         (["https://app.example/path"], "expected an origin"),
@@ -175,6 +210,7 @@ class SettingTests(SynchronousTestCase):
             ("callbackURL", "callback-url"),
             ("callbackCAFile", "callback-ca-file"),
             ("iqMaxTimeout", "iq-max-timeout"),
+            ("deadDays", "dead-days"),
         ]:
             self.assertEqual(flagName(name), flag)
 
@@ -198,8 +234,14 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.iqMaxTimeout, 300)
         self.assertEqual(config.stanzaSizeLimit, 196608)
         self.assertEqual(config.waitingLimit, 10_000)
+        self.assertEqual(config.store, "sqlite:xmpprest.db")
+        self.assertEqual(config.outboxLimit, 100_000)
+        self.assertEqual(config.outboxAge, 86400)
+        self.assertEqual(config.recordDays, 7)
+        self.assertEqual(config.deadDays, 30)
         self.assertEqual(config.corsOrigin, ())
         self.assertEqual(config.name, "xmpprest")
+        self.assertEqual(config.callbackSigningSecrets, ())
 
     def test_normalForm(self) -> None:
         """
@@ -212,7 +254,9 @@ class ConfigTests(SynchronousTestCase):
             listen=["tcp:1"],
             corsOrigin="*",
             iqTimeout=5,
+            store=" sqlite: my.db ",
             credentials=["a", "b"],
+            callbackSigningSecrets=[SIGNING],
         )
         self.assertEqual(config.domain, "gateway.example")
         self.assertEqual(config.callbackStanzas, frozenset({"message", "iq"}))
@@ -220,7 +264,9 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.listen, ("tcp:1",))
         self.assertEqual(config.corsOrigin, ("*",))
         self.assertEqual(config.iqTimeout, 5.0)
+        self.assertEqual(config.store, "sqlite:my.db")
         self.assertEqual(config.credentials, ("a", "b"))
+        self.assertEqual(config.callbackSigningSecrets, (SIGNING,))
 
     def test_bad(self) -> None:
         """
@@ -238,6 +284,10 @@ class ConfigTests(SynchronousTestCase):
             ({"credentials": ()}, "There is no credential, so nobody could send."),
             ({"credentials": "token"}, "expected a list of tokens"),
             ({"credentials": ["a b"]}, "expected 'Bearer TOKEN'"),
+            ({"callbackSigningSecrets": SIGNING}, "are one text: expected a list"),
+            ({"callbackSigningSecrets": [SIGNING, "x"]}, "expected 'whsec_' and 24"),
+            ({"store": "x.db"}, "store is 'x.db': expected sqlite:PATH"),
+            ({"recordDays": 0}, "record-days is '0': expected a number of days"),
             ({"iqTimeout": 301}, "iq-timeout is 301 s, and iq-max-timeout only 300 s"),
         ]
         for values, message in table:
@@ -253,14 +303,17 @@ class ConfigTests(SynchronousTestCase):
             secret="hush",
             credentials=["psst"],
             callbackURL="http://bot:shh@bot.example/",
+            callbackSigningSecrets=[SIGNING],
         )
         tries: list[Callable[[], object]] = [
             lambda: make(secret="hush", credentials=["psst psst"]),
             lambda: make(callbackURL="ftp://bot:shh@bot.example/"),
+            lambda: make(callbackSigningSecrets=SIGNING),
+            lambda: make(callbackSigningSecrets=[SIGNING[:-1]]),
         ]
         shown = [str(self.assertRaises(ValueError, each)) for each in tries]
         for text in (repr(config), *shown):
-            for secret in ("hush", "psst", "shh"):
+            for secret in ("hush", "psst", "shh", SIGNING[6:-1]):
                 self.assertNotIn(secret, text)
 
 

@@ -280,7 +280,7 @@ class DemoTests(SynchronousTestCase):
             ({"iqTimeout": 301.0}, "iq-timeout is 301 s"),
         ]
         for settings, message in table:
-            service = Demo(MemoryReactorClock(), settings)
+            service = Demo(MemoryReactorClock(), {"store": "memory", **settings})
             error = self.assertRaises(SystemExit, service.startService)
             self.assertTrue(str(error).startswith(f"xmpprest: {message}"), error)
 

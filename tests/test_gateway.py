@@ -23,8 +23,13 @@ MESSAGE = "<message to='user@example.org'><body>Hello!</body></message>"
 
 
 def configuration(**settings: Any) -> Config:
-    """Enough to make a gateway, and what a test adds."""
-    needed = {"domain": DOMAIN, "secret": "hush", "credentials": [TOKEN]}
+    """Enough to make a gateway that leaves nothing behind, and what a test adds."""
+    needed = {
+        "domain": DOMAIN,
+        "secret": "hush",
+        "credentials": [TOKEN],
+        "store": "memory",
+    }
     return Config(**{**needed, **settings})
 
 

@@ -35,12 +35,20 @@ from .servers.shared import require as requireServer
     TEXT,
     XML_MESSAGE,
     XML_PING,
+    STATUS,
     BOT_DEMO,
     TLS,
     SSL,
 ) = README.of("sh")[2:]
 (PLAIN_BOT, FLASK_BOT, EMBEDDING) = README.of("python")
 (NODE_BOT,) = README.of("javascript")
+
+
+#: What is said of the states of a message.
+STATES = re.findall(
+    r"become of the message: ``(\w+)``, ``(\w+)``,\n``(\w+)`` by the server, ``(\w+)``",
+    README.text,
+)[0]
 
 
 class TextTests(SynchronousTestCase):
@@ -153,6 +161,10 @@ class CommandTests(PasteTestCase):
             self.assertEqual(str(message.body), "Hello!")
             # Nobody takes the echo.
             self.assertEqual((await self.received())["type"], "error")
+        location = (await self.run_(f"{MESSAGE} -si")).partition("Location: ")[2]
+        (path,) = re.findall(r"/rest/outbox/(\S+)", STATUS)
+        asked = STATUS.replace(path, location.split()[0].rpartition("/")[2])
+        self.assertIn(json.loads(await self.run_(f"{asked} -s"))["state"], STATES)
         (reply,) = map(json.loads, README.of("json"))
         pong = json.loads(await self.run_(f"{PING} -s"))
         self.assertEqual({**pong, "id": reply["id"]}, reply)

@@ -16,6 +16,10 @@ from xmpprest.settings import Loaded, Sources
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 
+#: What posts to the callback may be signed with: one after the other.
+OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NEW = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
 #: An environment that is enough to start with.
 ENOUGH = {
     "XMPPREST_DOMAIN": "gateway.example",
@@ -179,6 +183,7 @@ class RefusalTests(SourcesTestCase):
             ("calback-url", "callback-url"),
             ("Domain", "domain"),
             ("secret", "secret-file"),
+            ("callback-signing-secret", "callback-signing-secret-file"),
         ]:
             path = self.file(f'{key} = "x"')
             self.assertEqual(
@@ -193,7 +198,9 @@ class RefusalTests(SourcesTestCase):
         """
         message = self.refusal(toml="zzz = 1")
         self.assertIn("has an unknown key 'zzz'; known: domain, server, ", message)
-        self.assertIn("secret-file, credentials-file.", message)
+        self.assertIn(
+            "secret-file, credentials-file, callback-signing-secret-file.", message
+        )
 
     def test_contentType(self) -> None:
         """
@@ -253,10 +260,17 @@ class RefusalTests(SourcesTestCase):
         """
         A variable that is nearly one of ours is an error that names the right one.
         """
-        environ = {**ENOUGH, "XMPPREST_IQ_TIMOUT": "3"}
-        error = self.assertRaises(ConfigurationError, self.load, environ=environ)
-        self.assertIn("XMPPREST_IQ_TIMOUT", str(error))
-        self.assertIn("XMPPREST_IQ_TIMEOUT", str(error))
+        for wrong, right in [
+            ("XMPPREST_IQ_TIMOUT", "XMPPREST_IQ_TIMEOUT"),
+            (
+                "XMPPREST_CALLBACK_SIGNING_SECRETS",
+                "XMPPREST_CALLBACK_SIGNING_SECRET",
+            ),
+        ]:
+            self.assertEqual(
+                self.refusal(environ={**ENOUGH, wrong: "3"}),
+                f"There is no variable {wrong}; did you mean {right}?",
+            )
 
     def test_together(self) -> None:
         """
@@ -412,6 +426,117 @@ class SecretTests(SourcesTestCase):
             self.assertNotIn("shh", message)
 
 
+class SigningSecretTests(SourcesTestCase):
+    """
+    Where the secrets are looked for that posts to the callback are signed with.
+    """
+
+    def secrets(
+        self,
+        flags: Mapping[str, list[str]] | None = None,
+        environ: Mapping[str, str] = ENOUGH,
+        toml: str | None = None,
+    ) -> tuple[str, ...]:
+        """Those that are found."""
+        return self.load(flags, environ, toml).config.callbackSigningSecrets
+
+    def test_none(self) -> None:
+        """
+        There need not be any; a directory of systemd's may be without, too.
+        """
+        self.assertEqual(self.secrets(), ())
+        environ = {**ENOUGH, "CREDENTIALS_DIRECTORY": str(Path().absolute())}
+        self.assertEqual(self.secrets(environ=environ), ())
+
+    def test_order(self) -> None:
+        """
+        They are looked for where the other secrets are, in the same order.
+        """
+        names = ("systemd", "toml", "file", "variable", "flag")
+        made = {name: f"whsec_{name:/<32}" for name in names}
+        place = Path(self.mktemp()).absolute()
+        place.mkdir()
+        (place / "callback-signing-secret").write_text(made["systemd"])
+        environ = {**ENOUGH, "CREDENTIALS_DIRECTORY": str(place)}
+        self.assertEqual(self.secrets(environ=environ), (made["systemd"],))
+
+        toml = f"callback-signing-secret-file = '{self.file(made['toml'])}'"
+        self.assertEqual(self.secrets({}, environ, toml), (made["toml"],))
+
+        environ["XMPPREST_CALLBACK_SIGNING_SECRET_FILE"] = self.file(made["file"])
+        self.assertEqual(self.secrets({}, environ, toml), (made["file"],))
+
+        environ["XMPPREST_CALLBACK_SIGNING_SECRET"] = made["variable"]
+        self.assertEqual(self.secrets({}, environ, toml), (made["variable"],))
+
+        flags = {"callback-signing-secret-file": [self.file(made["flag"])]}
+        self.assertEqual(self.secrets(flags, environ, toml), (made["flag"],))
+
+    def test_several(self) -> None:
+        """
+        There is one on each line, but for empty lines and comments.
+        """
+        text = f"# since May\n{NEW}\r\n\n  {OLD}  \n  # until June\n"
+        flags = {"callback-signing-secret-file": [self.file(text)]}
+        self.assertEqual(self.secrets(flags), (NEW, OLD))
+        environ = {**ENOUGH, "XMPPREST_CALLBACK_SIGNING_SECRET": text}
+        self.assertEqual(self.secrets(environ=environ), (NEW, OLD))
+
+    def test_empty(self) -> None:
+        """
+        A file without any is refused: whoever names one wants signatures.
+        """
+        for text in ("", "# none yet\n"):
+            flags = {"callback-signing-secret-file": [self.file(text)]}
+            self.assertIn(
+                "The signing secrets of --callback-signing-secret-file are none:"
+                " expected 'whsec_' and 24 to 64 random bytes",
+                self.refusal(flags),
+            )
+
+    def test_bad(self) -> None:
+        """
+        A line that is no secret is refused by its number; it is not shown.
+        """
+        for line in (OLD[:-2], OLD[6:], f"{OLD} {NEW}", "whsec_é", "whsec_\ud800"):
+            environ = {**ENOUGH, "XMPPREST_CALLBACK_SIGNING_SECRET": f"# a\n{line}"}
+            self.assertEqual(
+                self.refusal(environ=environ),
+                "Line 2 of the signing secrets of XMPPREST_CALLBACK_SIGNING_SECRET is"
+                " bad: expected 'whsec_' and 24 to 64 random bytes in base64, as"
+                ' echo "whsec_$(openssl rand -base64 32)" makes them.',
+            )
+
+    def test_noFile(self) -> None:
+        """
+        A file that cannot be read is refused by naming it and the reason.
+        """
+        path = self.mktemp()
+        self.assertEqual(
+            self.refusal({"callback-signing-secret-file": [path]}),
+            f"{path} (--callback-signing-secret-file) cannot be read: No such file or"
+            " directory.",
+        )
+
+    def test_notDescribed(self) -> None:
+        """
+        What is printed has the file's name, and nothing of what is in it; as a file
+        it gives the same secrets.
+        """
+        flags = {"callback-signing-secret-file": [self.file(f"{OLD}\n{NEW}")]}
+        text = self.load(flags).describe()
+        self.assertEqual(self.secrets(toml=text), (OLD, NEW))
+        environ = {**ENOUGH, "XMPPREST_CALLBACK_SIGNING_SECRET": f"{OLD}\n{NEW}"}
+        loaded = self.load(environ=environ)
+        self.assertEqual(
+            loaded.describe().splitlines()[-1],
+            "# callback-signing-secret = ****  # XMPPREST_CALLBACK_SIGNING_SECRET",
+        )
+        for shown in (text, loaded.describe(), repr(loaded)):
+            for secret in (OLD, NEW):
+                self.assertNotIn(secret[6:], shown)
+
+
 class DescribeTests(SourcesTestCase):
     """
     Tests for L{Loaded.describe}, which is what C{--print-config} prints.
@@ -441,10 +566,16 @@ class DescribeTests(SourcesTestCase):
                 "iq-max-timeout = 300  # default",
                 "stanza-size-limit = 196608  # default",
                 "waiting-limit = 10000  # default",
+                'store = "sqlite:xmpprest.db"  # default',
+                "outbox-limit = 100000  # default",
+                "outbox-age = 86400  # default",
+                "record-days = 7  # default",
+                "dead-days = 30  # default",
                 "cors-origin = []  # default",
                 'name = "A \\"bot\\" \\\\ 🤖"  # XMPPREST_NAME',
                 "# secret = ****  # XMPPREST_SECRET",
                 "# credentials = ****  # XMPPREST_CREDENTIALS",
+                "# callback-signing-secret is not set  # default",
             ],
         )
 
@@ -506,4 +637,4 @@ class DescribeTests(SourcesTestCase):
         (path / "credentials").write_text("Bearer abc")
         environ = {"CREDENTIALS_DIRECTORY": str(path), "XMPPREST_DOMAIN": "x.example"}
         lines = self.load(environ=environ).describe().splitlines()
-        self.assertEqual(lines[-2], "# secret = ****  # $CREDENTIALS_DIRECTORY")
+        self.assertIn("# secret = ****  # $CREDENTIALS_DIRECTORY", lines)

@@ -37,6 +37,10 @@ ENOUGH = {
 }
 
 
+#: A port that is free.
+ANYWHERE = "tcp:0:interface=127.0.0.1"
+
+
 class OptionsTests(SynchronousTestCase):
     """
     Tests for L{Options}.
@@ -69,6 +73,8 @@ class OptionsTests(SynchronousTestCase):
             *("--callback-connections=7", "--callback-ca-file=ca.pem"),
             *("--iq-timeout=5", "--iq-max-timeout=6"),
             *("--stanza-size-limit=1000", "--waiting-limit=8"),
+            *("--store=memory", "--outbox-limit=9", "--outbox-age=10"),
+            *("--record-days=1", "--dead-days=2"),
             *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),
         )
         assert options.loaded is not None
@@ -353,17 +359,35 @@ class ProcessTests(SynchronousTestCase):
 
     def test_stopped(self) -> None:
         """
-        It ends when it is told to, and leaves nothing behind.
+        It ends when it is told to, and leaves nothing behind but its store.
         """
         for command in (twist("xmpprest"), twistd("-n", "xmpprest")):
-            program = self.start(command, XMPPREST_LISTEN="tcp:0:interface=127.0.0.1")
+            program = self.start(command, XMPPREST_LISTEN=ANYWHERE)
             program.expect("Listening for HTTP on ")
             # So the reactor runs, and knows of signals.
             program.expect("cannot connect")
             program.end(signal.SIGTERM)
             self.assertFalse(program.leftOver)
             self.assertNotIn("Traceback", program.output)
-            self.assertEqual(list(self.place.path.iterdir()), [])
+            left = {path.name for path in self.place.path.iterdir()}
+            self.assertEqual(left, {"xmpprest.db", "xmpprest.db.lock"})
+
+    def test_secondGateway(self) -> None:
+        """
+        A second gateway with the same store does not start, and says why.
+        """
+        first = self.start(twist("xmpprest"), XMPPREST_LISTEN=ANYWHERE)
+        first.expect("cannot connect")
+        for command in (
+            twist("xmpprest"),
+            twistd("-n", "xmpprest"),
+            twist("--log-level=critical", "xmpprest"),
+        ):
+            second = self.start(command, XMPPREST_LISTEN=ANYWHERE)
+            self.assertNotEqual(second.end(), 0)
+            self.assertIn("xmpprest: The store ", second.output)
+            self.assertIn("is in use by another gateway (process ", second.output)
+            self.assertNotIn("Traceback", second.output)
 
     def test_endpoints(self) -> None:
         """

@@ -1,20 +1,23 @@
 """
-Reads the files that only the gateway may read: the secret, the credentials.
+Reads the files that only the gateway may read: the secret, the credentials, what
+posts are signed with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .config import ConfigurationError
+from .core import signing
 from .core.auth import parseCredential
 
 
 @dataclass(frozen=True, slots=True)
 class Confidential:
     """
-    A secret, or the credentials.
+    A secret, or several of a kind.
 
     @ivar text: What it is.
     @ivar where: In words to a person.
@@ -47,22 +50,53 @@ def readTokens(source: Confidential) -> tuple[str, ...]:
 
     @raise ConfigurationError: There are none, or one that is none.
     """
-    tokens = []
-    for number, line in enumerate(source.text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            try:
-                tokens.append(parseCredential(line))
-            except ValueError as error:
-                raise ConfigurationError(
-                    f"Line {number} of the credentials of {source.where} is bad:"
-                    f" {error}."
-                ) from None
+    tokens = _readLines(source, "credentials", parseCredential)
     if not tokens:
         raise ConfigurationError(
             f"The credentials of {source.where} are none: expected lines like 'Bearer"
             " dmVyeSBzZWNyZXQgdG9rZW4K'."
         )
-    return tuple(tokens)
+    return tokens
+
+
+def readSigningSecrets(source: Confidential) -> tuple[str, ...]:
+    """
+    Read what posts to the callback are signed with, one secret a line.
+
+    @raise ConfigurationError: There are none, or one that is none.
+    """
+
+    def read(line: str) -> str:
+        signing.parseSecret(line.strip())
+        return line.strip()
+
+    secrets = _readLines(source, "signing secrets", read)
+    if not secrets:
+        raise ConfigurationError(
+            f"The signing secrets of {source.where} are none: {signing.EXPECTED}, one"
+            " a line."
+        )
+    return secrets
+
+
+def _readLines(
+    source: Confidential, what: str, read: Callable[[str], str]
+) -> tuple[str, ...]:
+    """
+    Read each line that is neither empty nor a comment.
+
+    @param read: Its errors do not repeat what it was given.
+    """
+    found = []
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                found.append(read(line))
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"Line {number} of the {what} of {source.where} is bad: {error}."
+                ) from None
+    return tuple(found)
 
 
 def readText(path: Path, where: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from . import readers
 from .core import media
 from .core.auth import parseCredential
+from .core.signing import parseSecret
 from .core.stanza import TYPES
 
 EVENTS = ("bare", "full", "host")
@@ -46,6 +47,8 @@ class Config:
 
     @ivar secret: What the XMPP server knows the component by.
     @ivar credentials: The tokens that may send; of C{Bearer TOKEN}, the C{TOKEN}.
+    @ivar callbackSigningSecrets: What each post to the callback is signed with, all of
+        them at once (see L{core.signing<xmpprest.core.signing>}); it may be none.
     @raise ValueError: A value is bad, or is missing; the message says what to do.
     """
 
@@ -54,6 +57,7 @@ class Config:
     )
     secret: str = field(repr=False)
     credentials: tuple[str, ...] = field(repr=False)
+    callbackSigningSecrets: tuple[str, ...] = field(default=(), repr=False)
     server: str = _setting(
         readers.line,
         "Where the XMPP server listens for components, as a Twisted client endpoint.",
@@ -100,6 +104,30 @@ class Config:
     waitingLimit: int = _setting(
         readers.count, "How many requests may wait for their answers.", 10_000
     )
+    store: str = _setting(
+        readers.store,
+        "Where what was accepted is kept until it is done with: sqlite:PATH, a file,"
+        " or memory, which does not survive the gateway.",
+        "sqlite:xmpprest.db",
+    )
+    outboxLimit: int = _setting(
+        readers.count, "How many messages may wait for the XMPP server.", 100_000
+    )
+    outboxAge: float = _setting(
+        readers.seconds,
+        "How many seconds the oldest of them may wait before new ones are refused.",
+        86400.0,
+    )
+    recordDays: float = _setting(
+        readers.days,
+        "How many days the record of a message sent or delivered is kept.",
+        7.0,
+    )
+    deadDays: float = _setting(
+        readers.days,
+        "How many days a message is kept that could not be delivered to the callback.",
+        30.0,
+    )
     corsOrigin: tuple[str, ...] = _setting(
         readers.origin,
         "An origin that may use the gateway from a browser, or *; may be repeated.",
@@ -121,6 +149,11 @@ class Config:
             raise ValueError("There is no credential, so nobody could send.")
         for token in self.credentials:
             parseCredential(f"Bearer {token}")
+        if isinstance(self.callbackSigningSecrets, str):
+            raise ValueError("The signing secrets are one text: expected a list.")
+        self._set("callbackSigningSecrets", tuple(self.callbackSigningSecrets))
+        for secret in self.callbackSigningSecrets:
+            parseSecret(secret)
         if self.iqTimeout > self.iqMaxTimeout:
             raise ValueError(
                 f"iq-timeout is {self.iqTimeout:g} s, and iq-max-timeout only"

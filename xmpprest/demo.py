@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -265,6 +266,7 @@ class Demo(MultiService):
         self._reactor = reactor
         self._settings = settings
         self._ports: list[IListeningPort] = []
+        self._directory = TemporaryDirectory(prefix="xmpprest-demo-")
         self._listen = settings.get("listen", (someEndpoint(),))[0]
         if not self._listen.startswith("tcp"):
             raise SystemExit("xmpprest: the demo listens on tcp: endpoints only.")
@@ -290,6 +292,7 @@ class Demo(MultiService):
             "secret": secret,
             "credentials": (token,),
             "server": f"tcp:127.0.0.1:{self._open(server)}",
+            "store": f"sqlite:{self._directory.name}/xmpprest.db",
             **self._settings,
         }
         if "callbackURL" not in settings:
@@ -306,7 +309,8 @@ class Demo(MultiService):
     def stopService(self) -> Deferred[Any]:
         """End all of it."""
         stops = [super().stopService, *(port.stopListening for port in self._ports)]
-        return DeferredList([maybeDeferred(stop) for stop in stops])
+        stopping = DeferredList([maybeDeferred(stop) for stop in stops])
+        return stopping.addCallback(lambda _: self._directory.cleanup())
 
     def _open(self, factory: Any) -> int:
         """Listen on a port of its own, on loopback; returns its number."""

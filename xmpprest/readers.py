@@ -40,15 +40,23 @@ def domain(written: str) -> str:
     return address.domain
 
 
-def seconds(written: str) -> float:
-    """A duration."""
-    try:
-        duration = float(written)
-    except ValueError:
-        duration = 0.0
-    if not 0 < duration < float("inf"):
-        raise ValueError("expected a number of seconds above 0")
-    return duration
+def duration(unit: str) -> Reader:
+    """A reader of how long something takes."""
+
+    def read(written: str) -> float:
+        try:
+            number = float(written)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise ValueError(f"expected a number of {unit} above 0")
+        return number
+
+    return read
+
+
+seconds = duration("seconds")
+days = duration("days")
 
 
 def count(written: str) -> int:
@@ -84,6 +92,20 @@ def outputType(written: str) -> str:
     if name not in media.OUTPUT_TYPES:
         raise ValueError(f"expected {' or '.join(media.OUTPUT_TYPES)}")
     return name
+
+
+def store(written: str) -> str:
+    """What keeps that which must survive: a file, or nothing that does."""
+    kind, colon, path = (part.strip() for part in written.partition(":"))
+    if kind == "memory" and not colon:
+        return kind
+    # A URL, or what SQLite takes for "no file", means something else.
+    isPath = path != ":memory:" and not path.startswith("//")
+    if kind != "sqlite" or not path or not isPath or _UNFIT.search(path):
+        raise ValueError(
+            "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db, or memory"
+        )
+    return f"sqlite:{path}"
 
 
 def origin(written: str) -> str:

@@ -13,14 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .confidential import Confidential, readSecret, readText, readTokens
+from .confidential import (
+    Confidential,
+    readSecret,
+    readSigningSecrets,
+    readText,
+    readTokens,
+)
 from .config import SETTINGS, Config, ConfigurationError
 from .readers import MASK, masked, redacted
 
 PREFIX = "XMPPREST_"
 
-#: What systemd's LoadCredential= names, and what each secret's file is called.
+#: What systemd's LoadCredential= names, and what each secret's file is called; those
+#: that nobody can do without, and those that one can.
 SECRETS = ("secret", "credentials")
+OPTIONAL_SECRETS = ("callback-signing-secret",)
+_SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
 
 #: What to do where there is none.
 _MISSING = {
@@ -58,7 +67,7 @@ class Loaded:
     A configuration and where each value came from.
 
     @ivar where: By the name of the setting.
-    @ivar secrets: By their names.
+    @ivar secrets: By their names; those that there are.
     """
 
     config: Config
@@ -74,12 +83,18 @@ class Loaded:
             if value is not None:
                 written = f"{setting.name} = {_toml(value)}"
             lines.append(f"{written}  # {self.where[setting.name]}")
-        for name, secret in self.secrets.items():
-            written = f"# {name} = {MASK}"
-            if secret.path is not None:
-                written = f"{name}-file = {_toml(str(secret.path.absolute()))}"
-            lines.append(f"{written}  # {secret.where}")
+        lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
         return "\n".join(lines)
+
+
+def _described(name: str, secret: Confidential | None) -> str:
+    """The line of a secret, which has the file that it is in, or nothing of it."""
+    if secret is None:
+        return f"# {name} is not set  # default"
+    written = f"# {name} = {MASK}"
+    if secret.path is not None:
+        written = f"{name}-file = {_toml(str(secret.path.absolute()))}"
+    return f"{written}  # {secret.where}"
 
 
 def _toml(value: Any) -> str:
@@ -122,11 +137,15 @@ class Sources:
         values, where = self.settings()
         if "domain" not in values:
             raise ConfigurationError(_MISSING["domain"])
-        secrets = {name: self._confidential(name) for name in SECRETS}
+        secrets = self._secrets()
+        signing = secrets.get("callback-signing-secret")
         try:
             config = Config(
                 secret=readSecret(secrets["secret"]),
                 credentials=readTokens(secrets["credentials"]),
+                callbackSigningSecrets=(
+                    () if signing is None else readSigningSecrets(signing)
+                ),
                 **values,
             )
         except ConfigurationError:
@@ -141,7 +160,7 @@ class Sources:
         may be anybody's, such as Kubernetes'.
         """
         names = [each.name for each in SETTINGS]
-        names += ["config", *SECRETS, *(f"{name}-file" for name in SECRETS)]
+        names += ["config", *_SECRETS, *(f"{name}-file" for name in _SECRETS)]
         ours = [_variable(name) for name in names]
         for variable in self._environ:
             near = difflib.get_close_matches(variable, ours, 1, 0.9)
@@ -193,12 +212,27 @@ class Sources:
         repeatable = any(s.name == name and s.repeatable for s in SETTINGS)
         return Written(text.split() if repeatable else [text], variable)
 
-    def _confidential(self, name: str) -> Confidential:
+    def _secrets(self) -> dict[str, Confidential]:
+        """
+        Those that there are.
+
+        @raise ConfigurationError: One is missing, or its file cannot be read.
+        """
+        found = {}
+        for name in _SECRETS:
+            secret = self._confidential(name)
+            if secret is not None:
+                found[name] = secret
+            elif name in SECRETS:
+                raise ConfigurationError(_MISSING[name])
+        return found
+
+    def _confidential(self, name: str) -> Confidential | None:
         """
         Look for a secret: the flag's file, the variable, the file that a variable
         or the configuration names, systemd's credential.
 
-        @raise ConfigurationError: There is none, or its file cannot be read.
+        @raise ConfigurationError: Its file cannot be read.
         """
         flag, variable = f"{name}-file", _variable(name)
         if flag not in self._flags and variable in self._environ:
@@ -209,7 +243,7 @@ class Sources:
             return Confidential(readText(path, written.where), written.where, path)
         path = Path(self._environ.get("CREDENTIALS_DIRECTORY", ""), name)
         if not path.is_absolute() or not os.path.exists(path):
-            raise ConfigurationError(_MISSING[name])
+            return None
         where = "$CREDENTIALS_DIRECTORY"
         return Confidential(readText(path, where), where)
 
@@ -220,7 +254,7 @@ def _readTOML(written: Written) -> dict[str, object]:
         values = tomllib.loads(readText(Path(path), written.where))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is no TOML: {error}.") from None
-    known = [setting.name for setting in SETTINGS] + [f"{s}-file" for s in SECRETS]
+    known = [setting.name for setting in SETTINGS] + [f"{s}-file" for s in _SECRETS]
     for key in values:
         if key not in known:
             near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)

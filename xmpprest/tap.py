@@ -31,6 +31,12 @@ _FILES = [
     ("config", None, None, "A TOML file with settings."),
     ("secret-file", None, None, "A file with the component's secret."),
     ("credentials-file", None, None, "A file with lines like 'Bearer TOKEN'."),
+    (
+        "callback-signing-secret-file",
+        None,
+        None,
+        "A file with secrets that posts to the callback are signed with, one a line.",
+    ),
 ]
 
 #: What the demo knows better, or has nothing to say about.

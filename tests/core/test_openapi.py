@@ -14,12 +14,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.doubles import HTTPResponse
 from tests.web.case import SiteTestCase, request
+from tests.web.records import HeldInbox, HeldStatuses, incoming
 from xmpprest.core import media
 from xmpprest.core.errors import reasonPhrase
+from xmpprest.core.examples import BOUNCED, TRIED
 from xmpprest.core.jsonmap import KEYS, PAYLOADS, STANZAS
 from xmpprest.core.mapping import UNKNOWN, Given
 from xmpprest.core.openapi import document
+from xmpprest.core.recordmap import kept
+from xmpprest.core.records import SENT, Outgoing
 from xmpprest.core.slots import Child
+from xmpprest.web.inbox import Inbox, InboxPages
+from xmpprest.web.outbox import OutboxPages
 
 DOMAIN = "gateway.example.org"
 DOCUMENT = document(DOMAIN, "1.2.3")
@@ -34,6 +40,11 @@ def operations() -> Iterator[Operation]:
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             yield path, method.upper(), operation
+
+
+def isOfRecords(path: str) -> bool:
+    """Whether a path is about what is kept, and not about stanzas that are sent."""
+    return path.startswith(("/outbox", "/inbox"))
 
 
 def resolved(part: Any) -> Any:
@@ -101,18 +112,49 @@ class DocumentTests(SynchronousTestCase):
             self.assertLessEqual({*operation["tags"]}, tags)
 
     def test_statuses(self) -> None:
-        """Each status exists, and each but 202 has content in the forms it may have."""
-        problems = [media.JSON, media.PROBLEM_JSON, media.XML]
+        """
+        Each status exists, and each has content in the forms it may have: records in
+        JSON only, what is accepted in none.
+        """
+        problems = {media.JSON, media.PROBLEM_JSON, media.XML}
         for path, _, operation in operations():
             for status, response in operation["responses"].items():
                 self.assertNotEqual(reasonPhrase(int(status)), "", status)
-                content = [*resolved(response).get("content", {})]
-                if status == "200":
-                    self.assertEqual({*content}, {*media.OUTPUT_TYPES}, path)
+                content = {*resolved(response).get("content", {})}
+                if int(status) >= 300:
+                    self.assertEqual(content, problems)
+                elif isOfRecords(path):
+                    self.assertEqual(content, {media.JSON}, path)
                 else:
-                    self.assertEqual(content, [] if status == "202" else problems)
+                    expected = {*media.OUTPUT_TYPES} if status == "200" else set()
+                    self.assertEqual(content, expected, path)
 
     def test_keys(self) -> None:
+        """Whatever does something takes a key, and says what may come of that."""
+        for path, method, operation in operations():
+            parameters = map(resolved, operation.get("parameters", ()))
+            takesKey = "Idempotency-Key" in {each["name"] for each in parameters}
+            self.assertEqual(takesKey, method == "POST" and path != "/echo", path)
+            if takesKey:
+                self.assertLessEqual({"409", "422", "503"}, {*operation["responses"]})
+
+    def test_keyPattern(self) -> None:
+        """The pattern of a key fits those that a client should send."""
+        pattern = DOCUMENT["components"]["parameters"]["key"]["schema"]["pattern"]
+        for key, isKey in (
+            ("a", True),
+            ("8e03978e-40d5-43dd-bc93-6894a57f9324", True),
+            ("a b", True),
+            ("x" * 255, True),
+            ("x" * 256, False),
+            ("", False),
+            (" a", False),
+            ('"a"', False),
+            ("\u00e9", False),
+        ):
+            self.assertEqual(re.search(pattern, key) is not None, isKey, key)
+
+    def test_rows(self) -> None:
         """
         Every key of the table is in the schema of its kind, with what it is for, and
         the specification that it comes from.
@@ -169,7 +211,7 @@ class DocumentTests(SynchronousTestCase):
 
     def test_size(self) -> None:
         """It is short enough for a page that everybody may load."""
-        self.assertLess(len(json.dumps(DOCUMENT)), 130_000)
+        self.assertLess(len(json.dumps(DOCUMENT)), 140_000)
 
 
 class ExampleTests(SynchronousTestCase):
@@ -218,17 +260,30 @@ class ExampleTests(SynchronousTestCase):
         """Every example of an answer is what the gateway would make of that stanza."""
         for path, _, operation in operations():
             answer = operation["responses"].get("200")
-            if answer is None:
+            if answer is None or isOfRecords(path):
                 continue
             (example,) = examplesOf(answer["content"][media.JSON])
             for value in example.get("xmpp", [example]):
                 self.assertEqual(STANZAS.encode(STANZAS.decode(value)), value, path)
+
+    def test_records(self) -> None:
+        """The example of a stanza is the same in JSON and in XML."""
+        self.assertEqual(STANZAS.encode(kept(TRIED["xml"])), TRIED["stanza"])
 
 
 class SentTests(SiteTestCase):
     """
     Tests of the examples on a site.
     """
+
+    def setUp(self) -> None:
+        super().setUp()
+        statuses, inbox = HeldStatuses(), HeldInbox()
+        id = BOUNCED["id"]
+        statuses.known[id] = Outgoing(1, id, "user@example.org", "", SENT, 0.0, 0.0)
+        inbox.put(incoming(1, webhookID=TRIED["id"]))
+        pages = InboxPages(Inbox(inbox, inbox), self.once)
+        self.build({**OutboxPages(statuses).routes, **pages.routes})
 
     def post(self, path: str, contentType: str, body: bytes) -> HTTPResponse | None:
         """Post a body; returns the answer, or C{None} if an iq waits for its reply."""
@@ -296,6 +351,20 @@ class SentTests(SiteTestCase):
                 query = f"{url}?{urlencode(pairs)}" if pairs else url
                 self.assertTaken(self.send("GET", query, b"", {}), query)
 
+    def test_records(self) -> None:
+        """What is answered of records has the schema that is told of it."""
+        for path, method, operation in operations():
+            if isOfRecords(path):
+                body = b'{"ids": ["x"]}'
+                headers = {"Content-Type": media.JSON}
+                url = self.path(path, operation)
+                response = self.send(method, url, body, headers)
+                assert response is not None
+                (content,) = operation["responses"][str(response.status)][
+                    "content"
+                ].values()
+                valid(content["schema"]).validate(json.loads(response.body))
+
     def test_withoutBody(self) -> None:
         """Where no body is required, none need be sent, if there is a payload."""
         for path, method, operation in operations():
@@ -303,7 +372,7 @@ class SentTests(SiteTestCase):
             if method == "GET" or re.match(r"/iq/[gs]et/", path):
                 continue
             response = self.send("POST", self.path(path, operation), b"", {})
-            if body["required"]:
+            if body and body["required"]:
                 assert response is not None
                 self.assertIn(response.status, (415, 422), path)
             else:

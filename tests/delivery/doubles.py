@@ -6,21 +6,29 @@ callback without any HTTP.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IProtocol
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from tests.doubles import HeldTransport
+from tests.doubles import HeldTransport, stanza
 from xmpprest.core.errors import Refusal
+from xmpprest.core.records import Attempt, Depth, Incoming, StoreUnavailable
 from xmpprest.core.rules import Answer
+from xmpprest.delivery.conversations import read
+from xmpprest.delivery.inbox import Inbox, Keeping, Selection
+from xmpprest.store.memory import MemoryStore
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -198,10 +206,15 @@ class NoTLS:
 
 @dataclass
 class HeldPost:
-    """A stanza that waits for the callback to answer."""
+    """
+    A stanza that waits for the callback to answer.
+
+    @ivar id: What the callback knows it by.
+    """
 
     stanza: Element
     said: Deferred[Answer]
+    id: str
 
 
 @dataclass
@@ -216,9 +229,9 @@ class HeldCallback:
     posts: list[HeldPost] = field(default_factory=list)
     cancelled: list[Element] = field(default_factory=list)
 
-    async def post(self, stanza: Element) -> Answer:
+    async def post(self, stanza: Element, id: str) -> Answer:
         """Keep a stanza."""
-        post = HeldPost(stanza, Deferred(lambda _: self.cancelled.append(stanza)))
+        post = HeldPost(stanza, Deferred(lambda _: self.cancelled.append(stanza)), id)
         self.posts.append(post)
         return await post.said
 
@@ -239,3 +252,175 @@ class HeldStream:
         if self.problems:
             raise self.problems.pop(0)
         self.sent.append(stanza)
+
+
+class HeldStore:
+    """
+    A store that fails, or makes wait, when the test says so.
+
+    @ivar failing: The names of what fails at the moment.
+    @ivar isHeld: Whether calls wait until the test lets them happen.
+    @ivar calls: The names of what was asked, without what is still held.
+    """
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(limit=1_000_000)
+        self.store.open()
+        self.failing: set[str] = set()
+        self.isHeld = False
+        self.calls: list[str] = []
+        self._held: list[Callable[[], None]] = []
+
+    def release(self) -> None:
+        """Let happen what waits, and all that comes."""
+        self.isHeld = False
+        held, self._held = self._held, []
+        for call in held:
+            call()
+
+    def receive(
+        self, webhookID: str, conversation: str, stanza: str, at: float
+    ) -> Deferred[int]:
+        """See L{MemoryStore}; the same goes for the others."""
+        return self._call("receive", webhookID, conversation, stanza, at)
+
+    def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
+        return self._call("conversations", after, limit)
+
+    def pending(
+        self, conversation: str, after: int, limit: int
+    ) -> Deferred[Sequence[Incoming]]:
+        return self._call("pending", conversation, after, limit)
+
+    def attempted(
+        self, number: int, attempt: Attempt, state: str, dueAt: float
+    ) -> Deferred[None]:
+        return self._call("attempted", number, attempt, state, dueAt)
+
+    def redeliver(
+        self,
+        webhookIDs: Sequence[str] | None,
+        since: float,
+        until: float,
+        at: float,
+        limit: int,
+    ) -> Deferred[Sequence[Incoming]]:
+        return self._call("redeliver", webhookIDs, since, until, at, limit)
+
+    def incomingDepth(self, state: str) -> Deferred[Depth]:
+        return self._call("incomingDepth", state)
+
+    def _call(self, name: str, *args: object) -> Deferred[Any]:
+        result: Deferred[Any] = Deferred()
+
+        def call() -> None:
+            self.calls.append(name)
+            if name in self.failing:
+                result.errback(StoreUnavailable("the disk is full"))
+            else:
+                getattr(self.store, name)(*args).chainDeferred(result)
+
+        if self.isHeld:
+            self._held.append(call)
+        else:
+            call()
+        return result
+
+
+#: In a conversation: whom a message is from.
+ANN = "ann@example.com/home"
+BOT = "bot@gateway.example"
+
+#: When the clock of a L{KeepingWorld} begins, in seconds since 1970.
+BEGINNING = 1_000_000_000.0
+
+
+class KeepingWorld:
+    """
+    A store, and inboxes on it, one after the other; the test holds the callback and
+    the ways out.
+
+    @ivar random: The random number that delays have.
+    @ivar replied: What was given to the way out.
+    """
+
+    def __init__(self, connections: int = 8, limit: int = 100_000) -> None:
+        self.clock = Clock()
+        self.clock.rightNow = BEGINNING
+        self.store = HeldStore()
+        self.stream = HeldStream()
+        self.replied = HeldStream()
+        self.callback = HeldCallback()
+        self.random = 0.5
+        self._connections = connections
+        self._limit = limit
+        self.inbox = self.begin()
+
+    def begin(self) -> Inbox:
+        """A new process."""
+
+        async def reply(stanza: Element) -> None:
+            self.replied.send(stanza)
+
+        self.callback = HeldCallback()
+        self.inbox = Inbox(
+            self.stream.send,
+            lambda iq: None,
+            self.callback,
+            Selection(
+                frozenset({"message", "presence", "iq"}),
+                frozenset({"bare", "full", "host"}),
+            ),
+            reply=reply,
+            keeping=Keeping(
+                self.store,
+                self.clock,
+                self.clock.seconds,
+                self._connections,
+                self._limit,
+                lambda: self.random,
+            ),
+        )
+        self.inbox.startService()
+        return self.inbox
+
+    def message(self, id: str, sender: str = ANN, children: str = "") -> None:
+        """A message comes in."""
+        self.inbox.receive(
+            stanza(
+                f"<message type='chat' from='{sender}' to='{BOT}' id='{id}'>"
+                f"<body>{id}</body>{children}</message>"
+            )
+        )
+
+    def posted(self) -> list[str]:
+        """The ids of the stanzas that were posted, since this process began."""
+        return [post.stanza["id"] for post in self.callback.posts]
+
+    def answer(self, said: Answer | Exception, number: int = -1) -> None:
+        """Answer one of the posts."""
+        post = self.callback.posts[number]
+        if isinstance(said, Answer):
+            post.said.callback(said)
+        else:
+            post.said.errback(said)
+
+    def incoming(self, state: str) -> list[str]:
+        """The ids of the stanzas in a state, in order."""
+        found = self._result(self.store.store.incoming(state, None, 1_000_000))
+        return [_id(each.stanza) for each in reversed(found)]
+
+    def record(self, webhookID: str) -> tuple[Incoming, Sequence[Attempt]]:
+        """What is known of a stanza."""
+        found = self._result(self.store.store.incomingByID(webhookID))
+        assert found is not None
+        return found
+
+    def _result(self, deferred: Deferred[_T]) -> _T:
+        found: list[_T] = []
+        deferred.addCallback(found.append)
+        return found[0]
+
+
+def _id(xml: str) -> str:
+    return str(read(xml)["id"]) if xml else ""

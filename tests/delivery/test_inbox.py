@@ -1,5 +1,5 @@
 """
-Tests of L{xmpprest.delivery.inbox} and L{xmpprest.delivery.outbox}.
+Tests of L{xmpprest.delivery.inbox} without a store, and L{xmpprest.delivery.direct}.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from xmpprest.core.media import TEXT, XML
 from xmpprest.core.rules import Answer
 from xmpprest.core.stanza import elements, result, withAttributes
 from xmpprest.core.writer import toXML
+from xmpprest.delivery.direct import DirectOutbox
 from xmpprest.delivery.httpclient import NoAnswer
 from xmpprest.delivery.inbox import CONVERSATION_LIMIT, Inbox, Selection
-from xmpprest.delivery.outbox import Outbox
 from xmpprest.xmpp.builtin import BuiltinAnswers
 
 KINDS = frozenset({"message", "presence", "iq"})
@@ -98,6 +98,11 @@ class InboxTestCase(SynchronousTestCase):
     def posted(self) -> list[str]:
         """The ids of what was posted."""
         return [post.stanza["id"] for post in self.callback.posts]
+
+    def queues(self) -> object:
+        """What waits, by conversation."""
+        assert self.inbox._volatile is not None
+        return self.inbox._volatile._queues
 
     def sent(self) -> Element:
         """The one stanza that was sent since the last time."""
@@ -307,8 +312,9 @@ class DeliveryTests(InboxTestCase):
         for post in self.callback.posts:
             post.said.callback(OK)
         self.assertEqual(0, self.inbox.waiting)
-        self.assertEqual({}, self.inbox._queues)
-        self.assertEqual({}, self.inbox._running)
+        self.assertEqual({}, self.queues())
+        assert self.inbox._volatile is not None
+        self.assertEqual({}, self.inbox._volatile._running)
 
 
 class LimitTests(InboxTestCase):
@@ -667,7 +673,30 @@ class StopTests(InboxTestCase):
         for answer in self.stream.sent:
             self.assertIn("<recipient-unavailable ", toXML(answer))
         self.assertEqual(0, self.inbox.waiting)
-        self.assertEqual({}, self.inbox._queues)
+        self.assertEqual({}, self.queues())
+
+    def test_replying(self) -> None:
+        """
+        What was answered is not bounced because its reply is not yet accepted; what
+        waits behind it is.
+        """
+        held: Deferred[None] = Deferred()
+
+        async def reply(stanza: Element) -> None:
+            await held
+
+        everything = Selection(KINDS, EVENTS)
+        inbox = Inbox(
+            self.stream.send, lambda iq: None, self.callback, everything, reply=reply
+        )
+        inbox.startService()
+        inbox.receive(message("one"))
+        inbox.receive(message("two"))
+        self.callback.posts[0].said.callback(Answer(200, TEXT, b"hello"))
+        inbox.stopService()
+        self.assertEqual(["two"], [answer["id"] for answer in self.stream.sent])
+        self.assertEqual(["one"], self.posted())
+        self.assertEqual(0, inbox.waiting)
 
     def test_last(self) -> None:
         """
@@ -801,7 +830,7 @@ class EveryIqTests(SynchronousTestCase):
 
 class OutboxTests(SynchronousTestCase):
     """
-    Tests of L{Outbox}.
+    Tests of L{DirectOutbox}.
     """
 
     def test_accept(self) -> None:
@@ -809,7 +838,7 @@ class OutboxTests(SynchronousTestCase):
         What is accepted is written.
         """
         stream, outbound = HeldStream(), message()
-        accepting = Deferred.fromCoroutine(Outbox(stream.send).accept(outbound))
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
         self.successResultOf(accepting)
         self.assertEqual([outbound], stream.sent)
 
@@ -819,5 +848,5 @@ class OutboxTests(SynchronousTestCase):
         """
         refusal = unavailable("x", "There is no stream.", 5)
         stream = HeldStream(problems=[refusal])
-        accepting = Deferred.fromCoroutine(Outbox(stream.send).accept(message()))
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(message()))
         self.assertIs(refusal, self.failureResultOf(accepting).value)

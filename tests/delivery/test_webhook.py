@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
@@ -18,8 +18,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.delivery.doubles import HeldHTTPServer, HTTPRequest, NoTLS
 from tests.doubles import DOMAIN, said, stanza
 from xmpprest import __version__
-from xmpprest.core.media import CBOR, FORM, INPUT_TYPES, JSON, TEXT, XML
+from xmpprest.core.media import (
+    CBOR,
+    FORM,
+    INPUT_TYPES,
+    JSON,
+    OUTPUT_TYPES,
+    TEXT,
+    XML,
+)
 from xmpprest.core.rules import Answer
+from xmpprest.core.signing import Signer
 from xmpprest.core.values import Value, fromCBOR
 from xmpprest.delivery.httpclient import BoundedClient, NoAnswer
 from xmpprest.delivery.webhook import Webhook
@@ -27,6 +36,9 @@ from xmpprest.delivery.webhook import Webhook
 ANN = "ann@example.com/home"
 BOT = f"bot@{DOMAIN}"
 CONFIGURED = "application/x-configured"
+#: What stanzas may be signed with: one after the other.
+OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NEW = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 MESSAGE = (
     f"<message type='chat' from='{ANN}' to='{BOT}' id='1'><body>hi</body></message>"
 )
@@ -43,14 +55,15 @@ class WebhookTestCase(SynchronousTestCase):
         self.server = HeldHTTPServer(self.reactor)
         self.webhook = self.make("http://callback.example/hook")
 
-    def make(self, url: str, contentType: str = XML) -> Webhook:
+    def make(self, url: str, contentType: str = XML, **others: Any) -> Webhook:
         """Make a webhook."""
         client = BoundedClient(self.reactor, NoTLS(), 32, 1000)
-        return Webhook(client, url, contentType, DOMAIN)
+        others.setdefault("now", self.reactor.seconds)
+        return Webhook(client, url, contentType, DOMAIN, **others)
 
-    def post(self, xml: str) -> Deferred[Answer]:
+    def post(self, xml: str, id: str = "w1") -> Deferred[Answer]:
         """Post a stanza."""
-        return Deferred.fromCoroutine(self.webhook.post(stanza(xml)))
+        return Deferred.fromCoroutine(self.webhook.post(stanza(xml), id))
 
     def request(self, xml: str, url: str = "") -> HTTPRequest:
         """What a stanza is posted as."""
@@ -90,6 +103,22 @@ class PostTests(WebhookTestCase):
             Answer(418, "text/plain;charset=UTF-8", b"short and stout"),
             self.successResultOf(posting),
         )
+
+    def test_retryAfter(self) -> None:
+        """
+        The answer has the time after which the callback wants to be asked again, as
+        it says that.
+        """
+        for after in ("120", "Wed, 21 Oct 2026 07:28:00 GMT", "soon"):
+            posting = self.post(MESSAGE)
+            connection = self.server.accept()
+            connection.send(
+                f"HTTP/1.1 503 So\r\nRetry-After: {after}\r\nContent-Length: 0\r\n"
+                "Connection: close\r\n\r\n".encode()
+            )
+            self.assertEqual(
+                Answer(503, retryAfter=after), self.successResultOf(posting)
+            )
 
     def test_noAnswer(self) -> None:
         """
@@ -204,6 +233,105 @@ class PostTests(WebhookTestCase):
         """
         request = self.request(MESSAGE, "http://[::1]:9999/hook")
         self.assertEqual("[::1]:9999", request["Host"])
+
+
+class SignatureTests(WebhookTestCase):
+    """
+    Tests of what a stanza is known by and signed with.
+    """
+
+    url = "http://callback.example/hook"
+
+    def test_unsigned(self) -> None:
+        """
+        A callback can tell a double by its id, with or without signatures.
+        """
+        self.reactor.advance(1614265330.9)
+        request = self.request(MESSAGE)
+        self.assertEqual("w1", request["webhook-id"])
+        self.assertEqual("1614265330", request["webhook-timestamp"])
+        self.assertNotIn("webhook-signature", request)
+
+    def test_signed(self) -> None:
+        """
+        What is signed is what is posted, whatever its format.
+        """
+        signer = Signer([OLD, NEW])
+        for contentType in OUTPUT_TYPES:
+            self.webhook = self.make(self.url, contentType, signer=signer)
+            request = self.request(MESSAGE)
+            when = int(self.reactor.seconds())
+            self.assertEqual(
+                signer.headers("w1", when, request.body),
+                [field for field in request.fields if field[0].startswith("webhook")],
+            )
+
+    def test_again(self) -> None:
+        """
+        Each attempt has a time and a signature of its own; the id is the same.
+        """
+        self.webhook = self.make(self.url, signer=Signer([OLD]))
+        times, signatures = [], []
+        for _ in range(3):
+            posting = self.post(MESSAGE)
+            connection = self.server.accept()
+            request = connection.request()
+            self.assertEqual("w1", request["webhook-id"])
+            times.append(request["webhook-timestamp"])
+            signatures.append(request["webhook-signature"])
+            connection.close()
+            self.failureResultOf(posting, NoAnswer)
+            self.reactor.advance(3600)
+        self.assertEqual(["0", "3600", "7200"], times)
+        self.assertEqual(3, len(set(signatures)))
+
+    def test_waiting(self) -> None:
+        """
+        Those that wait for their turn are signed when it comes, or they would be too
+        old for the callback.
+        """
+        self.webhook = self.make(self.url, signer=Signer([OLD]), connections=2)
+        posting = [self.post(MESSAGE, f"w{number}") for number in range(4)]
+        first, second = self.server.accept(), self.server.accept()
+        self.assertEqual(0, self.server.attempts)
+        for connection, id in ((first, "w0"), (second, "w1")):
+            request = connection.request()
+            self.assertEqual(id, request["webhook-id"])
+            self.assertEqual("0", request["webhook-timestamp"])
+        self.reactor.advance(10)
+        first.answer()
+        self.assertEqual("w2", (request := first.request())["webhook-id"])
+        self.assertEqual("10", request["webhook-timestamp"])
+        second.close()
+        self.failureResultOf(posting[1], NoAnswer)
+        request = self.server.accept().request()
+        self.assertEqual("w3", request["webhook-id"])
+        self.assertEqual("10", request["webhook-timestamp"])
+
+    def test_cancelWaiting(self) -> None:
+        """
+        One that is given up while it waits for its turn is never posted, and leaves
+        its turn to others.
+        """
+        self.webhook = self.make(self.url, connections=1)
+        self.post(MESSAGE, "w0")
+        waiting = self.post(MESSAGE, "w1")
+        self.post(MESSAGE, "w2")
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        connection = self.server.accept()
+        self.assertEqual("w0", connection.request()["webhook-id"])
+        connection.answer()
+        self.assertEqual("w2", connection.request()["webhook-id"])
+
+    def test_question(self) -> None:
+        """
+        The question what the callback wants is no stanza: it has no id.
+        """
+        self.webhook = self.make(self.url, signer=Signer([OLD]))
+        self.webhook.startService()
+        names = [name for name, _ in self.server.accept().request().fields]
+        self.assertEqual([], [name for name in names if name.startswith("webhook")])
 
 
 class FormatTests(WebhookTestCase):

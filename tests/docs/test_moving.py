@@ -111,7 +111,7 @@ class MovingTests(SynchronousTestCase):
         """
         The routes that have other names are there.
         """
-        config = Config(domain=DOMAIN, secret="x", credentials=("x",))
+        config = Config(domain=DOMAIN, secret="x", credentials=("x",), store="memory")
         site = makeGateway(config, MemoryReactorClock()).site
         paths = [
             literal.removeprefix("GET ")

@@ -130,6 +130,10 @@ _REFUSED = re.compile(
             r"must hold one JSON value",
             r"is not well-formed JSON",
             r"does not fit into 64 bits",
+            # Another request, that the same key was made up for.
+            r"This Idempotency-Key was used for another request",
+            # Times that end before they begin.
+            r"'since' must be before 'until'",
         )
     )
 )

@@ -214,6 +214,7 @@ class GatewayMixin(ServerMixin):
             "credentials": (TOKEN,),
             "server": f"tcp:{LOOPBACK}:{self.server.componentPort}",
             "callbackURL": f"http://{LOOPBACK}:{callbackPort}/stanzas",
+            "store": f"sqlite:{self.mktemp()}",
         }
         self.gateway = makeGateway(Config(**{**defaults, **settings}), reactor)
         self.said = Said()
@@ -229,6 +230,15 @@ class GatewayMixin(ServerMixin):
         self.addCleanup(self._pool.closeCachedConnections)
         self.gateway.service.startService()
         self.addCleanup(self.gateway.service.stopService)
+
+    async def becomes(self, accepted: Reply, state: str) -> None:
+        """Wait until a message that was accepted has come into a state."""
+        from twisted.internet import reactor
+
+        path = accepted.header("Location").removeprefix("/rest")
+        while (found := (await self.get(path)).json["state"]) != state:
+            self.assertIn(found, ("queued", "sent", "confirmed"))
+            await deferLater(reactor, 0.05)
 
     async def saidTrouble(self) -> list[str]:
         """Wait until the gateway has said what is wrong with its connection."""

@@ -30,7 +30,7 @@ from xmpprest.core import namespaces as ns
 from xmpprest.core.jsonmap import STANZAS
 from xmpprest.core.mapping import toPairs
 from xmpprest.core.media import CBOR, FORM, JSON, TEXT
-from xmpprest.core.stanza import LANG, elements
+from xmpprest.core.stanza import LANG, elements, find
 from xmpprest.core.values import Value, fromCBOR, fromJSON, toCBOR, toJSON
 
 GATEWAY = "gateway.localhost"
@@ -167,11 +167,14 @@ QUERIES = (
 
 def said(received: Received) -> Canonical:
     """
-    What a stanza says, whatever its id and that of the query in it are; without the
+    What a stanza says, whatever its ids and that of the query in it are; without the
     language, which Prosody adds: that of its own stream.
     """
     element = stanza(received.xml)
     del element["id"]
+    originID = find(element, "urn:xmpp:sid:0", "origin-id")
+    if originID is not None:
+        element.children.remove(originID)
     element.attributes.pop(LANG, None)
     for child in elements(element):
         child.attributes.pop("queryid", None)

@@ -87,8 +87,10 @@ class HostileMixin(GatewayMixin):
                     f"<x xmlns='urn:x'/></iq>"
                 )
                 await peer.expect("<iq", f"id='{name}'")
+                # From somebody else each time: an answer that is none keeps back what
+                # comes after it.
                 peer.send(
-                    f"<message type='chat' id='m{name}' from='peer.localhost'"
+                    f"<message type='chat' id='m{name}' from='{name}@peer.localhost'"
                     f" to='{BOT}'><body>hi</body></message>"
                 )
                 while f"m{name}" not in (await self.delivered()).text:
@@ -223,7 +225,8 @@ class LifeMixin(GatewayMixin):
     async def test_kill(self) -> None:
         """
         The server killed in the middle of 100 waiting iqs: all of them are told at
-        once, and the gateway is back soon after the server is.
+        once, and the gateway is back soon after the server is. What was accepted
+        meanwhile is sent then.
         """
         await self.startGateway()
         peer = await self.connect(self.server.peerDomain)
@@ -240,8 +243,10 @@ class LifeMixin(GatewayMixin):
         self.assertEqual({reply.status for reply in replies}, {503})
         self.assertTrue(replies[0].header("Retry-After"))
         self.assertEqual((await self.ping()).status, 503)
+        presence = await self.post("<presence to='a@peer.localhost'/>")
+        self.assertEqual(presence.status, 503)
         message = await self.post("<message to='a@peer.localhost'/>")
-        self.assertEqual(message.status, 503)
+        self.assertEqual(message.status, 202)
         await deferToThread(self.server.start)
         started = time.monotonic()
         await self.connected()
@@ -249,6 +254,8 @@ class LifeMixin(GatewayMixin):
         print(f"told after {told:.3f} s, back after {back:.3f} s", end=" ")
         self.assertEqual((await self.ping()).status, 200)
         self.assertEqual(self.gateway.component.reconnects, 1)
+        # Its recipient is not back.
+        await self.becomes(message, "bounced")
 
     async def test_wrongSecret(self) -> None:
         """

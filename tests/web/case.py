@@ -13,12 +13,20 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.auth import Authenticator
 from xmpprest.web.cors import CORS
+from xmpprest.web.idempotency import Once
 from xmpprest.web.resource import RestResource
 from xmpprest.web.rest import Sending
-from xmpprest.web.routes import Route, Routes
+from xmpprest.web.routes import Route, RouteOf, Routes
 from xmpprest.web.site import GatewaySite
 
-from ..doubles import DOMAIN, HeldOutbox, HeldRequester, HTTPClient, HTTPResponse
+from ..doubles import (
+    DOMAIN,
+    HeldKeys,
+    HeldOutbox,
+    HeldRequester,
+    HTTPClient,
+    HTTPResponse,
+)
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 SIZE_LIMIT = 5000
@@ -57,11 +65,14 @@ class SiteTestCase(SynchronousTestCase):
 
     @ivar outbox: What was sent.
     @ivar requester: The iqs that wait for the test to answer them.
+    @ivar keys: What was answered to those with an idempotency key.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.outbox = HeldOutbox()
+        self.keys = HeldKeys()
+        self.once = Once(self.keys, self.clock.seconds)
+        self.outbox = HeldOutbox(self.keys)
         self.requester = HeldRequester()
         numbers = count(1)
         self.sending = Sending(
@@ -69,6 +80,7 @@ class SiteTestCase(SynchronousTestCase):
             self.outbox,
             self.requester,
             lambda: f"made-{next(numbers)}",
+            self.once,
             timeout=120,
             maxTimeout=300,
         )
@@ -76,7 +88,7 @@ class SiteTestCase(SynchronousTestCase):
 
     def build(
         self,
-        own: Mapping[str, Route] | None = None,
+        own: Mapping[str, Route | RouteOf] | None = None,
         origins: tuple[str, ...] = (),
         waitingLimit: int = 100,
         sizeLimit: int = SIZE_LIMIT,

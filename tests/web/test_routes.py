@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
+from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
 from xmpprest.core import namespaces as ns
 from xmpprest.core.jsonmap import PAYLOADS
 from xmpprest.core.media import CBOR, FORM, JSON, TEXT
 from xmpprest.core.values import toCBOR
+from xmpprest.web.response import Response
+from xmpprest.web.routes import Route
 
 from ..canonical import canonical
 from ..doubles import DOMAIN, HTTPResponse, stanza
@@ -310,6 +313,73 @@ class PathTests(PathTestCase):
             response = self.ask(b"", {"Authorization": None}, method, f"/rest{path}")
             self.assertEqual(response.status, 401)
         self.assertEqual(self.sent(), [])
+
+
+class OwnTests(PathTestCase):
+    """
+    Paths of the gateway's own that have an id in them.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+
+        def named(name: str) -> Route:
+            async def answer(request: Request, body: bytes) -> Response:
+                return Response(200, name.encode(), TEXT)
+
+            return Route({"GET": answer})
+
+        self.build(
+            {
+                "box/{id}": lambda id: named(f"one {id}"),
+                "box/{id}/again": lambda id: named(f"again {id}"),
+                "box/all": named("all"),
+                "box": named("box"),
+            }
+        )
+
+    def answer(self, path: str) -> str:
+        """What is at a path."""
+        response = self.ask(b"", method="GET", path=f"/rest{path}")
+        self.assertEqual(response.status, 200, path)
+        return response.body.decode()
+
+    def test_ids(self) -> None:
+        """An id is one segment, percent-decoded, whatever is in it."""
+        for path, expected in (
+            ("/box", "box"),
+            ("/box/", "box"),
+            ("/box/m1", "one m1"),
+            ("/box/m1/", "one m1"),
+            ("/box/m1?x=y", "one m1"),
+            ("/box/a%2Fb", "one a/b"),
+            ("/box/%E2%98%95%20", "one \u2615 "),
+            ("/box/%7Bid%7D", "one {id}"),
+            ("/box/100%25", "one 100%"),
+            ("/box/a%2Fagain", "one a/again"),
+            ("/box/again", "one again"),
+            ("/box/m1/again", "again m1"),
+            ("/box/all/again", "again all"),
+        ):
+            self.assertEqual(self.answer(path), expected)
+
+    def test_named(self) -> None:
+        """What has a name there is no id."""
+        self.assertEqual(self.answer("/box/all"), "all")
+
+    def test_nothing(self) -> None:
+        """What is not there is 404, with what is there instead."""
+        for path in ("/box/m1/never", "/box/m1/again/x", "/box/a/b", "/box//m1"):
+            text = self.refusal(404, path, method="GET")
+            self.assertIn("there is /box/all, /box, /box/{id}, /box/{id}/again.", text)
+
+    def test_mistaken(self) -> None:
+        """One that is not written well is understood."""
+        self.assertIn("'box'?", self.refusal(404, "/boxx/m1", method="GET"))
+
+    def test_notUTF8(self) -> None:
+        """An id that is not UTF-8 is none."""
+        self.assertIn("UTF-8", self.refusal(400, "/box/%FF", method="GET"))
 
 
 class PayloadPathTests(PathTestCase):

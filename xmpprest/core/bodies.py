@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import media
-from .examples import EXAMPLES, QUERIES, reply
+from .examples import BOUNCE, EXAMPLES, QUERIES, reply
 from .jsonmap import KEYS, STANZAS
 from .schemas import Part, asForm, formOf, ref, referring, requiredOf
 from .slots import Child
@@ -24,12 +24,22 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
         "The `from` is not at the gateway's domain, or a page from elsewhere sends.",
         None,
     ),
-    409: ("An iq with this id, to and from is waiting already.", None),
+    404: ("There is nothing with this id, or the gateway keeps none.", None),
+    409: (
+        "The same is under way: an iq with this id, to and from, or a request with this"
+        " `Idempotency-Key`. Or a stanza is not `dead`.",
+        None,
+    ),
     413: ("The body is too large.", None),
     415: ("The media type is not read here.", "Accept"),
-    422: ("What was read is no proper stanza.", None),
+    422: (
+        "What was read is nothing proper, or the `Idempotency-Key` was used for another"
+        " request.",
+        None,
+    ),
     503: (
-        "There is no connection to the XMPP server, or too much to do.",
+        "There is no connection to the XMPP server, nothing can be kept, or there is"
+        " too much to do.",
         "Retry-After",
     ),
     504: ("The reply to an iq did not come in time.", None),
@@ -48,8 +58,8 @@ def problem(status: int) -> Part:
     }
 
 
-def _headers(name: str, description: str = "") -> Part:
-    header: Part = {"required": True, "schema": {"type": "string"}}
+def _headers(name: str, description: str = "", *, required: bool = True) -> Part:
+    header: Part = {"required": required, "schema": {"type": "string"}}
     return {name: header | ({"description": description} if description else {})}
 
 
@@ -84,9 +94,27 @@ def replied(payload: str) -> Part:
     return answered("The reply: a result or an error, as it came.", reply(payload))
 
 
+def bounced() -> Part:
+    """The error that came back for a message."""
+    return answered(
+        "The message was waited for, as `Prefer` says, and an error came back.", BOUNCE
+    )
+
+
+def recorded(description: str, schema: Part, example: Any) -> Part:
+    """What is known of something, as JSON."""
+    content = {media.JSON: {"schema": schema, "example": example}}
+    return {"description": description, "content": content}
+
+
 ACCEPTED: Part = {
-    "description": "The message or presence is accepted.",
-    "headers": _headers("Stanza-Id", "Its id."),
+    "description": "The message or presence is accepted. A message is kept until the"
+    " XMPP server has taken it.",
+    "headers": {
+        **_headers("Stanza-Id", "Its id."),
+        **_headers("Location", "Where it can be asked for.", required=False),
+        **_headers("Preference-Applied", "How long was waited.", required=False),
+    },
 }
 IS_ACCEPTED: Part = {"$ref": "#/components/responses/accepted"}
 

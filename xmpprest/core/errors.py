@@ -67,6 +67,24 @@ def unavailable(condition: str, text: str, retryAfter: int) -> Refusal:
     return Refusal(Problem(503, "wait", condition, text, headers))
 
 
+def nothingFound(text: str) -> Refusal:
+    """Refuse what is about something that there is not: 404."""
+    return Refusal(Problem(404, "cancel", "undefined-condition", text))
+
+
+def nothingKept(reason: str) -> Refusal:
+    """
+    Refuse what needs the store, while nothing can be kept there: 503.
+
+    @param reason: As in "the disk is full".
+    """
+    return unavailable(
+        "resource-constraint",
+        f"The gateway's store cannot be used at the moment ({reason}); try again.",
+        retryAfter=5,
+    )
+
+
 #: The names that RFC 9110 gives, which Python learned only in 3.13.
 _RENAMED = {
     413: "Content Too Large",

@@ -232,3 +232,76 @@ PARAMETERS: Mapping[tuple[str, str], Any] = {
         "example": "28482-98726-73623",
     },
 }
+
+# --- what is kept ---------------------------------------------------------------
+
+#: A message that came back.
+BOUNCED: Mapping[str, Any] = {
+    "id": "p7Xy1Rk0",
+    "to": "nobody@example.org",
+    "state": "bounced",
+    "accepted_at": "2026-01-01T12:00:00.000Z",
+    "changed_at": "2026-01-01T12:00:00.120Z",
+    "error": {"type": "cancel", "condition": "service-unavailable"},
+    "error_xml": "<error type='cancel'><service-unavailable"
+    " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+}
+
+_RECEIVED: Mapping[str, Any] = {
+    "id": "msg_V1StGXR8Z5jdHi6BmyT",
+    "kind": "message",
+    "from": "user@example.org/phone",
+    "to": "gateway.example.org",
+    "state": "dead",
+    "received_at": "2026-01-01T12:00:00.000Z",
+}
+
+#: Stanzas that the callback did not get.
+LISTED: Mapping[str, Any] = {"stanzas": [{**_RECEIVED, "attempts": 2}], "next": None}
+
+#: The same one, with every try.
+TRIED: Mapping[str, Any] = {
+    **_RECEIVED,
+    "attempts": [
+        {
+            "at": "2026-01-01T12:00:00.080Z",
+            "status": None,
+            "error": "the connection was refused",
+        },
+        {"at": "2026-01-01T12:00:01.130Z", "status": 410, "error": "410 Gone"},
+    ],
+    "stanza": {
+        "kind": "message",
+        "type": "chat",
+        "to": "gateway.example.org",
+        "from": "user@example.org/phone",
+        "id": "744f6e18",
+        "body": "Hello!",
+    },
+    "xml": "<message to='gateway.example.org' from='user@example.org/phone'"
+    " id='744f6e18' type='chat'><body>Hello!</body></message>",
+}
+
+#: The same one, once it is to be delivered again.
+REDELIVERED: Mapping[str, Any] = {
+    **_RECEIVED,
+    "state": "pending",
+    "attempts": 0,
+    "due_at": "2026-01-02T09:30:00.000Z",
+}
+
+#: Which to deliver again.
+REDELIVERIES: Mapping[str, Any] = {
+    "some": {"ids": ["msg_V1StGXR8Z5jdHi6BmyT"]},
+    "of a time": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+}
+
+#: What comes back for a message that bounces while somebody waits.
+BOUNCE: Mapping[str, Any] = {
+    "kind": "message",
+    "type": "error",
+    "to": "gateway.example.org",
+    "from": "user@example.org",
+    "id": "p7Xy1Rk0",
+    "error": {"type": "cancel", "condition": "service-unavailable"},
+}

@@ -33,12 +33,16 @@ RECEIPTS = "urn:xmpp:receipts"
 PING = "urn:xmpp:ping"
 #: XEP-0202
 TIME = "urn:xmpp:time"
+#: XEP-0203
+DELAY = "urn:xmpp:delay"
 #: XEP-0280
 CARBONS = "urn:xmpp:carbons:2"
 #: XEP-0297
 FORWARD = "urn:xmpp:forward:0"
 #: XEP-0313
 MAM = "urn:xmpp:mam:2"
+#: XEP-0359
+SID = "urn:xmpp:sid:0"
 #: XEP-0432, and its payload by XEP-0335
 JSON_MESSAGE = "urn:xmpp:json-msg:0"
 JSON = "urn:xmpp:json:0"

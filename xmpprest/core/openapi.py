@@ -13,6 +13,7 @@ from .bodies import (
     IS_ACCEPTED,
     PROBLEMS,
     answered,
+    bounced,
     payloadBody,
     problem,
     replied,
@@ -22,6 +23,7 @@ from .bodies import (
 )
 from .examples import PARAMETERS, QUERIES, RECIPIENTS, RESTS, TEXTS
 from .jsonmap import KEYS, PAYLOADS
+from .recordpaths import TAG, WEBHOOK, recordPaths
 from .scalars import Schema
 from .schemas import Part, asText, requiredOf, schemas, typesOf
 from .slots import Child
@@ -43,6 +45,7 @@ _TAGS = (
     ("Send", "Any stanza."),
     ("Ask", "Queries whose reply is the answer, as one URL."),
     ("Ask with a body", "The same, for all that a query cannot say."),
+    (TAG, "What has become of what was sent and received."),
     ("About", "The gateway itself."),
 )
 
@@ -69,7 +72,12 @@ def document(domain: str, version: str) -> Part:
         "components": {
             "securitySchemes": _SECURITY,
             "schemas": schemas(),
-            "parameters": {"to": _to("example.org"), "wait": _WAIT},
+            "parameters": {
+                "to": _to("example.org"),
+                "wait": _WAIT,
+                "key": _KEY,
+                "webhook": WEBHOOK,
+            },
             "responses": {
                 "accepted": ACCEPTED,
                 **{str(status): problem(status) for status in PROBLEMS},
@@ -104,15 +112,25 @@ _SECURITY: Part = {
 
 # --- parameters -----------------------------------------------------------------
 
-#: Of every iq, which waits.
 _WAIT: Part = {
     "name": "Prefer",
     "in": "header",
-    "description": "How long to wait for the reply, in seconds, as in `wait=30`."
-    " What is no such wish is ignored (RFC 7240).",
+    "description": "How long to wait, in seconds, as in `wait=30`: for the reply to an"
+    " iq, or until the XMPP server has taken a message or an error has come back for"
+    " it. What is no such wish is ignored (RFC 7240).",
     "schema": {"type": "string"},
 }
 _WAITS: Part = {"$ref": "#/components/parameters/wait"}
+
+_KEY: Part = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A text that stands for this request and no other, such as a random"
+    " UUID. Whatever is sent with it is sent once: asked again, the gateway gives its"
+    " first answer again, for 7 days. Leave it out to send something twice.",
+    "schema": {"type": "string", "pattern": "^[!#-~]([ -~]{0,253}[!-~])?$"},
+}
+_KEYS: Part = {"$ref": "#/components/parameters/key"}
 _TO: Part = {"$ref": "#/components/parameters/to"}
 
 
@@ -146,7 +164,7 @@ def _paths() -> Part:
         assert isinstance(slot, Child)  # as all payloads are
         paths[f"/{key}/{{to}}"] = {"get": _query(key, slot)}
         paths[f"/iq/{key}/{{to}}"] = {"post": _payload(key, slot)}
-    return {**paths, "/echo": {"post": _echo()}}
+    return {**paths, **recordPaths(), "/echo": {"post": _echo()}}
 
 
 def _post() -> Part:
@@ -155,8 +173,8 @@ def _post() -> Part:
         "tags": ["Send"],
         "summary": "Send a stanza",
         "description": "A message or a presence is accepted; an iq waits for its"
-        " reply.",
-        "parameters": [_WAITS],
+        " reply. A message waits, too, where `Prefer` says so.",
+        "parameters": [_WAITS, _KEYS],
         "requestBody": stanzaBody(),
         "responses": responses(
             *(409, 413, 415, 422, 503, 504),
@@ -194,6 +212,8 @@ def _toPath(kind: str) -> Part:
         "schema": {"type": "string", "enum": typesOf(kind)},
         "example": "chat" if kind == "message" else "available",
     }
+    waits = [_WAITS] if kind == "message" else []
+    outcome = {"_200": bounced()} if kind == "message" else {}
     return {
         "operationId": f"post{kind.capitalize()}",
         "tags": ["Send"],
@@ -201,9 +221,9 @@ def _toPath(kind: str) -> Part:
         "description": "The path says its kind, its type, and whom it is for; the body"
         " may leave that out, but not contradict it. Plain text is its"
         f" {'body' if kind == 'message' else 'show'}.",
-        "parameters": [type, _to("user@example.org")],
+        "parameters": [type, _to("user@example.org"), *waits, _KEYS],
         "requestBody": restBody(kind, RESTS[kind], TEXTS[kind]),
-        "responses": responses(413, 415, 422, 503, _202=IS_ACCEPTED),
+        "responses": responses(*(409, 413, 415, 422, 503), _202=IS_ACCEPTED, **outcome),
     }
 
 
@@ -214,7 +234,7 @@ def _iq(type: str) -> Part:
         "summary": f"Send an iq of type {type}",
         "description": "The path says its kind, its type, and whom it is for; the body"
         " may leave that out, but not contradict it. It has exactly one payload.",
-        "parameters": [_TO, _WAITS],
+        "parameters": [_TO, _WAITS, _KEYS],
         "requestBody": restBody("iq", RESTS[type]),
         "responses": _asked("ping" if type == "get" else "command", 413, 415, 422),
     }
@@ -262,7 +282,7 @@ def _payload(key: str, slot: Child) -> Part:
         "summary": f"{descriptions.QUERIES[key]} ({_specification(key)})",
         "description": f"The body is what an iq has under `{key}`; without one it is"
         " empty.",
-        "parameters": [_whom(key), _WAITS],
+        "parameters": [_whom(key), _WAITS, _KEYS],
         "requestBody": payloadBody(key, slot),
         "responses": _asked(key, 413, 415, 422),
     }

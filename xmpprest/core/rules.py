@@ -179,11 +179,13 @@ class Answer:
     @ivar status: The HTTP status.
     @ivar contentType: The header's value, if there was one.
     @ivar body: All of it.
+    @ivar retryAfter: The header's value, if there was one (RFC 9110 §10.2.3).
     """
 
     status: int
     contentType: str | None = None
     body: bytes = b""
+    retryAfter: str | None = None
 
     @property
     def isSuccess(self) -> bool:

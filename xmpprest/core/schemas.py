@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 from . import descriptions
 from .jsonmap import KEYS
 from .mapping import UNTYPED
+from .recordmap import INCOMING, OUTGOING, incomingWith
+from .redelivery import REDELIVERY
 from .rows import Row
 from .rules import MAX_ID
 from .scalars import Schema
@@ -60,6 +62,10 @@ def schemas() -> Part:
         "stanza": {"anyOf": [ref(kind) for kind in KEYS]},
         "answer": _ANSWER,
         "problem": _PROBLEM,
+        "outgoing": OUTGOING,
+        "incoming": INCOMING,
+        "incomingWhole": incomingWith(ref("stanza")),
+        "redelivery": REDELIVERY,
         **{f"{kind}Form": formOf(kind) for kind in KEYS},
         "stanzaForm": formOf(*KEYS) | {"required": ["to"]},
         **{name: _inside(_NAMED[name]) for name in sorted(_NAMED)},

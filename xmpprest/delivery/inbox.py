@@ -1,49 +1,42 @@
 """
 Takes inbound stanzas to the callback, and what it answers back.
 
-Stanzas of one conversation (the bare sender, and whom it writes to) are delivered
-in the order they came, conversations side by side; iqs, which do not depend on what
-was said before, in a row of their own for each full address.
+With a store, messages and subscriptions are kept until the callback has answered; all
+else, and everything without one, is delivered at once or bounced.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..core import jid, rules
-from ..core.errors import (
-    INTERNAL_SERVER_ERROR,
-    RESOURCE_CONSTRAINT,
-    Refusal,
-)
-from ..core.rules import Answer, Verdict
-from ..core.stanza import isRequest
-from .httpclient import NoAnswer
+from ..core.errors import Problem, Refusal
+from ..core.records import Incoming
+from ..core.rules import Verdict
+from .answers import Answers
+from .asking import Asker, Callback, Watch
+from .durable import Durable, isKept
+from .ids import newID
+from .keeping import Keeping
+from .volatile import CONVERSATION_LIMIT, QUEUE_LIMIT, Volatile
+
+__all__ = [
+    "CONVERSATION_LIMIT",
+    "QUEUE_LIMIT",
+    "Callback",
+    "Inbox",
+    "Keeping",
+    "Selection",
+    "newID",
+]
 
 _log = Logger()
-
-#: How many stanzas may wait for the callback, those it is asked about included.
-QUEUE_LIMIT = 10_000
-
-#: How many of them may be of one conversation, so that one sender leaves room.
-CONVERSATION_LIMIT = 500
-
-
-class Callback(Protocol):
-    """Where stanzas are posted."""
-
-    async def post(self, stanza: Element) -> Answer:
-        """Deliver one; raises L{NoAnswer}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +64,9 @@ def _form(stanza: Element) -> str:
     return "host" if local is None else "bare"
 
 
-#: The sender, the addressee, and whether it is about iqs.
-Conversation: TypeAlias = tuple[str, str, bool]
-
-
-def _conversation(stanza: Element) -> Conversation:
-    """An iq concerns one client of its sender, a message all of them."""
-    sender, isIQ = stanza["from"], stanza.name == "iq"
-    return (sender if isIQ else jid.bareOf(sender), stanza["to"], isIQ)
-
-
 class Inbox(Service):
     """
-    The way in without a store: what the callback does not get is bounced.
-
-    @ivar waiting: How many stanzas the callback has not yet answered.
+    The way in.
     """
 
     def __init__(
@@ -95,23 +76,68 @@ class Inbox(Service):
         callback: Callback | None,
         selection: Selection,
         limit: int = QUEUE_LIMIT,
+        *,
+        reply: Callable[[Element], Awaitable[object]] | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         """
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
         @param builtin: The gateway's own answer to an iq, or C{None}.
         @param callback: C{None}, and nobody wants anything.
-        @param limit: How many stanzas may wait.
+        @param limit: How many stanzas may wait that are not kept.
+        @param reply: Takes the callback's messages, to be sent; raises L{Refusal}.
+            C{None}, and they are written to the stream.
+        @param keeping: C{None}, and no stanza is kept.
         """
-        self._write = send
-        self._builtin = builtin
-        self._callback = callback
+        self._answers = Answers(send, reply, builtin)
         self._selection = selection
-        self._limit = limit
-        self._queues: dict[Conversation, deque[Element]] = {}
-        self._running: dict[Deferred[None], None] = {}
-        self._troubles: set[str] = set()
-        self._full = False
-        self.waiting = 0
+        self._volatile: Volatile | None = None
+        self._durable: Durable | None = None
+        self._watch: Watch | None = None
+        if callback is not None:
+            if keeping is not None:
+                self._watch = Watch(keeping.now)
+            asker = Asker(callback, self._watch)
+            self._volatile = Volatile(asker, self._answers, limit)
+            if keeping is not None and self._watch is not None:
+                self._durable = Durable(
+                    keeping, asker, self._answers, self._watch, self._unkept
+                )
+
+    @property
+    def waiting(self) -> int:
+        """How many stanzas the callback has not yet answered, of those not kept."""
+        return 0 if self._volatile is None else self._volatile.waiting
+
+    @property
+    def kept(self) -> int:
+        """The same of those that are kept."""
+        return 0 if self._durable is None else self._durable.waiting
+
+    @property
+    def isPaused(self) -> bool:
+        """Whether the callback is paused: what is kept for it stays."""
+        return self._watch is not None and self._watch.health.isPaused
+
+    def startService(self) -> None:
+        """Deliver what was kept."""
+        super().startService()
+        if self._durable is not None:
+            self._durable.begin()
+
+    def stopService(self) -> Deferred[None] | None:
+        """
+        Give up all that is under way. What is not kept is bounced.
+
+        @return: Fires once the store is no longer used.
+        """
+        super().stopService()
+        ending = None
+        if self._durable is not None:
+            ending = Deferred.fromCoroutine(self._durable.end())
+        if self._volatile is not None:
+            self._volatile.stop()
+        return ending
 
     def receive(self, stanza: Element) -> None:
         """
@@ -119,7 +145,8 @@ class Inbox(Service):
 
         @param stanza: Any stanza that answers no iq of ours.
         """
-        if not self.running:
+        isKeeping = self._durable is not None and isKept(stanza)
+        if not self.running and not isKeeping:
             return  # The stream is closing; there is no way back to the sender.
         if not (stanza.getAttribute("from") and stanza.getAttribute("to")):
             # Servers must not send it (XEP-0114 §3), and an answer would have no
@@ -129,139 +156,45 @@ class Inbox(Service):
                 stanza=rules.a(stanza.name),
             )
             return
-        if self._callback is None or stanza not in self._selection:
-            self._act(stanza, Verdict(rules.unwanted(stanza), unanswered=True))
-        elif self.waiting >= self._limit:
-            self._refuse(stanza)
+        if self._volatile is None or stanza not in self._selection:
+            verdict = Verdict(rules.unwanted(stanza), unanswered=True)
+            self._answers.now(stanza, verdict)
+        elif self._durable is not None and isKeeping:
+            self._durable.receive(stanza)
         else:
-            self._enqueue(stanza, self._callback)
+            self._volatile.receive(stanza)
 
-    def stopService(self) -> None:
-        """Give up all that is under way, and tell its senders."""
-        super().stopService()
-        # Those that wait for their turn first, lest each gets it for a moment.
-        for running in list(reversed(self._running)):
-            running.cancel()
-
-    def _giveUp(self, queue: deque[Element]) -> None:
-        """The gateway stops; nothing here outlives it."""
-        for stanza in queue:
-            self._act(stanza, rules.noAnswer(stanza))
-
-    def _refuse(self, stanza: Element) -> None:
-        """Too many wait already."""
-        if not self._full:
-            self._full = True
-            _log.error(
-                "The callback is too slow: {limit} stanzas wait for it; until it"
-                " catches up, others are refused.",
-                limit=self._limit,
-            )
-        self._bounce(stanza)
-
-    def _bounce(self, stanza: Element) -> None:
-        refusal = rules.bounce(stanza, RESOURCE_CONSTRAINT)
-        self._act(stanza, Verdict(refusal, unanswered=True))
-
-    def _enqueue(self, stanza: Element, callback: Callback) -> None:
-        conversation = _conversation(stanza)
-        queue = self._queues.get(conversation)
-        if queue is not None and len(queue) >= CONVERSATION_LIMIT:
-            self._bounce(stanza)
-            return
-        self.waiting += 1
-        # Not at the first place that gets free, or the log tells of each.
-        self._full = self._full and self.waiting > self._limit // 2
-        if queue is not None:
-            queue.append(stanza)
-            return
-        self._queues[conversation] = deque([stanza])
-        running = Deferred.fromCoroutine(self._run(conversation, callback))
-        self._running[running] = None
-        running.addBoth(self._ran, running)
-
-    def _ran(self, result: Failure | None, running: Deferred[None]) -> None:
-        del self._running[running]
-        if result is not None:
-            _log.failure("The delivery of a conversation failed.", failure=result)
-
-    async def _run(self, conversation: Conversation, callback: Callback) -> None:
+    async def redeliver(
+        self, webhookIDs: Sequence[str] | None, since: float, until: float
+    ) -> Sequence[Incoming]:
         """
-        Deliver a conversation until nothing of it is left; its outer edge.
+        Deliver stanzas that were given up, in the order they came, as far as they may
+        wait.
+
+        @param webhookIDs: Which, of those that came within the time span; C{None} for
+            all of them.
+        @param since: The beginning of the time span, in seconds since 1970.
+        @param until: Its end, which does not belong to it.
+        @return: Which are delivered again, without their XML.
+        @raise Refusal: 409, there is no callback.
+        @raise StoreUnavailable: Some of them may be delivered all the same.
         """
-        queue = self._queues[conversation]
-        try:
-            while queue:
-                stanza = queue[0]
-                try:
-                    self._act(stanza, await self._ask(stanza, callback))
-                except CancelledError:
-                    self._giveUp(queue)
-                    return
-                except Exception:
-                    _log.failure(
-                        "The delivery of {stanza} from {sender} failed.",
-                        stanza=rules.a(stanza.name),
-                        sender=stanza.getAttribute("from"),
-                    )
-                    self._send(stanza, rules.bounce(stanza, INTERNAL_SERVER_ERROR))
-                queue.popleft()
-                self.waiting -= 1
-        finally:
-            self.waiting -= len(queue)
-            del self._queues[conversation]
-
-    async def _ask(self, stanza: Element, callback: Callback) -> Verdict:
-        """What the callback makes of a stanza."""
-        try:
-            said = await callback.post(stanza)
-        except NoAnswer as reason:
-            self._note(str(reason))
-            return rules.noAnswer(stanza)
-        self._note(None)
-        verdict = rules.answer(stanza, said, newID)
-        if verdict.warning:
-            _log.warn(
-                "The callback answered {stanza} from {sender} with {status}; {hint}",
-                stanza=rules.a(stanza.name),
-                sender=stanza.getAttribute("from"),
-                status=said.status,
-                hint=verdict.warning,
-            )
-        return verdict
-
-    def _act(self, stanza: Element, verdict: Verdict) -> None:
-        """Send what follows, or our own answer where that comes first."""
-        own = None
-        if verdict.unanswered and isRequest(stanza):
-            own = self._builtin(stanza)
-        self._send(stanza, verdict.stanzas if own is None else (own,))
-
-    def _send(self, stanza: Element, answers: tuple[Element, ...]) -> None:
-        for answer in answers:
-            try:
-                self._write(answer)
-            except Refusal as refusal:
-                _log.warn(
-                    "The answer to {to} is lost: {reason}",
-                    to=answer.getAttribute("to"),
-                    reason=refusal.problem.text,
+        if self._durable is None:
+            raise Refusal(
+                Problem(
+                    409,
+                    "cancel",
+                    "conflict",
+                    "There is no callback, or nothing is kept for it, so nothing can be"
+                    " redelivered; configure callback-url and store.",
                 )
-                if refusal.problem.status == 413:
-                    # Too long for the server; an error is not.
-                    self._send(stanza, rules.bounce(stanza, INTERNAL_SERVER_ERROR))
+            )
+        return await self._durable.redeliver(webhookIDs, since, until)
 
-    def _note(self, trouble: str | None) -> None:
-        """Log that the callback does not answer, or does again; not each time."""
-        if trouble is None:
-            if self._troubles:
-                _log.info("The callback answers again.")
-            self._troubles.clear()
-        elif trouble not in self._troubles:
-            _log.error("The callback gives no answer: {reason}.", reason=trouble)
-            self._troubles.add(trouble)
-
-
-def newID() -> str:
-    """An id for a stanza: random, unguessable."""
-    return secrets.token_urlsafe(12)
+    def _unkept(self, stanza: Element) -> None:
+        """A stanza cannot be kept."""
+        assert self._volatile is not None
+        if self.running:
+            self._volatile.receive(stanza)
+        else:
+            self._answers.now(stanza, rules.noAnswer(stanza))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -17,8 +19,9 @@ from ..core.callbackurl import CallbackURL
 from ..core.mapping import UNTYPED
 from ..core.negotiation import negotiate
 from ..core.rules import Answer
+from ..core.signing import Signer
 from ..core.stanza import LANG, TYPES
-from .httpclient import BoundedClient, NoAnswer
+from .httpclient import BoundedClient, HTTPAnswer, NoAnswer
 
 _log = Logger()
 
@@ -44,17 +47,33 @@ class Webhook(Service):
     """
 
     def __init__(
-        self, client: BoundedClient, url: str, contentType: str, domain: str
+        self,
+        client: BoundedClient,
+        url: str,
+        contentType: str,
+        domain: str,
+        *,
+        signer: Signer | None = None,
+        connections: int = 32,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """
         @param url: See L{CallbackURL}.
         @param contentType: One of L{media.OUTPUT_TYPES}, until the callback itself
             has named another.
         @param domain: The component domain.
+        @param signer: Signs what is posted; C{None}, nobody does.
+        @param connections: How many stanzas may be posted at once. Those that wait for
+            their turn wait here, not in the client, since each is signed at the time
+            that it goes.
+        @param now: Seconds since 1970, which a callback compares with its own clock.
         """
         self._client = client
         self._url = CallbackURL(url)
         self._domain = domain
+        self._signer = Signer() if signer is None else signer
+        self._turns = DeferredSemaphore(connections)
+        self._now = now
         self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
         if self._url.authorization is not None:
             authorization = self._url.authorization.encode()
@@ -103,30 +122,40 @@ class Webhook(Service):
         if said.status == 200 and accept:
             self.contentType = negotiate(accept, media.OUTPUT_TYPES, self.contentType)
 
-    async def post(self, stanza: Element) -> Answer:
+    async def post(self, stanza: Element, id: str) -> Answer:
         """
         Deliver a stanza.
 
+        @param id: What the callback knows it by, the same in each attempt; see
+            L{Signer.headers}.
         @return: What the callback said.
         @raise NoAnswer: It said nothing that counts.
         """
-        kind = stanza.name
-        values = {
-            "kind": kind,
-            "type": _type(stanza),
-            "to": stanza.getAttribute("to", ""),
-            "from": stanza.getAttribute("from", ""),
-        }
+        async with self._turns:
+            said = await self._send(stanza, id)
+        return Answer(
+            said.status,
+            said.header("Content-Type"),
+            said.body,
+            said.header("Retry-After"),
+        )
+
+    async def _send(self, stanza: Element, id: str) -> HTTPAnswer:
+        body = media.encode([stanza], self.contentType)
         headers = self._headers.copy()
         headers.addRawHeader(b"Content-Type", self.contentType.encode())
         headers.addRawHeader(b"Accept", media.INPUT_TYPES.encode())
         language = stanza.getAttribute(LANG)
         if language and _LANGUAGE.fullmatch(language):
             headers.addRawHeader(b"Content-Language", language.encode())
-        said = await self._client.request(
-            b"POST",
-            self._url.fill(values),
-            headers,
-            media.encode([stanza], self.contentType),
+        for name, value in self._signer.headers(id, int(self._now()), body):
+            headers.addRawHeader(name.encode(), value.encode())
+        url = self._url.fill(
+            {
+                "kind": stanza.name,
+                "type": _type(stanza),
+                "to": stanza.getAttribute("to", ""),
+                "from": stanza.getAttribute("from", ""),
+            }
         )
-        return Answer(said.status, said.header("Content-Type"), said.body)
+        return await self._client.request(b"POST", url, headers, body)

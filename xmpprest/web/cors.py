@@ -89,5 +89,5 @@ _ALLOWED_HEADERS = (
 )
 _EXPOSED = (
     "Access-Control-Expose-Headers",
-    "Stanza-Id, Location, Retry-After, WWW-Authenticate",
+    "Stanza-Id, Location, Preference-Applied, Retry-After, WWW-Authenticate",
 )

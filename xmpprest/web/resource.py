@@ -14,7 +14,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ..core.auth import Authenticator
-from ..core.errors import Problem, Refusal, unavailable
+from ..core.errors import Problem, Refusal, nothingKept, unavailable
+from ..core.records import StoreUnavailable
+from .claims import hasKey
 from .cors import CORS
 from .response import Response, header, problemResponse, rawHeader, write
 from .routes import Route
@@ -62,8 +64,9 @@ class RestResource(Resource):
     def render(self, request: Request) -> int:
         """Start on a request, and see to it that it ends."""
         answering = Deferred.fromCoroutine(self._answer(request))
-        if not answering.called:
-            # A client that has gone away wants nothing any more.
+        if not answering.called and not hasKey(request):
+            # A client that has gone away wants nothing any more, or comes back with
+            # the same key.
             request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addCallback(self._write, request)
         answering.addErrback(self._failed, request)
@@ -134,6 +137,8 @@ class RestResource(Resource):
         """The outer edge of all that is done for a request."""
         if reason.check(Refusal):
             problem = cast(Refusal, reason.value).problem
+        elif reason.check(StoreUnavailable):
+            problem = nothingKept(str(reason.value)).problem
         elif reason.check(CancelledError) and request.channel is None:
             return
         else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from twisted.web.server import Request
 
 from ..core import media
 from ..core.errors import Problem, reasonPhrase
 from ..core.negotiation import negotiate
+from ..core.values import Value, toJSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,22 @@ def problemResponse(problem: Problem, request: Request) -> Response:
     return Response(
         problem.status, media.encodeProblem(problem, name), name, problem.headers
     )
+
+
+def jsonResponse(status: int, value: Value) -> Response:
+    """Answer with a value."""
+    return Response(status, toJSON(value), media.JSON)
+
+
+def pathTo(request: Request, *segments: str) -> str:
+    """
+    The path of something that is beside what a request asks for, wherever the
+    resource is mounted.
+
+    @param segments: Below the resource.
+    """
+    mounted = [quote(each, safe="") for each in request.prepath or () if each]
+    return "/".join(["", *mounted, *(quote(each, safe="") for each in segments)])
 
 
 def rawHeader(request: Request, name: bytes) -> bytes | None:

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
 from ..core import media
-from ..core.errors import Refusal, notWellFormed
+from ..core.errors import Refusal
 from ..core.jsonmap import STANZAS
 from ..core.mapping import Given
 from ..core.negotiation import negotiate, parseContentType
+from ..core.records import Accepted, Answered, StoreUnavailable
 from ..core.rules import submission
-from .response import Response, header
+from .claims import Claim, claimOf
+from .idempotency import Once, again, immediately
+from .response import Response, header, pathTo
+from .waiting import preferredWait, waited, waitFor
 
 
 class WayOut(Protocol):
     """What takes messages and presence."""
 
-    async def accept(self, stanza: Element) -> None:
-        """Send it; raises L{Refusal} if that cannot be promised."""
+    def keeps(self, stanza: Element) -> bool:
+        """Whether a stanza is kept until it is known what has become of it."""
+
+    async def accept(
+        self, stanza: Element, answered: Answered | None = None
+    ) -> Accepted | Answered:
+        """
+        Send it; raises L{Refusal} if that cannot be promised.
+
+        @param answered: Kept together with a stanza that is kept, or not at all.
+        @return: What there is with that key already; then nothing is sent.
+        """
+
+    def outcome(self, number: int, timeout: float) -> Awaitable[Element | None]:
+        """
+        Wait until what was kept is confirmed or bounced, so many seconds.
+
+        @return: The error that came back, if one did.
+        """
 
 
 class Requester(Protocol):
@@ -55,19 +76,22 @@ class Sending:
         outbox: WayOut,
         requester: Requester,
         newID: NewID,
+        once: Once,
         *,
         timeout: float,
         maxTimeout: float,
     ) -> None:
         """
         @param domain: The component domain, in its normal form.
+        @param once: Sees to it that what has an idempotency key is sent once.
         @param timeout: How long an iq waits that does not say, in seconds.
-        @param maxTimeout: How long an iq may wait, in seconds.
+        @param maxTimeout: How long a client may wait, in seconds.
         """
         self._domain = domain
         self._outbox = outbox
         self._requester = requester
         self._newID = newID
+        self._once = once
         self._timeout = timeout
         self._maxTimeout = maxTimeout
 
@@ -78,8 +102,9 @@ class Sending:
         @param given: What the path has said of it.
         @raise Refusal: It was not sent, or an iq got no reply.
         """
+        claim = claimOf(request, body)
         payload = media.decode(header(request, b"Content-Type"), body, given)
-        sending = self._send(self._stanza(payload), request)
+        sending = self._sending(self._stanza(payload), request, claim)
         # They may be long, and the wait for an iq's reply, too.
         del body, payload
         return await sending
@@ -93,10 +118,11 @@ class Sending:
         query = request.uri.partition(b"?")[2]
         try:
             value = STANZAS.fromPairs(media.formPairs(query), given)
-            sending = self._send(self._stanza(STANZAS.decode(value, given)), request)
+            stanza = self._stanza(STANZAS.decode(value, given))
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
-        del value
+        sending = self._sending(stanza, request, None)
+        del value, stanza
         return await sending
 
     async def echo(self, request: Request, body: bytes) -> Response:
@@ -111,15 +137,72 @@ class Sending:
     def _stanza(self, payload: Element) -> Element:
         return submission(payload, self._domain, self._newID)
 
-    async def _send(self, stanza: Element, request: Request) -> Response:
-        if stanza.name != "iq":
-            await self._outbox.accept(stanza)
-            return Response(202, headers=(("Stanza-Id", stanza["id"]),))
-        timeout = min(waitFor(request, self._timeout), self._maxTimeout)
-        replying = self._requester.request(stanza, timeout)
-        # It may be long, and the wait, too.
-        del stanza
-        return _encoded(await replying, request)
+    def _sending(
+        self, stanza: Element, request: Request, claim: Claim | None
+    ) -> Awaitable[Response]:
+        """Begin to send a stanza; whoever waits for the answer does not hold it."""
+        if stanza.name == "iq":
+            timeout = min(waitFor(request) or self._timeout, self._maxTimeout)
+            act = partial(self._ask, stanza, timeout, request)
+            return self._once.do(claim, request, act)
+        if self._outbox.keeps(stanza):
+            return self._keep(stanza, request, claim)
+        return self._once.do(claim, request, partial(self._write, stanza))
+
+    async def _ask(
+        self, stanza: Element, timeout: float, request: Request
+    ) -> Awaitable[Response]:
+        """Send an iq."""
+        return _replied(self._requester.request(stanza, timeout), request)
+
+    async def _write(self, stanza: Element) -> Awaitable[Response]:
+        """Send a stanza that is not kept."""
+        await self._outbox.accept(stanza)
+        return immediately(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
+
+    async def _keep(
+        self, stanza: Element, request: Request, claim: Claim | None
+    ) -> Response:
+        """Send a stanza that is kept, and its answer with it."""
+        accepted = _accepted(stanza, request)
+        timeout = min(preferredWait(request) or 0, self._maxTimeout)
+        with self._once.running(claim):
+            answered = self._once.answered(claim, accepted)
+            taken = await self._outbox.accept(stanza, answered)
+            del stanza
+            if isinstance(taken, Answered):
+                assert claim is not None
+                return again(taken, claim)
+            if not timeout or taken.number is None:
+                return accepted
+            response = await self._outcome(taken.number, timeout, accepted, request)
+            await self._once.end(claim, response)
+            return response
+
+    async def _outcome(
+        self, number: int, timeout: float, accepted: Response, request: Request
+    ) -> Response:
+        """What has become of a stanza that is kept."""
+        try:
+            bounce = await self._outbox.outcome(number, timeout)
+        except StoreUnavailable:
+            bounce = None  # Nobody can tell, but it was accepted.
+        if bounce is not None:
+            return _encoded([bounce], request)
+        return replace(accepted, headers=(*accepted.headers, waited(timeout)))
+
+
+def _accepted(stanza: Element, request: Request) -> Response:
+    """The answer to a stanza that is kept: its status can be asked for."""
+    location = pathTo(request, "outbox", stanza["id"])
+    headers = (("Stanza-Id", stanza["id"]), ("Location", location))
+    return Response(202, headers=headers)
+
+
+async def _replied(
+    replying: Awaitable[Sequence[Element]], request: Request
+) -> Response:
+    return _encoded(await replying, request)
 
 
 def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
@@ -132,32 +215,3 @@ def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
     default = own if own in media.OUTPUT_TYPES else media.XML
     name = negotiate(header(request, b"Accept"), media.OUTPUT_TYPES, default)
     return Response(200, media.encode(stanzas, name), name)
-
-
-#: RFC 7240 §4.3
-_WAIT = re.compile(r"""(?:^|[,;])\s*wait\s*=\s*"?([^",;\s]*)"?""", re.IGNORECASE)
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-
-
-def waitFor(request: Request, default: float) -> float:
-    """
-    How long the client wants to wait.
-
-    @return: Seconds.
-    @raise Refusal: 400, it said so in a way that nobody understands.
-    """
-    text = header(request, b"Prosody-Rest-Timeout")
-    if text is None:
-        # One that cannot be honoured is ignored (RFC 7240 §2).
-        preference = _WAIT.search(header(request, b"Prefer") or "")
-        return (_seconds(preference[1]) if preference else 0) or default
-    seconds = _seconds(text)
-    if seconds == 0:
-        raise notWellFormed(
-            "Prosody-Rest-Timeout takes a number of seconds above 0, such as 30."
-        )
-    return seconds
-
-
-def _seconds(text: str) -> float:
-    return float(text) if _SECONDS.fullmatch(text) else 0.0

@@ -39,6 +39,13 @@ class Route:
     isPublic: bool = False
 
 
+#: What is at a path that ends, or goes on, with an id: by the id.
+RouteOf = Callable[[str], Route]
+
+#: What stands for it, in the path.
+ID = "{id}"
+
+
 class Sender(Protocol):
     """What sends, and asks."""
 
@@ -57,16 +64,23 @@ class Routes:
     Finds who answers.
     """
 
-    def __init__(self, sender: Sender, own: Mapping[str, Route]) -> None:
+    def __init__(self, sender: Sender, own: Mapping[str, Route | RouteOf]) -> None:
         """
-        @param own: Further names of the gateway's own, by path.
+        @param own: Further names of the gateway's own, by path; where one segment
+            of it is C{"{id}"}, any may stand there.
         """
         self._sender = sender
-        self._own = {
-            "": Route({"POST": partial(sender.post, UNKNOWN)}),
-            "echo": Route({"POST": sender.echo}),
-            **own,
+        self._own: dict[tuple[str, ...], Route] = {
+            (): Route({"POST": partial(sender.post, UNKNOWN)}),
+            ("echo",): Route({"POST": sender.echo}),
         }
+        self._ofIDs: dict[tuple[str, ...], RouteOf] = {}
+        for path, route in own.items():
+            segments = tuple(filter(None, path.split("/")))
+            if isinstance(route, Route):
+                self._own[segments] = route
+            else:
+                self._ofIDs[segments] = route
 
     def find(self, path: Sequence[bytes]) -> Route:
         """
@@ -76,7 +90,7 @@ class Routes:
         @raise Refusal: 404, nothing is; 400, what is there is not all said.
         """
         segments = _decoded(path)
-        own = self._own.get("/".join(segments))
+        own = self._ownAt(segments)
         if own is not None:
             return own
         first, rest = segments[0], segments[1:]
@@ -92,8 +106,26 @@ class Routes:
             return Route({"GET": partial(self._sender.query, given)})
         raise self._nothing(first)
 
+    def _ownAt(self, segments: Sequence[str]) -> Route | None:
+        """One of the gateway's own; what is there by name goes before any id."""
+        own = self._own.get(tuple(segments))
+        if own is not None:
+            return own
+        for pattern, routeOf in self._ofIDs.items():
+            at = pattern.index(ID)
+            named = (*segments[:at], ID, *segments[at + 1 :])
+            if len(segments) == len(pattern) and named == pattern:
+                return routeOf(segments[at])
+        return None
+
     def _nothing(self, first: str) -> Refusal:
-        own = [name for name in self._own if name and "/" not in name]
+        paths = ["/".join(path) for path in (*self._own, *self._ofIDs)]
+        own = dict.fromkeys(path.partition("/")[0] for path in paths if path)
+        if first in own:
+            there = [path for path in paths if path.partition("/")[0] == first]
+            return _notFound(
+                f"There is nothing at this path; there is /{', /'.join(there)}."
+            )
         nearest = get_close_matches(first, [*KEYS, *PAYLOADS, *own], 1)
         if nearest:
             return _notFound(

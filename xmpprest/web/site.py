@@ -225,11 +225,21 @@ class GatewaySite(Site):
 
     @classmethod
     def around(
-        cls, resource: IResource, bodyLimit: int, reactor: IReactorTime
+        cls,
+        resource: IResource,
+        bodyLimit: int,
+        reactor: IReactorTime,
+        ready: IResource | None = None,
     ) -> GatewaySite:
-        """A site that has a resource at C{/rest}, and nothing else."""
+        """
+        A site that has a resource at C{/rest}, and nothing else.
+
+        @param ready: What is at C{/readyz}, though.
+        """
         root = _Nothing()
         root.putChild(b"rest", resource)
+        if ready is not None:
+            root.putChild(b"readyz", ready)
         return cls(root, bodyLimit, reactor)
 
     def drain(self) -> Deferred[None]:

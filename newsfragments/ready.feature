@@ -1,0 +1,1 @@
+``/readyz`` tells whether the gateway is ready, and which part of it is not.

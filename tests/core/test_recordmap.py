@@ -1,0 +1,113 @@
+"""Tests of L{xmpprest.core.recordmap}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from tests.core.case import CoreTestCase
+from xmpprest.core import namespaces as ns
+from xmpprest.core.parser import MAX_ELEMENTS
+from xmpprest.core.recordmap import (
+    INCOMING,
+    OUTGOING,
+    incoming,
+    incomingWhole,
+    incomingWith,
+    kept,
+    outgoing,
+)
+from xmpprest.core.records import (
+    BOUNCED,
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    PENDING,
+    Attempt,
+    Incoming,
+    Outgoing,
+)
+from xmpprest.core.writer import toXML
+
+DEFINED = f"<gone xmlns='{ns.STANZA_ERRORS}'/>"
+
+
+def bounced(error: str) -> Any:
+    """What is told of a message that bounced."""
+    xml = f"<message type='error' from='a' id='m'><body>hi</body>{error}</message>"
+    return outgoing(Outgoing(1, "m", "a", "", BOUNCED, 0.0, 1.0, xml))
+
+
+class OutgoingTests(CoreTestCase):
+    """
+    Tests of L{outgoing}.
+    """
+
+    def test_errors(self) -> None:
+        """Of an error it tells what has a key, and all as XML."""
+        for xml, error in (
+            (f"<error type='cancel'>{DEFINED}</error>", ("cancel", "gone")),
+            (
+                f"<error type='wait'>{DEFINED}<own xmlns='urn:x'><a/></own></error>",
+                ("wait", "gone"),
+            ),
+            (f"<error code='404' type='auth'>{DEFINED}</error>", ("auth", "gone")),
+            ("<error type='cancel'/>", ("cancel", None)),
+            (f"<error>{DEFINED}</error>", (None, "gone")),
+        ):
+            told = bounced(xml)
+            error_ = told["error"]
+            self.assertEqual((error_.get("type"), error_.get("condition")), error, xml)
+            self.assertEqual(told["error_xml"], xml)
+            Draft202012Validator({**OUTGOING}).validate(told)
+
+    def test_strange(self) -> None:
+        """What is no proper error is told as XML, or not at all."""
+        told = bounced("<error type='odd'/>")
+        self.assertEqual(
+            (told["error"], told["error_xml"]), ({}, "<error type='odd'/>")
+        )
+        self.assertNotIn("error", bounced(""))
+
+    def test_confirmed(self) -> None:
+        """Without an error there is none."""
+        told = outgoing(Outgoing(1, "m", "a", "", CONFIRMED, 0.0, 1.0))
+        self.assertNotIn("error", told)
+        Draft202012Validator({**OUTGOING}).validate(told)
+
+
+class IncomingTests(CoreTestCase):
+    """
+    Tests of L{incoming} and L{incomingWhole}.
+    """
+
+    def test_schemas(self) -> None:
+        """Whatever is known of a stanza, the schemas have it."""
+        listed = Draft202012Validator({**INCOMING})
+        whole = Draft202012Validator({**incomingWith({"type": "object"})})
+        for state in (PENDING, DELIVERED, DEAD):
+            for xml in ("", "<iq to='a' from='b'/>", "<presence from='b'/>"):
+                stanza = Incoming(1, "msg_1", "c", xml, state, 0.0, 2, 5.0)
+                listed.validate(incoming(stanza))
+                for attempts in ([], [Attempt(1.0, None, "x"), Attempt(2.0, 5, None)]):
+                    whole.validate(incomingWhole(stanza, attempts))
+
+    def test_large(self) -> None:
+        """What was received may be larger than what can be sent."""
+        inner = "<x xmlns='y'/>" * (MAX_ELEMENTS + 1)
+        xml = f"<message from='a' to='b'>{inner}</message>"
+        stanza = Incoming(1, "msg_1", "c", xml, DEAD, 0.0)
+        told: Any = incomingWhole(stanza, [])
+        self.assertEqual(told["xml"], xml)
+        self.assertEqual(len(told["stanza"]["xml"]), MAX_ELEMENTS + 1)
+
+    def test_kept(self) -> None:
+        """A stanza comes back as it was kept."""
+        for xml in (
+            "<message to='a'><body>&lt;&amp;\u2615</body></message>",
+            "<iq type='get'><q xmlns='urn:x'><r xmlns=''/></q></iq>",
+            "<presence xmlns:p='urn:p' p:a='b'/>",
+            "<message><x xmlns='a b'/></message>",
+        ):
+            self.assertEqual(toXML(kept(xml)), xml)

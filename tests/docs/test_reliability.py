@@ -1,0 +1,122 @@
+"""Tests of C{docs/reliability.rst}: its commands are pasted, its numbers looked up."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.docs.document import Document
+from tests.docs.paste import PasteTestCase
+from tests.docs.world import ROOT
+from xmpprest.config import SETTINGS
+from xmpprest.core import records
+from xmpprest.core.schedule import DELAYS
+from xmpprest.delivery.outbox import WINDOW
+from xmpprest.web.claims import MAX_KEY
+
+PAGE = Document(ROOT / "docs" / "reliability.rst")
+(WAIT, KEY, DEAD, REDELIVER, READY) = PAGE.of("sh")
+
+
+class TextTests(SynchronousTestCase):
+    """
+    Tests of what can be seen without running it.
+    """
+
+    def test_numbers(self) -> None:
+        """
+        The numbers are those of the code.
+        """
+        defaults = {each.name: each.field.default for each in SETTINGS}
+        for words, number in {
+            r"At most (\d+) messages": WINDOW,
+            r"(\d+)\s+\(``--callback-connections``\)": defaults["callback-connections"],
+            r"to\s+([\d,]+) of them \(``--outbox-limit``\)": defaults["outbox-limit"],
+            r"kept for (\d+) days \(``--dead-days``\)": defaults["dead-days"],
+            r"up to (\d+) characters": MAX_KEY,
+        }.items():
+            (found,) = re.findall(words, PAGE.text)
+            self.assertEqual(float(found.replace(",", "")), number, words)
+        self.assertIn("for a day (``--outbox-age``)", PAGE.text)
+        self.assertEqual(defaults["outbox-age"], 86400)
+        self.assertIn("is kept for seven days\n(``--record-days``)", PAGE.text)
+        self.assertEqual(defaults["record-days"], 7)
+
+    def test_schedule(self) -> None:
+        """
+        The times of the retries are those of the code.
+        """
+        self.assertIn(
+            "after 1, 5 and 30 seconds, 2,\n5, 15 and 30 minutes, then every hour",
+            PAGE.text,
+        )
+        minutes = [60 * number for number in (2, 5, 15, 30)]
+        self.assertEqual(list(DELAYS), [0, 1, 5, 30, *minutes])
+
+    def test_states(self) -> None:
+        """
+        The states are those that there are.
+        """
+        states = re.findall(r"(?m)^``(\w+)``  ", PAGE.text)
+        expected = [
+            records.QUEUED,
+            records.SENT,
+            records.CONFIRMED,
+            records.BOUNCED,
+        ]
+        self.assertEqual(states, expected)
+
+
+class CommandTests(PasteTestCase):
+    """
+    Tests of the commands.
+    """
+
+    async def test_wait(self) -> None:
+        """
+        The POST waits for what becomes of the message.
+        """
+        await self.prepare()
+        await self.start()
+        said = await self.run_(f"{WAIT} -s")
+        self.assertIn("HTTP/1.1 202 ", said)
+        self.assertIn("Preference-Applied: wait=10", said)
+
+    async def test_key(self) -> None:
+        """
+        What is repeated gets the same answer, and is sent once.
+        """
+        await self.prepare()
+        await self.start()
+        answers = set()
+        for _ in range(3):
+            said = await self.run_(f"{KEY} -s")
+            self.assertIn("HTTP/1.1 202 ", said)
+            answers |= set(re.findall(r"Stanza-Id: \S+", said))
+        self.assertEqual(len(answers), 1)
+        self.assertEqual(str((await self.received()).body), "It is on its way.")
+        # Nobody takes the echo; and there is no other message before this one.
+        self.assertEqual((await self.received())["type"], "error")
+        await self.run_(f"{WAIT} -s")
+        self.assertEqual(str((await self.received()).body), "Hello!")
+
+    async def test_inbox(self) -> None:
+        """
+        There are no dead letters, and none that could be delivered again.
+        """
+        await self.prepare()
+        await self.start("--callback-url", "http://127.0.0.1:9/")
+        none: dict[str, object] = {"stanzas": [], "next": None}
+        self.assertEqual(json.loads(await self.run_(f"{DEAD} -s")), none)
+        status, body = await self.paste(REDELIVER)
+        self.assertEqual((status, json.loads(body)["redelivered"]), (202, 0))
+
+    async def test_ready(self) -> None:
+        """
+        The gateway says that it is ready.
+        """
+        await self.prepare()
+        await self.start()
+        self.assertIn('"barrier": "loopback"', await self.run_(f"{READY} -s"))

@@ -1,0 +1,118 @@
+"""Records, in memory: what the test says has become of messages and stanzas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from xmpprest.core.records import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    Attempt,
+    Incoming,
+    Outgoing,
+)
+
+#: A stanza that came in.
+STANZA = (
+    "<message type='chat' from='a@example.org/x' to='bot@gateway.example' id='m1'>"
+    "<body>hi &amp; bye</body></message>"
+)
+
+
+def incoming(number: int, state: str = DEAD, **changed: Any) -> Incoming:
+    """A stanza that came at a time, in seconds, which is its number."""
+    text = "" if state == DELIVERED else STANZA
+    stanza = Incoming(
+        number, f"msg_{number}", "c", text, state, number, attempts=3, dueAt=number + 5
+    )
+    return replace(stanza, **changed)
+
+
+class HeldInbox:
+    """
+    Has what the test puts into it, and delivers again whatever is dead.
+
+    @ivar held: By number.
+    @ivar attempts: By the id of the stanza.
+    @ivar asked: How many stanzas were asked for, each time.
+    @ivar again: What was to be delivered again.
+    @ivar isFull: Whether nothing can be.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[int, Incoming] = {}
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.asked: list[int] = []
+        self.again: list[tuple[Sequence[str] | None, float, float]] = []
+        self.isFull = False
+        self.problem: Exception | None = None
+
+    def put(self, *stanzas: Incoming) -> None:
+        """Put stanzas into it."""
+        self.held |= {stanza.number: stanza for stanza in stanzas}
+
+    def incoming(
+        self, state: str, before: int | None, limit: int
+    ) -> Deferred[Sequence[Incoming]]:
+        """As a store does it."""
+        if self.problem is not None:
+            return fail(self.problem)
+        self.asked.append(limit)
+        found = [
+            self.held[number]
+            for number in sorted(self.held, reverse=True)
+            if (before is None or number < before) and self.held[number].state == state
+        ]
+        return succeed(found[:limit])
+
+    def incomingByID(
+        self, webhookID: str
+    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+        """As a store does it."""
+        if self.problem is not None:
+            return fail(self.problem)
+        for stanza in self.held.values():
+            if stanza.webhookID == webhookID:
+                return succeed((stanza, self.attempts.get(webhookID, [])))
+        return succeed(None)
+
+    async def redeliver(
+        self, webhookIDs: Sequence[str] | None, since: float, until: float
+    ) -> Sequence[Incoming]:
+        """Let what is dead be pending."""
+        if self.problem is not None:
+            raise self.problem
+        self.again.append((webhookIDs, since, until))
+        found = [
+            replace(each, state=PENDING, attempts=0)
+            for each in self.held.values()
+            if not self.isFull
+            and each.state == DEAD
+            and since <= each.receivedAt < until
+            and (webhookIDs is None or each.webhookID in webhookIDs)
+        ]
+        self.put(*found)
+        return found
+
+
+class HeldStatuses:
+    """
+    Knows what the test says.
+
+    @ivar known: By id.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, Outgoing] = {}
+        self.problem: Exception | None = None
+
+    async def status(self, id: str) -> Outgoing | None:
+        """What the test has said."""
+        if self.problem is not None:
+            raise self.problem
+        return self.known.get(id)

@@ -1,0 +1,205 @@
+"""
+The JSON form of what is kept: messages on their way out, stanzas on their way to the
+callback. Its schemas are here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import NoReturn
+from xml.parsers.expat import ParserCreate
+
+from twisted.words.xish.domish import Element
+
+from . import namespaces as ns
+from .jsonmap import STANZAS
+from .parser import SEPARATOR, TreeBuilder
+from .records import (
+    BOUNCED,
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    PENDING,
+    QUEUED,
+    SENT,
+    Attempt,
+    Incoming,
+    Outgoing,
+)
+from .scalars import Schema
+from .stamps import timestamp
+from .stanza import element, elements, find, make
+from .values import Value
+from .writer import toXML
+
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_TEXT: Schema = {"type": "string"}
+
+
+def _record(title: str, required: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "title": title,
+        "properties": properties,
+        "required": required.split(),
+        "additionalProperties": False,
+    }
+
+
+# --- messages on their way out --------------------------------------------------
+
+OUTGOING: Schema = _record(
+    "a message that was sent",
+    "id to state accepted_at changed_at",
+    id=_TEXT,
+    to=_TEXT,
+    state={
+        "type": "string",
+        "enum": [QUEUED, SENT, CONFIRMED, BOUNCED],
+        "description": "`queued`: kept, to be sent; `sent`: written to the XMPP server;"
+        " `confirmed`: the server has taken it; `bounced`: an error came back.",
+    },
+    accepted_at=_TIME,
+    changed_at={**_TIME, "description": "When it came into its state."},
+    error=_record(
+        "why it bounced",
+        "",
+        type=_TEXT,
+        condition=_TEXT,
+        text=_TEXT,
+        lang=_TEXT,
+        by=_TEXT,
+    ),
+    error_xml={**_TEXT, "description": "The same, with all that came with it."},
+)
+
+
+def outgoing(message: Outgoing) -> dict[str, Value]:
+    """What has become of a message."""
+    return {
+        "id": message.id,
+        "to": message.to,
+        "state": message.state,
+        "accepted_at": timestamp(message.acceptedAt),
+        "changed_at": timestamp(message.changedAt),
+        **({} if message.error is None else _error(message.error)),
+    }
+
+
+def _error(xml: str) -> dict[str, Value]:
+    """The error in a stanza."""
+    report = find(kept(xml), ns.CLIENT, "error")
+    if report is None:
+        return {}
+    # What an application has put into it, no key can say.
+    defined = [each for each in elements(report) if each.uri == ns.STANZA_ERRORS]
+    said = {name: report[name] for name in ("type", "by") if report.hasAttribute(name)}
+    plain = element(ns.CLIENT, "error", said, defined)
+    value = STANZAS.encode(make("message", {}, [plain])).get("error", {})
+    return {"error": value, "error_xml": toXML(report)}
+
+
+# --- stanzas on their way to the callback ---------------------------------------
+
+_STATE: Schema = {"type": "string", "enum": [PENDING, DELIVERED, DEAD]}
+_ENTRY: Mapping[str, Schema] = {
+    "id": {**_TEXT, "description": "What the callback gets as `webhook-id`."},
+    "kind": {"type": "string", "enum": ["message", "presence", "iq"]},
+    "from": _TEXT,
+    "to": _TEXT,
+    "state": _STATE,
+    "received_at": _TIME,
+    "due_at": {**_TIME, "description": "When it is tried (again)."},
+}
+_REQUIRED = "id state received_at attempts"
+
+#: In a list.
+INCOMING: Schema = _record(
+    "a stanza for the callback",
+    _REQUIRED,
+    **_ENTRY,
+    attempts={"type": "integer", "description": "How often it was tried."},
+)
+_ATTEMPT: Schema = _record(
+    "one try",
+    "at status error",
+    at=_TIME,
+    status={"type": ["integer", "null"], "description": "What the callback said."},
+    error={"type": ["string", "null"]},
+)
+
+
+def incomingWith(stanza: Schema) -> Schema:
+    """
+    The schema of a stanza for the callback, with all that is known of it.
+
+    @param stanza: The schema of a stanza.
+    """
+    return _record(
+        "a stanza for the callback, with all of its tries",
+        _REQUIRED,
+        **_ENTRY,
+        attempts={"type": "array", "items": _ATTEMPT},
+        stanza=stanza,
+        xml={"type": "string", "format": "xml"},
+    )
+
+
+def incoming(stanza: Incoming) -> dict[str, Value]:
+    """A stanza for the callback, in a list."""
+    isDue = stanza.state == PENDING
+    return {
+        "id": stanza.webhookID,
+        **(_head(stanza.stanza) if stanza.stanza else {}),
+        "state": stanza.state,
+        "received_at": timestamp(stanza.receivedAt),
+        "attempts": stanza.attempts,
+        **({"due_at": timestamp(stanza.dueAt)} if isDue else {}),
+    }
+
+
+def incomingWhole(stanza: Incoming, attempts: Sequence[Attempt]) -> dict[str, Value]:
+    """All that is known of one."""
+    tries: list[Value] = [
+        {"at": timestamp(each.at), "status": each.status, "error": each.error}
+        for each in attempts
+    ]
+    whole = incoming(stanza) | {"attempts": tries}
+    if stanza.stanza:
+        whole |= {"stanza": STANZAS.encode(kept(stanza.stanza)), "xml": stanza.stanza}
+    return whole
+
+
+class _Found(Exception):
+    """What was looked for."""
+
+
+def _head(xml: str) -> dict[str, Value]:
+    """What a stanza says of itself, without reading the rest: it may be long."""
+    found: dict[str, Value] = {}
+
+    def start(name: str, attributes: Mapping[str, str]) -> NoReturn:
+        found["kind"] = name.rpartition(SEPARATOR)[2]
+        found.update((k, attributes[k]) for k in ("from", "to") if k in attributes)
+        raise _Found
+
+    parser = ParserCreate("UTF-8", SEPARATOR)
+    parser.StartElementHandler = start
+    with suppress(_Found):
+        parser.Parse(xml, True)
+    return found
+
+
+def kept(xml: str) -> Element:
+    """
+    Read a stanza that was kept. It may be larger than one that is sent.
+
+    @param xml: As L{toXML} has written it.
+    """
+    builder = TreeBuilder(frozenset({"", ns.CLIENT}), len(xml))
+    parser = ParserCreate("UTF-8", SEPARATOR)
+    builder.attach(parser)
+    parser.Parse(xml, True)
+    assert builder.root is not None
+    return builder.root

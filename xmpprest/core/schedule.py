@@ -1,0 +1,119 @@
+"""
+When the callback is tried again, when a stanza is given up, and how the callback is.
+
+Times are in seconds since 1970, random numbers at least 0 and less than 1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+#: Seconds before each try; before all further ones it is L{HOURLY}.
+DELAYS = (0.0, 1.0, 5.0, 30.0, 120.0, 300.0, 900.0, 1800.0)
+HOURLY = 3600.0
+#: What share of a delay it may be shorter or longer, so that not all come at once.
+JITTER = 0.2
+
+#: Seconds after its arrival that a stanza is tried.
+LIFETIME = 7 * 86400.0
+#: How often it is tried at least: one that has waited behind others, or is delivered
+#: again after months, must not be given up over a callback that restarts.
+LEAST_TRIES = 4
+
+#: Seconds of nothing but failures until the callback is paused.
+PATIENCE = 5 * 86400.0
+#: Seconds between the tries while it is.
+PROBE = 60.0
+#: Seconds since the last answer in which stanzas may be given up; it is twice the
+#: longest delay. In an outage it is not the stanza's fault that it is not taken.
+RECENTLY = 2 * HOURLY
+
+#: The shortest and the longest time that a callback can ask for, in seconds.
+MIN_WAIT = 1.0
+MAX_WAIT = 3600.0
+
+#: Says that the callback is gone (RFC 9110 §15.5.11).
+GONE = 410
+#: The statuses that can say when to come again (RFC 6585 §4, RFC 9110 §15.6.4).
+BUSY = frozenset({429, 503})
+
+_DIGITS = re.compile(r"[0-9]+")
+
+
+def delay(attempts: int, random: float) -> float:
+    """
+    How long to wait for the next try.
+
+    @param attempts: How many there have been.
+    """
+    exact = DELAYS[attempts] if attempts < len(DELAYS) else HOURLY
+    return exact * (1 + JITTER * (2 * random - 1))
+
+
+def postponed(wait: float, random: float) -> float:
+    """How long to wait, if the callback has asked for it: not less than that."""
+    return wait * (1 + JITTER * random)
+
+
+def isExhausted(attempts: int, receivedAt: float, now: float) -> bool:
+    """Whether a stanza has been tried for long enough."""
+    return attempts >= LEAST_TRIES and now >= receivedAt + LIFETIME
+
+
+def retryAfter(status: int, header: str | None, now: float) -> float | None:
+    """
+    How many seconds the callback asks us to wait (RFC 9110 §10.2.3).
+
+    @param header: The value of C{Retry-After}, if there was one.
+    @return: C{None} if it does not ask, or cannot be understood.
+    """
+    if status not in BUSY or header is None:
+        return None
+    text = header.strip()
+    if _DIGITS.fullmatch(text):
+        wait = float(text)
+    else:
+        try:
+            date = parsedate_to_datetime(text)
+            # Without a zone it is in UTC, as in asctime's format (§5.6.7).
+            wait = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(wait, MIN_WAIT), MAX_WAIT)
+
+
+@dataclass(slots=True)
+class Health:
+    """
+    How the callback is, as far as it shows in what was posted to it.
+
+    @ivar isPaused: Nothing is posted but a try now and then, and nothing is given up.
+    @ivar answeredAt: When it last answered, if it ever has.
+    @ivar failingSince: When its failures began, if it has not answered since.
+    """
+
+    isPaused: bool = False
+    answeredAt: float | None = None
+    failingSince: float | None = None
+
+    def answered(self, status: int, now: float) -> None:
+        """It has given an answer, of any status."""
+        self.isPaused = status == GONE
+        if not self.isPaused:
+            self.answeredAt = now
+        self.failingSince = None
+
+    def failed(self, now: float) -> None:
+        """It has given none."""
+        if self.failingSince is None:
+            self.failingSince = now
+        if now - self.failingSince >= PATIENCE:
+            self.isPaused = True
+
+    def givesUp(self, now: float) -> bool:
+        """Whether stanzas may be given up now: the callback takes others."""
+        isRecent = self.answeredAt is not None and now - self.answeredAt <= RECENTLY
+        return isRecent and not self.isPaused

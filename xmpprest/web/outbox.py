@@ -1,0 +1,52 @@
+"""What has become of a message that was accepted: C{/rest/outbox/{id}}."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from twisted.web.server import Request
+
+from ..core.errors import nothingFound
+from ..core.recordmap import outgoing
+from ..core.records import Outgoing
+from ..core.scalars import shown
+from .response import Response, jsonResponse
+from .routes import Route, RouteOf
+
+
+class Statuses(Protocol):
+    """What knows of messages."""
+
+    async def status(self, id: str) -> Outgoing | None:
+        """What has become of one; may raise L{StoreUnavailable}."""
+
+
+class OutboxPages:
+    """
+    Tells what has become of messages.
+    """
+
+    def __init__(self, statuses: Statuses) -> None:
+        self._statuses = statuses
+
+    @property
+    def routes(self) -> dict[str, Route | RouteOf]:
+        """Where it answers, below C{/rest}."""
+        return {"outbox/{id}": lambda id: Route({"GET": partial(self.get, id)})}
+
+    async def get(self, id: str, request: Request, body: bytes) -> Response:
+        """
+        Tell of one.
+
+        @param id: Of the stanza.
+        @raise Refusal: 404, it is not known.
+        """
+        found = await self._statuses.status(id)
+        if found is None:
+            raise nothingFound(
+                f"There is no record of a message with the id {shown(id)}: none was"
+                " accepted, or it was forgotten after --record-days, or the gateway"
+                " keeps none (--store memory)."
+            )
+        return jsonResponse(200, outgoing(found))
