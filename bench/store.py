@@ -3,7 +3,8 @@ How much a store keeps in a second, and how long each of its callers waits.
 
 C{python -m bench.store [DIRECTORY [ROWS]]} keeps rows of 600 bytes in a new file in
 that directory (the current one by default, since C{/tmp} may be no disk), for one
-caller and for several, each of which waits for its commit before it asks for the next.
+caller and for several, each of which waits for its commit before it asks for the next:
+messages, and stanzas that are delivered at the first try, which takes two commits.
 Then it fills a store with so many messages and stanzas (a million of each by default,
 which take 2 GB and some minutes), nine of ten done with, and asks it what it is asked
 often.
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,19 @@ class Counter:
 
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """Opens a file as C{sqlite3} does."""
-        connection: sqlite3.Connection = sqlite3.connect(*args, **kwargs)
-        connection.set_trace_callback(self._trace)
-        return connection
+        counter = self
 
-    def _trace(self, statement: str) -> None:
-        self.commits += statement == "COMMIT"
+        class Connection(sqlite3.Connection):
+            """Says what it does."""
+
+            def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                counter.commits += sql == "COMMIT"
+                return super().execute(sql, *args)
+
+        connection: sqlite3.Connection = sqlite3.connect(
+            *args, factory=Connection, **kwargs
+        )
+        return connection
 
 
 async def measure(
@@ -80,16 +88,25 @@ async def speed(store: Store, counter: Counter) -> None:
     """Print how fast a new store keeps messages."""
     await store.open()
     ids = map(_id, count())
-    for callers, total in ROUNDS:
-        before = counter.commits
-        seconds, times = await measure(
-            lambda: store.accept(next(ids), TO, STANZA, time.time()), callers, total
-        )
-        print(
-            f"{callers:5} callers {len(times) / seconds:8,.0f} rows/s"
-            f" {(counter.commits - before) / seconds:8,.0f} commits/s"
-            f"   median {_at(times, 0.5):6.2f} ms   p99 {_at(times, 0.99):6.2f} ms"
-        )
+
+    async def accept() -> None:
+        await store.accept(next(ids), TO, STANZA, time.time())
+
+    async def deliver() -> None:
+        number = await store.receive(next(ids), TO, STANZA, time.time())
+        await store.attempted(number, Attempt(1.0, 204, None), DELIVERED, 0.0)
+
+    for ask in (accept, deliver):
+        for callers, total in ROUNDS:
+            before = counter.commits
+            seconds, times = await measure(ask, callers, total)
+            print(
+                f"{ask.__name__:7} {callers:3} callers"
+                f" {len(times) / seconds:8,.0f} rows/s"
+                f" {(counter.commits - before) / seconds:8,.0f} commits/s"
+                f"   median {_at(times, 0.5):6.2f} ms"
+                f"   p99 {_at(times, 0.99):6.2f} ms"
+            )
     await store.close()
 
 
@@ -117,12 +134,16 @@ async def questions(store: Store, rows: int) -> None:
     print(f"{rows:,} messages and stanzas kept in {time.perf_counter() - began:.0f} s")
     half = rows // 2
     keys = map(_id, count(rows))
+    queued = iter(range(10, rows, 10))
     asked: dict[str, Asking] = {
         "outgoingDepth": store.outgoingDepth,
         "outgoing, 100 in the middle": lambda: store.outgoing(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
         "accept": lambda: store.accept(_id(-1), TO, STANZA, 1.0),
-        "change": lambda: store.change([Change(rows, CONFIRMED, 1.0)]),
+        "change": lambda: store.change([Change(next(queued), CONFIRMED, 1.0)]),
+        "change 512": lambda: store.change(
+            [Change(each, CONFIRMED, 1.0) for each in islice(queued, 512)]
+        ),
         "incomingDepth": lambda: store.incomingDepth(DELIVERED),
         "conversations": lambda: store.conversations("", 100),
         "pending, 100 in the middle": lambda: store.pending(TO, half, 100),

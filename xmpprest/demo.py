@@ -34,7 +34,7 @@ from .core.parser import Name
 from .core.rules import bounce
 from .core.stanza import element, find, isRequest, isResponse, make
 from .core.writer import toXML
-from .delivery.inbox import newID
+from .delivery.ids import newID
 from .gateway import makeGateway
 from .web.listener import CannotListen, Listener
 from .xmpp.builtin import BuiltinAnswers

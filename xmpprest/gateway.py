@@ -20,10 +20,12 @@ from .core import namespaces as ns
 from .core.auth import Authenticator
 from .core.openapi import document
 from .core.signing import Signer
-from .delivery.direct import DirectOutbox
 from .delivery.httpclient import BoundedClient
-from .delivery.inbox import Inbox, Keeping, Selection, newID
-from .delivery.outbox import Outbox
+from .delivery.ids import newID
+from .delivery.inbox.inbox import Inbox, Selection
+from .delivery.inbox.keeping import Keeping
+from .delivery.outbox.direct import DirectOutbox
+from .delivery.outbox.outbox import Outbox
 from .delivery.tls import CallbackTrust
 from .delivery.webhook import Webhook
 from .orderly import OrderlyService

@@ -7,14 +7,20 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.schedule import (
+    CATCHING_UP,
+    COMPLAINTS,
     LEAST_TRIES,
     LIFETIME,
     MAX_WAIT,
     MIN_WAIT,
+    OUTAGE,
     PATIENCE,
     RECENTLY,
+    Complaints,
     Health,
+    Try,
     delay,
+    hastened,
     isExhausted,
     postponed,
     retryAfter,
@@ -77,6 +83,43 @@ class DelayTests(SynchronousTestCase):
             self.assertEqual(
                 expected, isExhausted(attempts, NOVEMBER, NOVEMBER + age), attempts
             )
+
+
+class HastenedTests(SynchronousTestCase):
+    """
+    Tests of when to try again once the callback has recovered.
+    """
+
+    def test_table(self) -> None:
+        """
+        What got no answer is tried within the minute, not within the second; what was
+        answered, or is due sooner, is not touched.
+        """
+        for status, dueAt, random, expected in (
+            (None, 3600.0, 0.0, 101.0),
+            (None, 3600.0, 0.5, 130.5),
+            (None, 3600.0, 0.999999, 160.0),
+            (None, 120.0, 0.5, 120.0),
+            (410, 3600.0, 0.5, 130.5),
+            (429, 3600.0, 0.5, 3600.0),
+            (503, 3600.0, 0.5, 3600.0),
+            (200, 3600.0, 0.5, 3600.0),
+        ):
+            found = hastened(Try(99.0, status), dueAt, 100.0, random)
+            self.assertAlmostEqual(expected, found, 3, (status, dueAt, random))
+
+    @given(st.floats(0, 3600), st.floats(0, 3600), st.floats(0, 1, exclude_max=True))
+    def test_again(self, since: float, wait: float, random: float) -> None:
+        """
+        What fails all the same is not hastened twice within a minute.
+        """
+        last = Try(1000.0, None, 1000.0)
+        now = 1000.0 + since
+        found = hastened(last, now + wait, now, random)
+        self.assertLessEqual(found, now + wait)
+        if found < now + wait:
+            self.assertGreaterEqual(found, 1000.0 + CATCHING_UP)
+            self.assertTrue(now + MIN_WAIT <= found <= now + CATCHING_UP, found)
 
 
 class RetryAfterTests(SynchronousTestCase):
@@ -203,3 +246,110 @@ class HealthTests(SynchronousTestCase):
         self.assertFalse(self.health.givesUp(2 + RECENTLY))
         self.health.answered(410, 3)
         self.assertFalse(self.health.givesUp(3))
+
+    def test_recovered(self) -> None:
+        """
+        An answer after more than a minute of nothing but failures is a recovery.
+        """
+        self.health.answered(200, 0)
+        for began, lasted, expected in (
+            (1000, 0, False),
+            (2000, OUTAGE, False),
+            (3000, OUTAGE + 1, True),
+            (4000, PATIENCE, True),
+        ):
+            self.health.recoveredAt = None
+            self.health.failed(began)
+            self.health.failed(began + lasted / 2)
+            self.health.answered(500, began + lasted)
+            found = began + lasted if expected else None
+            self.assertEqual(found, self.health.recoveredAt, began)
+
+    def test_goneOver(self) -> None:
+        """
+        So is one after a 410; the 410 itself is none.
+        """
+        self.health.answered(200, 0)
+        self.health.failed(0)
+        self.health.recoveredAt = None
+        self.health.answered(410, 1000)
+        self.assertIsNone(self.health.recoveredAt)
+        self.health.answered(200, 1001)
+        self.assertEqual(1001, self.health.recoveredAt)
+
+    def test_first(self) -> None:
+        """
+        The very first answer is one for what was tried before anybody watched.
+        """
+        health = Health(500)
+        health.failed(501)
+        health.answered(200, 502)
+        self.assertEqual(500, health.recoveredAt)
+        health.failed(503)
+        health.answered(200, 504)
+        self.assertEqual(500, health.recoveredAt)
+
+
+class ComplaintsTests(SynchronousTestCase):
+    """
+    Tests of L{Complaints}.
+    """
+
+    def setUp(self) -> None:
+        """Nothing is known yet."""
+        self.complaints = Complaints()
+
+    def test_outage(self) -> None:
+        """
+        Each reason is told once, and that it is over.
+        """
+        self.assertFalse(self.complaints.answered())
+        for reason, at, expected in (
+            ("out", 0, True),
+            ("out", 1, False),
+            ("ill", 2, True),
+            ("out", 1000, False),
+            ("ill", 100_000, True),
+        ):
+            self.assertEqual(expected, self.complaints.failed(reason, at), at)
+        self.assertTrue(self.complaints.answered())
+        self.assertFalse(self.complaints.answered())
+
+    def test_oneOfMany(self) -> None:
+        """
+        One that fails every hour for a week, between others that do not, is told once.
+        """
+        told = 0
+        for at in range(0, 7 * 86400, 600):
+            told += at % 3600 == 0 and self.complaints.failed("it hangs", at)
+            told += self.complaints.answered()
+        self.assertEqual(2, told)
+
+    def test_outageAgain(self) -> None:
+        """
+        A reason that is known is told all the same once there is nothing else for a
+        minute.
+        """
+        self.complaints.failed("out", 0)
+        self.complaints.answered()
+        found = [self.complaints.failed("out", at) for at in (10, 70, 71, 200)]
+        self.assertEqual([False, False, True, False], found)
+        self.assertTrue(self.complaints.answered())
+
+    def test_longAgo(self) -> None:
+        """
+        And if it was not seen for hours, at once.
+        """
+        self.complaints.failed("out", 0)
+        self.complaints.answered()
+        self.assertTrue(self.complaints.failed("out", RECENTLY + 1))
+
+    def test_bounded(self) -> None:
+        """
+        A callback that fails in a new way each time is not told of each time.
+        """
+        told = 0
+        for number in range(1000):
+            told += self.complaints.failed(str(number), 0)
+            self.complaints.answered()
+        self.assertEqual(COMPLAINTS, told)

@@ -24,8 +24,9 @@ from tests.doubles import HeldTransport, stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.records import Attempt, Depth, Incoming, StoreUnavailable
 from xmpprest.core.rules import Answer
-from xmpprest.delivery.conversations import read
-from xmpprest.delivery.inbox import Inbox, Keeping, Selection
+from xmpprest.delivery.inbox.conversations import read
+from xmpprest.delivery.inbox.inbox import Inbox, Selection
+from xmpprest.delivery.inbox.keeping import Keeping
 from xmpprest.store.memory import MemoryStore
 
 _T = TypeVar("_T")
@@ -296,6 +297,11 @@ class HeldStore:
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> Deferred[None]:
         return self._call("attempted", number, attempt, state, dueAt)
+
+    def incomingByID(
+        self, webhookID: str
+    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+        return self._call("incomingByID", webhookID)
 
     def redeliver(
         self,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import ITransport
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 
@@ -32,9 +33,21 @@ class _BareServer(Protocol):
     Reads requests, and leaves the rest to the test.
     """
 
+    factory: BareFactory
+
     def __init__(self, behave: Behaviour) -> None:
         self._behave = behave
         self._data = b""
+
+    def connectionMade(self) -> None:
+        """One more."""
+        self.factory.connections += 1
+        self.factory.open += 1
+        self.factory.most = max(self.factory.most, self.factory.open)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """One less."""
+        self.factory.open -= 1
 
     def dataReceived(self, data: bytes) -> None:
         """A part of a request, or more than one."""
@@ -50,19 +63,26 @@ class _BareServer(Protocol):
             self._behave(self.transport, request)
 
 
-class _BareFactory(Factory):
-    """Counts connections."""
+class BareFactory(Factory):
+    """
+    Counts connections.
+
+    @ivar connections: How many there ever were.
+    @ivar open: How many there are.
+    @ivar most: How many those were at most.
+    """
 
     noisy = False
 
     def __init__(self, behave: Behaviour) -> None:
         self.behave = behave
-        self.connections = 0
+        self.connections = self.open = self.most = 0
 
     def buildProtocol(self, addr: object) -> Protocol:
         """Serve one."""
-        self.connections += 1
-        return _BareServer(self.behave)
+        server = _BareServer(self.behave)
+        server.factory = self
+        return server
 
 
 class LoopbackTestCase(TestCase):
@@ -73,7 +93,7 @@ class LoopbackTestCase(TestCase):
     """
 
     timeout = 60
-    factory: _BareFactory
+    factory: BareFactory
 
     async def listen(
         self,
@@ -89,7 +109,7 @@ class LoopbackTestCase(TestCase):
                 f"ssl:0:interface={address}:privateKey={certificate.keyFile}"
                 f":certKey={certificate.certificateFile}"
             )
-        self.factory = _BareFactory(behave)
+        self.factory = BareFactory(behave)
         return await self.serve(self.factory, description)
 
     async def serve(

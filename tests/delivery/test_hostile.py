@@ -21,7 +21,7 @@ from tests.doubles import DOMAIN, said, stanza
 from xmpprest.core.media import XML
 from xmpprest.core.stanza import elements
 from xmpprest.delivery.httpclient import BoundedClient
-from xmpprest.delivery.inbox import Inbox, Selection
+from xmpprest.delivery.inbox.inbox import Inbox, Selection
 from xmpprest.delivery.webhook import Webhook
 
 #: behaviour.md §1.5

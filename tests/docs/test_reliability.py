@@ -13,7 +13,7 @@ from tests.docs.world import ROOT
 from xmpprest.config import SETTINGS
 from xmpprest.core import records
 from xmpprest.core.schedule import DELAYS
-from xmpprest.delivery.outbox import WINDOW
+from xmpprest.delivery.outbox.wire import WINDOW
 from xmpprest.web.claims import MAX_KEY
 
 PAGE = Document(ROOT / "docs" / "reliability.rst")

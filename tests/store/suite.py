@@ -306,6 +306,32 @@ class InboxSuite(StoreTestCase):
         self.assertEqual((stanza.state, stanza.stanza), (DELIVERED, ""))
         self.assertEqual((stanza.attempts, list(attempts)), (2, tries))
 
+    async def test_manyTries(self) -> None:
+        """
+        Tries that are recorded at the same time are recorded each, in their order.
+        """
+        one, two = await self.receive("msg_1"), await self.receive("msg_2")
+        tries = [
+            (one, PENDING, 2.0),
+            (two, DEAD, 2.0),
+            (one, DELIVERED, 3.0),
+            (one, PENDING, 4.0),
+            (two + 7, DEAD, 4.0),
+        ]
+        asked = [
+            self.store.attempted(number, Attempt(at, None, "ü\n"), state, at + 1)
+            for number, state, at in tries
+        ]
+        self.assertEqual(await gatherResults(asked), [None] * 5)
+        found = await self.store.incomingByID("msg_1")
+        assert found is not None
+        stanza, attempts = found
+        self.assertEqual((stanza.state, stanza.attempts), (DELIVERED, 2))
+        expected = [Attempt(at, None, "ü\n") for at in (2.0, 3.0, 4.0)]
+        self.assertEqual(list(attempts), expected)
+        self.assertEqual((await self.found("msg_2")).state, DEAD)
+        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(0, None))
+
     async def test_dead(self) -> None:
         """
         What is dead keeps its stanza.
@@ -452,6 +478,26 @@ class AnswersSuite(StoreTestCase):
         self.assertEqual(again, self.done)
         self.assertEqual([each.id for each in await self.store.outgoing(0, 9)], ["a"])
         self.assertIsNone(await self.store.outgoingByID("b"))
+
+    async def test_acceptMany(self) -> None:
+        """
+        Of messages that come at the same time with the same key, the first is kept;
+        those without a key are all kept.
+        """
+        one, again, two, other = await gatherResults(
+            [
+                self.store.accept("a", TO, MESSAGE, 1.0, self.running),
+                self.store.accept("b", TO, MESSAGE, 1.0, self.done),
+                self.store.accept("c", TO, MESSAGE, 1.0),
+                self.store.accept(
+                    "d", TO, MESSAGE, 1.0, Answered("other", b"", None, 1.0)
+                ),
+            ]
+        )
+        self.assertEqual(again, self.running)
+        kept = await self.store.outgoing(0, 10)
+        self.assertEqual([each.id for each in kept], ["a", "c", "d"])
+        self.assertEqual([each.number for each in kept], [one, two, other])
 
 
 class HousekeepingSuite(StoreTestCase):

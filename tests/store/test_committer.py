@@ -9,11 +9,13 @@ from sqlite3 import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import Answered, StoreUnavailable, StoreUnusable
+from xmpprest.core.records import Answered, Depth, StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import answers, outbox
-from xmpprest.store.sqlite.committer import Committer, Work
+from xmpprest.store.sqlite.committer import Committer
 from xmpprest.store.sqlite.file import StoreFile
+from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.schema import TOUCH
+from xmpprest.store.sqlite.together import Together, Work
 
 from .doubles import FaultyDisk, Told, diskError
 
@@ -25,9 +27,7 @@ CORRUPT = diskError(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
 
 def accept(id: str) -> Work:
     """Keep a message."""
-    return partial(
-        outbox.accept, id=id, to="user@example.org", stanza="", at=1.0, answered=None
-    )
+    return Together(outbox.accept, Message(id, "user@example.org", "", 1.0))
 
 
 class CommitterTestCase(SynchronousTestCase):
@@ -89,6 +89,7 @@ class CommitTests(CommitterTestCase):
             assert isinstance(result, Failure)
             self.assertIsInstance(result.value, kind)
         self.assertEqual(self.kept(), ["a", "b", "c"])
+        self.assertEqual(self.committer.commit([outbox.depth]), [Depth(3, 1.0)])
         self.assertEqual(self.disk.opened, 2)
         self.assertEqual(self.told.take(), [])
 

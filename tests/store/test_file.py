@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.core.records import StoreUnusable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.file import StoreFile
+from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -43,15 +44,13 @@ class FileTestCase(SynchronousTestCase):
         """Open the file, keep some messages, and close it."""
         file = self.file()
         connection = file.open()
-        for number in range(rows):
-            outbox.accept(
-                connection,
-                id=f"{number}",
-                to="user@example.org",
-                stanza="x" * 600,
-                at=1.0,
-                answered=None,
-            )
+        outbox.accept(
+            connection,
+            [
+                Message(f"{number}", "user@example.org", "x" * 600, 1.0)
+                for number in range(rows)
+            ],
+        )
         connection.close()
         file.release()
 

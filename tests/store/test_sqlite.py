@@ -101,7 +101,7 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
 _SHORT = (
     "INDEX (outgoingQueued|answeredRunning)$"
     # What was given, or found so far; and a row for each table.
-    "|SCAN (json_each|found|CONSTANT ROW|sqlite_sequence)"
+    "|SCAN (json_each|found|new|CONSTANT ROW|sqlite_sequence)"
 )
 
 
@@ -117,7 +117,7 @@ class PlanTests(_SQLite):
 
     def traced(self, statement: str) -> None:
         """Take down what is asked; triggers are part of what sets them off."""
-        if statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+        if statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE", "INSERT")):
             self.asked.add(statement)
 
     async def test_plans(self) -> None:

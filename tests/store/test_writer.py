@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from threading import Event, get_ident
@@ -16,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from xmpprest.core.records import StoreUnavailable
 from xmpprest.store.sqlite import outbox
+from xmpprest.store.sqlite.outbox import Message
+from xmpprest.store.sqlite.together import Together
 from xmpprest.store.sqlite.writer import BATCH_LIMIT, QUEUE_LIMIT, Writer
 
 from ..programs import Place, Program
@@ -47,9 +48,7 @@ class WriterTests(TestCase):
 
     def accept(self, id: str = "a") -> Deferred[Any]:
         """Keep a message."""
-        return self.writer.call(
-            partial(outbox.accept, id=id, to="", stanza="", at=1.0, answered=None)
-        )
+        return self.writer.call(Together(outbox.accept, Message(id, "", "", 1.0)))
 
     async def hold(self) -> tuple[Deferred[Any], Event]:
         """Keep the thread busy until an event is set; fires after that."""

@@ -112,6 +112,19 @@ class BarrierTests(ComponentTestCase):
         )
         self.assertTrue(self.successResultOf(crossing))
 
+    def test_slow(self) -> None:
+        """What has come back once, and does not now, is not given up: it is slow."""
+        crossing = self.cross()
+        self.server.send(toXML(self.server.stanza()))
+        self.assertTrue(self.successResultOf(crossing))
+        crossing = self.cross()
+        for _ in range(6):
+            self.clock.advance(TIMEOUT / 6)
+            self.server.send(" ")
+        refusal = self.failureResultOf(crossing, Refusal).value
+        self.assertEqual(refusal.problem.status, 504)
+        self.assertEqual(self.barrier.means, LOOPBACK)
+
     def test_streamLost(self) -> None:
         """Nothing comes back any more."""
         crossing = self.cross()

@@ -7,9 +7,10 @@ Times are in seconds since 1970, random numbers at least 0 and less than 1.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import inf
 
 #: Seconds before each try; before all further ones it is L{HOURLY}.
 DELAYS = (0.0, 1.0, 5.0, 30.0, 120.0, 300.0, 900.0, 1800.0)
@@ -23,6 +24,11 @@ LIFETIME = 7 * 86400.0
 #: again after months, must not be given up over a callback that restarts.
 LEAST_TRIES = 4
 
+#: Seconds of nothing but failures after which an answer is news: it has recovered.
+OUTAGE = 60.0
+#: Seconds after that within which those are tried again that got no answer.
+CATCHING_UP = 60.0
+
 #: Seconds of nothing but failures until the callback is paused.
 PATIENCE = 5 * 86400.0
 #: Seconds between the tries while it is.
@@ -30,6 +36,9 @@ PROBE = 60.0
 #: Seconds since the last answer in which stanzas may be given up; it is twice the
 #: longest delay. In an outage it is not the stanza's fault that it is not taken.
 RECENTLY = 2 * HOURLY
+
+#: How many different complaints about the callback are told apart.
+COMPLAINTS = 32
 
 #: The shortest and the longest time that a callback can ask for, in seconds.
 MIN_WAIT = 1.0
@@ -56,6 +65,35 @@ def delay(attempts: int, random: float) -> float:
 def postponed(wait: float, random: float) -> float:
     """How long to wait, if the callback has asked for it: not less than that."""
     return wait * (1 + JITTER * random)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """
+    The last try of a stanza that waits for the next.
+
+    @ivar at: When it began, or ended, if it was an earlier process's.
+    @ivar status: What the callback said; C{None}, nothing.
+    @ivar hastenedAt: When the last one was that was L{hastened}.
+    """
+
+    at: float
+    status: int | None
+    hastenedAt: float = -inf
+
+
+def hastened(last: Try, dueAt: float, now: float, random: float) -> float:
+    """
+    When to try again, since the callback has recovered: soon, but not all at once.
+    One that fails all the same is tried no more than once a minute for that, and one
+    that was answered is not: the callback has asked for the time, or was not at fault.
+
+    @param dueAt: When it would be tried else.
+    """
+    if last.status not in (None, GONE):
+        return dueAt
+    soon = now + MIN_WAIT + (CATCHING_UP - MIN_WAIT) * random
+    return min(dueAt, max(soon, last.hastenedAt + CATCHING_UP))
 
 
 def isExhausted(attempts: int, receivedAt: float, now: float) -> bool:
@@ -90,21 +128,34 @@ class Health:
     """
     How the callback is, as far as it shows in what was posted to it.
 
+    @ivar beganAt: Since when it is watched.
     @ivar isPaused: Nothing is posted but a try now and then, and nothing is given up.
     @ivar answeredAt: When it last answered, if it ever has.
     @ivar failingSince: When its failures began, if it has not answered since.
+    @ivar recoveredAt: Until when a failure says nothing any more: the callback was
+        out, and has answered since.
     """
 
+    beganAt: float = 0.0
     isPaused: bool = False
     answeredAt: float | None = None
     failingSince: float | None = None
+    recoveredAt: float | None = None
 
     def answered(self, status: int, now: float) -> None:
         """It has given an answer, of any status."""
-        self.isPaused = status == GONE
+        wasPaused, self.isPaused = self.isPaused, status == GONE
         if not self.isPaused:
+            if wasPaused or self._isOut(now):
+                self.recoveredAt = now
+            elif self.answeredAt is None:
+                # What has failed before may have been of an outage, for all we know.
+                self.recoveredAt = self.beganAt
             self.answeredAt = now
         self.failingSince = None
+
+    def _isOut(self, now: float) -> bool:
+        return self.failingSince is not None and now - self.failingSince > OUTAGE
 
     def failed(self, now: float) -> None:
         """It has given none."""
@@ -117,3 +168,35 @@ class Health:
         """Whether stanzas may be given up now: the callback takes others."""
         isRecent = self.answeredAt is not None and now - self.answeredAt <= RECENTLY
         return isRecent and not self.isPaused
+
+
+@dataclass(slots=True)
+class Complaints:
+    """
+    What the log is told of a callback's failures: each reason once, and again only
+    after a long time without it, or if it has become an outage. Else one stanza that
+    always fails would be told of each time, between others that do not.
+    """
+
+    _reasons: dict[str, float] = field(default_factory=dict)
+    _isTold: bool = False
+    _since: float | None = None
+
+    def failed(self, reason: str, now: float) -> bool:
+        """There is no answer: whether to tell."""
+        if self._since is None:
+            self._since = now
+        self._reasons = {
+            known: at for known, at in self._reasons.items() if now - at <= RECENTLY
+        }
+        isNew = reason not in self._reasons and len(self._reasons) < COMPLAINTS
+        if isNew or reason in self._reasons:
+            self._reasons[reason] = now
+        isOutage = not self._isTold and now - self._since > OUTAGE
+        self._isTold = self._isTold or isNew or isOutage
+        return isNew or isOutage
+
+    def answered(self) -> bool:
+        """There is one: whether to tell that there is again."""
+        wasTold, self._isTold, self._since = self._isTold, False, None
+        return wasTold

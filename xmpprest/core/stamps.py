@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
-from .stanza import element, find, make
+from .stanza import element, find
 from .writer import toXML
 
 
@@ -19,26 +19,27 @@ def identified(message: Element, xml: str) -> str:
     @param xml: The message as L{toXML<xmpprest.core.writer.toXML>} writes it.
     @return: The same if it has one already, or is an error.
     """
-    end = "</message>"
     isError = message.getAttribute("type") == "error"
-    if isError or find(message, ns.SID, "origin-id") or not xml.endswith(end):
+    if isError or find(message, ns.SID, "origin-id"):
         return xml
-    originID = toXML(element(ns.SID, "origin-id", {"id": message["id"]}))
-    return f"{xml.removesuffix(end)}{originID}{end}"
+    return _with(xml, element(ns.SID, "origin-id", {"id": message["id"]}))
 
 
-def delayed(message: Element, domain: str, acceptedAt: float) -> Element:
+def delayed(xml: str, domain: str, acceptedAt: float) -> str:
     """
     Say in a message that it has been held back (XEP-0203).
 
+    It is not parsed for that: there may be many that were.
+
+    @param xml: The message as L{toXML<xmpprest.core.writer.toXML>} writes it.
     @param domain: Who has held it.
     @param acceptedAt: Since when, in seconds since 1970.
-    @return: The message itself if somebody has said so already.
+    @return: The same if somebody has said so already.
     """
-    if find(message, ns.DELAY, "delay"):
-        return message
+    if ns.DELAY in xml:
+        return xml
     attributes = {"from": domain, "stamp": timestamp(acceptedAt)}
-    return _with(message, element(ns.DELAY, "delay", attributes))
+    return _with(xml, element(ns.DELAY, "delay", attributes))
 
 
 def timestamp(seconds: float) -> str:
@@ -51,6 +52,12 @@ def timestamp(seconds: float) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _with(message: Element, child: Element) -> Element:
-    children = [*message.children, child]
-    return make("message", message.attributes, children, message.localPrefixes)
+#: How a message ends that holds anything.
+_END = "</message>"
+
+
+def _with(xml: str, child: Element) -> str:
+    """Put a last child into a message; one that is empty needs none."""
+    if not xml.endswith(_END):
+        return xml
+    return f"{xml.removesuffix(_END)}{toXML(child)}{_END}"

@@ -71,18 +71,21 @@ class Barrier(XMPPHandler):
         self._loopback = loopback
         self._request = request
         self._said: set[str] = set()
+        self._isProven = False
         self.means = LOOPBACK
 
     def connectionInitialized(self) -> None:
         """Another stream, perhaps to another server."""
         self.means = LOOPBACK
+        self._isProven = False
 
     async def cross(self) -> bool:
         """
         Wait until the server has taken all that was written before.
 
         @return: Whether it has; if not, this cannot be found out.
-        @raise Refusal: 503, the stream was lost, or takes nothing more for now.
+        @raise Refusal: 503, the stream was lost, or takes nothing more for now; 504,
+            the server is slow.
         """
         while self.means != NONE:
             means = self.means
@@ -91,10 +94,12 @@ class Barrier(XMPPHandler):
                 if means == LOOPBACK
                 else self._pinged()
             )
+            if means != self.means:
+                continue
             if reason is None:
+                self._isProven = True
                 return True
-            if means == self.means:
-                self._fallBack(reason)
+            self._fallBack(reason)
         return False
 
     async def _pinged(self) -> str | None:
@@ -121,12 +126,12 @@ class Barrier(XMPPHandler):
         Why a reply is of no use.
 
         @param conditions: Of an error that is; C{""} stands for any.
-        @raise Refusal: 503.
+        @raise Refusal: 503; 504, what has come back before does not now.
         """
         try:
             reply = await replying
         except Refusal as refusal:
-            if refusal.problem.status != 504:
+            if refusal.problem.status != 504 or self._isProven:
                 raise
             return f"nothing has come back within {TIMEOUT:g} s"
         report = find(reply, ns.CLIENT, "error")

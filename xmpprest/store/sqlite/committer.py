@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from sqlite3 import Connection
-from typing import TypeAlias
 
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
@@ -23,9 +22,7 @@ from ...core.records import StoreUnavailable
 from .faults import isDamage, reason
 from .file import StoreFile, Tell
 from .schema import TOUCH
-
-#: Something to do within a transaction; may be called again if that is rolled back.
-Work: TypeAlias = Callable[[Connection], object]
+from .together import Work, doAll
 
 
 class Committer:
@@ -59,26 +56,23 @@ class Committer:
 
         @return: The result of each, or its L{Failure}.
         """
-        faults: dict[int, Failure] = {}
-        while True:
+        try:
             try:
-                results = self._transaction(works, faults)
-            except _Fault as fault:
-                faults[fault.index] = fault.failure
+                return self._transaction(doAll, works)
             except Exception as error:
-                unavailable = StoreUnavailable(self._fail(error))
-                return [Failure(unavailable) for _ in works]
-            else:
-                return results
+                if reason(error) is not None or self._connection is None:
+                    raise
+                self._connection.rollback()
+                return self._transaction(_doEach, works)
+        except Exception as error:
+            unavailable = StoreUnavailable(self._fail(error))
+            return [Failure(unavailable) for _ in works]
 
     def _transaction(
-        self, works: Sequence[Work], faults: dict[int, Failure]
+        self,
+        do: Callable[[Connection, Sequence[Work]], list[object]],
+        works: Sequence[Work],
     ) -> list[object]:
-        """
-        Do all but some in one transaction.
-
-        @raise _Fault: Of another one; nothing is done.
-        """
         if self._damage is not None:
             raise self._damage  # and would spread
         if self._connection is None:
@@ -86,19 +80,7 @@ class Committer:
         connection = self._connection
         before = connection.total_changes
         connection.execute("BEGIN")
-        results: list[object] = []
-        for index, work in enumerate(works):
-            if index in faults:
-                results.append(faults[index])
-                continue
-            try:
-                results.append(work(connection))
-            except Exception as error:
-                if reason(error) is not None:
-                    raise
-                fault = _Fault(index)
-                connection.rollback()
-                raise fault from None
+        results = do(connection, works)
         connection.execute("COMMIT")
         if connection.total_changes != before:
             self._succeed()
@@ -152,13 +134,21 @@ class Committer:
             self._connection = None
 
 
-class _Fault(Exception):
+def _doEach(connection: Connection, works: Sequence[Work]) -> list[object]:
     """
-    A work failed by its own fault. To be made where its exception is handled.
+    Do works in their order, but what fails by its own fault.
 
-    @ivar index: Which.
+    @return: The result of each, or its L{Failure}.
     """
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.failure = Failure()
+    results: list[object] = []
+    for work in works:
+        connection.execute("SAVEPOINT work")
+        try:
+            results.append(work(connection))
+        except Exception as error:
+            if reason(error) is not None:
+                raise
+            results.append(Failure())
+            connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
+    return results

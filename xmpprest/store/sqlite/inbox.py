@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from sqlite3 import Connection
+from typing import NamedTuple
 
-from ...core.records import DEAD, DELIVERED, PENDING, Attempt, Depth, Incoming
+from ...core.records import DEAD, PENDING, Attempt, Depth, Incoming
+from .together import execute, insert
 
 _COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
 
@@ -17,17 +20,23 @@ _NEXT = (
 )
 
 
-def receive(
-    connection: Connection, webhookID: str, conversation: str, stanza: str, at: float
-) -> int:
+class Stanza(NamedTuple):
+    """What L{Store.receive} is called with."""
+
+    webhookID: str
+    conversation: str
+    stanza: str
+    at: float
+
+
+def receive(connection: Connection, stanzas: Sequence[Stanza]) -> Sequence[int]:
     """See L{Store.receive}."""
-    number = connection.execute(
-        "INSERT INTO incoming (webhookID, conversation, stanza, state, receivedAt,"
-        " dueAt, changedAt) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5)",
-        (webhookID, conversation, stanza, PENDING, at),
-    ).lastrowid
-    assert number is not None
-    return number
+    return insert(
+        connection,
+        "INSERT INTO incoming (webhookID, conversation, stanza, receivedAt, dueAt,"
+        " changedAt, state) VALUES %s",
+        [(*each, each.at, each.at, PENDING) for each in stanzas],
+    )
 
 
 def conversations(connection: Connection, after: str, limit: int) -> Sequence[str]:
@@ -58,22 +67,44 @@ def pending(
     return [Incoming(*row) for row in rows]
 
 
-def attempted(
-    connection: Connection, number: int, attempt: Attempt, state: str, dueAt: float
-) -> None:
+class Tried(NamedTuple):
+    """What L{Store.attempted} is called with."""
+
+    number: int
+    attempt: Attempt
+    state: str
+    dueAt: float
+
+
+def attempted(connection: Connection, tries: Sequence[Tried]) -> Sequence[None]:
     """See L{Store.attempted}."""
-    connection.execute(
-        "INSERT INTO attempt SELECT number,"
-        " (SELECT count(*) FROM attempt WHERE incoming = ?1), ?2, ?3, ?4"
-        " FROM incoming WHERE number = ?1",
-        (number, attempt.at, attempt.status, attempt.error),
-    )
-    connection.execute(
-        "UPDATE incoming SET state = ?1, attempts = attempts + 1, dueAt = ?2,"
-        " changedAt = ?3, stanza = iif(?1 = ?4, '', stanza)"
-        " WHERE number = ?5 AND state = ?6",
-        (state, dueAt, attempt.at, DELIVERED, number, PENDING),
-    )
+    if len({each.number for each in tries}) < len(tries):
+        # A statement does each row once.
+        return [None for each in tries for _ in attempted(connection, [each])]
+    rows = [
+        (each.number, each.state, each.dueAt, each.attempt.at, _line(each.attempt))
+        for each in tries
+    ]
+    for _ in execute(
+        connection,
+        "WITH new (number, state, dueAt, at, line) AS (VALUES %s)"
+        " UPDATE incoming SET tries = tries || line"
+        ", attempts = attempts + (incoming.state = 'pending')"
+        ", state = iif(incoming.state = 'pending', new.state, incoming.state)"
+        ", dueAt = iif(incoming.state = 'pending', new.dueAt, incoming.dueAt)"
+        ", changedAt = iif(incoming.state = 'pending', at, changedAt)"
+        ", stanza = iif(incoming.state = 'pending' AND new.state = 'delivered', '',"
+        " stanza)"
+        " FROM new WHERE incoming.number = new.number",
+        rows,
+    ):
+        pass
+    return [None] * len(tries)
+
+
+def _line(attempt: Attempt) -> str:
+    """A try as it is in the record."""
+    return json.dumps([attempt.at, attempt.status, attempt.error]) + "\n"
 
 
 def inState(
@@ -93,16 +124,13 @@ def byID(
 ) -> tuple[Incoming, Sequence[Attempt]] | None:
     """See L{Store.incomingByID}."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM incoming WHERE webhookID = ?", (webhookID,)
+        f"SELECT {_COLUMNS}, tries FROM incoming WHERE webhookID = ?", (webhookID,)
     ).fetchone()
     if row is None:
         return None
-    incoming = Incoming(*row)
-    attempts = connection.execute(
-        "SELECT at, status, error FROM attempt WHERE incoming = ? ORDER BY number",
-        (incoming.number,),
-    )
-    return incoming, [Attempt(*each) for each in attempts]
+    *columns, tries = row
+    attempts = [Attempt(*json.loads(line)) for line in tries.splitlines()]
+    return Incoming(*columns), attempts
 
 
 def redeliver(

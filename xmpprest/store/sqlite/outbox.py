@@ -6,34 +6,45 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 from sqlite3 import Connection
+from typing import NamedTuple
 
 from ...core.records import QUEUED, Answered, Change, Depth, Outgoing
 from . import answers
+from .together import insert
 
 _COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error"
 
 
+class Message(NamedTuple):
+    """What L{Store.accept} is called with."""
+
+    id: str
+    to: str
+    stanza: str
+    at: float
+    answered: Answered | None = None
+
+
 def accept(
-    connection: Connection,
-    *,
-    id: str,
-    to: str,
-    stanza: str,
-    at: float,
-    answered: Answered | None,
-) -> int | Answered:
+    connection: Connection, messages: Sequence[Message]
+) -> Sequence[int | Answered]:
     """See L{Store.accept}."""
-    if answered is not None:
-        earlier = answers.begin(connection, answered)
-        if earlier is not None:
-            return earlier
-    number = connection.execute(
-        "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (id, to, stanza, QUEUED, at, at),
-    ).lastrowid
-    assert number is not None
-    return number
+    earlier = [
+        each.answered and answers.begin(connection, each.answered) for each in messages
+    ]
+    numbers = iter(
+        insert(
+            connection,
+            "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt)"
+            " VALUES %s",
+            [
+                (each.id, each.to, each.stanza, QUEUED, each.at, each.at)
+                for each, known in zip(messages, earlier, strict=True)
+                if known is None
+            ],
+        )
+    )
+    return [next(numbers) if known is None else known for known in earlier]
 
 
 def queued(connection: Connection, after: int, limit: int) -> Sequence[Outgoing]:
@@ -50,8 +61,7 @@ def change(connection: Connection, changes: Sequence[Change]) -> None:
     """
     See L{Store.change}.
 
-    Hundreds are confirmed at once, by one statement: each takes the interpreter's
-    lock from the reactor.
+    Hundreds are confirmed at once, by one statement.
     """
     for (state, at, error), alike in groupby(changes, _becomes):
         connection.execute(

@@ -58,7 +58,8 @@ _INCOMING = (
         receivedAt REAL NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0,
         dueAt REAL NOT NULL,
-        changedAt REAL NOT NULL
+        changedAt REAL NOT NULL,
+        tries TEXT NOT NULL DEFAULT '' -- of each, a line of JSON
     )
     """,
     "CREATE INDEX incomingState ON incoming (state, number)",
@@ -75,16 +76,6 @@ _INCOMING = (
         WHERE state <> 'pending'
     """,
     """
-    CREATE TABLE attempt (
-        incoming INTEGER NOT NULL,
-        number INTEGER NOT NULL,
-        at REAL NOT NULL,
-        status INTEGER,
-        error TEXT,
-        PRIMARY KEY (incoming, number)
-    ) WITHOUT ROWID
-    """,
-    """
     CREATE TRIGGER incomingChanged AFTER UPDATE OF state ON incoming
         WHEN old.state <> new.state
     BEGIN
@@ -95,7 +86,6 @@ _INCOMING = (
     """
     CREATE TRIGGER incomingGone AFTER DELETE ON incoming
     BEGIN
-        DELETE FROM attempt WHERE incoming = old.number;
         UPDATE depth SET count = count - 1 WHERE of = old.state;
     END
     """,

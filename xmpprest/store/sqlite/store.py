@@ -24,6 +24,7 @@ from ...core.records import (
 )
 from . import answers, inbox, outbox
 from .schema import TOUCH
+from .together import Together
 from .writer import Reactor, Writer
 
 _T = TypeVar("_T")
@@ -71,11 +72,8 @@ class SQLiteStore:
         answered: Answered | None = None,
     ) -> Deferred[int | Answered]:
         """See L{Store.accept}."""
-        return self._writer.call(
-            partial(
-                outbox.accept, id=id, to=to, stanza=stanza, at=at, answered=answered
-            )
-        )
+        message = outbox.Message(id, to, stanza, at, answered)
+        return self._writer.call(Together(outbox.accept, message))
 
     def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
         """See L{Store.outgoing}."""
@@ -97,7 +95,8 @@ class SQLiteStore:
         self, webhookID: str, conversation: str, stanza: str, at: float
     ) -> Deferred[int]:
         """See L{Store.receive}."""
-        return self._call(inbox.receive, webhookID, conversation, stanza, at)
+        arrived = inbox.Stanza(webhookID, conversation, stanza, at)
+        return self._writer.call(Together(inbox.receive, arrived))
 
     def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
         """See L{Store.conversations}."""
@@ -113,7 +112,8 @@ class SQLiteStore:
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> Deferred[None]:
         """See L{Store.attempted}."""
-        return self._call(inbox.attempted, number, attempt, state, dueAt)
+        tried = inbox.Tried(number, attempt, state, dueAt)
+        return self._writer.call(Together(inbox.attempted, tried))
 
     def incoming(
         self, state: str, before: int | None, limit: int

@@ -19,8 +19,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...core.records import StoreUnavailable
-from .committer import Committer, Work
+from .committer import Committer
 from .file import StoreFile
+from .together import Work
 
 _log = Logger()
 _T = TypeVar("_T")

@@ -1,0 +1,198 @@
+"""
+What is lost when gateways and servers are killed under load, again and again.
+
+C{python -m bench.survival [--kills 1000] [--server-kills 200] [--stops 20]} takes some
+hours, and prints a table as it stands in docs/reliability.rst. Beside each gateway with
+a store there is one without, under the same load; it shows what a plain component
+would have lost. The tests in C{tests.survival} do the same for a shorter time.
+
+It ends with status 1 if anything is wrong with what the gateways with a store have
+done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from tests.servers.process import ServerProcess
+from tests.survival.checker import Findings
+from tests.survival.ordeal import Lane, Ordeal, newSeed
+from tests.survival.programs import SurvivalEjabberd, SurvivalProsody
+
+#: After so many blows, the load pauses until everything has come.
+ROUND = 10
+
+#: Seconds for which a server stands still.
+STOP = 20.0
+
+#: Seconds between two messages of a client, where a server writes them to its disk,
+#: and where it stands still for long.
+PAUSE, LONG_PAUSE = 0.01, 0.04
+
+#: How many times as often gateways are killed as clients with keys see it.
+BLIND_SHARE = 10
+
+HEADINGS = (
+    *("gateway", "direction", "promised", "lost", "confirmed", "twice", "at once"),
+    *("disorder", "other id"),
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """
+    Something that is done to an ordeal, again and again.
+
+    @ivar name: What it is, and to whom; C{{count}} stands for how often.
+    @ivar blow: Does it once.
+    @ivar settings: Of the L{Ordeal}.
+    @ivar strict: Whether everything that was promised has to arrive, or only what the
+        server has not taken.
+    """
+
+    name: str
+    kind: type[ServerProcess]
+    count: int
+    blow: Callable[[Ordeal], Awaitable[None]]
+    settings: dict[str, Any] = field(default_factory=dict)  # keyword arguments
+    strict: bool = True
+
+    async def run(self, seed: int) -> bool:
+        """
+        Do it, and print what came of it.
+
+        @return: Whether all is well.
+        """
+        print(f"\n{self.name.format(count=self.count)}, seed {seed}\n", flush=True)
+        ordeal = Ordeal(self.kind(), seed, plain=True, **self.settings)
+        try:
+            await ordeal.start()
+            await self._repeat(ordeal)
+            return await self._result(ordeal)
+        finally:
+            await ordeal.stop()
+
+    async def _repeat(self, ordeal: Ordeal) -> None:
+        began = time.monotonic()
+        for number in range(1, self.count + 1):
+            await self.blow(ordeal)
+            if number == self.count:
+                await ordeal.settle()
+                await ordeal.repeat()
+            elif number % ROUND == 0:
+                await ordeal.settle()
+                ordeal.resume()
+            minutes = (time.monotonic() - began) / 60
+            print(
+                f"{number} of {self.count} in {minutes:.1f} min",
+                end="\r" if sys.stderr.isatty() else "\n",
+                file=sys.stderr,
+            )
+
+    async def _result(self, ordeal: Ordeal) -> bool:
+        rows: list[tuple[str, ...]] = [HEADINGS]
+        for lane in ordeal.lanes:
+            rows.extend(await _rows(lane))
+        print(table(rows), flush=True)
+        kept = ordeal.lanes[0]
+        wrong = kept.wrong()
+        if wrong and not self.strict:
+            states = await kept.states(kept.findings()[0].lost)
+            wrong = "" if set(states) <= {"confirmed"} else wrong
+        if wrong:
+            print(f"\nWrong: {wrong}", flush=True)
+        return not wrong
+
+
+async def _rows(lane: Lane) -> list[tuple[str, ...]]:
+    """What one gateway has done."""
+    outbound, inbound = lane.findings()
+    states = await lane.states(outbound.lost)
+    return [
+        (lane.name, "outbound", *_cells(outbound, str(states["confirmed"]))),
+        (lane.name, "inbound", *_cells(inbound, "")),
+    ]
+
+
+def _cells(findings: Findings, confirmed: str) -> tuple[str, ...]:
+    return (
+        f"{findings.promised:,}",
+        f"{len(findings.lost):,}",
+        confirmed,
+        f"{findings.doubled:,}",
+        f"{findings.mostDoubled:,}",
+        f"{len(findings.inverted):,}",
+        f"{len(findings.renamed):,}",
+    )
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """A table of reStructuredText, its first row the headings."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rule = "  ".join("=" * width for width in widths)
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return "\n".join([rule, lines[0].rstrip(), rule, *map(str.rstrip, lines[1:]), rule])
+
+
+def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:
+    """All there are, in their order."""
+    killed, frozen = Ordeal.killServer, lambda ordeal: ordeal.freezeServer(STOP)
+    away = {"offline": True, "pause": PAUSE}
+    slowly = {"offline": True, "pause": LONG_PAUSE}
+    servers = {"Prosody": SurvivalProsody, "ejabberd": SurvivalEjabberd}
+    found = [
+        Experiment(
+            "{count} kills of the gateways", SurvivalProsody, kills, Ordeal.killGateways
+        ),
+        Experiment(
+            "{count} kills of the gateways, whose clients use keys",
+            SurvivalProsody,
+            kills // BLIND_SHARE,
+            Ordeal.killGateways,
+            {"blind": True},
+        ),
+    ]
+    for name, kind in servers.items():
+        what = f"{{count}} kills of {name}; the recipient is"
+        found += [
+            Experiment(f"{what} a user who is away", kind, serverKills, killed, away),
+            Experiment(
+                f"{what} a component", kind, serverKills, killed, {}, strict=False
+            ),
+            Experiment(
+                f"{name} stands still for {STOP:g} s, {{count}} times",
+                *(kind, stops, frozen, slowly),
+            ),
+        ]
+    return [each for each in found if each.count]
+
+
+async def main(reactor: Any, *arguments: str) -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="bench.survival")
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--server-kills", type=int, default=200)
+    parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=newSeed())
+    asked = parser.parse_args(arguments)
+    planned = experiments(asked.kills, asked.server_kills, asked.stops)
+    if reasons := {each.kind.missing() for each in planned} - {""}:
+        raise SystemExit("; ".join(reasons))
+    results = [await each.run(asked.seed) for each in planned]
+    if not all(results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    react(lambda *each: Deferred.fromCoroutine(main(*each)), sys.argv[1:])

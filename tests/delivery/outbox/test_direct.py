@@ -1,0 +1,37 @@
+"""Tests of L{xmpprest.delivery.outbox.direct}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.delivery.doubles import HeldStream
+from tests.doubles import stanza
+from xmpprest.core.errors import unavailable
+from xmpprest.delivery.outbox.direct import DirectOutbox
+
+MESSAGE = "<message to='ann@example.com'><body>hi</body></message>"
+
+
+class DirectTests(SynchronousTestCase):
+    """
+    Tests of L{DirectOutbox}.
+    """
+
+    def test_accept(self) -> None:
+        """
+        What is accepted is written.
+        """
+        stream, outbound = HeldStream(), stanza(MESSAGE)
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
+        self.successResultOf(accepting)
+        self.assertEqual([outbound], stream.sent)
+
+    def test_refused(self) -> None:
+        """
+        What cannot be written is refused.
+        """
+        refusal = unavailable("x", "There is no stream.", 5)
+        stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
+        self.assertIs(refusal, self.failureResultOf(accepting).value)

@@ -1,0 +1,79 @@
+"""
+What was promised and what was seen, in one direction: clients' answers and recipients'
+stanzas, or senders' receipts and the callback's requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Label(NamedTuple):
+    """
+    What a message says of itself; no two messages have the same.
+
+    @ivar conversation: Within one, messages are sent one after the other.
+    @ivar number: Its place in there.
+    """
+
+    conversation: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.conversation}.{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Label:
+        """
+        Read what C{str} has written.
+
+        @raise ValueError: It has not.
+        """
+        conversation, _, number = text.rpartition(".")
+        return cls(conversation, int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    A message has arrived, or a request has come to the callback.
+
+    @ivar id: By which the recipient can tell doubles.
+    @ivar epoch: How often something had been killed before.
+    """
+
+    label: Label
+    id: str
+    epoch: int
+
+
+class Ledger:
+    """
+    What was promised and what was seen.
+
+    @ivar promised: The id that was given away with the promise, by label; empty if
+        none was.
+    @ivar seen: In the order of arrival.
+    @ivar epoch: How often something has been killed.
+    @ivar unseen: What was promised and has not been seen so far.
+    """
+
+    def __init__(self) -> None:
+        self.promised: dict[Label, str] = {}
+        self.seen: list[Seen] = []
+        self.epoch = 0
+        self.unseen: set[Label] = set()
+        self._labels: set[Label] = set()
+
+    def promise(self, label: Label, id: str = "") -> None:
+        """It was said that a message is safe."""
+        self.promised[label] = id
+        if label not in self._labels:
+            self.unseen.add(label)
+
+    def see(self, label: Label, id: str) -> None:
+        """A message has come to where it was to go."""
+        self.seen.append(Seen(label, id, self.epoch))
+        self._labels.add(label)
+        self.unseen.discard(label)

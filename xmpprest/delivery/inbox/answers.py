@@ -1,0 +1,102 @@
+"""Sends what follows from the callback's answers, and the gateway's own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+
+from ...core import rules
+from ...core.errors import INTERNAL_SERVER_ERROR, RESOURCE_CONSTRAINT, Refusal
+from ...core.rules import Verdict
+from ...core.stanza import isRequest
+
+_log = Logger()
+
+
+class Answers:
+    """
+    The way back to the senders of inbound stanzas.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Element], None],
+        reply: Callable[[Element], Awaitable[object]] | None,
+        builtin: Callable[[Element], Element | None],
+    ) -> None:
+        """
+        @param write: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        @param reply: Takes a message, to be sent, as the way out has it; raises
+            L{Refusal}. C{None}, and they are written to the stream.
+        @param builtin: The gateway's own answer to an iq, or C{None}.
+        """
+        self._write = write
+        self._reply = reply
+        self._builtin = builtin
+
+    def now(self, stanza: Element, verdict: Verdict) -> None:
+        """Write what follows from a verdict to the stream, or lose it."""
+        for answer in self._chosen(stanza, verdict):
+            try:
+                self._write(answer)
+            except Refusal as refusal:
+                instead = self._instead(stanza, answer, refusal)
+                self.now(stanza, Verdict(tuple(instead)))
+
+    async def give(self, stanza: Element, verdict: Verdict) -> None:
+        """Send what follows from a verdict, or lose it."""
+        for answer in self._chosen(stanza, verdict):
+            try:
+                await self.send(stanza, (answer,))
+            except Refusal as refusal:
+                self._lost(answer, refusal)
+
+    async def send(self, stanza: Element, answers: Iterable[Element]) -> None:
+        """
+        Send answers to a stanza.
+
+        @raise Refusal: 503, not all of them can be sent now.
+        """
+        for answer in answers:
+            try:
+                # An error to a message without an id has none either, and who keeps
+                # messages asks for one.
+                isKept = answer.name == "message" and answer.getAttribute("id")
+                if self._reply is not None and isKept:
+                    await self._reply(answer)
+                else:
+                    self._write(answer)
+            except Refusal as refusal:
+                if refusal.problem.status == 503:
+                    raise
+                await self.send(stanza, self._instead(stanza, answer, refusal))
+
+    def refuse(self, stanza: Element) -> None:
+        """Too many wait already."""
+        refusal = rules.bounce(stanza, RESOURCE_CONSTRAINT)
+        self.now(stanza, Verdict(refusal, unanswered=True))
+
+    def _chosen(self, stanza: Element, verdict: Verdict) -> tuple[Element, ...]:
+        """What follows, or our own answer where that comes first."""
+        own = None
+        if verdict.unanswered and isRequest(stanza):
+            own = self._builtin(stanza)
+        return verdict.stanzas if own is None else (own,)
+
+    def _instead(
+        self, stanza: Element, answer: Element, refusal: Refusal
+    ) -> Iterable[Element]:
+        """What to send if an answer cannot be sent."""
+        self._lost(answer, refusal)
+        # Too long for the server; an error is not.
+        isTooLong = refusal.problem.status == 413
+        return rules.bounce(stanza, INTERNAL_SERVER_ERROR) if isTooLong else ()
+
+    def _lost(self, answer: Element, refusal: Refusal) -> None:
+        _log.warn(
+            "The answer to {to} is lost: {reason}",
+            to=answer.getAttribute("to"),
+            reason=refusal.problem.text,
+        )

@@ -1,0 +1,128 @@
+"""Asks the callback, and keeps an eye on how it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+
+from ...core import rules
+from ...core.rules import Answer, Verdict
+from ...core.schedule import GONE, PATIENCE, Complaints, Health
+from ..httpclient import NoAnswer
+
+_log = Logger()
+
+
+class Callback(Protocol):
+    """Where stanzas are posted."""
+
+    async def post(self, stanza: Element, id: str) -> Answer:
+        """
+        Deliver one; raises L{NoAnswer}.
+
+        @param id: What the callback knows it by, the same each time.
+        """
+
+
+class Watch:
+    """
+    Keeps an eye on the callback for those that keep stanzas for it.
+
+    @ivar health: How it is.
+    @ivar changed: Called when it is paused, and when it no longer is.
+    @ivar recovered: Called when it has answered after an outage.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """@param now: Tells the time, in seconds since 1970."""
+        self._now = now
+        self.health = Health(now())
+        self.changed: Callable[[], None] = lambda: None
+        self.recovered: Callable[[], None] = lambda: None
+
+    def answered(self, status: int) -> None:
+        """The callback has answered."""
+        wasPaused, recoveredAt = self.health.isPaused, self.health.recoveredAt
+        self.health.answered(status, self._now())
+        if self.health.recoveredAt != recoveredAt:
+            self.recovered()
+        self._tell(
+            wasPaused, f"It has answered {GONE}, which is to say that it is gone"
+        )
+
+    def failed(self) -> None:
+        """It has not."""
+        wasPaused = self.health.isPaused
+        self.health.failed(self._now())
+        days = PATIENCE / 86400
+        self._tell(wasPaused, f"It has given no answer for {days:g} days")
+
+    def _tell(self, wasPaused: bool, reason: str) -> None:
+        if self.health.isPaused == wasPaused:
+            return
+        if wasPaused:
+            _log.info("The callback is no longer paused; what waits is delivered.")
+        else:
+            _log.error(
+                "The callback is paused: {reason}. Messages are kept, and it is tried"
+                " once a minute; let it answer anything but {gone}, and all of them"
+                " are delivered.",
+                reason=reason,
+                gone=GONE,
+            )
+        self.changed()
+
+
+class Asker:
+    """
+    Asks the callback.
+    """
+
+    def __init__(
+        self, callback: Callback, now: Callable[[], float], watch: Watch | None
+    ) -> None:
+        """
+        @param now: Tells the time, in seconds.
+        @param watch: Learns what becomes of it.
+        """
+        self._callback = callback
+        self._now = now
+        self._watch = watch
+        self._complaints = Complaints()
+
+    async def ask(self, stanza: Element, id: str) -> Answer:
+        """
+        What the callback says to a stanza.
+
+        @raise NoAnswer: Nothing.
+        """
+        try:
+            said = await self._callback.post(stanza, id)
+        except NoAnswer as reason:
+            if self._complaints.failed(str(reason), self._now()):
+                _log.error("The callback gives no answer: {reason}.", reason=reason)
+            if self._watch is not None:
+                self._watch.failed()
+            raise
+        if self._complaints.answered():
+            _log.info("The callback answers again.")
+        if self._watch is not None:
+            self._watch.answered(said.status)
+        return said
+
+
+def judged(stanza: Element, said: Answer, newID: Callable[[], str]) -> Verdict:
+    """What an answer means; the log tells what is wrong with it."""
+    verdict = rules.answer(stanza, said, newID)
+    if verdict.warning:
+        _log.warn(
+            "The callback answered {stanza} from {sender} with {status}; {hint}",
+            stanza=rules.a(stanza.name),
+            sender=stanza.getAttribute("from"),
+            status=said.status,
+            hint=verdict.warning,
+        )
+    return verdict

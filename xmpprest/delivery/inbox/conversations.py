@@ -1,0 +1,200 @@
+"""
+Conversations that are kept for the callback: the first stanzas of each in memory, all
+of them in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from math import inf
+from pyexpat import ExpatError, ParserCreate
+
+from twisted.words.xish.domish import Element
+
+from ...core import jid
+from ...core import namespaces as ns
+from ...core.parser import SEPARATOR, TreeBuilder
+from ...core.records import Incoming
+from ...core.schedule import Try
+from ...core.writer import toXML
+
+#: How many stanzas of a conversation are in memory, and how many characters of XML;
+#: one always is, when it is needed.
+COUNT = 32
+SIZE = 262_144
+#: How many characters those of all conversations may have together, before only those
+#: are in memory that are needed at the moment.
+TOTAL_SIZE = 16_777_216
+
+
+class Unreadable(Exception):
+    """What was kept cannot be read; the message says why."""
+
+
+def keyOf(stanza: Element) -> str:
+    """The name of a conversation: the bare sender, and whom it writes to."""
+    return f"{jid.bareOf(stanza['from'])}{SEPARATOR}{stanza['to']}"
+
+
+def written(stanza: Element) -> str:
+    """A stanza as it is kept: with its namespace, so that C{xmlns=''} means itself."""
+    return toXML(stanza, "")
+
+
+def read(xml: str) -> Element:
+    """
+    A stanza that was kept.
+
+    @raise Unreadable: It was in no order when it came: xmlns:a='' is let through.
+    """
+    builder = _Kept(frozenset({ns.CLIENT}), 0)
+    parser = ParserCreate("UTF-8", SEPARATOR)
+    builder.attach(parser)
+    try:
+        parser.Parse(xml.encode(), True)
+    except ExpatError as error:
+        raise Unreadable(str(error)) from None
+    assert builder.root is not None  # or expat had found no element
+    return builder.root
+
+
+class _Kept(TreeBuilder):
+    """Builds what was within the limits when it came in."""
+
+    def _check(self, *_: object) -> None:
+        """Its writer may have put more prefixes into it."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """
+    A stanza that waits for the callback.
+
+    @ivar stanza: As it came, or as it is kept.
+    @ivar size: In characters of XML.
+    """
+
+    number: int
+    webhookID: str
+    stanza: Element | str
+    size: int
+    receivedAt: float
+    dueAt: float
+    attempts: int = 0
+
+    @property
+    def element(self) -> Element:
+        """The stanza; raises L{Unreadable}."""
+        return read(self.stanza) if isinstance(self.stanza, str) else self.stanza
+
+
+@dataclass(slots=True)
+class Memory:
+    """
+    What all conversations share.
+
+    @ivar taken: How many characters of XML are in it.
+    """
+
+    limit: int = TOTAL_SIZE
+    taken: int = 0
+
+
+class Place(Enum):
+    """Where a conversation waits for its turn."""
+
+    NOWHERE = auto()
+    READY = auto()
+    LATER = auto()
+    #: It has its turn.
+    BUSY = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """
+    A conversation with stanzas to be delivered.
+
+    @ivar hasMore: Whether there may be others in the store, behind those in memory.
+    @ivar waiting: How many there are, of those that came since the gateway's start.
+    @ivar dueAt: When it has its turn, if it is L{Place.LATER}.
+    @ivar last: The last try, if its stanza is to be tried again, and if we know it.
+    @ivar hastenedTo: When that is, if sooner than it would be due.
+    """
+
+    key: str
+    memory: Memory
+    hasMore: bool
+    waiting: int = 0
+    place: Place = Place.NOWHERE
+    dueAt: float = 0.0
+    last: Try | None = None
+    hastenedTo: float = inf
+    _held: list[Waiting] = field(default_factory=list)
+    _size: int = 0
+
+    @property
+    def head(self) -> Waiting | None:
+        """The first that is in memory."""
+        return self._held[0] if self._held else None
+
+    def add(self, last: Waiting) -> None:
+        """Another has been kept in the store."""
+        hasRoom = self._hasRoom and self.memory.taken < self.memory.limit
+        if self.hasMore or not hasRoom:
+            self.hasMore = True
+        else:
+            self._hold(last)
+
+    def fill(self, page: Sequence[Incoming]) -> None:
+        """
+        Take the first from the store; there are none in memory.
+
+        @param page: Of L{COUNT} at most.
+        """
+        self.hasMore = len(page) == COUNT
+        for each in page:
+            if not self._hasRoom:
+                self.hasMore = True
+                break
+            size = len(each.stanza)
+            self._hold(
+                Waiting(
+                    each.number,
+                    each.webhookID,
+                    each.stanza,
+                    size,
+                    each.receivedAt,
+                    each.dueAt,
+                    each.attempts,
+                )
+            )
+
+    def pop(self) -> None:
+        """The first is done with."""
+        first = self._held.pop(0)
+        self._size -= first.size
+        self.memory.taken -= first.size
+
+    def release(self) -> None:
+        """Leave them all to the store."""
+        self.hasMore = self.hasMore or bool(self._held)
+        self.memory.taken -= self._size
+        self._size = 0
+        self._held.clear()
+
+    def reload(self) -> None:
+        """There are others in the store, and be it before those in memory."""
+        self.release()
+        self.hasMore = True
+
+    @property
+    def _hasRoom(self) -> bool:
+        return len(self._held) < COUNT and self._size < SIZE
+
+    def _hold(self, last: Waiting) -> None:
+        self._held.append(last)
+        self._size += last.size
+        self.memory.taken += last.size

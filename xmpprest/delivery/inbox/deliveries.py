@@ -1,0 +1,200 @@
+"""
+Delivers what is kept for the callback: those of a conversation in the order they came,
+whatever becomes of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import inf
+
+from twisted.internet.defer import Deferred
+
+from ...core.records import PENDING, Incoming
+from ...core.schedule import Try, hastened
+from .answers import Answers
+from .asking import Asker, Watch
+from .attempts import Attempts, Outcome
+from .conversations import COUNT, Conversation, Memory, Place, Waiting
+from .keeping import Keeping, Waits
+from .turns import Turns
+
+#: Seconds until its next turn for which a conversation stays in memory.
+KEPT_IN_MEMORY = 60.0
+
+
+class Deliveries:
+    """
+    All conversations with stanzas to be delivered.
+
+    @ivar waiting: How many stanzas there are.
+    @ivar isComplete: Whether all that an earlier process has left is known.
+    @ivar turns: Those of the conversations.
+    """
+
+    def __init__(
+        self,
+        keeping: Keeping,
+        asker: Asker,
+        answers: Answers,
+        watch: Watch,
+        waits: Waits,
+    ) -> None:
+        self._store = keeping.store
+        self._now = keeping.now
+        self._random = keeping.random
+        self._watch = watch
+        self._waits = waits
+        self._attempts = Attempts(asker, answers, watch, waits, keeping)
+        self._memory = Memory()
+        self._conversations: dict[str, Conversation] = {}
+        self.waiting = 0
+        self.isComplete = False
+        self.turns = Turns(self, keeping.clock, keeping.now, keeping.connections)
+        watch.changed = self.turns.wake
+        watch.recovered = self._recovered
+
+    def begin(self) -> None:
+        """Deliver what comes."""
+        self._memory = Memory()
+        self._conversations = {}
+        self.waiting = 0
+        self.isComplete = False
+        self.turns.begin()
+
+    def waitingOf(self, key: str) -> int:
+        """How many stanzas of a conversation have come since the start, and wait."""
+        conversation = self._conversations.get(key)
+        return 0 if conversation is None else conversation.waiting
+
+    def found(self, key: str) -> None:
+        """An earlier process has left a conversation."""
+        self.turns.put(self._conversation(key), 0)
+
+    def add(self, key: str, waiting: Waiting) -> None:
+        """A stanza has been kept, the last of its conversation."""
+        self.waiting += 1
+        conversation = self._conversation(key)
+        conversation.waiting += 1
+        conversation.add(waiting)
+        if conversation.place is Place.NOWHERE:
+            self.turns.put(conversation, waiting.dueAt)
+
+    def revive(self, page: Sequence[Incoming]) -> None:
+        """Stanzas are to be delivered again, and be it before others that wait."""
+        self.waiting += len(page)
+        for each in page:
+            conversation = self._conversation(each.conversation)
+            conversation.reload()
+            self.turns.put(conversation, 0)
+
+    def _conversation(self, key: str) -> Conversation:
+        """A conversation; as long as we do not know better, there is more of it."""
+        found = self._conversations.get(key)
+        if found is None:
+            found = Conversation(key, self._memory, not self.isComplete)
+            self._conversations[key] = found
+        return found
+
+    # --- what the turns ask ---
+
+    @property
+    def isPaused(self) -> bool:
+        """Whether the callback is only tried now and then."""
+        return self._watch.health.isPaused
+
+    def longest(self) -> Conversation | None:
+        """The conversation that has waited longest since it came, or was last tried."""
+        for key, conversation in self._conversations.items():
+            if conversation.place is not Place.BUSY:
+                # The callback may be back, and not take just this one.
+                self._conversations[key] = self._conversations.pop(key)
+                return conversation
+        return None
+
+    async def take(self, conversation: Conversation, isForced: bool) -> float | None:
+        """
+        Deliver the first stanza of a conversation, if it is due.
+
+        @param isForced: Whether to try it before.
+        @return: When there is something to do again; C{None}, never.
+        """
+        while conversation.head is None and conversation.hasMore:
+            conversation.fill(
+                await self._waits.insist(
+                    partial(self._store.pending, conversation.key, 0, COUNT)
+                )
+            )
+        head, now = conversation.head, self._now()
+        if head is not None:
+            if min(head.dueAt, conversation.hastenedTo) <= now or isForced:
+                outcome = await self._attempts.attempt(head)
+                await self._waits.insist(partial(self._record, head.number, outcome))
+                self._settle(conversation, head, outcome, now)
+            elif conversation.last is None:
+                await self._recall(conversation, head)
+        return self._next(conversation)
+
+    async def _recall(self, conversation: Conversation, head: Waiting) -> None:
+        """Find out about the last try; it was an earlier process's."""
+        found = await self._waits.insist(
+            partial(self._store.incomingByID, head.webhookID)
+        )
+        if found is not None and found[1]:
+            last = found[1][-1]
+            conversation.last = Try(last.at, last.status)
+
+    def _record(self, number: int, outcome: Outcome) -> Deferred[None]:
+        return self._store.attempted(
+            number, outcome.attempt, outcome.state, outcome.dueAt
+        )
+
+    def _settle(
+        self, conversation: Conversation, head: Waiting, outcome: Outcome, at: float
+    ) -> None:
+        """What has come of a try that began then is recorded."""
+        before = conversation.last or Try(0.0, None)
+        hastenedAt = (
+            at if conversation.hastenedTo <= at < head.dueAt else before.hastenedAt
+        )
+        conversation.last = Try(at, outcome.attempt.status, hastenedAt)
+        conversation.hastenedTo = inf
+        head.attempts += 1
+        head.dueAt = outcome.dueAt
+        if outcome.state != PENDING:
+            conversation.last = None
+            self.waiting -= 1
+            conversation.waiting -= 1
+            # Others may have come before it.
+            if conversation.head is head:
+                conversation.pop()
+
+    def _recovered(self) -> None:
+        """The callback was out, and has answered."""
+        self.turns.shift(lambda each: self._hastened(each, each.dueAt))
+
+    def _hastened(self, conversation: Conversation, dueAt: float) -> float:
+        """When the next turn is, that would be due then, had there been no outage."""
+        last, recoveredAt = conversation.last, self._watch.health.recoveredAt
+        if last is None or recoveredAt is None or last.at >= recoveredAt:
+            return dueAt
+        soon = hastened(last, dueAt, self._now(), self._random())
+        if soon < dueAt:
+            conversation.hastenedTo = soon
+        return soon
+
+    def _next(self, conversation: Conversation) -> float | None:
+        """When the next turn is due, if there is one."""
+        head = conversation.head
+        if head is not None:
+            dueAt = min(head.dueAt, conversation.hastenedTo)
+            dueAt = self._hastened(conversation, dueAt)
+            isLong = dueAt - self._now() > KEPT_IN_MEMORY
+            if isLong or self._memory.taken >= self._memory.limit:
+                conversation.release()
+            return dueAt
+        if conversation.hasMore:
+            return self._now()
+        del self._conversations[conversation.key]
+        return None

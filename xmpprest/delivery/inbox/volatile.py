@@ -1,0 +1,141 @@
+"""
+Takes stanzas to the callback that are not kept: what it does not get is bounced.
+
+Stanzas of one conversation (the bare sender, and whom it writes to) are delivered
+in the order they came, conversations side by side; iqs, which do not depend on what
+was said before, in a row of their own for each full address.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+
+from ...core import jid, rules
+from ...core.errors import INTERNAL_SERVER_ERROR
+from ...core.rules import Verdict
+from ..httpclient import NoAnswer
+from ..ids import newID, newWebhookID
+from .answers import Answers
+from .asking import Asker, judged
+from .limits import Room
+
+_log = Logger()
+
+#: How many stanzas may wait for the callback, those it is asked about included.
+QUEUE_LIMIT = 10_000
+
+#: How many of them may be of one conversation, so that one sender leaves room.
+CONVERSATION_LIMIT = 500
+
+#: The sender, the addressee, and whether it is about iqs.
+_Key: TypeAlias = tuple[str, str, bool]
+
+
+def _key(stanza: Element) -> _Key:
+    """An iq concerns one client of its sender, a message all of them."""
+    sender, isIQ = stanza["from"], stanza.name == "iq"
+    return (sender if isIQ else jid.bareOf(sender), stanza["to"], isIQ)
+
+
+class Volatile:
+    """
+    The way in without a store.
+
+    @ivar waiting: How many stanzas the callback has not yet answered.
+    """
+
+    def __init__(self, asker: Asker, answers: Answers, limit: int) -> None:
+        """@param limit: How many stanzas may wait."""
+        self._asker = asker
+        self._answers = answers
+        self._room = Room(
+            limit,
+            "The callback is too slow: {limit} stanzas wait for it; until it"
+            " catches up, others are refused.",
+        )
+        self._queues: dict[_Key, deque[Element]] = {}
+        self._running: dict[Deferred[None], None] = {}
+        self.waiting = 0
+
+    def receive(self, stanza: Element) -> None:
+        """Deliver a stanza, or tell its sender that it is not."""
+        if not self._room.isFor(self.waiting):
+            self._answers.refuse(stanza)
+            return
+        key = _key(stanza)
+        queue = self._queues.get(key)
+        if queue is not None and len(queue) >= CONVERSATION_LIMIT:
+            self._answers.refuse(stanza)
+            return
+        self.waiting += 1
+        if queue is not None:
+            queue.append(stanza)
+            return
+        self._queues[key] = deque([stanza])
+        running = Deferred.fromCoroutine(self._run(key))
+        self._running[running] = None
+        running.addBoth(self._ran, running)
+
+    def stop(self) -> None:
+        """Give up all that is under way, and tell its senders."""
+        # Those that wait for their turn first, lest each gets it for a moment.
+        for running in list(reversed(self._running)):
+            running.cancel()
+
+    def _ran(self, result: Failure | None, running: Deferred[None]) -> None:
+        del self._running[running]
+        if result is not None:
+            _log.failure("The delivery of a conversation failed.", failure=result)
+
+    async def _run(self, key: _Key) -> None:
+        """
+        Deliver a conversation until nothing of it is left; its outer edge.
+        """
+        queue = self._queues[key]
+        try:
+            while queue:
+                verdict = await self._ask(queue[0])
+                stanza = queue.popleft()
+                self.waiting -= 1
+                await self._give(stanza, verdict)
+        except CancelledError:
+            # The gateway stops; nothing here outlives it.
+            for stanza in queue:
+                self._answers.now(stanza, rules.noAnswer(stanza))
+        finally:
+            self.waiting -= len(queue)
+            del self._queues[key]
+
+    async def _ask(self, stanza: Element) -> Verdict:
+        """What the callback makes of a stanza."""
+        try:
+            said = await self._asker.ask(stanza, newWebhookID())
+            return judged(stanza, said, newID)
+        except NoAnswer:
+            return rules.noAnswer(stanza)
+        except CancelledError:
+            raise
+        except Exception:
+            return self._failed(stanza)
+
+    async def _give(self, stanza: Element, verdict: Verdict) -> None:
+        try:
+            await self._answers.give(stanza, verdict)
+        except CancelledError:
+            raise
+        except Exception:
+            self._answers.now(stanza, self._failed(stanza))
+
+    def _failed(self, stanza: Element) -> Verdict:
+        _log.failure(
+            "The delivery of {stanza} from {sender} failed.",
+            stanza=rules.a(stanza.name),
+            sender=stanza.getAttribute("from"),
+        )
+        return Verdict(rules.bounce(stanza, INTERNAL_SERVER_ERROR))

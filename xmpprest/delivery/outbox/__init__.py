@@ -1,0 +1,1 @@
+"""Takes outbound messages to the stream; L{outbox} is where they come in."""

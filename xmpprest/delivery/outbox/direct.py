@@ -1,0 +1,50 @@
+"""The way out without a store: what is accepted has been written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.words.xish.domish import Element
+
+from ...core.records import Accepted, Answered, Outgoing
+
+
+class DirectOutbox:
+    """
+    Writes to the stream at once, and remembers nothing.
+    """
+
+    def __init__(self, send: Callable[[Element], None]) -> None:
+        """
+        @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        """
+        self._send = send
+
+    def keeps(self, stanza: Element) -> bool:
+        """Whether a stanza is kept until it is confirmed: none is."""
+        return False
+
+    async def accept(
+        self, stanza: Element, answered: Answered | None = None
+    ) -> Accepted:
+        """
+        Send a message or a presence.
+
+        @param stanza: Complete, as L{submission<xmpprest.core.rules.submission>}
+            makes it.
+        @param answered: Is not for here: nothing is kept that it could be kept with.
+        @raise Refusal: 503, it was not sent; 413.
+        """
+        self._send(stanza)
+        return Accepted()
+
+    def notice(self, stanza: Element) -> None:
+        """Nobody remembers what an error may be about."""
+
+    async def outcome(self, number: int, timeout: float) -> Element | None:
+        """Nobody knows."""
+        return None
+
+    async def status(self, id: str) -> Outgoing | None:
+        """Nobody knows."""
+        return None
