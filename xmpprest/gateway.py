@@ -36,8 +36,8 @@ from .store.sqlite import SQLiteStore
 from .web.cors import CORS
 from .web.docs import DocsPage
 from .web.idempotency import Once, interruptedAnswer
-from .web.inbox import Inbox as Kept
 from .web.inbox import InboxPages
+from .web.inbox import KeptStanzas as Kept
 from .web.outbox import OutboxPages
 from .web.ready import ReadyResource
 from .web.resource import RestResource

@@ -19,12 +19,12 @@ from xmpprest.core import media
 from xmpprest.core.errors import reasonPhrase
 from xmpprest.core.examples import BOUNCED, TRIED
 from xmpprest.core.jsonmap import KEYS, PAYLOADS, STANZAS
+from xmpprest.core.kept import read
 from xmpprest.core.mapping import UNKNOWN, Given
 from xmpprest.core.openapi import document
-from xmpprest.core.recordmap import kept
 from xmpprest.core.records import SENT, Outgoing
 from xmpprest.core.slots import Child
-from xmpprest.web.inbox import Inbox, InboxPages
+from xmpprest.web.inbox import InboxPages, KeptStanzas
 from xmpprest.web.outbox import OutboxPages
 
 DOMAIN = "gateway.example.org"
@@ -268,7 +268,7 @@ class ExampleTests(SynchronousTestCase):
 
     def test_records(self) -> None:
         """The example of a stanza is the same in JSON and in XML."""
-        self.assertEqual(STANZAS.encode(kept(TRIED["xml"])), TRIED["stanza"])
+        self.assertEqual(STANZAS.encode(read(TRIED["xml"])), TRIED["stanza"])
 
 
 class SentTests(SiteTestCase):
@@ -282,7 +282,7 @@ class SentTests(SiteTestCase):
         id = BOUNCED["id"]
         statuses.known[id] = Outgoing(1, id, "user@example.org", "", SENT, 0.0, 0.0)
         inbox.put(incoming(1, webhookID=TRIED["id"]))
-        pages = InboxPages(Inbox(inbox, inbox), self.once)
+        pages = InboxPages(KeptStanzas(inbox, inbox), self.once)
         self.build({**OutboxPages(statuses).routes, **pages.routes})
 
     def post(self, path: str, contentType: str, body: bytes) -> HTTPResponse | None:

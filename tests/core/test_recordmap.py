@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from tests.core.case import CoreTestCase
+from tests.core.test_kept import disorderly
 from xmpprest.core import namespaces as ns
 from xmpprest.core.parser import MAX_ELEMENTS
 from xmpprest.core.recordmap import (
@@ -15,7 +16,6 @@ from xmpprest.core.recordmap import (
     incoming,
     incomingWhole,
     incomingWith,
-    kept,
     outgoing,
 )
 from xmpprest.core.records import (
@@ -28,7 +28,6 @@ from xmpprest.core.records import (
     Incoming,
     Outgoing,
 )
-from xmpprest.core.writer import toXML
 
 DEFINED = f"<gone xmlns='{ns.STANZA_ERRORS}'/>"
 
@@ -70,6 +69,14 @@ class OutgoingTests(CoreTestCase):
         )
         self.assertNotIn("error", bounced(""))
 
+    def test_disorderly(self) -> None:
+        """An answer that cannot be read is told as it is."""
+        for xml in (*disorderly(), "x"):
+            told = outgoing(Outgoing(1, "m", "a", "", BOUNCED, 0.0, 1.0, xml))
+            self.assertNotIn("error", told)
+            self.assertEqual(told["error_xml"], xml)
+            Draft202012Validator({**OUTGOING}).validate(told)
+
     def test_confirmed(self) -> None:
         """Without an error there is none."""
         told = outgoing(Outgoing(1, "m", "a", "", CONFIRMED, 0.0, 1.0))
@@ -102,12 +109,19 @@ class IncomingTests(CoreTestCase):
         self.assertEqual(told["xml"], xml)
         self.assertEqual(len(told["stanza"]["xml"]), MAX_ELEMENTS + 1)
 
-    def test_kept(self) -> None:
-        """A stanza comes back as it was kept."""
-        for xml in (
-            "<message to='a'><body>&lt;&amp;\u2615</body></message>",
-            "<iq type='get'><q xmlns='urn:x'><r xmlns=''/></q></iq>",
-            "<presence xmlns:p='urn:p' p:a='b'/>",
-            "<message><x xmlns='a b'/></message>",
-        ):
-            self.assertEqual(toXML(kept(xml)), xml)
+    def test_disorderly(self) -> None:
+        """
+        What cannot be read is told as XML, with what its first tag says.
+        """
+        listed = Draft202012Validator({**INCOMING})
+        whole = Draft202012Validator({**incomingWith({"type": "object"})})
+        head = {"kind": "message", "from": "e@example.org/x", "to": "bot@example.com"}
+        for xml, said in (*((xml, head) for xml in disorderly()), ("x", {})):
+            stanza = Incoming(1, "msg_1", "c", xml, DEAD, 0.0)
+            told = incoming(stanza)
+            self.assertEqual({k: told.get(k) for k in said}, said)
+            listed.validate(told)
+            self.assertEqual(
+                incomingWhole(stanza, []), {**told, "attempts": [], "xml": xml}
+            )
+            whole.validate(incomingWhole(stanza, []))

@@ -13,6 +13,7 @@ from xmpprest.core.errors import Problem, Refusal, unavailable
 from xmpprest.core.records import Answered, StoreUnavailable
 from xmpprest.web.idempotency import dumped, interruptedAnswer
 from xmpprest.web.response import Response
+from xmpprest.xmpp.pairing import streamLost
 
 from ..doubles import HTTPClient, HTTPResponse, said, stanza
 from .case import IQ, MESSAGE, XML, SiteTestCase, request
@@ -163,19 +164,45 @@ class AgainTests(KeyTestCase):
 
     def test_noReply(self) -> None:
         """An iq that got no reply was sent: it stays without one."""
-        for status, headers in (
-            (504, ()),
-            (503, (("Retry-After", "5"),)),
-            (422, ()),
-        ):
+        for status in (504, 422):
             client = self.begin(IQ)
-            refusal = Refusal(Problem(status, "wait", "x", "Sorry.", headers))
+            refusal = Refusal(Problem(status, "wait", "x", "Sorry."))
             self.requester.requests[0].reply.errback(refusal)
             first = client.response()
             self.assertXMLProblem(first, status)
             self.assertSame(first, self.keyed(IQ))
             self.assertEqual(len(self.sent()), 1)
             self.keys.kept.clear()
+
+    def test_streamLost(self) -> None:
+        """
+        Nobody is told to try an iq again with its key whose reply was lost: not the
+        first time, nor later.
+        """
+        for isGone in (False, True):
+            client = self.begin(IQ, {"Accept": JSON})
+            if isGone:
+                client.leave()
+            self.requester.requests[0].reply.errback(streamLost())
+            answers = [] if isGone else [client.response()]
+            answers += [self.keyed(IQ), self.keyed(IQ)]
+            for each in answers:
+                text = self.assertProblem(each, 504)["detail"]
+                self.assertIn("The connection to the XMPP server was lost while", text)
+                self.assertIn("Use a new key", text)
+                self.assertEqual(each.all("Retry-After"), [])
+                self.assertSame(each, answers[0])
+            self.assertEqual(len(self.sent()), 1)
+            self.keys.kept.clear()
+
+    def test_streamLostKeyless(self) -> None:
+        """Without a key it may be tried again."""
+        client = self.client()
+        client.send(request(IQ))
+        self.requester.requests[0].reply.errback(streamLost())
+        response = client.response()
+        self.assertXMLProblem(response, 503)
+        self.assertEqual(response["Retry-After"], "5")
 
     def test_otherKey(self) -> None:
         """Under another key, or none, it is another request."""

@@ -13,8 +13,9 @@ from xmpprest.core.records import (
     Attempt,
     StoreUnavailable,
 )
-from xmpprest.web.inbox import Inbox, InboxPages
+from xmpprest.web.inbox import InboxPages, KeptStanzas
 
+from ..core.test_kept import disorderly
 from ..doubles import HTTPResponse
 from .case import SiteTestCase
 from .records import STANZA, HeldInbox, incoming
@@ -30,7 +31,8 @@ class InboxTestCase(SiteTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.inbox = HeldInbox()
-        self.build(InboxPages(Inbox(self.inbox, self.inbox), self.once).routes)
+        kept = KeptStanzas(self.inbox, self.inbox)
+        self.build(InboxPages(kept, self.once).routes)
 
     def get(self, path: str = "") -> HTTPResponse:
         """Ask for something below C{/rest/inbox}."""
@@ -53,6 +55,10 @@ class InboxTestCase(SiteTestCase):
         self.assertEqual(response["Content-Type"], JSON)
         self.assertEqual(response["Cache-Control"], "no-store")
         return json.loads(response.body)
+
+    def every(self) -> list[str]:
+        """The ids of all that is there, in their order."""
+        return [stanza.webhookID for _, stanza in sorted(self.inbox.held.items())]
 
     def ids(self, response: HTTPResponse) -> list[str]:
         """The ids in a list."""
@@ -132,7 +138,7 @@ class ListTests(InboxTestCase):
         """However long the list, few stanzas are in memory at a time."""
         self.inbox.put(*(incoming(number) for number in range(1, 1500)))
         self.get("?limit=1000")
-        self.assertEqual((max(self.inbox.asked), sum(self.inbox.asked)), (100, 1001))
+        self.assertEqual((max(self.inbox.asked), sum(self.inbox.asked)), (10, 1001))
 
     def test_large(self) -> None:
         """Of a long stanza only the beginning is read."""
@@ -140,6 +146,16 @@ class ListTests(InboxTestCase):
         self.inbox.put(*(incoming(n, stanza=xml) for n in range(1000)))
         (told, *_) = self.value(self.get("?limit=1000"))["stanzas"]
         self.assertEqual((told["kind"], told["from"], told["to"]), ("iq", "a", "b"))
+
+    def test_disorderly(self) -> None:
+        """What cannot be read is listed all the same, and so is all that is behind."""
+        xmls = [*disorderly(), "nonsense", "<a 1='2'/>"]
+        strange = [incoming(n, stanza=xml) for n, xml in enumerate(xmls, 2)]
+        self.inbox.put(incoming(1), *strange, incoming(len(xmls) + 2))
+        told = self.value(self.get())["stanzas"]
+        self.assertEqual([each["id"] for each in told][::-1], self.every())
+        senders = [each.get("from") for each in told[1:-1]]
+        self.assertEqual(senders, [None] * 2 + ["e@example.org/x"] * (len(xmls) - 2))
 
     def test_refused(self) -> None:
         """A query that makes no sense is refused, and says why."""
@@ -217,6 +233,18 @@ class OneTests(InboxTestCase):
         self.inbox.put(incoming(1, DELIVERED))
         told = self.value(self.get("/msg_1"))
         self.assertEqual({*told}, {"id", "state", "received_at", "attempts"})
+
+    def test_disorderly(self) -> None:
+        """Of what cannot be read, the XML is shown, and what its first tag says."""
+        known = {"id", "state", "received_at", "attempts", "xml"}
+        for xml, told in (
+            *((xml, known | {"kind", "from", "to"}) for xml in disorderly()),
+            ("nonsense", known),
+        ):
+            self.inbox.put(incoming(1, stanza=xml))
+            value = self.value(self.get("/msg_1"))
+            self.assertEqual({*value}, told)
+            self.assertEqual(value["xml"], xml)
 
     def test_unknown(self) -> None:
         """One that nobody knows is 404."""

@@ -19,6 +19,7 @@ from xmpprest.core.records import (
 )
 from xmpprest.web.outbox import OutboxPages
 
+from ..core.test_kept import disorderly
 from ..doubles import HTTPClient, stanza
 from .case import IQ, MESSAGE, XML, SiteTestCase, request
 from .records import HeldStatuses
@@ -216,6 +217,13 @@ class StatusTests(SiteTestCase):
         self.assertEqual(
             told["error_xml"], ERROR[ERROR.index("<error") : -len("</message>")]
         )
+
+    def test_disorderly(self) -> None:
+        """If that cannot be read, it is shown as it came."""
+        for xml in disorderly():
+            told = self.status(Outgoing(7, "m1", "a@x", "", BOUNCED, 0, 0, xml))
+            self.assertNotIn("error", told)
+            self.assertEqual(told["error_xml"], xml)
 
     def test_unknown(self) -> None:
         """A message that nobody knows is 404, which says why that may be."""

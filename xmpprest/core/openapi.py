@@ -116,8 +116,8 @@ _WAIT: Part = {
     "name": "Prefer",
     "in": "header",
     "description": "How long to wait, in seconds, as in `wait=30`: for the reply to an"
-    " iq, or until the XMPP server has taken a message or an error has come back for"
-    " it. What is no such wish is ignored (RFC 7240).",
+    " iq, or until a message is confirmed or bounced. What is no such wish is ignored"
+    " (RFC 7240).",
     "schema": {"type": "string"},
 }
 _WAITS: Part = {"$ref": "#/components/parameters/wait"}

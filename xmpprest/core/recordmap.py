@@ -6,15 +6,10 @@ callback. Its schemas are here, too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import NoReturn
-from xml.parsers.expat import ParserCreate
-
-from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .jsonmap import STANZAS
-from .parser import SEPARATOR, TreeBuilder
+from .kept import Unreadable, read, readHead
 from .records import (
     BOUNCED,
     CONFIRMED,
@@ -71,7 +66,11 @@ OUTGOING: Schema = _record(
         lang=_TEXT,
         by=_TEXT,
     ),
-    error_xml={**_TEXT, "description": "The same, with all that came with it."},
+    error_xml={
+        **_TEXT,
+        "description": "The same, with all that came with it; the whole stanza, without"
+        " `error`, if it cannot be read.",
+    },
 )
 
 
@@ -89,7 +88,11 @@ def outgoing(message: Outgoing) -> dict[str, Value]:
 
 def _error(xml: str) -> dict[str, Value]:
     """The error in a stanza."""
-    report = find(kept(xml), ns.CLIENT, "error")
+    try:
+        stanza = read(xml)
+    except Unreadable:
+        return {"error_xml": xml}
+    report = find(stanza, ns.CLIENT, "error")
     if report is None:
         return {}
     # What an application has put into it, no key can say.
@@ -142,7 +145,11 @@ def incomingWith(stanza: Schema) -> Schema:
         **_ENTRY,
         attempts={"type": "array", "items": _ATTEMPT},
         stanza=stanza,
-        xml={"type": "string", "format": "xml"},
+        xml={
+            "type": "string",
+            "format": "xml",
+            "description": "The same; without `stanza`, if it cannot be read.",
+        },
     )
 
 
@@ -167,39 +174,23 @@ def incomingWhole(stanza: Incoming, attempts: Sequence[Attempt]) -> dict[str, Va
     ]
     whole = incoming(stanza) | {"attempts": tries}
     if stanza.stanza:
-        whole |= {"stanza": STANZAS.encode(kept(stanza.stanza)), "xml": stanza.stanza}
+        whole |= {**_content(stanza.stanza), "xml": stanza.stanza}
     return whole
 
 
-class _Found(Exception):
-    """What was looked for."""
-
-
 def _head(xml: str) -> dict[str, Value]:
-    """What a stanza says of itself, without reading the rest: it may be long."""
-    found: dict[str, Value] = {}
-
-    def start(name: str, attributes: Mapping[str, str]) -> NoReturn:
-        found["kind"] = name.rpartition(SEPARATOR)[2]
-        found.update((k, attributes[k]) for k in ("from", "to") if k in attributes)
-        raise _Found
-
-    parser = ParserCreate("UTF-8", SEPARATOR)
-    parser.StartElementHandler = start
-    with suppress(_Found):
-        parser.Parse(xml, True)
-    return found
+    """What can be read of what a stanza says of itself."""
+    try:
+        kind, attributes = readHead(xml)
+    except Unreadable:
+        return {}
+    said = {key: attributes[key] for key in ("from", "to") if key in attributes}
+    return {"kind": kind, **said}
 
 
-def kept(xml: str) -> Element:
-    """
-    Read a stanza that was kept. It may be larger than one that is sent.
-
-    @param xml: As L{toXML} has written it.
-    """
-    builder = TreeBuilder(frozenset({"", ns.CLIENT}), len(xml))
-    parser = ParserCreate("UTF-8", SEPARATOR)
-    builder.attach(parser)
-    parser.Parse(xml, True)
-    assert builder.root is not None
-    return builder.root
+def _content(xml: str) -> dict[str, Value]:
+    """A stanza in JSON, if it can be read."""
+    try:
+        return {"stanza": STANZAS.encode(read(xml))}
+    except Unreadable:
+        return {}

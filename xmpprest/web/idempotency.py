@@ -85,7 +85,7 @@ class Once:
             try:
                 response = await answering
             except Refusal as refusal:
-                response = problemResponse(refusal.problem, request)
+                response = problemResponse(_lasting(refusal.problem), request)
             await self.end(claim, response)
             return response
 
@@ -184,6 +184,20 @@ def _unknown(why: str) -> Problem:
         "wait",
         "connection-timeout",
         f"{why}; whether it was carried out is not known. Use a new key to try again.",
+    )
+
+
+def _lasting(problem: Problem) -> Problem:
+    """
+    What to say of a failure for as long as the key is kept: not that it may be tried
+    again, for with this key it is not.
+
+    @param problem: Of what has been sent; 503, the stream was lost.
+    """
+    if problem.status != 503:
+        return problem
+    return _unknown(
+        "The connection to the XMPP server was lost while this waited for its reply"
     )
 
 

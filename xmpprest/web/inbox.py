@@ -58,7 +58,7 @@ class Redeliverer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class KeptStanzas:
     """Where the stanzas are."""
 
     stanzas: Stanzas
@@ -70,7 +70,7 @@ class InboxPages:
     Shows stanzas, and has them delivered again.
     """
 
-    def __init__(self, inbox: Inbox | None, once: Once) -> None:
+    def __init__(self, inbox: KeptStanzas | None, once: Once) -> None:
         """
         @param inbox: C{None}, none are kept.
         @param once: Sees to it that what has an idempotency key is done once.
@@ -165,7 +165,7 @@ class InboxPages:
         return immediately(jsonResponse(202, {"redelivered": len(again), "ids": ids}))
 
     @property
-    def _inbox(self) -> Inbox:
+    def _inbox(self) -> KeptStanzas:
         if self._kept is None:
             raise nothingFound(
                 "The gateway keeps no stanzas for its callback (--store memory)."
@@ -227,8 +227,8 @@ def _asked(request: Request) -> _Asked:
     return _Asked(**values)
 
 
-#: How many stanzas are in memory at a time.
-_SLICE = 100
+#: How many stanzas are in memory at a time: each may have some megabytes.
+_SLICE = 10
 
 
 async def _first(stanzas: Stanzas, asked: _Asked) -> list[tuple[int, dict[str, Value]]]:

@@ -1,0 +1,84 @@
+"""
+Reads stanzas that were kept: they may be larger than those that are sent, and some
+cannot be read, for the stream takes more than expat does, such as xmlns:a=''.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
+
+from twisted.words.xish.domish import Element
+
+from . import namespaces as ns
+from .parser import MAX_DEPTH, SEPARATOR, TreeBuilder, TreeTooLarge
+from .stanza import TYPES
+
+
+class Unreadable(Exception):
+    """What was kept cannot be read; the message says why."""
+
+
+def read(xml: str) -> Element:
+    """
+    Read a stanza that was kept, however large.
+
+    @param xml: As L{toXML<xmpprest.core.writer.toXML>} has written it, with the
+        namespace C{jabber:client} or where that is implied.
+    @raise Unreadable: It was in no order when it came.
+    """
+    builder = _Kept(frozenset({"", ns.CLIENT}), 0)
+    parser = ParserCreate("UTF-8", SEPARATOR)
+    builder.attach(parser)
+    _parse(parser, xml)
+    stanza = builder.root
+    assert stanza is not None  # or expat had found no element
+    if stanza.uri != ns.CLIENT or stanza.name not in TYPES:
+        raise Unreadable("it is no stanza")
+    return stanza
+
+
+def readHead(xml: str) -> tuple[str, Mapping[str, str]]:
+    """
+    Read what a stanza that was kept says of itself, but not what it holds, which may
+    be long, or in no order.
+
+    @param xml: As for L{read}.
+    @return: The kind, and the attributes, by their names as they are written.
+    @raise Unreadable: The first tag is none.
+    """
+
+    def start(name: str, attributes: Mapping[str, str]) -> NoReturn:
+        raise _Found(name, attributes)
+
+    # Which looks at no namespace, and so refuses none.
+    parser = ParserCreate("UTF-8")
+    parser.StartElementHandler = start
+    try:
+        _parse(parser, xml)
+    except _Found as found:
+        kind, attributes = found.args
+        if kind in TYPES:
+            return kind, attributes
+    raise Unreadable("it is no stanza")
+
+
+class _Found(Exception):
+    """What was looked for."""
+
+
+class _Kept(TreeBuilder):
+    """Builds what was within the limits when it came in."""
+
+    def _check(self, *_: object) -> None:
+        """Its writer may have put more prefixes into it, but nothing that is deeper."""
+        if self._depth > MAX_DEPTH:
+            raise TreeTooLarge(f"it nests deeper than {MAX_DEPTH} levels")
+
+
+def _parse(parser: XMLParserType, xml: str) -> None:
+    try:
+        parser.Parse(xml.encode(), True)
+    except (ExpatError, TreeTooLarge, UnicodeEncodeError) as error:
+        raise Unreadable(str(error)) from None
