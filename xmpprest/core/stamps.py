@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
-from .stanza import element, find
-from .writer import toXML
+from .stanza import find
+from .writer import escapedAttribute
 
 
 def identified(message: Element, xml: str) -> str:
@@ -22,7 +22,8 @@ def identified(message: Element, xml: str) -> str:
     isError = message.getAttribute("type") == "error"
     if isError or find(message, ns.SID, "origin-id"):
         return xml
-    return _with(xml, element(ns.SID, "origin-id", {"id": message["id"]}))
+    id = escapedAttribute(message["id"])
+    return _with(xml, f"<origin-id xmlns='{ns.SID}' id='{id}'/>")
 
 
 def delayed(xml: str, domain: str, acceptedAt: float) -> str:
@@ -38,8 +39,8 @@ def delayed(xml: str, domain: str, acceptedAt: float) -> str:
     """
     if ns.DELAY in xml:
         return xml
-    attributes = {"from": domain, "stamp": timestamp(acceptedAt)}
-    return _with(xml, element(ns.DELAY, "delay", attributes))
+    stamp = timestamp(acceptedAt)
+    return _with(xml, f"<delay xmlns='{ns.DELAY}' from='{domain}' stamp='{stamp}'/>")
 
 
 def timestamp(seconds: float) -> str:
@@ -56,8 +57,8 @@ def timestamp(seconds: float) -> str:
 _END = "</message>"
 
 
-def _with(xml: str, child: Element) -> str:
+def _with(xml: str, child: str) -> str:
     """Put a last child into a message; one that is empty needs none."""
     if not xml.endswith(_END):
         return xml
-    return f"{xml.removesuffix(_END)}{toXML(child)}{_END}"
+    return f"{xml.removesuffix(_END)}{child}{_END}"

@@ -72,21 +72,21 @@ def _write(
     uri = default if element.uri is None else element.uri
     write("<" + name)
     if uri != default:
-        write(f" xmlns='{_attribute(uri)}'")
+        write(f" xmlns='{escapedAttribute(uri)}'")
     if element.localPrefixes:
         scope = scope.within(element.localPrefixes)
         for prefix, bound in element.localPrefixes.items():
-            write(f" xmlns:{prefix}='{_attribute(bound)}'")
+            write(f" xmlns:{prefix}='{escapedAttribute(bound)}'")
     for key, value in element.attributes.items():
         if isinstance(key, tuple):
             prefix = scope.prefixOf(key[0])
             if prefix is None:
                 prefix = scope.unusedPrefix()
                 scope = scope.within({prefix: key[0]})
-                write(f" xmlns:{prefix}='{_attribute(key[0])}'")
-            write(f" {prefix}:{key[1]}='{_attribute(value)}'")
+                write(f" xmlns:{prefix}='{escapedAttribute(key[0])}'")
+            write(f" {prefix}:{key[1]}='{escapedAttribute(value)}'")
         else:
-            write(f" {key}='{_attribute(value)}'")
+            write(f" {key}='{escapedAttribute(value)}'")
     if not element.children:
         write("/>")
         return
@@ -127,6 +127,6 @@ _ATTRIBUTE = str.maketrans(
 )
 
 
-def _attribute(value: str) -> str:
+def escapedAttribute(value: str) -> str:
     """The value of an attribute, to stand between quotes."""
     return value.translate(_ATTRIBUTE)
