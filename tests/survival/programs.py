@@ -10,13 +10,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import ClassVar
 
 from tests.programs import ROOT
 from tests.servers.ejabberd import Ejabberd
 from tests.servers.process import LOOPBACK, ServerProcess
 from tests.servers.prosody import Prosody
-from xmpprest.config import SETTINGS
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 
@@ -93,12 +91,9 @@ class GatewayProcess(ServerProcess):
     """
     A gateway, as C{python -m twisted xmpprest} runs it, with what it keeps in its
     directory.
-
-    @cvar canStore: Whether there is a store to be chosen.
     """
 
     name = "gateway"
-    canStore: ClassVar[bool] = any(setting.name == "store" for setting in SETTINGS)
 
     def __init__(
         self, server: ServerProcess, domain: str, callback: str, store: str
@@ -119,7 +114,7 @@ class GatewayProcess(ServerProcess):
             "XMPPREST_SERVER": f"tcp:{LOOPBACK}:{server.componentPort}",
             "XMPPREST_LISTEN": f"tcp:{self.port}:interface={LOOPBACK}",
             "XMPPREST_CALLBACK_URL": callback,
-            **({"XMPPREST_STORE": store} if self.canStore else {}),
+            "XMPPREST_STORE": store,
         }
 
     @classmethod
