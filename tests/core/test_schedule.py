@@ -11,8 +11,10 @@ from xmpprest.core.schedule import (
     COMPLAINTS,
     LEAST_TRIES,
     LIFETIME,
+    LONGEST_LIFETIME,
     MAX_WAIT,
     MIN_WAIT,
+    OBEYED,
     OUTAGE,
     PATIENCE,
     RECENTLY,
@@ -65,24 +67,36 @@ class DelayTests(SynchronousTestCase):
         """
         What the callback asked for may only become more.
         """
-        self.assertEqual(60, postponed(60, 0))
-        self.assertAlmostEqual(72, postponed(60, 0.999999), 3)
+        self.assertEqual(60, postponed(60, 1, 0))
+        self.assertAlmostEqual(72, postponed(60, 1, 0.999999), 3)
+
+    def test_asked(self) -> None:
+        """
+        A few times it may ask for the shortest; then it is as if it had not answered.
+        """
+        for asked, expected in ((OBEYED, 1), (OBEYED + 1, 900), (7, 1800), (99, 3600)):
+            self.assertEqual(expected, postponed(1, asked, 0), asked)
+        self.assertEqual(3600, postponed(3600, OBEYED + 1, 0))
 
     def test_exhausted(self) -> None:
         """
-        A stanza is tried for seven days, and a few times at least.
+        A stanza is tried for seven days, and a few times at least; for fourteen if
+        the callback takes no others.
         """
-        for attempts, age, expected in (
-            (1, 0.0, False),
-            (1000, LIFETIME - 1, False),
-            (LEAST_TRIES, LIFETIME, True),
-            (1000, LIFETIME, True),
-            (LEAST_TRIES - 1, LIFETIME * 10, False),
-            (LEAST_TRIES, LIFETIME * 10, True),
+        for attempts, age, isWell, expected in (
+            (1, 0.0, True, False),
+            (1000, LIFETIME - 1, True, False),
+            (LEAST_TRIES, LIFETIME, True, True),
+            (1000, LIFETIME, True, True),
+            (1000, LIFETIME, False, False),
+            (1000, LONGEST_LIFETIME - 1, False, False),
+            (LEAST_TRIES, LONGEST_LIFETIME, False, True),
+            (LEAST_TRIES - 1, LONGEST_LIFETIME * 10, False, False),
+            (LEAST_TRIES - 1, LIFETIME * 10, True, False),
+            (LEAST_TRIES, LIFETIME * 10, True, True),
         ):
-            self.assertEqual(
-                expected, isExhausted(attempts, NOVEMBER, NOVEMBER + age), attempts
-            )
+            found = isExhausted(attempts, NOVEMBER, NOVEMBER + age, isWell)
+            self.assertEqual(expected, found, (attempts, age, isWell))
 
 
 class HastenedTests(SynchronousTestCase):
@@ -233,29 +247,41 @@ class HealthTests(SynchronousTestCase):
         self.health.failed(2 * PATIENCE)
         self.assertTrue(self.health.isPaused)
 
-    def test_givesUp(self) -> None:
+    def test_isWell(self) -> None:
         """
-        Stanzas are given up only while the callback takes others.
+        It is well while it takes stanzas, be it not all of them.
         """
-        self.assertFalse(self.health.givesUp(0))
+        self.assertFalse(self.health.isWell(0))
         self.health.failed(0)
-        self.assertFalse(self.health.givesUp(0))
+        self.assertFalse(self.health.isWell(0))
         self.health.answered(200, 1)
         self.health.failed(2)
-        self.assertTrue(self.health.givesUp(1 + RECENTLY))
-        self.assertFalse(self.health.givesUp(2 + RECENTLY))
+        self.assertTrue(self.health.isWell(1 + RECENTLY))
+        self.assertFalse(self.health.isWell(2 + RECENTLY))
         self.health.answered(410, 3)
-        self.assertFalse(self.health.givesUp(3))
+        self.assertFalse(self.health.isWell(3))
+
+    def test_isOut(self) -> None:
+        """
+        It is out after a minute of nothing but failures.
+        """
+        self.assertFalse(self.health.isOut(1000))
+        self.health.failed(1000)
+        self.health.failed(1000 + OUTAGE - 1)
+        self.assertFalse(self.health.isOut(1000 + OUTAGE - 1))
+        self.assertTrue(self.health.isOut(1000 + OUTAGE))
+        self.health.answered(500, 2000)
+        self.assertFalse(self.health.isOut(2000))
 
     def test_recovered(self) -> None:
         """
-        An answer after more than a minute of nothing but failures is a recovery.
+        An answer after a minute of nothing but failures is a recovery.
         """
         self.health.answered(200, 0)
         for began, lasted, expected in (
             (1000, 0, False),
-            (2000, OUTAGE, False),
-            (3000, OUTAGE + 1, True),
+            (2000, OUTAGE - 1, False),
+            (3000, OUTAGE, True),
             (4000, PATIENCE, True),
         ):
             self.health.recoveredAt = None

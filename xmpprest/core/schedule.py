@@ -18,8 +18,10 @@ HOURLY = 3600.0
 #: What share of a delay it may be shorter or longer, so that not all come at once.
 JITTER = 0.2
 
-#: Seconds after its arrival that a stanza is tried.
+#: Seconds after its arrival that a stanza is tried, if the callback takes others; and
+#: whatever it does, or one that never gets an answer would block those behind it.
 LIFETIME = 7 * 86400.0
+LONGEST_LIFETIME = 14 * 86400.0
 #: How often it is tried at least: one that has waited behind others, or is delivered
 #: again after months, must not be given up over a callback that restarts.
 LEAST_TRIES = 4
@@ -31,10 +33,10 @@ CATCHING_UP = 60.0
 
 #: Seconds of nothing but failures until the callback is paused.
 PATIENCE = 5 * 86400.0
-#: Seconds between the tries while it is.
+#: Seconds between the tries while it is, or gives no answer at all.
 PROBE = 60.0
-#: Seconds since the last answer in which stanzas may be given up; it is twice the
-#: longest delay. In an outage it is not the stanza's fault that it is not taken.
+#: Seconds since the last answer in which it counts as well; it is twice the longest
+#: delay. In an outage it is not the stanza's fault that it is not taken.
 RECENTLY = 2 * HOURLY
 
 #: How many different complaints about the callback are told apart.
@@ -43,6 +45,8 @@ COMPLAINTS = 32
 #: The shortest and the longest time that a callback can ask for, in seconds.
 MIN_WAIT = 1.0
 MAX_WAIT = 3600.0
+#: How often in a row it can ask for the shortest; then it is as if it had not answered.
+OBEYED = 5
 
 #: Says that the callback is gone (RFC 9110 §15.5.11).
 GONE = 410
@@ -58,13 +62,21 @@ def delay(attempts: int, random: float) -> float:
 
     @param attempts: How many there have been.
     """
-    exact = DELAYS[attempts] if attempts < len(DELAYS) else HOURLY
-    return exact * (1 + JITTER * (2 * random - 1))
+    return _exactDelay(attempts) * (1 + JITTER * (2 * random - 1))
 
 
-def postponed(wait: float, random: float) -> float:
-    """How long to wait, if the callback has asked for it: not less than that."""
-    return wait * (1 + JITTER * random)
+def _exactDelay(attempts: int) -> float:
+    return DELAYS[attempts] if attempts < len(DELAYS) else HOURLY
+
+
+def postponed(wait: float, asked: int, random: float) -> float:
+    """
+    How long to wait, if the callback has asked for it: not less than that.
+
+    @param asked: How often it has, in a row.
+    """
+    exact = wait if asked <= OBEYED else max(wait, _exactDelay(asked))
+    return exact * (1 + JITTER * random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +86,14 @@ class Try:
 
     @ivar at: When it began, or ended, if it was an earlier process's.
     @ivar status: What the callback said; C{None}, nothing.
-    @ivar hastenedAt: When the last one was that was L{hastened}.
+    @ivar hastenedAt: When the last one was that came before it was due.
+    @ivar asked: How often in a row the callback has asked to wait.
     """
 
     at: float
     status: int | None
     hastenedAt: float = -inf
+    asked: int = 0
 
 
 def hastened(last: Try, dueAt: float, now: float, random: float) -> float:
@@ -96,9 +110,14 @@ def hastened(last: Try, dueAt: float, now: float, random: float) -> float:
     return min(dueAt, max(soon, last.hastenedAt + CATCHING_UP))
 
 
-def isExhausted(attempts: int, receivedAt: float, now: float) -> bool:
-    """Whether a stanza has been tried for long enough."""
-    return attempts >= LEAST_TRIES and now >= receivedAt + LIFETIME
+def isExhausted(attempts: int, receivedAt: float, now: float, isWell: bool) -> bool:
+    """
+    Whether a stanza has been tried for long enough.
+
+    @param isWell: Whether the callback is.
+    """
+    lifetime = LIFETIME if isWell else LONGEST_LIFETIME
+    return attempts >= LEAST_TRIES and now >= receivedAt + lifetime
 
 
 def retryAfter(status: int, header: str | None, now: float) -> float | None:
@@ -129,7 +148,7 @@ class Health:
     How the callback is, as far as it shows in what was posted to it.
 
     @ivar beganAt: Since when it is watched.
-    @ivar isPaused: Nothing is posted but a try now and then, and nothing is given up.
+    @ivar isPaused: Nothing that is kept is posted but a try now and then.
     @ivar answeredAt: When it last answered, if it ever has.
     @ivar failingSince: When its failures began, if it has not answered since.
     @ivar recoveredAt: Until when a failure says nothing any more: the callback was
@@ -146,7 +165,7 @@ class Health:
         """It has given an answer, of any status."""
         wasPaused, self.isPaused = self.isPaused, status == GONE
         if not self.isPaused:
-            if wasPaused or self._isOut(now):
+            if wasPaused or self.isOut(now):
                 self.recoveredAt = now
             elif self.answeredAt is None:
                 # What has failed before may have been of an outage, for all we know.
@@ -154,8 +173,9 @@ class Health:
             self.answeredAt = now
         self.failingSince = None
 
-    def _isOut(self, now: float) -> bool:
-        return self.failingSince is not None and now - self.failingSince > OUTAGE
+    def isOut(self, now: float) -> bool:
+        """Whether it has given nothing but failures for long."""
+        return self.failingSince is not None and now - self.failingSince >= OUTAGE
 
     def failed(self, now: float) -> None:
         """It has given none."""
@@ -164,8 +184,8 @@ class Health:
         if now - self.failingSince >= PATIENCE:
             self.isPaused = True
 
-    def givesUp(self, now: float) -> bool:
-        """Whether stanzas may be given up now: the callback takes others."""
+    def isWell(self, now: float) -> bool:
+        """Whether it takes stanzas: one that it does not take is at fault itself."""
         isRecent = self.answeredAt is not None and now - self.answeredAt <= RECENTLY
         return isRecent and not self.isPaused
 

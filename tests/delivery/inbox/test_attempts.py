@@ -16,7 +16,7 @@ from tests.doubles import said
 from xmpprest.core.media import TEXT, XML
 from xmpprest.core.records import DEAD, DELIVERED, PENDING, Attempt
 from xmpprest.core.rules import Answer
-from xmpprest.core.schedule import LEAST_TRIES, LIFETIME
+from xmpprest.core.schedule import LEAST_TRIES, LIFETIME, LONGEST_LIFETIME
 from xmpprest.core.stanza import elements
 from xmpprest.delivery.httpclient import NoAnswer
 
@@ -38,7 +38,7 @@ class AttemptTestCase(DurableTestCase):
         """Advance to the next post; how long that took, in seconds."""
         before, start = len(self.world.posted()), self.world.clock.seconds()
         while len(self.world.posted()) == before:
-            (call,) = self.world.clock.getDelayedCalls()
+            call = self.world.clock.getDelayedCalls()[0]
             self.world.clock.advance(call.getTime() - self.world.clock.seconds())
         return self.world.clock.seconds() - start
 
@@ -59,11 +59,13 @@ class ScheduleTests(AttemptTestCase):
 
     def test_delays(self) -> None:
         """
-        A message without an answer is tried again, later and later.
+        A message without an answer is tried again, later and later, while others are
+        answered.
         """
         waited = []
         for _ in range(10):
             self.world.answer(OUT)
+            self.others()
             waited.append(self.wait())
         self.assertEqual([1, 5, 30, 120, 300, 900, 1800] + [HOUR] * 3, waited)
 
@@ -151,6 +153,25 @@ class RetryAfterTests(AttemptTestCase):
         self.world.answer(OK)
         self.assertEqual([], self.world.replied.sent)
         self.assertEqual(6, len(self.attempts()))
+
+    def test_impatient(self) -> None:
+        """
+        One that asks for the shortest time, again and again, is tried later and later;
+        anything else in between, and it has its will again.
+        """
+        self.world.random = 0.0
+
+        def waits(number: int) -> list[float]:
+            waited = []
+            for _ in range(number):
+                self.world.answer(Answer(503, retryAfter="0"))
+                waited.append(self.wait())
+            return waited
+
+        self.assertEqual([1, 1, 1, 1, 1, 900, 1800, HOUR, HOUR], waits(9))
+        self.world.answer(OUT)
+        self.wait()
+        self.assertEqual([1, 1], waits(2))
 
     def test_body(self) -> None:
         """
@@ -257,14 +278,14 @@ class DeadTests(AttemptTestCase):
 
     def test_outage(self) -> None:
         """
-        A callback that takes nothing at all costs no message, not even if the
-        gateway starts again.
+        A callback that takes nothing at all costs no message for two weeks, not even
+        if the gateway starts again.
         """
         for _ in range(30):
             self.world.answer(OUT)
             self.wait()
         self.stop()
-        self.world.clock.advance(10 * LIFETIME)
+        self.world.clock.advance(LONGEST_LIFETIME - 86400)
         self.world.begin()
         for _ in range(2 * LEAST_TRIES):
             self.world.answer(OUT)
@@ -272,6 +293,25 @@ class DeadTests(AttemptTestCase):
         self.world.answer(OK)
         self.assertEqual([], self.world.incoming(DEAD))
         self.assertEqual(DELIVERED, self.world.record(self.webhookID)[0].state)
+
+    def test_blocked(self) -> None:
+        """
+        After two weeks a message is given up even if no other was answered: it may be
+        the one that is in their way.
+        """
+        self.world.message("two")
+        while "one" in self.world.incoming(PENDING):
+            self.assertEqual("one", self.world.posted()[-1])
+            self.world.answer(OUT)
+            self.world.clock.advance(600)
+        age = self.world.clock.seconds() - BEGINNING
+        self.assertTrue(LONGEST_LIFETIME <= age < LONGEST_LIFETIME + 2 * HOUR, age)
+        self.assertTrue(self.world.inbox.isPaused)
+        self.world.clock.advance(60)
+        self.assertEqual("two", self.world.posted()[-1])
+        self.world.answer(OK)
+        self.assertEqual(["one"], self.world.incoming(DEAD))
+        self.assertEqual(0, self.world.inbox.kept)
 
 
 class FaultTests(AttemptTestCase):

@@ -208,11 +208,33 @@ class ConversationTests(SynchronousTestCase):
         self.conversation.release()
         self.assertFalse(self.conversation.hasMore)
 
-    def test_reload(self) -> None:
+    def test_revived(self) -> None:
         """
         If there are others before those in memory, none is in memory.
         """
         self.add(5)
-        self.conversation.reload()
+        self.conversation.revived(4)
         self.assertTrue(self.conversation.hasMore)
         self.assertIsNone(self.conversation.head)
+
+    def test_waiting(self) -> None:
+        """
+        Those that came since the start are counted, whatever becomes of the others.
+        """
+        counts = []
+        for step in (
+            lambda: self.conversation.settled(3),
+            lambda: self.conversation.revived(2),
+            lambda: self.add(5),
+            lambda: self.add(6),
+            lambda: self.conversation.settled(2),
+            lambda: self.conversation.settled(5),
+            lambda: self.conversation.revived(5),
+            lambda: self.conversation.revived(3),
+            lambda: self.conversation.settled(3),
+            lambda: self.conversation.settled(5),
+            lambda: self.conversation.settled(6),
+        ):
+            step()
+            counts.append(self.conversation.waiting)
+        self.assertEqual([0, 0, 1, 2, 2, 1, 2, 2, 2, 1, 0], counts)

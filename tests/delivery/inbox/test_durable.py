@@ -458,6 +458,7 @@ class UnavailableTests(DurableTestCase):
             for number in range(3):
                 self.world.message(str(number))
             self.world.store.failing = set()
+            self.world.clock.advance(30)
             for number in range(3):
                 self.world.message(str(number))
         self.assertEqual(
@@ -468,6 +469,87 @@ class UnavailableTests(DurableTestCase):
             ],
             said(logs),
         )
+
+    def test_flaps(self) -> None:
+        """
+        If it fails now and then, the log says no more.
+        """
+        with capturedLogs() as logs:
+            for number in range(50):
+                self.world.store.failing = {"receive"} if number % 2 else set()
+                self.world.message(str(number), f"user{number}@example.com")
+                self.world.clock.advance(20)
+        self.assertEqual(1, len(logs))
+
+    def test_answers(self) -> None:
+        """
+        What follows from it cannot be kept either, and so is written to the stream: a
+        bounce, a receipt, a reply.
+        """
+        full = unavailable("resource-constraint", "The disk is full.", 5)
+        self.world.store.failing = {"receive"}
+        for said_, expected in (
+            (OUT, "<recipient-unavailable "),
+            (Answer(404), "<item-not-found "),
+            (OK, "<received "),
+            (Answer(200, TEXT, b"hello"), "<body>hello</body>"),
+        ):
+            self.world.replied.problems = [full]
+            self.world.message("one", children=RECEIPT)
+            with capturedLogs() as logs:
+                self.world.answer(said_)
+            (answer,) = self.world.stream.sent
+            self.world.stream.sent.clear()
+            self.assertEqual(ANN, answer["to"])
+            self.assertIn(expected, toXML(answer))
+            self.assertEqual([], [line for line in said(logs) if "lost" in line])
+        self.assertEqual([], self.world.replied.sent)
+
+    def test_answerLost(self) -> None:
+        """
+        Without a stream it is lost, and the log says so once.
+        """
+        self.world.store.failing = {"receive"}
+        self.world.replied.problems = [NO_STREAM]
+        self.world.stream.problems = [NO_STREAM]
+        self.world.message("one")
+        with capturedLogs() as logs:
+            self.world.answer(Answer(404))
+        self.assertEqual(
+            [f"The answer to {ANN} is lost: There is no stream."], said(logs)
+        )
+
+    def test_overtaking(self) -> None:
+        """
+        What cannot be kept does not overtake what is kept: its sender is told.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        self.world.store.failing = {"receive"}
+        self.world.message("two")
+        self.world.message("bob", "bob@example.com")
+        self.assertEqual(["one", "bob"], self.world.posted())
+        (refusal,) = self.world.stream.sent
+        self.assertEqual("two", refusal["id"])
+        self.assertIn("<resource-constraint ", toXML(refusal))
+        self.world.clock.advance(1)
+        self.world.answer(OK)
+        self.world.message("three")
+        self.assertEqual(["one", "bob", "one", "three"], self.world.posted())
+
+    def test_untold(self) -> None:
+        """
+        It does if nobody could be told: in a room, or if it is an error itself.
+        """
+        opening = "<message from='room@x/ann' to='{}' type='{}' id='{}'/>"
+        self.receive(opening.format(BOT, "groupchat", "one"))
+        self.world.answer(OUT)
+        self.world.store.failing = {"receive"}
+        self.receive(opening.format(BOT, "groupchat", "two"))
+        self.world.answer(OK)
+        self.receive(opening.format(BOT, "error", "three"))
+        self.assertEqual(["one", "two", "three"], self.world.posted())
+        self.assertEqual([], self.world.stream.sent)
 
     def test_stopped(self) -> None:
         """
@@ -482,6 +564,45 @@ class UnavailableTests(DurableTestCase):
         self.world.store.release()
         self.successResultOf(stopping)
         self.assertIn("<recipient-unavailable ", toXML(self.world.stream.sent[0]))
+
+
+class ShareTests(DurableTestCase):
+    """
+    Tests of what is kept and what is not, side by side.
+    """
+
+    def presence(self, number: int) -> None:
+        """Somebody's presence comes in."""
+        self.receive(f"<presence from='u{number}@x' to='{BOT}' id='p{number}'/>")
+
+    def test_connections(self) -> None:
+        """
+        Of what is not kept as many are posted at once as may be, each conversation in
+        its turn; what is kept does not wait for that.
+        """
+        self.world = KeepingWorld(connections=2)
+        for number in (0, 0, 0, 1, 2):
+            self.presence(number)
+        self.world.message("one")
+        self.assertEqual(["p0", "p1", "one"], self.world.posted())
+        for number in (0, 1, 3, 4):
+            self.world.answer(OK, number)
+        self.assertEqual(["p0", "p1", "one", "p2", "p0", "p0"], self.world.posted())
+
+    def test_flood(self) -> None:
+        """
+        A flood of presence leaves every other turn to messages.
+        """
+        self.world = KeepingWorld(connections=4)
+        for number in range(1000):
+            self.presence(number)
+        for number in range(40):
+            self.world.message(f"m{number}", f"user{number}@example.com")
+        for number in range(100):
+            self.world.answer(OK, number)
+        posted = self.world.posted()
+        last = max(posted.index(f"m{number}") for number in range(40))
+        self.assertLess(last, 2 * 40 + 4)
 
 
 class LimitTests(DurableTestCase):
@@ -649,6 +770,9 @@ class RestartTests(DurableTestCase):
         self.world.clock.advance(1)
         self.assertEqual(["one"], self.world.posted())
         self.world.answer(OUT)
+        self.receive(f"<presence from='{ANN}' to='{BOT}' id='other'/>")
+        self.world.answer(OK)
+        self.world.callback.posts.pop()
         self.world.clock.advance(299)
         self.assertEqual(["one"], self.world.posted())
         self.world.clock.advance(1)

@@ -11,7 +11,7 @@ from tests.delivery.inbox.test_durable import OK, OUT, DurableTestCase
 from tests.doubles import said
 from xmpprest.core.records import DEAD, PENDING, Attempt
 from xmpprest.core.rules import Answer
-from xmpprest.core.schedule import LIFETIME, PATIENCE
+from xmpprest.core.schedule import LONGEST_LIFETIME, PATIENCE
 from xmpprest.core.writer import toXML
 
 GONE = Answer(410)
@@ -22,6 +22,79 @@ PAUSED = (
     " 410, and all of them are delivered."
 )
 RESUMED = "The callback is no longer paused; what waits is delivered."
+
+
+class OutTests(DurableTestCase):
+    """
+    Tests of a callback that gives no answer at all, but not yet for days.
+    """
+
+    def postedWithin(self, seconds: int) -> list[str]:
+        """What is posted within some time; there is no answer to any of it."""
+        before = len(self.world.posted())
+        for _ in range(seconds):
+            self.world.clock.advance(1)
+            for post in self.world.callback.posts:
+                if not post.said.called:
+                    post.said.errback(OUT)
+        return self.world.posted()[before:]
+
+    def test_minute(self) -> None:
+        """
+        It is tried once a minute, with one conversation after the other, besides what
+        is due; an answer, and all are delivered within a minute.
+        """
+        for name in ("ann", "bob", "cid"):
+            self.world.message(name, f"{name}@example.com")
+        for number in range(3):
+            self.world.answer(OUT, number)
+        self.postedWithin(7000)
+        found = [self.postedWithin(60) for _ in range(6)]
+        names = [each[0] for each in found if len(each) == 1]
+        self.assertEqual(6, len(names), found)
+        self.assertEqual({"ann", "bob", "cid"}, set(names[:3]))
+        self.assertEqual(names[:3], names[3:])
+        while self.world.posted()[-1] == names[2]:
+            self.world.clock.advance(1)
+        self.world.answer(OK)
+        self.world.clock.advance(60)
+        self.world.answer(OK, -1)
+        self.world.answer(OK, -2)
+        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual([], self.world.clock.getDelayedCalls())
+
+    def test_notAtOnce(self) -> None:
+        """
+        It is not in the first minute, nor within a minute of what was due.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        self.assertEqual(["one"] * 3, self.postedWithin(119))
+        self.assertEqual(["one"], self.postedWithin(1))
+        self.assertEqual(["one"] * 9, self.postedWithin(540))
+
+    def test_answersOthers(self) -> None:
+        """
+        It is not while it answers others.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        for _ in range(30):
+            self.postedWithin(50)
+            self.world.message("other", "bob@example.com")
+            self.world.answer(OK)
+        # At 0, 1, 6, 36 s, 2:36, 7:36, 22:36 min.
+        self.assertEqual(7, self.world.posted().count("one"))
+
+    def test_asked(self) -> None:
+        """
+        It is not with what it wants later.
+        """
+        self.world.message("one")
+        self.world.answer(Answer(503, retryAfter="3600"))
+        self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='iq'/>")
+        self.world.answer(OUT)
+        self.assertEqual([], self.postedWithin(3000))
 
 
 class PauseTests(DurableTestCase):
@@ -36,6 +109,10 @@ class PauseTests(DurableTestCase):
         self.world.answer(OUT, 0)
         self.world.answer(OUT, 1)
         self.world.answer(GONE, 2)
+
+    def isAnswered(self) -> bool:
+        """Whether all that was posted is."""
+        return all(post.said.called for post in self.world.callback.posts[-1:])
 
     def ask(self, said: Answer) -> None:
         """Have an iq come in, and be answered."""
@@ -127,13 +204,13 @@ class PauseTests(DurableTestCase):
 
     def test_noDeath(self) -> None:
         """
-        Nothing is given up, however long that takes.
+        Nothing is given up for two weeks.
         """
         self.world.message("one")
         self.world.message("other", "bob@example.com")
         self.world.answer(OK)
         self.world.answer(GONE, 0)
-        self.world.clock.advance(2 * LIFETIME)
+        self.world.clock.advance(LONGEST_LIFETIME - 86400)
         for _ in range(20):
             self.world.answer(OUT)
             self.world.clock.advance(60)
@@ -172,8 +249,8 @@ class PauseTests(DurableTestCase):
         with capturedLogs() as logs:
             while not self.world.inbox.isPaused:
                 self.world.answer(OUT)
-                if not self.world.inbox.isPaused:
-                    (call,) = self.world.clock.getDelayedCalls()
+                while not self.world.inbox.isPaused and self.isAnswered():
+                    call = self.world.clock.getDelayedCalls()[0]
                     self.world.clock.advance(call.getTime() - self.world.clock.rightNow)
         _, attempts = self.world.record(self.world.callback.posts[0].id)
         age = attempts[-1].at - attempts[0].at

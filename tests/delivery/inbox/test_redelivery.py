@@ -19,6 +19,7 @@ from xmpprest.core.schedule import LEAST_TRIES
 from xmpprest.core.stanza import elements
 from xmpprest.delivery.inbox import durable
 from xmpprest.delivery.inbox.inbox import Inbox, Selection
+from xmpprest.store.memory import MemoryStore
 
 END = BEGINNING * 2
 
@@ -197,6 +198,31 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(4, self.world.store.calls.count("redeliver"))
         self.assertEqual([], self.redeliver())
 
+    def test_anyOrder(self) -> None:
+        """
+        They need not come in the order of their numbers: a store may go by the time,
+        and a clock may be set back. All are told.
+        """
+        self.patch(durable, "PAGE", 2)
+        ids = [f"{number:03}" for number in range(7)]
+        self.kill(*ids)
+        store = self.world.store.store
+        numbers = [4, 5, 6, 7, 1, 2, 3]
+
+        def redeliver(*args: object) -> Deferred[Sequence[Incoming]]:
+            chosen = [
+                each.webhookID
+                for number in numbers[:2]
+                for each in [store._incoming[DEAD][number]]
+            ]
+            del numbers[:2]
+            return MemoryStore.redeliver(store, chosen, BEGINNING, END, END, 2)
+
+        self.patch(store, "redeliver", redeliver)
+        again = self.redeliver()
+        self.assertEqual({*range(1, 8)}, {each.number for each in again})
+        self.assertEqual([], self.world.incoming(DEAD))
+
     def test_diesAgain(self) -> None:
         """
         What is given up again at once does not keep this going for ever.
@@ -211,6 +237,23 @@ class RedeliveryTests(DurableTestCase):
             (again,) = self.redeliver()
         self.assertEqual({again.webhookID}, {event["id"] for event in logs})
         self.assertEqual(0, self.world.inbox.kept)
+
+    def test_othersBehind(self) -> None:
+        """
+        Nor does it end it for those that are none such.
+        """
+        self.patch(durable, "PAGE", 2)
+        odd = f"<message from='ann@x' to='{BOT}' id='odd'><x xmlns='u'/></message>"
+        elements(inbound := stanza(odd))[0].localPrefixes = {"a": ""}
+        self.world.inbox.receive(inbound)
+        self.stop()
+        self.world.begin()
+        for name in ("bob", "cid", "dan", "eve"):
+            self.world.message(name, f"{name}@example.com")
+            self.world.answer(ZeroDivisionError())
+        self.flushLoggedErrors(ZeroDivisionError)
+        self.assertEqual(5, len(self.redeliver()))
+        self.assertEqual(4, self.world.inbox.kept)
 
     def test_schedule(self) -> None:
         """

@@ -46,12 +46,18 @@ class Answers:
                 self.now(stanza, Verdict(tuple(instead)))
 
     async def give(self, stanza: Element, verdict: Verdict) -> None:
-        """Send what follows from a verdict, or lose it."""
+        """
+        Send what follows from a verdict on a stanza that is not kept, or lose it. It is
+        not lost over a store that cannot keep it: that may be why the stanza is not.
+        """
         for answer in self._chosen(stanza, verdict):
             try:
                 await self.send(stanza, (answer,))
             except Refusal as refusal:
-                self._lost(answer, refusal)
+                if self._isForStore(answer):
+                    self.now(stanza, Verdict((answer,)))
+                else:
+                    self._lost(answer, refusal)
 
     async def send(self, stanza: Element, answers: Iterable[Element]) -> None:
         """
@@ -61,10 +67,7 @@ class Answers:
         """
         for answer in answers:
             try:
-                # An error to a message without an id has none either, and who keeps
-                # messages asks for one.
-                isKept = answer.name == "message" and answer.getAttribute("id")
-                if self._reply is not None and isKept:
+                if self._reply is not None and self._isForStore(answer):
                     await self._reply(answer)
                 else:
                     self._write(answer)
@@ -77,6 +80,14 @@ class Answers:
         """Too many wait already."""
         refusal = rules.bounce(stanza, RESOURCE_CONSTRAINT)
         self.now(stanza, Verdict(refusal, unanswered=True))
+
+    def _isForStore(self, answer: Element) -> bool:
+        """
+        Whether an answer takes the way of what is kept. An error to a message without
+        an id has none either, and who keeps messages asks for one.
+        """
+        isMessage = answer.name == "message" and bool(answer.getAttribute("id"))
+        return isMessage and self._reply is not None
 
     def _chosen(self, stanza: Element, verdict: Verdict) -> tuple[Element, ...]:
         """What follows, or our own answer where that comes first."""

@@ -56,16 +56,17 @@ class Attempts:
         self._now = keeping.now
         self._random = keeping.random
 
-    async def attempt(self, waiting: Waiting) -> Outcome:
+    async def attempt(self, waiting: Waiting, asked: int) -> Outcome:
         """
         Try to deliver a stanza. What follows from the answer has been sent once this
         returns, so that it is not lost if the gateway ends; sent again, it has the
         same ids.
 
+        @param asked: How often in a row the callback has asked to wait with it.
         @raise CancelledError: The gateway ends; nothing has come of it.
         """
         try:
-            return await self._attempt(waiting, waiting.element)
+            return await self._attempt(waiting, waiting.element, asked)
         except CancelledError:
             raise
         except Unreadable as error:
@@ -75,7 +76,7 @@ class Attempts:
             name = type(error).__name__
             return self._dead(waiting, f"The gateway failed ({name}); see its log.")
 
-    async def _attempt(self, waiting: Waiting, stanza: Element) -> Outcome:
+    async def _attempt(self, waiting: Waiting, stanza: Element, asked: int) -> Outcome:
         self._waits.check()
         asking = Deferred.fromCoroutine(self._asker.ask(stanza, waiting.webhookID))
         try:
@@ -84,6 +85,8 @@ class Attempts:
             return self._failed(waiting, stanza, None, f"No answer: {reason}.")
         now = self._now()
         wait = schedule.retryAfter(said.status, said.retryAfter, now)
+        if wait is not None:
+            wait = schedule.postponed(wait, asked + 1, self._random())
         if said.status == schedule.GONE or wait is not None:
             return self._failed(waiting, stanza, said.status, _fault(said), wait)
         verdict = judged(stanza, said, idsFrom(waiting.webhookID))
@@ -105,11 +108,11 @@ class Attempts:
         """
         Try again, unless it was tried for too long.
 
-        @param wait: For how long the callback asks us to wait.
+        @param wait: For how long; C{None}, as the schedule has it.
         """
         now, attempts = self._now(), waiting.attempts + 1
-        isExhausted = schedule.isExhausted(attempts, waiting.receivedAt, now)
-        if isExhausted and self._watch.health.givesUp(now):
+        isWell = self._watch.health.isWell(now)
+        if schedule.isExhausted(attempts, waiting.receivedAt, now, isWell):
             _log.error(
                 "The callback did not take {stanza} from {sender} in {attempts} tries;"
                 " {id} is given up, until it is redelivered. The last time: {error}",
@@ -121,10 +124,8 @@ class Attempts:
             )
             return Outcome(Attempt(now, status, error), DEAD, now)
         if wait is None:
-            delay = schedule.delay(attempts, self._random())
-        else:
-            delay = schedule.postponed(wait, self._random())
-        return Outcome(Attempt(now, status, error), PENDING, now + delay)
+            wait = schedule.delay(attempts, self._random())
+        return Outcome(Attempt(now, status, error), PENDING, now + wait)
 
     def _dead(self, waiting: Waiting, error: str) -> Outcome:
         """No other try would do better."""

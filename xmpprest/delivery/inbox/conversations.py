@@ -119,6 +119,7 @@ class Conversation:
 
     @ivar hasMore: Whether there may be others in the store, behind those in memory.
     @ivar waiting: How many there are, of those that came since the gateway's start.
+    @ivar countedFrom: The number of the first of those.
     @ivar dueAt: When it has its turn, if it is L{Place.LATER}.
     @ivar last: The last try, if its stanza is to be tried again, and if we know it.
     @ivar hastenedTo: When that is, if sooner than it would be due.
@@ -128,6 +129,7 @@ class Conversation:
     memory: Memory
     hasMore: bool
     waiting: int = 0
+    countedFrom: float = inf
     place: Place = Place.NOWHERE
     dueAt: float = 0.0
     last: Try | None = None
@@ -142,11 +144,25 @@ class Conversation:
 
     def add(self, last: Waiting) -> None:
         """Another has been kept in the store."""
+        self.countedFrom = min(self.countedFrom, last.number)
+        self.waiting += 1
         hasRoom = self._hasRoom and self.memory.taken < self.memory.limit
         if self.hasMore or not hasRoom:
             self.hasMore = True
         else:
             self._hold(last)
+
+    def settled(self, number: int) -> None:
+        """One waits no longer."""
+        if number >= self.countedFrom:
+            self.waiting -= 1
+
+    def revived(self, number: int) -> None:
+        """One that was settled waits again, and be it before those in memory."""
+        if number >= self.countedFrom:
+            self.waiting += 1
+        self.release()
+        self.hasMore = True
 
     def fill(self, page: Sequence[Incoming]) -> None:
         """
@@ -184,11 +200,6 @@ class Conversation:
         self.memory.taken -= self._size
         self._size = 0
         self._held.clear()
-
-    def reload(self) -> None:
-        """There are others in the store, and be it before those in memory."""
-        self.release()
-        self.hasMore = True
 
     @property
     def _hasRoom(self) -> bool:

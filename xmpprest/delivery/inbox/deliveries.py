@@ -12,7 +12,7 @@ from math import inf
 from twisted.internet.defer import Deferred
 
 from ...core.records import PENDING, Incoming
-from ...core.schedule import Try, hastened
+from ...core.schedule import BUSY, PROBE, Try, hastened
 from .answers import Answers
 from .asking import Asker, Watch
 from .attempts import Attempts, Outcome
@@ -68,6 +68,10 @@ class Deliveries:
         conversation = self._conversations.get(key)
         return 0 if conversation is None else conversation.waiting
 
+    def waits(self, key: str) -> bool:
+        """Whether any stanza of a conversation waits, as far as we know."""
+        return key in self._conversations
+
     def found(self, key: str) -> None:
         """An earlier process has left a conversation."""
         self.turns.put(self._conversation(key), 0)
@@ -76,7 +80,6 @@ class Deliveries:
         """A stanza has been kept, the last of its conversation."""
         self.waiting += 1
         conversation = self._conversation(key)
-        conversation.waiting += 1
         conversation.add(waiting)
         if conversation.place is Place.NOWHERE:
             self.turns.put(conversation, waiting.dueAt)
@@ -86,7 +89,7 @@ class Deliveries:
         self.waiting += len(page)
         for each in page:
             conversation = self._conversation(each.conversation)
-            conversation.reload()
+            conversation.revived(each.number)
             self.turns.put(conversation, 0)
 
     def _conversation(self, key: str) -> Conversation:
@@ -104,13 +107,26 @@ class Deliveries:
         """Whether the callback is only tried now and then."""
         return self._watch.health.isPaused
 
+    @property
+    def isProbing(self) -> bool:
+        """Whether somebody is to find out that the callback is back."""
+        health = self._watch.health
+        isFailing = health.failingSince is not None and bool(self._conversations)
+        return health.isPaused or isFailing
+
     def longest(self) -> Conversation | None:
-        """The conversation that has waited longest since it came, or was last tried."""
-        for key, conversation in self._conversations.items():
-            if conversation.place is not Place.BUSY:
-                # The callback may be back, and not take just this one.
-                self._conversations[key] = self._conversations.pop(key)
-                return conversation
+        """
+        The conversation that has waited longest since it came, or was last tried: a
+        minute at least. One that the callback wants later is tried only in a pause.
+        """
+        health, now = self._watch.health, self._now()
+        if not (health.isPaused or health.isOut(now)):
+            return None
+        for each in self._conversations.values():
+            last = each.last or Try(-inf, None)
+            isWanted = health.isPaused or last.status not in BUSY
+            if each.place is not Place.BUSY and isWanted and last.at + PROBE <= now:
+                return each
         return None
 
     async def take(self, conversation: Conversation, isForced: bool) -> float | None:
@@ -129,7 +145,12 @@ class Deliveries:
         head, now = conversation.head, self._now()
         if head is not None:
             if min(head.dueAt, conversation.hastenedTo) <= now or isForced:
-                outcome = await self._attempts.attempt(head)
+                # The callback may be back, and not take just this one: others first.
+                self._conversations[conversation.key] = self._conversations.pop(
+                    conversation.key
+                )
+                asked = conversation.last.asked if conversation.last else 0
+                outcome = await self._attempts.attempt(head, asked)
                 await self._waits.insist(partial(self._record, head.number, outcome))
                 self._settle(conversation, head, outcome, now)
             elif conversation.last is None:
@@ -155,17 +176,17 @@ class Deliveries:
     ) -> None:
         """What has come of a try that began then is recorded."""
         before = conversation.last or Try(0.0, None)
-        hastenedAt = (
-            at if conversation.hastenedTo <= at < head.dueAt else before.hastenedAt
-        )
-        conversation.last = Try(at, outcome.attempt.status, hastenedAt)
+        hastenedAt = at if at < head.dueAt else before.hastenedAt
+        status = outcome.attempt.status
+        asked = before.asked + 1 if status in BUSY else 0
+        conversation.last = Try(at, status, hastenedAt, asked)
         conversation.hastenedTo = inf
         head.attempts += 1
         head.dueAt = outcome.dueAt
         if outcome.state != PENDING:
             conversation.last = None
             self.waiting -= 1
-            conversation.waiting -= 1
+            conversation.settled(head.number)
             # Others may have come before it.
             if conversation.head is head:
                 conversation.pop()

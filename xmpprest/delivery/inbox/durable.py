@@ -11,6 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ...core import rules
+from ...core.errors import RESOURCE_CONSTRAINT
 from ...core.records import PENDING, Incoming, StoreUnavailable
 from ..ids import newWebhookID
 from .answers import Answers
@@ -18,7 +20,7 @@ from .asking import Asker, Watch
 from .conversations import Waiting, keyOf, written
 from .deliveries import Deliveries
 from .keeping import Keeping, Waits
-from .limits import Room
+from .limits import Capacity
 
 _log = Logger()
 
@@ -30,6 +32,9 @@ COMMITTING_LIMIT = 10_000
 PAGE = 1000
 #: Seconds between pages while the conversations of the last still wait.
 PAGE_PAUSE = 0.25
+
+#: Seconds without a failure after which a store is well that has failed.
+CONVALESCENCE = 30.0
 
 #: Presence that is kept: what is said once (RFC 6121 §3), not how somebody is.
 SUBSCRIPTION = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
@@ -61,12 +66,12 @@ class Durable:
         self._limit = keeping.limit
         self._answers = answers
         self._unkept = unkept
-        self._room = Room(
+        self._capacity = Capacity(
             keeping.limit,
             "{limit} stanzas wait for the callback; until it catches up, others are"
             " refused.",
         )
-        self._committingRoom = Room(
+        self._committing = Capacity(
             COMMITTING_LIMIT,
             "The store is too slow: {limit} stanzas are about to be kept; until it"
             " catches up, others are refused.",
@@ -78,6 +83,7 @@ class Durable:
         self._calls = 0
         self._ending: Deferred[None] | None = None
         self._canKeep = True
+        self._failedAt = 0.0
 
     @property
     def waiting(self) -> int:
@@ -146,27 +152,28 @@ class Durable:
         self._calls += 1
         keeping = self._store.receive(waiting.webhookID, key, xml, now)
         keeping.addCallbacks(
-            self._kept, self._notKept, (key, waiting), {}, (stanza,)
+            self._kept, self._notKept, (key, waiting), {}, (key, stanza)
         ).addErrback(
             lambda reason: _log.failure("A stanza was not dealt with.", failure=reason)
         )
 
     def _hasRoomFor(self, key: str) -> bool:
         return (
-            self._room.isFor(self.waiting + self._calls)
-            and self._committingRoom.isFor(self._calls)
+            self._capacity.isFor(self.waiting + self._calls)
+            and self._committing.isFor(self._calls)
             and self._deliveries.waitingOf(key) < CONVERSATION_LIMIT
         )
 
     def _kept(self, number: int, key: str, waiting: Waiting) -> None:
-        if not self._canKeep:
+        if not self._canKeep and self._now() - self._failedAt >= CONVALESCENCE:
             self._canKeep = True
             _log.info("Messages for the callback are kept again.")
         waiting.number = number
         self._deliveries.add(key, waiting)
         self._called()
 
-    def _notKept(self, reason: Failure, stanza: Element) -> None:
+    def _notKept(self, reason: Failure, key: str, stanza: Element) -> None:
+        self._failedAt = self._now()
         if not reason.check(StoreUnavailable):
             _log.failure("A stanza could not be kept.", failure=reason)
         elif self._canKeep:
@@ -176,7 +183,13 @@ class Durable:
                 " each is delivered at once, or bounced.",
                 reason=reason.value,
             )
-        self._unkept(stanza)
+        # It must not overtake those that are kept, but for one that nobody could be
+        # told of: better out of order than lost.
+        isTold = bool(rules.bounce(stanza, RESOURCE_CONSTRAINT))
+        if self._deliveries.waits(key) and isTold:
+            self._answers.refuse(stanza)
+        else:
+            self._unkept(stanza)
         self._called()
 
     # --- delivering again ---
@@ -195,6 +208,7 @@ class Durable:
         self, webhookIDs: Sequence[str] | None, since: float, until: float
     ) -> Sequence[Incoming]:
         again: list[Incoming] = []
+        seen: set[int] = set()
         self._calls += 1
         try:
             while (limit := min(PAGE, self._limit - self.waiting)) > 0:
@@ -202,11 +216,11 @@ class Durable:
                     webhookIDs, since, until, self._now(), limit
                 )
                 self._deliveries.revive(page)
-                last = again[-1].number if again else 0
-                new = [each for each in page if each.number > last]
+                new = [each for each in page if each.number not in seen]
+                seen.update(each.number for each in new)
                 again += [replace(each, stanza="") for each in new]
-                # Else some have been given up again meanwhile, and would be for ever.
-                if len(new) < limit:
+                # The others have been given up again meanwhile, and would be for ever.
+                if not new or len(page) < limit:
                     break
         finally:
             self._called()

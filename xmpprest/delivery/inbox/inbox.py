@@ -89,7 +89,9 @@ class Inbox(Service):
             if keeping is not None:
                 self._watch = Watch(now)
             asker = Asker(callback, now, self._watch)
-            self._volatile = Volatile(asker, self._answers, limit)
+            # Without others there is nobody to leave turns to.
+            connections = limit if keeping is None else keeping.connections
+            self._volatile = Volatile(asker, self._answers, limit, connections)
             if keeping is not None and self._watch is not None:
                 self._durable = Durable(
                     keeping, asker, self._answers, self._watch, self._unkept

@@ -7,7 +7,7 @@ from twisted.logger import Logger
 _log = Logger()
 
 
-class Room:
+class Capacity:
     """
     A limit to how many may wait.
     """

@@ -34,8 +34,12 @@ class Taker(Protocol):
     def isPaused(self) -> bool:
         """Whether there are no turns but one a minute."""
 
+    @property
+    def isProbing(self) -> bool:
+        """Whether there is one a minute, be it beside others."""
+
     def longest(self) -> Conversation | None:
-        """Whose turn that is; nobody who is busy."""
+        """Whose turn that is, if anybody's; nobody who is busy."""
 
     async def take(self, conversation: Conversation, isForced: bool) -> float | None:
         """
@@ -128,7 +132,7 @@ class Turns:
             return
         while self._ready and self._busy < self._limit and not self._taker.isPaused:
             self._start()
-        if not self._taker.isPaused:
+        if not self._taker.isProbing:
             _cancel(self._probe)
             self._probe = None
         elif self._probe is None:
@@ -167,7 +171,7 @@ class Turns:
         self.wake()
 
     def _tryOne(self) -> None:
-        """A minute of the pause is over."""
+        """A minute is over."""
         self._probe = None
         longest = self._taker.longest() if self._busy < self._limit else None
         if longest is None:

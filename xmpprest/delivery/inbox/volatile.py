@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
@@ -23,7 +23,7 @@ from ..httpclient import NoAnswer
 from ..ids import newID, newWebhookID
 from .answers import Answers
 from .asking import Asker, judged
-from .limits import Room
+from .limits import Capacity
 
 _log = Logger()
 
@@ -50,22 +50,30 @@ class Volatile:
     @ivar waiting: How many stanzas the callback has not yet answered.
     """
 
-    def __init__(self, asker: Asker, answers: Answers, limit: int) -> None:
-        """@param limit: How many stanzas may wait."""
+    def __init__(
+        self, asker: Asker, answers: Answers, limit: int, connections: int
+    ) -> None:
+        """
+        @param limit: How many stanzas may wait.
+        @param connections: How many the callback may be asked about at once. All else
+            waits here, or what is kept would wait behind it.
+        """
         self._asker = asker
         self._answers = answers
-        self._room = Room(
+        self._capacity = Capacity(
             limit,
             "The callback is too slow: {limit} stanzas wait for it; until it"
             " catches up, others are refused.",
         )
+        # First come, first served: who has had a turn goes to the end.
+        self._turns = DeferredSemaphore(connections)
         self._queues: dict[_Key, deque[Element]] = {}
         self._running: dict[Deferred[None], None] = {}
         self.waiting = 0
 
     def receive(self, stanza: Element) -> None:
         """Deliver a stanza, or tell its sender that it is not."""
-        if not self._room.isFor(self.waiting):
+        if not self._capacity.isFor(self.waiting):
             self._answers.refuse(stanza)
             return
         key = _key(stanza)
@@ -115,7 +123,8 @@ class Volatile:
     async def _ask(self, stanza: Element) -> Verdict:
         """What the callback makes of a stanza."""
         try:
-            said = await self._asker.ask(stanza, newWebhookID())
+            async with self._turns:
+                said = await self._asker.ask(stanza, newWebhookID())
             return judged(stanza, said, newID)
         except NoAnswer:
             return rules.noAnswer(stanza)
