@@ -40,7 +40,6 @@ SAID = (
     r"#error\] The store \S+ can keep nothing: [^.]+\. Whatever would have to be kept",
     r"#error\] Messages for the callback cannot be kept \([^.]+\): until they can",
     r"#info\] The store \S+ works again\.",
-    r"#info\] Messages for the callback are kept again\.",
 )
 #: What is none of the disk's faults.
 _CALLBACK = re.compile("The callback (gives no answer|answers again)")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.records import Answered, Depth, StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import answers, outbox
-from xmpprest.store.sqlite.committer import Committer
+from xmpprest.store.sqlite.committer import QUIET, Committer
 from xmpprest.store.sqlite.file import StoreFile
 from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.schema import TOUCH
@@ -40,7 +40,8 @@ class CommitterTestCase(SynchronousTestCase):
         self.told = Told()
         self.path = self.mktemp()
         file = StoreFile(self.path, self.told, self.disk.connect)
-        self.committer = Committer(file, self.told)
+        self.now = 0.0
+        self.committer = Committer(file, self.told, lambda: self.now)
         self.committer.open()
         self.addCleanup(self.committer.close)
         self.disk.statements.clear()
@@ -139,6 +140,24 @@ class TroubleTests(CommitterTestCase):
         (line,) = self.told.take()
         self.assertIn("works again", line)
         self.assertEqual(self.kept(), ["b", "c"])
+
+    def test_flapping(self) -> None:
+        """
+        A disk that takes some and refuses others does not fill the log.
+        """
+        for _ in range(10):
+            self.disk.fail("INSERT", FULL)
+            self.committer.commit([accept("a")])
+            self.disk.mend()
+            self.committer.commit([accept("b")])
+        full, well = self.told.take()
+        self.assertIn("the disk is full", full)
+        self.assertIn("works again", well)
+        self.now += QUIET
+        self.disk.fail("INSERT", FULL)
+        self.committer.commit([accept("a")])
+        (full,) = self.told.take()
+        self.assertIn("the disk is full", full)
 
     def test_reopened(self) -> None:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -33,8 +34,9 @@ PAGE = 1000
 #: Seconds between pages while the conversations of the last still wait.
 PAGE_PAUSE = 0.25
 
-#: Seconds without a failure after which a store is well that has failed.
-CONVALESCENCE = 30.0
+#: Seconds for which the log says no more of it, once it has said that stanzas cannot be
+#: kept. When they can is for the store to say.
+QUIET = 600.0
 
 #: Presence that is kept: what is said once (RFC 6121 §3), not how somebody is.
 SUBSCRIPTION = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
@@ -82,8 +84,7 @@ class Durable:
         #: How many calls of the store are under way that are no delivery's.
         self._calls = 0
         self._ending: Deferred[None] | None = None
-        self._canKeep = True
-        self._failedAt = 0.0
+        self._quietUntil = -inf
 
     @property
     def waiting(self) -> int:
@@ -165,19 +166,15 @@ class Durable:
         )
 
     def _kept(self, number: int, key: str, waiting: Waiting) -> None:
-        if not self._canKeep and self._now() - self._failedAt >= CONVALESCENCE:
-            self._canKeep = True
-            _log.info("Messages for the callback are kept again.")
         waiting.number = number
         self._deliveries.add(key, waiting)
         self._called()
 
     def _notKept(self, reason: Failure, key: str, stanza: Element) -> None:
-        self._failedAt = self._now()
         if not reason.check(StoreUnavailable):
             _log.failure("A stanza could not be kept.", failure=reason)
-        elif self._canKeep:
-            self._canKeep = False
+        elif self._now() >= self._quietUntil:
+            self._quietUntil = self._now() + QUIET
             _log.error(
                 "Messages for the callback cannot be kept ({reason}): until they can,"
                 " each is delivered at once, or bounced.",

@@ -11,8 +11,10 @@ fail.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from sqlite3 import Connection
 
 from twisted.logger import LogLevel
@@ -24,17 +26,28 @@ from .file import StoreFile, Tell
 from .schema import TOUCH
 from .together import Work, doAll
 
+#: Seconds after it was said that the store works again in which no trouble is told: a
+#: disk that is nearly full takes some and refuses others, and would fill the log.
+QUIET = 30.0
+
 
 class Committer:
     """
     Does batches of work. To be used by one thread.
     """
 
-    def __init__(self, file: StoreFile, tell: Tell) -> None:
+    def __init__(
+        self, file: StoreFile, tell: Tell, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """@param now: Tells the time, in seconds since whenever."""
         self._file = file
         self._tell = tell
+        self._now = now
         self._connection: Connection | None = None
         self._trouble: str | None = None
+        #: What was told last, and until when it is not told again.
+        self._told: str | None = None
+        self._quietUntil = -inf
         self._damage: Exception | None = None
 
     def open(self) -> None:
@@ -88,11 +101,13 @@ class Committer:
 
     def _succeed(self) -> None:
         """Something was kept."""
-        if self._trouble is not None:
-            self._trouble = None
+        if self._trouble is not None and self._trouble == self._told:
             self._tell(
                 LogLevel.info, "The store {path} works again.", path=self._file.path
             )
+            self._quietUntil = self._now() + QUIET
+            self._told = None
+        self._trouble = None
 
     def _fail(self, error: Exception) -> str:
         """
@@ -101,8 +116,9 @@ class Committer:
         @return: Why.
         """
         words = reason(error) or f"an unexpected error, {error!r}"
-        if words != self._trouble:
-            self._trouble = words
+        self._trouble = words
+        if words != self._told and self._now() >= self._quietUntil:
+            self._told = words
             self._tell(
                 LogLevel.error,
                 "The store {path} can keep nothing: {reason}. Whatever would have to be"
