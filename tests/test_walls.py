@@ -22,7 +22,7 @@ ROOMS = frozenset({"xmpp", "web", "delivery", "store"})
 COMMON = frozenset({"core", "_version"})
 
 #: The modules beside the rooms that may join them.
-JOINERS = frozenset({"gateway", "tap", "demo"})
+JOINERS = frozenset({"gateway", "tap", "demo", "doctor"})
 
 #: What the core may use beside the standard library and itself.
 PURE = (
@@ -131,8 +131,8 @@ class WallTests(SynchronousTestCase):
 
     def test_joiners(self) -> None:
         """
-        Only the composition root, the command line and the demo know several rooms;
-        the other modules beside the rooms know none.
+        Only the composition root, the command line, the demo and the doctor know
+        several rooms; the other modules beside the rooms know none.
         """
         for name, tree in modules():
             if room(name) not in ROOMS | COMMON | JOINERS:

@@ -77,12 +77,15 @@ class ComponentService(Component):
         domain: str,
         secret: str,
         clock: IReactorTime,
+        *,
+        trouble: Trouble | None = None,
     ) -> None:
         """
         @param endpoint: Where the server listens for components.
         @param description: The same in words, for the log.
         @param domain: The component domain.
         @param secret: What the server knows it by.
+        @param trouble: Hears what is wrong; C{None}, the log does.
         """
         factory = XmlStreamFactory(ConnectComponentAuthenticator(domain, secret))
         factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
@@ -91,7 +94,7 @@ class ComponentService(Component):
         # Not Component's own __init__: it knows nothing but a host and a port.
         StreamManager.__init__(self, factory, clock)
         self._clock = clock
-        self._trouble = Trouble(f"{description} ({domain})")
+        self._trouble = trouble or Trouble(f"{description} ({domain})")
         self._client = Reconnecting(endpoint, factory, self._trouble, clock)
         self._handshake: IDelayedCall | None = None
         self._closing: list[Deferred[None]] = []

@@ -88,7 +88,7 @@ class StoreFile:
             return connection
         except Exception as error:
             self.release()
-            words = _advice(error, self.path)
+            words = advice(error, self.path)
             if words is None:
                 raise
             raise StoreUnusable(f"The store {self.path} {words}.") from None
@@ -236,7 +236,7 @@ _ADVICE: Mapping[int, str] = {
 }
 
 
-def _advice(error: Exception, path: str) -> str | None:
+def advice(error: Exception, path: str) -> str | None:
     """
     What to do about an error.
 
@@ -250,7 +250,7 @@ def _advice(error: Exception, path: str) -> str | None:
             "is no database, or a damaged one, and no gateway has used it here: move"
             " it away, or name another file"
         )
-    if isinstance(error, OSError) and (advice := _ADVICE.get(error.errno or 0)):
-        return advice.format(directory=os.path.dirname(path))
+    if isinstance(error, OSError) and (known := _ADVICE.get(error.errno or 0)):
+        return known.format(directory=os.path.dirname(path))
     words = reason(error)
     return words and f"cannot be opened: {words}; mend that, and start again"

@@ -1,0 +1,64 @@
+"""Tests of C{docs/troubleshooting.rst}: the doctor says what is written there."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs.document import Document
+from tests.docs.paste import PasteTestCase
+from tests.docs.world import ROOT
+
+PAGE = Document(ROOT / "docs" / "troubleshooting.rst")
+(DOCTOR, READY) = PAGE.of("sh")
+(REPORT,) = PAGE.of("text")
+
+
+def alike(report: str) -> str:
+    """A report without what is different on every machine."""
+    report = re.sub(r"store: \S+ will", "store: xmpprest.db will", report)
+    report = re.sub(r"(not-authorized) \(.*?\)", r"\1", report)  # in Prosody's words
+    return re.sub(r"\d+", "N", report).strip()
+
+
+class DoctorTests(PasteTestCase):
+    """
+    Tests of the commands.
+    """
+
+    async def test_report(self) -> None:
+        """
+        With another secret, and without the callback, the report is the one there.
+        """
+        await self.prepare()
+        self.place.write("secret", "another text")
+        program = self.shell(
+            # Not the ports of the world outside.
+            DOCTOR.replace(":9999/", ":1/"),
+            XMPPREST_SERVER=f"tcp:127.0.0.1:{self.serverPort}",
+            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
+            XMPPREST_WAITING_LIMIT="10",
+        )
+        self.assertEqual(await self.waiting(program.end), 1, program.output)
+        self.assertEqual(alike(program.output), alike(REPORT))
+
+    async def test_well(self) -> None:
+        """
+        With the secret of the server all is well, and the exit status is 0.
+        """
+        await self.prepare()
+        said = await self.run_(
+            DOCTOR.partition(" --callback-url")[0],
+            XMPPREST_SERVER=f"tcp:127.0.0.1:{self.serverPort}",
+            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
+            XMPPREST_WAITING_LIMIT="10",
+        )
+        self.assertIn("ok       barrier: ", said)
+        self.assertTrue(said.endswith("\n\nAll is well.\n"), said)
+
+    async def test_ready(self) -> None:
+        """
+        The gateway says whether it is ready.
+        """
+        await self.prepare()
+        await self.start()
+        self.assertIn('"ready": true', await self.run_(f"{READY} -s"))

@@ -1,0 +1,1 @@
+"""Finds out why a gateway would not work, and says what to change."""

@@ -1,0 +1,143 @@
+"""One check after the other, and what each has to know of those before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..delivery.httpclient import BoundedClient
+from ..delivery.tls import CallbackTrust
+from ..settings import Loaded
+from ..store.sqlite import glance
+from .callback import checkCallback
+from .clock import ahead, checkClock
+from .findings import Finding, failed, ok, warning
+from .listening import checkListen, checkRunning
+from .machine import Machine, checkFileLimit, checkSecrets, checkStore
+from .server import checkServer
+
+#: Seconds that anybody has to answer.
+TIMEOUT = 10.0
+
+
+class Examination:
+    """
+    All that can be found out about a configuration, without disturbing a gateway that
+    runs.
+
+    @ivar findings: What was found so far.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        reactor: Any,
+        tell: Callable[[Finding], object],
+        machine: Machine | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """
+        @param tell: Hears each finding at once.
+        @param now: The time of day.
+        """
+        self._loaded = loaded
+        self._config = loaded.config
+        self._reactor = reactor
+        self._hear = tell
+        self._machine = machine or Machine()
+        self._now = now
+        self._timeout = timeout
+        self._offsets: dict[str, float] = {}
+        self.findings: list[Finding] = []
+
+    async def run(self) -> list[Finding]:
+        """Do all of it; returns what was found."""
+        holder = self._here()
+        running = await self._listening(holder)
+        if running is not None:
+            self._tell(running)
+        else:
+            theirs = await checkServer(
+                self._config, self._reactor, self._timeout, self._tell
+            )
+            self._compare("the XMPP server's", theirs)
+        finding, theirs = await checkCallback(
+            self._config, self._reactor, self._timeout
+        )
+        self._tell(finding)
+        self._compare("the callback's", theirs)
+        self._tell(checkClock(self._offsets))
+        return self.findings
+
+    def _tell(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self._hear(finding)
+
+    def _compare(self, who: str, theirs: datetime | None) -> None:
+        if theirs is not None:
+            self._offsets[who] = ahead(self._now(), theirs)
+
+    def _here(self) -> str | None:
+        """What needs nobody else; returns the process of a gateway that runs."""
+        config = self._config
+        self._tell(ok("configuration", f"it can be read, for {config.domain}"))
+        self._tell(checkSecrets(self._loaded.secrets))
+        self._tell(checkFileLimit(config, self._machine))
+        kind, _, path = config.store.partition(":")
+        try:
+            holder = None if kind == "memory" else glance.holder(path)
+        except OSError as error:
+            self._tell(
+                failed(
+                    "store",
+                    f"{path}.lock cannot be read ({error.strerror}): run the doctor as"
+                    " the gateway's user",
+                )
+            )
+            return "unknown"
+        self._tell(checkStore(config, self._machine, holder))
+        return holder
+
+    async def _listening(self, holder: str | None) -> Finding | None:
+        """
+        Look at where the gateway listens.
+
+        @return: What is to be said of one that runs, which must stay the only one to
+            connect: ejabberd would give half of the stanzas to a second. C{None},
+            there is none.
+        """
+        client = BoundedClient(
+            self._reactor,
+            CallbackTrust(),
+            1,
+            65536,
+            headTimeout=self._timeout,
+            totalTimeout=self._timeout,
+        )
+        ready: Mapping[str, Any] | None = None
+        mayRun = holder is not None
+        for description in self._config.listen:
+            found = await checkListen(description, client, self._reactor)
+            self._tell(found.finding)
+            ready = ready or found.ready
+            mayRun = mayRun or found.mayBeOurs
+        await client.close()
+        if ready is not None and holder is None and self._config.store != "memory":
+            return failed(
+                "gateway",
+                "one runs, but not with this store: run the doctor with the options of"
+                " that gateway, in its directory, or give this one another --listen",
+            )
+        if ready is not None:
+            return checkRunning(ready)
+        if mayRun:
+            return warning(
+                "gateway",
+                "it seems to run, but cannot be asked here whether it is ready: see its"
+                " log, or stop it, and run the doctor again, who then connects to the"
+                " XMPP server in its place",
+            )
+        return None
