@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,8 +42,8 @@ PAUSE, LONG_PAUSE = 0.01, 0.04
 BLIND_SHARE = 10
 
 HEADINGS = (
-    *("gateway", "direction", "promised", "lost", "confirmed", "twice", "at once"),
-    *("disorder", "other id"),
+    *("gateway", "direction", "promised", "lost", "confirmed", "bounced", "twice"),
+    *("at once", "disorder", "other id"),
 )
 
 
@@ -55,7 +56,7 @@ class Experiment:
     @ivar blow: Does it once.
     @ivar settings: Of the L{Ordeal}.
     @ivar strict: Whether everything that was promised has to arrive, or only what the
-        server has not taken.
+        server has neither taken nor sent back.
     """
 
     name: str
@@ -106,7 +107,9 @@ class Experiment:
         wrong = kept.wrong()
         if wrong and not self.strict:
             states = await kept.states(kept.findings()[0].lost)
-            wrong = "" if set(states) <= {"confirmed"} else wrong
+            inbound = kept.findings()[1].wrong
+            isKnown = set(states) <= {"confirmed", "bounced"}
+            wrong = inbound if isKnown else wrong
         if wrong:
             print(f"\nWrong: {wrong}", flush=True)
         return not wrong
@@ -117,16 +120,19 @@ async def _rows(lane: Lane) -> list[tuple[str, ...]]:
     outbound, inbound = lane.findings()
     states = await lane.states(outbound.lost)
     return [
-        (lane.name, "outbound", *_cells(outbound, str(states["confirmed"]))),
-        (lane.name, "inbound", *_cells(inbound, "")),
+        (lane.name, "outbound", *_cells(outbound, states)),
+        (lane.name, "inbound", *_cells(inbound, None)),
     ]
 
 
-def _cells(findings: Findings, confirmed: str) -> tuple[str, ...]:
+def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
+    """
+    @param states: What is said of those that were lost; C{None}, nothing.
+    """
     return (
         f"{findings.promised:,}",
         f"{len(findings.lost):,}",
-        confirmed,
+        *(f"{states[each]:,}" if states else "" for each in ("confirmed", "bounced")),
         f"{findings.doubled:,}",
         f"{findings.mostDoubled:,}",
         f"{len(findings.inverted):,}",

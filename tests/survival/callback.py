@@ -17,6 +17,7 @@ from .ledger import Label
 from .load import labelled
 
 _BODY = re.compile(r"<body[^>]*>([^<]*)<")
+_ERROR = re.compile(r"<message [^>]*type='error'")
 
 #: Seconds, at most, until an answer: so that some wait when the gateway is killed.
 DELAY = 0.02
@@ -81,6 +82,7 @@ class Callback(Resource):
 
     def _seen(self, request: Request, body: str) -> None:
         written = _BODY.search(body)
-        if written is not None:
+        # Some servers put what was sent into the error about it.
+        if written is not None and not _ERROR.match(body):
             id = bytes(request.getHeader(b"webhook-id") or b"").decode()
             self._see(labelled(written[1]), id)
