@@ -20,6 +20,7 @@ from .config import SETTINGS, ConfigurationError, Setting
 from .demo import Demo
 from .gateway import Gateway, makeGateway
 from .settings import Loaded, Sources
+from .systemd import notifier
 from .web.listener import Listener
 
 _FLAGS = [
@@ -198,6 +199,10 @@ def makeService(options: Options) -> IService:
     gateway.service.setServiceParent(service)
     for listener in listeners:
         listener.setServiceParent(service)
+    # The last to start, which is what it tells.
+    telling = notifier(os.environ, gateway.component, reactor)
+    if telling is not None:
+        telling.setServiceParent(service)
     return service
 
 

@@ -15,6 +15,7 @@ from xmpprest.settings import SECRETS, Sources
 from xmpprest.tap import Options
 
 EXAMPLES = ROOT / "docs" / "examples"
+UNIT = ROOT / "packaging" / "xmpprest.service"
 
 # The server has it connected; that it knows itself may take a moment more.
 _PING = f"""
@@ -172,11 +173,11 @@ class ServiceTests(WorldTestCase):
         """
         unit = configparser.ConfigParser(strict=False, interpolation=None)
         credentials = []
-        for line in (EXAMPLES / "xmpprest.service").read_text().splitlines():
+        for line in UNIT.read_text().splitlines():
             if line.startswith("LoadCredential="):
                 credentials.append(line.partition("=")[2].partition(":")[0])
         self.assertEqual(credentials, list(SECRETS))
-        unit.read(EXAMPLES / "xmpprest.service")
+        unit.read(UNIT)
         command = shlex.split(unit["Service"]["ExecStart"])
         arguments = command[command.index("xmpprest") + 1 :]
         arguments[arguments.index("--config") + 1] = str(EXAMPLES / "xmpprest.toml")
