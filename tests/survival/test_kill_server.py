@@ -8,8 +8,9 @@ is away in files. It is only then that the user comes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.servers import shared
@@ -18,11 +19,7 @@ from tests.servers.process import ServerProcess
 from .ordeal import Ordeal, newSeed
 from .programs import SurvivalEjabberd, SurvivalProsody
 
-if TYPE_CHECKING:
-    _Base = TestCase
-else:
-    # No TestCase, so that trial does not run the mixin by itself.
-    _Base = object
+SERVERS: tuple[type[ServerProcess], ...] = (SurvivalProsody, SurvivalEjabberd)
 
 #: How often a server is killed.
 KILLS = 10
@@ -31,63 +28,51 @@ KILLS = 10
 STOP = 20
 
 
-class ServerMixin(_Base):
+class KillServerTests(TestCase):
     """
-    An ordeal of the server.
-
-    @cvar kind: Which server.
+    Both servers at once, each with its own gateway, since most of it is to wait
     """
 
-    kind: type[ServerProcess]
     timeout = 600
 
-    async def begin(self, pause: float) -> Ordeal:
+    async def begin(self, kind: type[ServerProcess], pause: float) -> Ordeal:
         """
         Start everything.
 
         @param pause: Of each client, between two messages.
         """
-        shared.require(self.kind)
-        ordeal = Ordeal(self.kind(), newSeed(), offline=True, pause=pause)
+        shared.require(kind)
+        ordeal = Ordeal(kind(), newSeed(), offline=True, pause=pause)
         self.addCleanup(ordeal.stop)
         await ordeal.start()
         return ordeal
 
-    async def assertKept(self, ordeal: Ordeal) -> None:
-        """Nothing is wrong."""
-        await ordeal.settle()
-        self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
+    async def survive(
+        self, pause: float, blow: Callable[[Ordeal], Awaitable[None]], count: int
+    ) -> None:
+        """Nothing is wrong after so many blows."""
+
+        async def suffer(ordeal: Ordeal) -> None:
+            for _ in range(count):
+                await blow(ordeal)
+            await ordeal.settle()
+
+        ordeals = [await self.begin(kind, pause) for kind in SERVERS]
+        suffering = [Deferred.fromCoroutine(suffer(each)) for each in ordeals]
+        await gatherResults(suffering)
+        for ordeal, kind in zip(ordeals, SERVERS, strict=True):
+            with self.subTest(kind.name):
+                self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
 
     async def test_killed(self) -> None:
         """
         Whenever it is killed, what was accepted in both directions arrives, in order,
         and what comes twice has the same id.
         """
-        ordeal = await self.begin(0.01)
-        for _ in range(KILLS):
-            await ordeal.killServer()
-        await self.assertKept(ordeal)
+        await self.survive(0.01, Ordeal.killServer, KILLS)
 
     async def test_frozen(self) -> None:
         """
         When it stands still for a while, and goes on, the same holds.
         """
-        ordeal = await self.begin(0.04)
-        await ordeal.freezeServer(STOP)
-        await self.assertKept(ordeal)
-
-
-class ProsodyTests(ServerMixin, TestCase):
-    """
-    Prosody
-    """
-
-    kind = SurvivalProsody
-
-
-class EjabberdTests(ServerMixin, TestCase):
-    """
-    ejabberd
-    """
-
-    kind = SurvivalEjabberd
+        await self.survive(0.04, lambda ordeal: ordeal.freezeServer(STOP), 1)

@@ -5,6 +5,7 @@ cannot be read, for the stream takes more than expat does, such as xmlns:a=''.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NoReturn
 from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
@@ -14,6 +15,11 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 from .parser import MAX_DEPTH, SEPARATOR, TreeBuilder, TreeTooLarge
 from .stanza import TYPES
+
+#: The name in the first tag, and a tag that says which namespace that is in. In the
+#: value of an attribute there is neither > nor a quote.
+_NAME = re.compile(r"<\w+")
+_DECLARED = re.compile(r"<\w+[^>]* xmlns='")
 
 
 class Unreadable(Exception):
@@ -28,9 +34,11 @@ def read(xml: str) -> Element:
         namespace C{jabber:client} or where that is implied.
     @raise Unreadable: It was in no order when it came.
     """
-    builder = _Kept(frozenset({"", ns.CLIENT}), 0)
+    builder = _Kept(frozenset(), 0)
     parser = ParserCreate("UTF-8", SEPARATOR)
     builder.attach(parser)
+    if not _DECLARED.match(xml):
+        xml = _NAME.sub(rf"\g<0> xmlns='{ns.CLIENT}'", xml, count=1)
     _parse(parser, xml)
     stanza = builder.root
     assert stanza is not None  # or expat had found no element

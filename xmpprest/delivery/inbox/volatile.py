@@ -123,8 +123,14 @@ class Volatile:
     async def _ask(self, stanza: Element) -> Verdict:
         """What the callback makes of a stanza."""
         try:
-            async with self._turns:
+            await self._turns.acquire()
+            try:
                 said = await self._asker.ask(stanza, newWebhookID())
+            except Exception:
+                # But not when it is collected, and those that wait with it.
+                self._turns.release()
+                raise
+            self._turns.release()
             return judged(stanza, said, newID)
         except NoAnswer:
             return rules.noAnswer(stanza)
