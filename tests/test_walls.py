@@ -16,7 +16,7 @@ import xmpprest
 _ROOT = Path(xmpprest.__file__).parent
 
 #: The rooms that know nothing of each other.
-ROOMS = frozenset({"xmpp", "web", "delivery", "store"})
+ROOMS = frozenset({"xmpp", "web", "delivery", "store", "monitor"})
 
 #: What every room may use.
 COMMON = frozenset({"core", "_version"})

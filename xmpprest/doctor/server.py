@@ -15,7 +15,7 @@ from ..core.errors import Refusal, StanzaError
 from ..core.rules import bounce
 from ..core.stanza import element, find, make
 from ..delivery.ids import newID
-from ..gateway import clientEndpoint
+from ..gateway.outbound import clientEndpoint
 from ..xmpp.barrier import LOOPBACK, PING
 from ..xmpp.component import ComponentService
 from ..xmpp.diagnosis import Diagnosis, NoStream

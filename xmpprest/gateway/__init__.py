@@ -1,0 +1,5 @@
+"""The composition root: makes the parts and joins them, here and nowhere else."""
+
+from .composition import Gateway, makeGateway
+
+__all__ = ["Gateway", "makeGateway"]

@@ -1,0 +1,119 @@
+"""Joins the parts of a gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.words.xish.domish import Element
+
+from .._version import __version__
+from ..config import Config
+from ..core.auth import Authenticator
+from ..core.openapi import document
+from ..delivery.ids import newID
+from ..orderly import OrderlyService
+from ..web.cors import CORS
+from ..web.docs import DocsPage
+from ..web.idempotency import Once
+from ..web.inbox import InboxPages
+from ..web.inbox import KeptStanzas as Kept
+from ..web.outbox import OutboxPages
+from ..web.ready import ReadyResource
+from ..web.resource import RestResource
+from ..web.rest import Sending
+from ..web.routes import Routes
+from ..web.site import GatewaySite
+from ..xmpp.component import ComponentService
+from .inbound import makeInbox, makeWebhook
+from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """
+    A gateway, to be put into a service tree and a resource tree.
+
+    @ivar service: Holds the stream to the XMPP server and the work under way; give
+        it a parent, or start and stop it.
+    @ivar resource: What is at C{/rest}; mount it anywhere.
+    @ivar ready: Tells whoever asks whether the gateway is ready; what is at C{/readyz}.
+    @ivar site: Serves these two alone, at C{/rest} and C{/readyz}, with limits on the
+        time and the size of a request that only a site can hold while it reads.
+    @ivar component: The stream.
+    """
+
+    service: MultiService
+    resource: RestResource
+    ready: ReadyResource
+    site: GatewaySite
+    component: ComponentService
+
+
+def makeGateway(config: Config, reactor: Any) -> Gateway:
+    """
+    Make a gateway.
+
+    @param reactor: Connects and tells the time.
+    @raise ValueError: An endpoint or a file that the configuration names is of no
+        use; the message says which.
+    """
+    component = ComponentService(
+        clientEndpoint(config.server, reactor),
+        config.server,
+        config.domain,
+        config.secret,
+        reactor,
+    )
+    store = makeStore(config, reactor)
+    outbox = makeOutbox(config, store, component, reactor)
+    webhook = makeWebhook(config, reactor)
+    inbox = makeInbox(
+        config,
+        store,
+        component,
+        webhook=webhook,
+        reply=outbox.accept,
+        reactor=reactor,
+    )
+
+    def receive(stanza: Element) -> None:
+        outbox.notice(stanza)
+        inbox.receive(stanza)
+
+    component.receive = receive
+    once = Once(store, time.time)
+    sending = Sending(
+        config.domain,
+        outbox,
+        component,
+        newID,
+        once,
+        timeout=config.iqTimeout,
+        maxTimeout=config.iqMaxTimeout,
+    )
+    routes = {
+        **DocsPage(json.dumps(document(config.domain, __version__)).encode()).routes,
+        **OutboxPages(outbox).routes,
+        **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
+    }
+    resource = RestResource(
+        Routes(sending, routes),
+        Authenticator(config.domain, config.credentials),
+        CORS(config.corsOrigin),
+        sizeLimit=config.stanzaSizeLimit,
+        waitingLimit=config.waitingLimit,
+    )
+    barrier = component.barrier if keeps(config) else None
+    ready = ReadyResource(component, store, barrier, reactor)
+    # The first to start is the last to stop, so that the others can still send.
+    service = OrderlyService()
+    for each in (makeStoreService(config, store, reactor), component, outbox, webhook):
+        if isinstance(each, Service):
+            each.setServiceParent(service)
+    inbox.setServiceParent(service)
+    site = GatewaySite.around(resource, config.stanzaSizeLimit, reactor, ready)
+    return Gateway(service, resource, ready, site, component)
