@@ -92,7 +92,7 @@ class LoopbackTestCase(TestCase):
     @ivar factory: Of the server that was started last.
     """
 
-    timeout = 60
+    timeout = 180
     factory: BareFactory
 
     async def listen(
