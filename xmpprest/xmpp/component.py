@@ -66,6 +66,10 @@ class ComponentService(Component):
         the composition root.
     @ivar online: Called when stanzas can be sent.
     @ivar offline: Called when they no longer can. Both are set by it, too.
+    @ivar sent: Called with each stanza that has been written, as XML.
+    @ivar received: Called with each stanza that has come, before it is dealt with.
+        Neither must raise, and both are spared the iqs by which the gateway itself
+        finds out, through L{Pairing.loopback}, what the server has taken.
     @ivar barrier: Tells what the server has taken.
     @ivar reconnects: How often a stream that was up has been lost.
     """
@@ -102,8 +106,10 @@ class ComponentService(Component):
         self.receive: Callable[[Element], None] = lambda stanza: None
         self.online: Callable[[], None] = lambda: None
         self.offline: Callable[[], None] = lambda: None
+        self.sent: Callable[[str], None] = lambda xml: None
+        self.received: Callable[[Element], None] = lambda stanza: None
         self.reconnects = 0
-        self.pairing = Pairing(domain, clock, self.send)
+        self.pairing = Pairing(domain, clock, self.send, self._sendUnseen)
         # The first to know that the stream is lost; its ping fails because of it.
         Keepalive(clock, self.pairing.loopback).setHandlerParent(self)
         self.pairing.setHandlerParent(self)
@@ -128,6 +134,14 @@ class ComponentService(Component):
         """
         The same for a stanza as L{toXML} writes it.
         """
+        self._put(xml)
+        self.sent(xml)
+
+    def _sendUnseen(self, stanza: Element) -> None:
+        """The same for what is of the gateway's own affairs."""
+        self._put(toXML(stanza))
+
+    def _put(self, xml: str) -> None:
         if not self._initialized:
             raise streamLost()
         if self._pressure.tooHigh:
@@ -266,7 +280,10 @@ class ComponentService(Component):
         try:
             if not _isStanza(stanza):
                 self.xmlstream.onElement(stanza)
-            elif not self.pairing.resolve(stanza):
+                return
+            if not self.pairing.isLoopback(stanza):
+                self.received(stanza)
+            if not self.pairing.resolve(stanza):
                 self.receive(stanza)
         except Exception:
             _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)

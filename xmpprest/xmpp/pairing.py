@@ -64,17 +64,23 @@ class Pairing(XMPPHandler):
     """
 
     def __init__(
-        self, domain: str, clock: IReactorTime, send: Callable[[Element], None]
+        self,
+        domain: str,
+        clock: IReactorTime,
+        send: Callable[[Element], None],
+        sendUnseen: Callable[[Element], None],
     ) -> None:
         """
         @param domain: The component domain, in its normal form.
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        @param sendUnseen: The same, for what nobody asked the gateway to send.
         """
         super().__init__()
         self._domain = domain
         self._ourselves = (JID("", domain, ""), None)
         self._clock = clock
         self._write = send
+        self._writeUnseen = sendUnseen
         self._waits: dict[str, _Wait] = {}
         self._callers: set[tuple[str, str, str]] = set()
         # Ours at sight, so that a late reply is not taken for somebody's stanza.
@@ -127,6 +133,11 @@ class Pairing(XMPPHandler):
         )
         replying = self._register(ping, self._ourselves, timeout, loopback=True)
         return replying.addCallback(itemgetter(-1))
+
+    def isLoopback(self, stanza: Element) -> bool:
+        """Whether it is what L{loopback} waits for."""
+        wait = self._waits.get(stanza.getAttribute("id", ""))
+        return wait is not None and wait.loopback
 
     def resolve(self, stanza: Element) -> bool:
         """
@@ -215,7 +226,7 @@ class Pairing(XMPPHandler):
         self._waits[wireID] = _Wait(deferred, peers, caller, timer, loopback, collected)
         self._callers.add(caller)
         try:
-            self._write(outbound)
+            (self._writeUnseen if loopback else self._write)(outbound)
         except Refusal:
             self._forget(wireID)
             raise
