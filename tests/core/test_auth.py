@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+from hashlib import sha256
 
 from tests.core.case import DOMAIN, CoreTestCase
-from xmpprest.core.auth import Authenticator, parseCredential
+from xmpprest.core.access import EVERYTHING, Grant
+from xmpprest.core.auth import Authenticator, allMayDo, parseCredential
 
 TOKENS = ("first-token", "dmVyeSBzZWNyZXQgdG9rZW4K", "third-token")
 
@@ -23,7 +25,7 @@ class AuthenticatorTests(CoreTestCase):
     """
 
     def setUp(self) -> None:
-        self.authenticator = Authenticator(DOMAIN, TOKENS)
+        self.authenticator = Authenticator(DOMAIN, allMayDo(TOKENS))
 
     def test_bearer(self) -> None:
         """
@@ -39,6 +41,24 @@ class AuthenticatorTests(CoreTestCase):
         for token in TOKENS:
             self.authenticator.check(basic(f"{DOMAIN}:{token}"))
         self.authenticator.check(basic(f"{DOMAIN.upper()}:{TOKENS[0]}"))
+
+    def test_grant(self) -> None:
+        """
+        Who shows a token gets what that one may do, also once the grants were
+        replaced.
+        """
+        one, other = Grant("one"), Grant("other")
+        self.authenticator.grants = (
+            *allMayDo(TOKENS[:1], one),
+            *allMayDo(TOKENS[1:2], other),
+        )
+        check = self.authenticator.check
+        self.assertIs(check(f"Bearer {TOKENS[0]}".encode()), one)
+        self.assertIs(check(f"Bearer {TOKENS[1]}".encode()), other)
+        self.refusal(check, f"Bearer {TOKENS[2]}".encode())
+        self.authenticator.grants = allMayDo(TOKENS)
+        for token in TOKENS:
+            self.assertIs(check(f"Bearer {token}".encode()), EVERYTHING)
 
     def test_scheme(self) -> None:
         """
@@ -138,7 +158,7 @@ class AuthenticatorTests(CoreTestCase):
         self.assertEqual(
             compared,
             [
-                (given.encode(), known.encode())
+                (sha256(given.encode()).digest(), sha256(known.encode()).digest())
                 for given in (*TOKENS, "other")
                 for known in TOKENS
             ],

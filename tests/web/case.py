@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.auth import Authenticator
+from xmpprest.core.access import Grant
+from xmpprest.core.auth import Authenticator, allMayDo
 from xmpprest.web.cors import CORS
 from xmpprest.web.idempotency import Once
 from xmpprest.web.resource import RestResource
@@ -94,14 +95,24 @@ class SiteTestCase(SynchronousTestCase):
         sizeLimit: int = SIZE_LIMIT,
     ) -> None:
         """Make the resource and a site around it."""
+        self.authenticator = Authenticator(DOMAIN, allMayDo([TOKEN]))
         self.resource = RestResource(
             Routes(self.sending, own or {}),
-            Authenticator(DOMAIN, (TOKEN,)),
+            self.authenticator,
             CORS(origins),
             sizeLimit=sizeLimit,
             waitingLimit=waitingLimit,
         )
         self.site = GatewaySite.around(self.resource, sizeLimit, self.clock)
+
+    def allow(self, grant: Grant) -> dict[str, str | None]:
+        """
+        Let a token, which is called as its grant is, do something.
+
+        @return: The header of whoever has it.
+        """
+        self.authenticator.grants += allMayDo([grant.name], grant)
+        return {"Authorization": f"Bearer {grant.name}"}
 
     def client(self) -> HTTPClient:
         """A client that has just connected."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from xmpprest.core.access import Grant
 from xmpprest.core.errors import Problem, Refusal, unavailable
 from xmpprest.core.records import Answered, StoreUnavailable
 from xmpprest.web.idempotency import dumped, interruptedAnswer
@@ -30,7 +32,7 @@ class KeyTestCase(SiteTestCase):
     """
 
     def begin(
-        self, body: bytes = MESSAGE, headers: dict[str, str] | None = None
+        self, body: bytes = MESSAGE, headers: Mapping[str, str | None] | None = None
     ) -> HTTPClient:
         """Make a request with a key."""
         client = self.client()
@@ -38,7 +40,7 @@ class KeyTestCase(SiteTestCase):
         return client
 
     def keyed(
-        self, body: bytes = MESSAGE, headers: dict[str, str] | None = None
+        self, body: bytes = MESSAGE, headers: Mapping[str, str | None] | None = None
     ) -> HTTPResponse:
         """Make one that is answered at once."""
         return self.begin(body, headers).response()
@@ -210,6 +212,27 @@ class AgainTests(KeyTestCase):
             self.keyed(headers=headers)
         self.ask()
         self.assertEqual(len(self.sent()), 4)
+
+    def test_otherToken(self) -> None:
+        """Each token has keys of its own, and learns nothing of another's answers."""
+        one, other = self.allow(Grant("one")), self.allow(Grant("other"))
+        for isKeeping in (True, False):
+            self.keys.kept.clear()
+            self.outbox.isKeeping = isKeeping
+            for headers in ({}, one, other):
+                for _ in range(2):
+                    self.assertEqual(self.keyed(headers=headers).status, 202)
+                self.assertEqual(len(self.sent()), 1, headers)
+            self.assertEqual(len(self.keys.kept), 3)
+
+    def test_otherTokenRuns(self) -> None:
+        """What another token's key stands for may run at the same time."""
+        waiting = [self.begin(IQ), self.begin(IQ, self.allow(Grant("one")))]
+        self.assertEqual(self.keyed(IQ).status, 409)
+        for each in self.requester.requests:
+            each.reply.callback(stanza(RESULT))
+        for client in waiting:
+            self.assertEqual(client.response().status, 200)
 
     def test_otherRequest(self) -> None:
         """Another request is refused, and is not sent."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from xmpprest.core.access import Grant
 from xmpprest.core.records import (
     DEAD,
     DELIVERED,
@@ -440,6 +441,27 @@ class RouteTests(InboxTestCase):
             )
             self.assertEqual(response.status, 401)
         self.assertEqual(self.inbox.again, [])
+
+    def test_rights(self) -> None:
+        """A token needs the right to look, and another to have delivered again."""
+        self.inbox.put(incoming(1))
+        looker = self.allow(Grant("looker", frozenset({"inbox"})))
+        doer = self.allow(Grant("doer", frozenset({"redeliver"})))
+        body = b'{"ids": ["msg_1"]}'
+        for headers, method, path, status in (
+            (looker, "GET", "", 200),
+            (looker, "GET", "/msg_1", 200),
+            (looker, "POST", "/redeliver", 403),
+            (looker, "POST", "/msg_1/redeliver", 403),
+            (doer, "GET", "", 403),
+            (doer, "GET", "/msg_1", 403),
+            (doer, "POST", "/redeliver", 202),
+        ):
+            response = self.ask(
+                body, {**headers, "Content-Type": JSON}, method, f"/rest/inbox{path}"
+            )
+            self.assertEqual(response.status, status, (method, path))
+        self.assertEqual(len(self.inbox.again), 1)
 
     def test_noStore(self) -> None:
         """Without a store there is nothing, and it is said why."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from xmpprest.core.access import Grant
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.web.response import Response
 from xmpprest.web.routes import Route
@@ -92,7 +93,7 @@ class RouteTests(SiteTestCase):
     def setUp(self) -> None:
         super().setUp()
 
-        async def hello(request: Request, body: bytes) -> Response:
+        async def hello(request: Request, body: bytes, grant: Grant) -> Response:
             return Response(200, b"hello", "text/plain")
 
         self.build(
@@ -384,7 +385,7 @@ class WaitingTests(SiteTestCase):
         """A request that waits keeps no copy of its body."""
         contents = []
 
-        async def wait(request: Request, body: bytes) -> Response:
+        async def wait(request: Request, body: bytes, grant: Grant) -> Response:
             contents.append(request.content)
             await Deferred()
             raise AssertionError
@@ -432,7 +433,7 @@ class FailureTests(SiteTestCase):
     def test_unexpectedForNobody(self) -> None:
         """An exception is logged, even if there is nobody left to tell."""
 
-        async def work(request: Request, body: bytes) -> Response:
+        async def work(request: Request, body: bytes, grant: Grant) -> Response:
             try:
                 await Deferred()
             finally:
@@ -460,7 +461,10 @@ class FailureTests(SiteTestCase):
         for outcome in (Response(202), Refusal(Problem(503, "wait", "x", "Gone."))):
 
             async def work(
-                request: Request, body: bytes, outcome: Response | Refusal = outcome
+                request: Request,
+                body: bytes,
+                grant: Grant,
+                outcome: Response | Refusal = outcome,
             ) -> Response:
                 with contextlib.suppress(CancelledError):
                     await Deferred()

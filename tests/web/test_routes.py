@@ -9,6 +9,7 @@ from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
 from xmpprest.core import namespaces as ns
+from xmpprest.core.access import Grant
 from xmpprest.core.jsonmap import PAYLOADS
 from xmpprest.core.media import CBOR, FORM, JSON, TEXT
 from xmpprest.core.values import toCBOR
@@ -324,7 +325,7 @@ class OwnTests(PathTestCase):
         super().setUp()
 
         def named(name: str) -> Route:
-            async def answer(request: Request, body: bytes) -> Response:
+            async def answer(request: Request, body: bytes, grant: Grant) -> Response:
                 return Response(200, name.encode(), TEXT)
 
             return Route({"GET": answer})

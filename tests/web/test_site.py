@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.web.server import Request
 
+from xmpprest.core.access import Grant
 from xmpprest.web.response import Response
 from xmpprest.web.routes import Route
 from xmpprest.web.site import (
@@ -388,7 +389,7 @@ class ConnectionTests(SiteTestCase):
         """A long body is kept in memory, not in a file."""
         contents = []
 
-        async def look(request: Request, body: bytes) -> Response:
+        async def look(request: Request, body: bytes, grant: Grant) -> Response:
             contents.append(request.content)
             return Response(202)
 

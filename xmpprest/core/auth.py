@@ -5,24 +5,40 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections.abc import Iterable
+from hashlib import sha256
 
+from .access import EVERYTHING, Grant
 from .errors import Problem, Refusal
+
+#: What each token may do, by its SHA-256.
+Grants = tuple[tuple[bytes, Grant], ...]
+
+
+def allMayDo(tokens: Iterable[str], grant: Grant = EVERYTHING) -> Grants:
+    """
+    Grant the same to some tokens.
+
+    @param tokens: Without their scheme.
+    """
+    return tuple((sha256(token.encode()).digest(), grant) for token in tokens)
 
 
 class Authenticator:
     """
-    Knows the credentials and recognises them, in constant time.
+    Knows the tokens by their hashes, and recognises them in constant time.
 
     C{Bearer TOKEN} (RFC 6750 §2.1), or C{Basic} (RFC 7617) with the component
     domain as user name and the token as password.
+
+    @ivar grants: What each token may do, by its SHA-256; may be replaced.
     """
 
-    def __init__(self, domain: str, tokens: tuple[str, ...]) -> None:
+    def __init__(self, domain: str, grants: Grants) -> None:
         """
         @param domain: The component domain; it names the realm, too.
-        @param tokens: Those that are accepted, without their scheme.
         """
-        self._tokens = [token.encode() for token in tokens]
+        self.grants = grants
         self._schemes = {b"bearer": _bearer, b"basic": self._basic}
         self._domain = domain.encode()
         self._challenge = (
@@ -30,11 +46,12 @@ class Authenticator:
             ("WWW-Authenticate", f'Basic realm="{domain}", charset="UTF-8"'),
         )
 
-    def check(self, header: bytes | None) -> None:
+    def check(self, header: bytes | None) -> Grant:
         """
         Let a request pass, or not.
 
         @param header: The value of C{Authorization}, if there is one.
+        @return: What it may do.
         @raise Refusal: 401, with a challenge for each scheme.
         """
         if header is None:
@@ -46,13 +63,18 @@ class Authenticator:
         if read is None:
             raise self._refusal("The Authorization scheme must be Bearer or Basic.")
         token = read(credentials.strip())
-        if token is None or not self._known(token):
+        grant = None if token is None else self._grantOf(token)
+        if grant is None:
             raise self._refusal("The credentials are not those of this gateway.")
+        return grant
 
-    def _known(self, token: bytes) -> bool:
+    def _grantOf(self, token: bytes) -> Grant | None:
         """Compare with every token, so that time tells nothing."""
-        matches = [hmac.compare_digest(token, known) for known in self._tokens]
-        return any(matches)
+        digest, found = sha256(token).digest(), None
+        for known, grant in self.grants:
+            if hmac.compare_digest(digest, known):
+                found = grant
+        return found
 
     def _basic(self, credentials: bytes) -> bytes | None:
         try:

@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 
 from .._version import __version__
 from ..config import Config
-from ..core.auth import Authenticator
+from ..core.auth import Authenticator, allMayDo
 from ..core.openapi import document
 from ..delivery.ids import newID
 from ..orderly import OrderlyService
@@ -102,7 +102,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     }
     resource = RestResource(
         Routes(sending, routes),
-        Authenticator(config.domain, config.credentials),
+        Authenticator(config.domain, allMayDo(config.credentials)),
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
         waitingLimit=config.waitingLimit,

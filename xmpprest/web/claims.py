@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from twisted.web.server import Request
 
+from ..core.access import Grant
 from ..core.errors import notWellFormed
 from .response import rawHeader
 
@@ -28,6 +29,7 @@ class Claim:
     """
     That a request is to be done once.
 
+    @ivar key: The client's own; each token has its own keys.
     @ivar fingerprint: Of all that makes it what it is.
     """
 
@@ -40,7 +42,7 @@ def hasKey(request: Request) -> bool:
     return request.method == b"POST" and request.requestHeaders.hasHeader(_HEADER)
 
 
-def claimOf(request: Request, body: bytes) -> Claim | None:
+def claimOf(request: Request, body: bytes, grant: Grant) -> Claim | None:
     """
     The key of a request, if it has one.
 
@@ -49,8 +51,10 @@ def claimOf(request: Request, body: bytes) -> Claim | None:
     if not hasKey(request):
         return None
     parts = (request.method, request.path, rawHeader(request, b"Content-Type") or b"")
-    # None of them can hold the line feed.
-    return Claim(_key(request), sha256(b"\n".join([*parts, body])).digest())
+    # None of them can hold the line feed, nor can a key.
+    owner = f"{grant.name}\n" if grant.name else ""
+    fingerprint = sha256(b"\n".join([*parts, body])).digest()
+    return Claim(f"{owner}{_key(request)}", fingerprint)
 
 
 def _key(request: Request) -> str:

@@ -8,6 +8,7 @@ from importlib import resources
 
 from twisted.web.server import Request
 
+from ..core.access import Grant
 from ..core.media import JSON
 from .response import Response
 from .routes import Route
@@ -101,7 +102,7 @@ class DocsPage:
         route = Route({"GET": self.get}, isPublic=True)
         return dict.fromkeys(self._files, route)
 
-    async def get(self, request: Request, body: bytes) -> Response:
+    async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
         Answer with the page, the document that it shows, or a file that it needs.
 

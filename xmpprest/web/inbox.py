@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from twisted.web.server import Request
 
 from ..core import media
+from ..core.access import Grant
 from ..core.errors import Problem, Refusal, nothingFound, nothingKept
 from ..core.negotiation import parseContentType
 from ..core.recordmap import incoming, incomingWhole
@@ -82,15 +83,17 @@ class InboxPages:
     def routes(self) -> dict[str, Route | RouteOf]:
         """Where it answers, below C{/rest}."""
         return {
-            "inbox": Route({"GET": self.list}),
-            "inbox/redeliver": Route({"POST": self.redeliver}),
-            "inbox/{id}": lambda id: Route({"GET": partial(self.get, id)}),
+            "inbox": Route({"GET": self.list}, right="inbox"),
+            "inbox/redeliver": Route({"POST": self.redeliver}, right="redeliver"),
+            "inbox/{id}": lambda id: Route(
+                {"GET": partial(self.get, id)}, right="inbox"
+            ),
             "inbox/{id}/redeliver": lambda id: Route(
-                {"POST": partial(self.redeliverOne, id)}
+                {"POST": partial(self.redeliverOne, id)}, right="redeliver"
             ),
         }
 
-    async def list(self, request: Request, body: bytes) -> Response:
+    async def list(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
         Those in a state, the newest first, and where there are more.
 
@@ -107,7 +110,9 @@ class InboxPages:
         stanzas: list[Value] = [value for _, value in these]
         return jsonResponse(200, {"stanzas": stanzas, "next": more})
 
-    async def get(self, id: str, request: Request, body: bytes) -> Response:
+    async def get(
+        self, id: str, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """
         One, with all that is known of it.
 
@@ -118,22 +123,24 @@ class InboxPages:
             raise _unknown(id)
         return jsonResponse(200, incomingWhole(*found))
 
-    async def redeliverOne(self, id: str, request: Request, body: bytes) -> Response:
+    async def redeliverOne(
+        self, id: str, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """
         Deliver one again.
 
         @raise Refusal: 404, it is not known; 409, it is not dead.
         """
-        claim = claimOf(request, body)
+        claim = claimOf(request, body, grant)
         return await self._once.do(claim, request, partial(self._again, id))
 
-    async def redeliver(self, request: Request, body: bytes) -> Response:
+    async def redeliver(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
         Deliver again those that the body says.
 
         @raise Refusal: 415, 400 or 422, it does not.
         """
-        claim = claimOf(request, body)
+        claim = claimOf(request, body, grant)
         asked = redelivery(_json(request, body))
         return await self._once.do(claim, request, partial(self._allAgain, asked))
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from twisted.web.server import Request
 
+from ..core.access import Grant
 from ..core.errors import nothingFound
 from ..core.recordmap import outgoing
 from ..core.records import Outgoing
@@ -33,9 +34,15 @@ class OutboxPages:
     @property
     def routes(self) -> dict[str, Route | RouteOf]:
         """Where it answers, below C{/rest}."""
-        return {"outbox/{id}": lambda id: Route({"GET": partial(self.get, id)})}
+        return {
+            "outbox/{id}": lambda id: Route(
+                {"GET": partial(self.get, id)}, right="outbox"
+            )
+        }
 
-    async def get(self, id: str, request: Request, body: bytes) -> Response:
+    async def get(
+        self, id: str, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """
         Tell of one.
 

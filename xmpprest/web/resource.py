@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from ..core.access import NOTHING
 from ..core.auth import Authenticator
 from ..core.errors import Problem, Refusal, nothingKept, unavailable
 from ..core.records import StoreUnavailable
@@ -89,7 +90,7 @@ class RestResource(Resource):
         """
         Let answer who is at the path.
 
-        @raise Refusal: 404, nobody; 405, nobody by this method; 401.
+        @raise Refusal: 404, nobody; 405, nobody by this method; 401; 403.
         """
         assert request.postpath is not None
         route = self._routes.find(request.postpath)
@@ -99,14 +100,17 @@ class RestResource(Resource):
         handler = route.methods.get(method)
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
+        grant = NOTHING
         if not route.isPublic:
             self._cors.check(
                 header(request, b"Origin"),
                 header(request, b"Sec-Fetch-Site"),
                 header(request, b"Host"),
             )
-            self._authenticator.check(rawHeader(request, b"Authorization"))
-        return await handler(request, self._body(request))
+            grant = self._authenticator.check(rawHeader(request, b"Authorization"))
+            if route.right is not None:
+                grant.require(route.right)
+        return await handler(request, self._body(request), grant)
 
     def _body(self, request: Request) -> bytes:
         """

@@ -11,6 +11,7 @@ from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
 from ..core import media
+from ..core.access import Grant
 from ..core.errors import Refusal
 from ..core.jsonmap import STANZAS
 from ..core.mapping import Given
@@ -95,21 +96,25 @@ class Sending:
         self._timeout = timeout
         self._maxTimeout = maxTimeout
 
-    async def post(self, given: Given, request: Request, body: bytes) -> Response:
+    async def post(
+        self, given: Given, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """
         Send one stanza.
 
         @param given: What the path has said of it.
         @raise Refusal: It was not sent, or an iq got no reply.
         """
-        claim = claimOf(request, body)
+        claim = claimOf(request, body, grant)
         payload = media.decode(header(request, b"Content-Type"), body, given)
         sending = self._sending(self._stanza(payload), request, claim)
         # They may be long, and the wait for an iq's reply, too.
         del body, payload
         return await sending
 
-    async def query(self, given: Given, request: Request, body: bytes) -> Response:
+    async def query(
+        self, given: Given, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """
         Send the iq that a path and a query stand for.
 
@@ -125,7 +130,7 @@ class Sending:
         del value, stanza
         return await sending
 
-    async def echo(self, request: Request, body: bytes) -> Response:
+    async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
         Give back a stanza as it would be sent, in the form that the client prefers.
 

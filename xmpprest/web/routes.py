@@ -15,6 +15,7 @@ from typing import Protocol
 
 from twisted.web.server import Request
 
+from ..core.access import Grant
 from ..core.errors import Problem, Refusal, notWellFormed
 from ..core.jsonmap import KEYS, PAYLOADS
 from ..core.mapping import UNKNOWN, Given
@@ -22,8 +23,8 @@ from ..core.scalars import shown
 from ..core.stanza import TYPES
 from .response import Response
 
-#: Takes a request and its body, gives the answer.
-Handler = Callable[[Request, bytes], Awaitable[Response]]
+#: Takes a request, its body and what its token may do, gives the answer.
+Handler = Callable[[Request, bytes, Grant], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,13 @@ class Route:
 
     @ivar methods: Who answers, by method.
     @ivar isPublic: Whether anybody may ask, without credentials.
+    @ivar right: What it takes to ask, of L{RIGHTS<xmpprest.core.access.RIGHTS>};
+        C{None} where the handler sees to that.
     """
 
     methods: Mapping[str, Handler]
     isPublic: bool = False
+    right: str | None = None
 
 
 #: What is at a path that ends, or goes on, with an id: by the id.
@@ -49,13 +53,17 @@ ID = "{id}"
 class Sender(Protocol):
     """What sends, and asks."""
 
-    async def post(self, given: Given, request: Request, body: bytes) -> Response:
+    async def post(
+        self, given: Given, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """Send what the path and the body say."""
 
-    async def query(self, given: Given, request: Request, body: bytes) -> Response:
+    async def query(
+        self, given: Given, request: Request, body: bytes, grant: Grant
+    ) -> Response:
         """Ask what the path and the query say."""
 
-    async def echo(self, request: Request, body: bytes) -> Response:
+    async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """Give back what would be sent."""
 
 
