@@ -9,9 +9,12 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from xmpprest.core.errors import unavailable
 from xmpprest.core.records import StoreUnavailable
-from xmpprest.web.ready import KNOWN, TIMEOUT, ReadyResource
+from xmpprest.web.look import LiveResource
+from xmpprest.web.ready import FRESH, ReadyResource
 from xmpprest.web.site import GatewaySite
+from xmpprest.web.trial import KNOWN, TIMEOUT
 
 from ..doubles import HTTPClient, HTTPResponse
 from .case import SIZE_LIMIT, SiteTestCase
@@ -26,9 +29,26 @@ class HeldStream:
 
 
 class HeldBarrier:
-    """A barrier of some kind."""
+    """
+    A barrier of some kind.
+
+    @ivar crossings: Of those that are to come back.
+    """
 
     means = "loopback"
+    crossedAt: float | None = None
+
+    def __init__(self) -> None:
+        self.crossings: list[Deferred[bool]] = []
+        self.isHeld = False
+
+    async def cross(self) -> bool:
+        """Send one, which comes back at once unless it is held."""
+        crossing: Deferred[bool] = Deferred()
+        self.crossings.append(crossing)
+        if not self.isHeld:
+            crossing.callback(True)
+        return await crossing
 
 
 class HeldStore:
@@ -63,9 +83,8 @@ class ReadyTestCase(SiteTestCase):
     def mount(self) -> None:
         """Put the resource beside the gateway's."""
         self.ready = ReadyResource(self.stream, self.store, self.barrier, self.clock)
-        self.site = GatewaySite.around(
-            self.resource, SIZE_LIMIT, self.clock, self.ready
-        )
+        beside = {"livez": LiveResource(), "readyz": self.ready}
+        self.site = GatewaySite.around(self.resource, SIZE_LIMIT, self.clock, beside)
 
     def begin(self, path: str = "/readyz", method: str = "GET") -> HTTPClient:
         """Ask, without credentials."""
@@ -99,7 +118,7 @@ class ReadyTests(ReadyTestCase):
                     "ready": True,
                     "stream": {"ready": True},
                     "store": {"ready": True},
-                    "barrier": "loopback",
+                    "barrier": {"ready": True, "means": "loopback"},
                 },
             ),
         )
@@ -114,6 +133,14 @@ class ReadyTests(ReadyTestCase):
             {"ready": False, "reason": "there is no connection to the XMPP server"},
         )
         self.assertEqual(told["store"], {"ready": True})
+        self.assertEqual(
+            told["barrier"],
+            {
+                "ready": False,
+                "reason": "there is no connection to the XMPP server",
+                "means": "loopback",
+            },
+        )
 
     def test_store(self) -> None:
         """Without a store neither."""
@@ -130,7 +157,9 @@ class ReadyTests(ReadyTestCase):
             self.barrier.means = means
             self.mount()
             status, told = self.state()
-            self.assertEqual((status, told["barrier"]), (200, means))
+            self.assertEqual(
+                (status, told["barrier"]), (200, {"ready": True, "means": means})
+            )
         self.barrier = None
         self.mount()
         status, told = self.state()
@@ -164,6 +193,77 @@ class ReadyTests(ReadyTestCase):
         """A site without it has nothing there."""
         self.site = GatewaySite.around(self.resource, SIZE_LIMIT, self.clock)
         self.assertProblem(self.begin().response(), 404)
+
+
+class BarrierTests(ReadyTestCase):
+    """
+    Whether the server takes what is written
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.held = HeldBarrier()
+        self.barrier = self.held
+        self.mount()
+
+    def test_fresh(self) -> None:
+        """While one is younger than 5 s, none is sent; then one is."""
+        self.held.crossedAt = self.clock.seconds()
+        self.clock.advance(FRESH / 2)
+        self.assertEqual(self.state()[0], 200)
+        self.assertEqual(len(self.held.crossings), 0)
+        self.clock.advance(FRESH / 2)
+        self.assertEqual(self.state()[0], 200)
+        self.assertEqual(len(self.held.crossings), 1)
+
+    def test_slow(self) -> None:
+        """A server that sends none back is not ready; it is asked one at a time."""
+        self.held.isHeld = True
+        for _ in range(3):
+            client = self.begin()
+            self.clock.advance(TIMEOUT)
+            status, told = self.told(client.response())
+            self.assertEqual(
+                (status, told["barrier"]["reason"]),
+                (503, "it has not answered within 5 s"),
+            )
+        self.assertEqual(len(self.held.crossings), 1)
+        self.held.crossings[0].callback(True)
+        self.assertEqual(self.state()[0], 200)
+
+    def test_refused(self) -> None:
+        """The reason is told why one could not be sent."""
+        self.held.isHeld = True
+        client = self.begin()
+        refusal = unavailable("resource-constraint", "Not now.", retryAfter=1)
+        self.held.crossings[0].errback(refusal)
+        status, told = self.told(client.response())
+        self.assertEqual((status, told["barrier"]["reason"]), (503, "Not now."))
+
+    def test_offline(self) -> None:
+        """Without a stream none is sent."""
+        self.stream.ready = False
+        self.assertEqual(self.state()[0], 503)
+        self.assertEqual(self.held.crossings, [])
+
+
+class LiveTests(ReadyTestCase):
+    """
+    C{GET /livez}
+    """
+
+    def test_live(self) -> None:
+        """It lives, whatever else does not."""
+        self.stream.ready = False
+        self.assertEqual(
+            self.told(self.begin("/livez").response()), (200, {"live": True})
+        )
+        self.assertEqual(self.store.checks, 0)
+
+    def test_others(self) -> None:
+        """There is no other method, and nothing below."""
+        self.assertProblem(self.begin("/livez", "POST").response(), 405)
+        self.assertProblem(self.begin("/livez/x").response(), 404)
 
 
 class TrialTests(ReadyTestCase):

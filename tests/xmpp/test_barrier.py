@@ -63,6 +63,21 @@ class BarrierTests(ComponentTestCase):
         self.assertEqual(self.barrier.means, LOOPBACK)
         self.assertEqual(self.received, [])
 
+    def test_crossedAt(self) -> None:
+        """It is known when it came back, on this stream, and how long that took."""
+        self.assertIsNone(self.barrier.crossedAt)
+        crossing = self.cross()
+        self.clock.advance(0.5)
+        self.answer("result")
+        self.assertTrue(self.successResultOf(crossing))
+        self.assertEqual(self.barrier.crossedAt, self.clock.seconds())
+        trips = self.barrier.roundTrips
+        self.assertEqual((trips.count, trips.sum), (1, 0.5))
+        self.server.lose()
+        self.clock.advance(1)
+        self.server = self.connect()
+        self.assertIsNone(self.barrier.crossedAt)
+
     def test_ping(self) -> None:
         """Where that is answered by an error, the server itself is pinged."""
         with capturedLogs() as logs:

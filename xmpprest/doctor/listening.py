@@ -110,10 +110,11 @@ async def _ready(host: str, port: int, client: BoundedClient) -> Any:
 def checkRunning(ready: Mapping[str, Any]) -> Finding:
     """What a running gateway says of itself."""
     if ready["ready"]:
-        return ok("gateway", f"it runs and is ready (barrier: {ready.get('barrier')})")
+        means = (ready.get("barrier") or {}).get("means")
+        return ok("gateway", f"it runs and is ready (barrier: {means})")
     reasons = [
         f"{part}: {ready[part].get('reason')}"
-        for part in ("stream", "store")
+        for part in ("stream", "store", "barrier")
         if isinstance(ready.get(part), dict) and not ready[part].get("ready")
     ]
     return failed(

@@ -21,6 +21,7 @@ from ..web.docs import DocsPage
 from ..web.idempotency import Once
 from ..web.inbox import InboxPages
 from ..web.inbox import KeptStanzas as Kept
+from ..web.look import LiveResource
 from ..web.outbox import OutboxPages
 from ..web.ready import ReadyResource
 from ..web.resource import RestResource
@@ -41,8 +42,8 @@ class Gateway:
         it a parent, or start and stop it.
     @ivar resource: What is at C{/rest}; mount it anywhere.
     @ivar ready: Tells whoever asks whether the gateway is ready; what is at C{/readyz}.
-    @ivar site: Serves these two alone, at C{/rest} and C{/readyz}, with limits on the
-        time and the size of a request that only a site can hold while it reads.
+    @ivar site: Serves these two, at C{/rest} and C{/readyz}, and C{/livez}, with limits
+        on the time and the size of a request that only a site can hold while it reads.
     @ivar component: The stream.
     """
 
@@ -115,5 +116,6 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         if isinstance(each, Service):
             each.setServiceParent(service)
     inbox.setServiceParent(service)
-    site = GatewaySite.around(resource, config.stanzaSizeLimit, reactor, ready)
+    beside = {"livez": LiveResource(), "readyz": ready}
+    site = GatewaySite.around(resource, config.stanzaSizeLimit, reactor, beside)
     return Gateway(service, resource, ready, site, component)

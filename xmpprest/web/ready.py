@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import Request
 
-from ..core.errors import Problem
-from ..core.records import StoreUnavailable
 from ..core.values import Value
-from .response import Response, jsonResponse, problemResponse, write
+from .look import LookResource
+from .response import Response, jsonResponse
+from .trial import Trial
 
-_log = Logger()
-
-#: Seconds for which it is known whether the store can be used.
-KNOWN = 1.0
+#: Seconds for which a barrier shows that the server takes what is written.
+FRESH = 5.0
 _NO_STREAM = "there is no connection to the XMPP server"
-#: Seconds that the store has to show it.
-TIMEOUT = 5.0
 
 
 class Stream(Protocol):
@@ -47,58 +40,25 @@ class Barrier(Protocol):
     def means(self) -> str:
         """How: C{loopback}, C{ping} or C{none}."""
 
+    @property
+    def crossedAt(self) -> float | None:
+        """When it came back last, on this stream, by the clock."""
 
-class _Trial:
+    async def cross(self) -> bool:
+        """
+        Wait until the server has taken all that was written before; C{False}, it
+        cannot be found out. Raises L{Refusal}.
+        """
+
+
+class ReadyResource(LookResource):
     """
-    Tries the store, once a second at most, however many ask.
+    Tells whether the gateway is ready, and which part is not; to anybody.
+
+    All of it is found out when somebody asks, and not before: whoever does, at three
+    in the morning, gets the state of things now. Under load a barrier comes back
+    all the time, and none is sent for this.
     """
-
-    def __init__(self, store: Store, clock: IReactorTime) -> None:
-        self._store = store
-        self._clock = clock
-        self._isRunning = False
-        self._knownUntil = float("-inf")
-        self._fault: str | None = None
-        self._waiters: list[Deferred[str | None]] = []
-
-    def fault(self) -> Deferred[str | None]:
-        """Find out why the store cannot be used; C{None}, it can."""
-        if not self._isRunning and self._clock.seconds() < self._knownUntil:
-            return succeed(self._fault)
-        waiter: Deferred[str | None] = Deferred(self._waiters.remove)
-        waiter.addTimeout(
-            TIMEOUT, self._clock, lambda *_: f"it has not answered within {TIMEOUT:g} s"
-        )
-        self._waiters.append(waiter)
-        if not self._isRunning:
-            # One at a time, even if it takes long.
-            self._isRunning = True
-            self._store.check().addBoth(self._tried)
-        return waiter
-
-    def _tried(self, result: Failure | None) -> None:
-        self._isRunning = False
-        self._knownUntil = self._clock.seconds() + KNOWN
-        self._fault = None if result is None else _fault(result)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.callback(self._fault)
-
-
-def _fault(reason: Failure) -> str:
-    if not reason.check(StoreUnavailable):
-        _log.failure("The store could not be tried.", failure=reason)
-        return "it failed; the log says how"
-    return reason.getErrorMessage()
-
-
-class ReadyResource(Resource):
-    """
-    Tells whether the gateway is ready, and which part is not; to anybody. To be mounted
-    at any path.
-    """
-
-    isLeaf = True
 
     def __init__(
         self,
@@ -112,48 +72,42 @@ class ReadyResource(Resource):
         """
         super().__init__()
         self._stream = stream
-        self._trial = _Trial(store, clock)
         self._barrier = barrier
+        self._clock = clock
+        self._storeTrial = Trial(store.check, clock)
+        self._barrierTrial = Trial(self._cross, clock)
 
-    def render(self, request: Request) -> int:
-        """Answer C{GET} and C{HEAD}."""
-        refused = _refused(request)
-        if refused is not None:
-            write(problemResponse(refused, request), request)
-            return NOT_DONE_YET
-        trying = self._trial.fault()
-        if not trying.called:
-            request.notifyFinish().addErrback(lambda _: trying.cancel())
-        trying.addCallback(lambda fault: write(self._answer(fault), request))
-        # The client has gone away.
-        trying.addErrback(lambda reason: reason.trap(CancelledError))
-        return NOT_DONE_YET
-
-    def _answer(self, storeFault: str | None) -> Response:
-        streamFault = None if self._stream.ready else _NO_STREAM
-        ready = streamFault is None and storeFault is None
+    async def look(self, request: Request) -> Response:
+        """Say which part is ready."""
+        # Side by side, each within its time.
+        trying, crossing = self._storeTrial.fault(), self._barrierFault()
+        store, barrier = _part(await trying), self._barrierPart(await crossing)
+        stream = _part(None if self._stream.ready else _NO_STREAM)
+        isReady = all(part["ready"] for part in (stream, store, barrier) if part)
         return jsonResponse(
-            200 if ready else 503,
-            {
-                "ready": ready,
-                "stream": _part(streamFault),
-                "store": _part(storeFault),
-                "barrier": self._barrier.means if self._barrier else None,
-            },
+            200 if isReady else 503,
+            {"ready": isReady, "stream": stream, "store": store, "barrier": barrier},
         )
+
+    def _barrierFault(self) -> Deferred[str | None]:
+        """Why the server cannot be known to take what is written."""
+        if self._barrier is None or self._isFresh(self._barrier):
+            return succeed(None)
+        return self._barrierTrial.fault() if self._stream.ready else succeed(_NO_STREAM)
+
+    def _isFresh(self, barrier: Barrier) -> bool:
+        at = barrier.crossedAt
+        return at is not None and self._clock.seconds() - at < FRESH
+
+    def _barrierPart(self, fault: str | None) -> dict[str, Value] | None:
+        if self._barrier is None:
+            return None
+        return {**_part(fault), "means": self._barrier.means}
+
+    def _cross(self) -> Deferred[bool]:
+        assert self._barrier is not None
+        return Deferred.fromCoroutine(self._barrier.cross())
 
 
 def _part(fault: str | None) -> dict[str, Value]:
     return {"ready": True} if fault is None else {"ready": False, "reason": fault}
-
-
-def _refused(request: Request) -> Problem | None:
-    """Why a request is none for here."""
-    if any(request.postpath or ()):
-        text = "There is nothing below this path."
-        return Problem(404, "cancel", "unsupported-feature", text)
-    if request.method not in (b"GET", b"HEAD"):
-        text = "The method is not allowed here; use GET."
-        allow = (("Allow", "GET, HEAD"),)
-        return Problem(405, "cancel", "unsupported-feature", text, allow)
-    return None

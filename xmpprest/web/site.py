@@ -5,7 +5,7 @@ request takes to arrive and on its size, held while reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import cast
 
@@ -229,18 +229,14 @@ class GatewaySite(Site):
         resource: IResource,
         bodyLimit: int,
         reactor: IReactorTime,
-        ready: IResource | None = None,
+        beside: Mapping[str, IResource] | None = None,
     ) -> GatewaySite:
         """
-        A site that has a resource at C{/rest}, and nothing else.
+        A site that has a resource at C{/rest}, and little else.
 
-        @param ready: What is at C{/readyz}, though.
+        @param beside: What that is, by its name in the path.
         """
-        root = _Nothing()
-        root.putChild(b"rest", resource)
-        if ready is not None:
-            root.putChild(b"readyz", ready)
-        return cls(root, bodyLimit, reactor)
+        return cls(rootOf({"rest": resource, **(beside or {})}), bodyLimit, reactor)
 
     def drain(self) -> Deferred[None]:
         """
@@ -275,6 +271,14 @@ class GatewaySite(Site):
 
     def log(self, request: object) -> None:
         """No line per request: that is what a proxy in front is for."""
+
+
+def rootOf(resources: Mapping[str, IResource]) -> Resource:
+    """The root of a site that has these, by name, and nothing else."""
+    root = _Nothing()
+    for name, resource in resources.items():
+        root.putChild(name.encode(), resource)
+    return root
 
 
 class _Nothing(Resource):

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
@@ -18,6 +19,7 @@ from wokkel.subprotocols import XMPPHandler
 from ..core import namespaces as ns
 from ..core.errors import Refusal
 from ..core.stanza import element, find, make
+from ..core.tally import SECONDS, Tally
 
 _log = Logger()
 
@@ -52,6 +54,8 @@ class Barrier(XMPPHandler):
     What nothing passes before all that was written earlier.
 
     @ivar means: How it is done, on this stream: L{LOOPBACK}, L{PING} or L{NONE}.
+    @ivar crossedAt: When it came back last, on this stream, by the clock.
+    @ivar roundTrips: How many seconds it took, each time.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Barrier(XMPPHandler):
         domain: str,
         loopback: Callable[[float], Deferred[Element]],
         request: Callable[[Element, float], Deferred[list[Element]]],
+        clock: IReactorTime,
     ) -> None:
         """
         @param domain: The component domain; what it is in is the server's own.
@@ -70,14 +75,18 @@ class Barrier(XMPPHandler):
         self._peer = domain.partition(".")[2]
         self._loopback = loopback
         self._request = request
+        self._clock = clock
         self._said: set[str] = set()
         self._isProven = False
         self.means = LOOPBACK
+        self.crossedAt: float | None = None
+        self.roundTrips = Tally(SECONDS)
 
     def connectionInitialized(self) -> None:
         """Another stream, perhaps to another server."""
         self.means = LOOPBACK
         self._isProven = False
+        self.crossedAt = None
 
     async def cross(self) -> bool:
         """
@@ -88,7 +97,7 @@ class Barrier(XMPPHandler):
             the server is slow.
         """
         while self.means != NONE:
-            means = self.means
+            means, began = self.means, self._clock.seconds()
             reason = await (
                 self._fault(self._loopback(TIMEOUT), ("",))
                 if means == LOOPBACK
@@ -98,6 +107,8 @@ class Barrier(XMPPHandler):
                 continue
             if reason is None:
                 self._isProven = True
+                self.crossedAt = self._clock.seconds()
+                self.roundTrips.add(self.crossedAt - began)
                 return True
             self._fallBack(reason)
         return False

@@ -113,7 +113,9 @@ class ComponentService(Component):
         # The first to know that the stream is lost; its ping fails because of it.
         Keepalive(clock, self.pairing.loopback).setHandlerParent(self)
         self.pairing.setHandlerParent(self)
-        self.barrier = Barrier(domain, self.pairing.loopback, self.pairing.request)
+        self.barrier = Barrier(
+            domain, self.pairing.loopback, self.pairing.request, clock
+        )
         self.barrier.setHandlerParent(self)
 
     @property
