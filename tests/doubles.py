@@ -232,7 +232,9 @@ class HTTPClient:
                 name, _, value = line.partition(": ")
                 headers.append((name.lower(), value))
             response = HTTPResponse(int(match[1]), headers, b"")
-            if response.status >= 200 and response.status != 204:
+            if response.all("Transfer-Encoding") == ["chunked"]:
+                response.body, data = _unchunked(data)
+            elif response.status >= 200 and response.status != 204:
                 length = int(response["Content-Length"])
                 response.body, data = data[:length], data[length:]
                 assert len(response.body) == length, "the body is cut off"
@@ -247,6 +249,18 @@ class HTTPClient:
     def leave(self) -> None:
         """Close the connection."""
         self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+def _unchunked(data: bytes) -> tuple[bytes, bytes]:
+    """The body that comes in chunks, and what is behind it."""
+    body = b""
+    while True:
+        length, _, data = data.partition(b"\r\n")
+        size = int(length, 16)
+        assert data[size : size + 2] == b"\r\n", "the body is cut off"
+        body, data = body + data[:size], data[size + 2 :]
+        if not size:
+            return body, data
 
 
 @dataclass

@@ -96,14 +96,17 @@ class SiteTestCase(SynchronousTestCase):
     ) -> None:
         """Make the resource and a site around it."""
         self.authenticator = Authenticator(DOMAIN, allMayDo([TOKEN]))
+        routes = Routes(self.sending, own or {})
         self.resource = RestResource(
-            Routes(self.sending, own or {}),
+            routes,
             self.authenticator,
             CORS(origins),
             sizeLimit=sizeLimit,
             waitingLimit=waitingLimit,
         )
-        self.site = GatewaySite.around(self.resource, sizeLimit, self.clock)
+        self.site = GatewaySite.around(
+            self.resource, sizeLimit, self.clock, streamed=routes.streamed
+        )
 
     def allow(self, grant: Grant) -> dict[str, str | None]:
         """

@@ -101,8 +101,9 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         **OutboxPages(outbox).routes,
         **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
     }
+    rest = Routes(sending, routes)
     resource = RestResource(
-        Routes(sending, routes),
+        rest,
         Authenticator(config.domain, allMayDo(config.credentials)),
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
@@ -117,5 +118,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             each.setServiceParent(service)
     inbox.setServiceParent(service)
     beside = {"livez": LiveResource(), "readyz": ready}
-    site = GatewaySite.around(resource, config.stanzaSizeLimit, reactor, beside)
+    site = GatewaySite.around(
+        resource, config.stanzaSizeLimit, reactor, beside, rest.streamed
+    )
     return Gateway(service, resource, ready, site, component)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import ITCPTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -17,11 +18,19 @@ from ..core.access import NOTHING
 from ..core.auth import Authenticator
 from ..core.errors import Problem, Refusal, nothingKept, unavailable
 from ..core.records import StoreUnavailable
+from .body import Body, CompleteBody
 from .claims import hasKey
 from .cors import CORS
-from .response import Response, header, problemResponse, rawHeader, write
-from .routes import Route
-from .site import tooLarge
+from .response import (
+    Response,
+    header,
+    problemResponse,
+    rawHeader,
+    write,
+    writePieces,
+)
+from .routes import Route, Streaming
+from .site import GatewayRequest, tooLarge
 
 _log = Logger()
 
@@ -73,7 +82,12 @@ class RestResource(Resource):
         answering.addErrback(self._failed, request)
         return NOT_DONE_YET
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response | None:
+        """
+        Find the answer.
+
+        @return: What is to be written yet.
+        """
         if self.waiting >= self._waitingLimit:
             raise unavailable(
                 "resource-constraint",
@@ -82,7 +96,12 @@ class RestResource(Resource):
             )
         self.waiting += 1
         try:
-            return await self._routed(request)
+            response = await self._routed(request)
+            if response.pieces is None or request.channel is None:
+                return response
+            self._allowOrigin(request)
+            await writePieces(response.pieces, response, request)
+            return None
         finally:
             self.waiting -= 1
 
@@ -110,6 +129,8 @@ class RestResource(Resource):
             grant = self._authenticator.check(rawHeader(request, b"Authorization"))
             if route.right is not None:
                 grant.require(route.right)
+        if isinstance(handler, Streaming):
+            return await handler.handle(request, _bodyOf(request), grant)
         return await handler(request, self._body(request), grant)
 
     def _body(self, request: Request) -> bytes:
@@ -129,13 +150,16 @@ class RestResource(Resource):
         options = ("OPTIONS",) if self._cors.enabled else ()
         return ", ".join([*route.methods, *options])
 
-    def _write(self, response: Response, request: Request) -> None:
-        if request.channel is None:
+    def _write(self, response: Response | None, request: Request) -> None:
+        if response is None or request.channel is None:
             # The client left, and the work for it could not be cancelled.
             return
+        self._allowOrigin(request)
+        write(response, request)
+
+    def _allowOrigin(self, request: Request) -> None:
         for name, value in self._cors.headers(header(request, b"Origin")):
             request.responseHeaders.addRawHeader(name.encode(), value.encode())
-        write(response, request)
 
     def _failed(self, reason: Failure, request: Request) -> None:
         """The outer edge of all that is done for a request."""
@@ -153,7 +177,19 @@ class RestResource(Resource):
                 "internal-server-error",
                 "Something went wrong in the gateway; its log says what.",
             )
-        self._write(problemResponse(problem, request), request)
+        if request.startedWriting:
+            # It cannot be taken back; that it is cut off tells that it is no answer.
+            cast(ITCPTransport, request.transport).abortConnection()
+        else:
+            self._write(problemResponse(problem, request), request)
+
+
+def _bodyOf(request: Request) -> Body:
+    """The body of a request, to be read; only a site of ours has not held all of it."""
+    if isinstance(request, GatewayRequest) and request.arriving is not None:
+        return request.arriving
+    assert request.content is not None
+    return CompleteBody(request.content)
 
 
 def _notAllowed(methods: str) -> Problem:

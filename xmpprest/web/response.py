@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
+from zope.interface import implementer
 
 from ..core import media
 from ..core.errors import Problem, reasonPhrase
@@ -22,12 +26,14 @@ class Response:
     @ivar body: All of it.
     @ivar contentType: Its media type; C{None} where there is no body.
     @ivar headers: Further header fields.
+    @ivar pieces: The body instead, as it becomes known.
     """
 
     status: int
     body: bytes = b""
     contentType: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    pieces: AsyncGenerator[bytes] | None = None
 
 
 #: The forms of an error, the default first.
@@ -83,15 +89,72 @@ def write(response: Response, request: Request) -> None:
 
     @param request: One whose client is still there.
     """
+    if response.status != 204:
+        length = str(len(response.body)).encode()
+        request.responseHeaders.setRawHeaders(b"Content-Length", [length])
+    _setHead(response, request)
+    if response.body:
+        request.write(response.body)
+    request.finish()
+
+
+async def writePieces(
+    pieces: AsyncGenerator[bytes], response: Response, request: Request
+) -> None:
+    """
+    Answer a request piece by piece, no faster than its client takes them.
+
+    @param pieces: Of the body; asked for to the end even if the client leaves, unless
+        this is cancelled.
+    """
+    _setHead(response, request)
+    tap = _Tap()
+    request.registerProducer(tap, True)
+    try:
+        async for piece in pieces:
+            request.write(piece)
+            await tap.opened()
+    finally:
+        await pieces.aclose()
+        if request.channel is not None:
+            request.unregisterProducer()
+    if request.channel is not None:
+        request.finish()
+
+
+def _setHead(response: Response, request: Request) -> None:
     request.setResponseCode(response.status, reasonPhrase(response.status).encode())
     headers = request.responseHeaders
     headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-    if response.status != 204:
-        headers.setRawHeaders(b"Content-Length", [str(len(response.body)).encode()])
     if response.contentType is not None:
         headers.setRawHeaders(b"Content-Type", [response.contentType.encode()])
     for name, value in response.headers:
         headers.addRawHeader(name.encode(), value.encode("utf-8"))
-    if response.body:
-        request.write(response.body)
-    request.finish()
+
+
+@implementer(IPushProducer)
+class _Tap:
+    """
+    Tells whether the client takes more.
+    """
+
+    def __init__(self) -> None:
+        self._opening: Deferred[None] | None = None
+
+    def opened(self) -> Deferred[None]:
+        """Wait until it does."""
+        return self._opening or succeed(None)
+
+    def pauseProducing(self) -> None:
+        """It does not."""
+        self._opening = self._opening or Deferred()
+
+    def resumeProducing(self) -> None:
+        """It does again."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.callback(None)
+
+    def stopProducing(self) -> None:
+        """It is gone, and what is written to it with it."""
+        self.resumeProducing()

@@ -21,10 +21,22 @@ from ..core.jsonmap import KEYS, PAYLOADS
 from ..core.mapping import UNKNOWN, Given
 from ..core.scalars import shown
 from ..core.stanza import TYPES
+from .body import Body
 from .response import Response
 
 #: Takes a request, its body and what its token may do, gives the answer.
 Handler = Callable[[Request, bytes, Grant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """
+    Who answers while the body comes.
+
+    @ivar handle: Takes a request, its body and what its token may do, gives the answer.
+    """
+
+    handle: Callable[[Request, Body, Grant], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Route:
         C{None} where the handler sees to that.
     """
 
-    methods: Mapping[str, Handler]
+    methods: Mapping[str, Handler | Streaming]
     isPublic: bool = False
     right: str | None = None
 
@@ -89,6 +101,15 @@ class Routes:
                 self._own[segments] = route
             else:
                 self._ofIDs[segments] = route
+
+    @property
+    def streamed(self) -> list[str]:
+        """The paths where bodies are read while they come."""
+        return [
+            "/".join(path)
+            for path, route in self._own.items()
+            if any(isinstance(each, Streaming) for each in route.methods.values())
+        ]
 
     def find(self, path: Sequence[bytes]) -> Route:
         """

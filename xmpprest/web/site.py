@@ -5,7 +5,7 @@ request takes to arrive and on its size, held while reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
 from typing import cast
 
@@ -19,6 +19,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from ..core.errors import Problem
+from .body import ArrivingBody
 from .response import problemResponse, write
 
 #: Seconds that the head and the body of a request may take to arrive.
@@ -42,18 +43,56 @@ _REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout" + _ENDING
 
 class GatewayRequest(Request):
     """
-    A request whose body is kept in memory, up to the site's limit.
+    A request whose body is kept in memory, up to the site's limit; or read while it
+    comes, where the site has it so.
+
+    @ivar arriving: The body, if it is read while it comes.
     """
 
     channel: GatewayChannel
+    arriving: ArrivingBody | None = None
+
+    @property
+    def isArriving(self) -> bool:
+        """Whether the body is read while it comes, and is not complete."""
+        return self.arriving is not None and not self.arriving.isComplete
 
     def gotLength(self, length: int | None) -> None:
         """The head is complete."""
         self.content = BytesIO()
+        if self.arriving is not None:
+            head = self.channel
+            super().requestReceived(head._command, head._path, head._version)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it has come."""
+        if self.arriving is None:
+            super().requestReceived(command, path, version)
+        else:
+            self.arriving.end()
+
+    def write(self, data: bytes) -> None:
+        """
+        Write to the client. An answer that does not wait for its request's end is the
+        last on its connection: nobody knows whether that end will ever be read.
+        """
+        if self.isArriving and not self.startedWriting:
+            self.channel.persistent = 0
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        super().write(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client is gone."""
+        super().connectionLost(reason)
+        if self.arriving is not None:
+            self.arriving.lost()
 
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body."""
         if self.finished:
+            return
+        if self.arriving is not None:
+            self.arriving.add(data)
             return
         assert self.content is not None
         if self.content.tell() + len(data) > self.channel.site.bodyLimit:
@@ -69,7 +108,9 @@ class GatewayChannel(HTTPChannel):
 
     site: GatewaySite
     requestFactory = GatewayRequest
+    requests: list[GatewayRequest]
     _timer: IDelayedCall | None = None
+    _stall: IDelayedCall | None = None
     _complete = False
     _refused = False
 
@@ -86,7 +127,8 @@ class GatewayChannel(HTTPChannel):
         """Bytes have come; those of a request that is not complete begin to count."""
         self._complete = False
         super().dataReceived(data)
-        if not (self._complete or self._handlingRequest or self._timer):
+        isWaiting = self._complete or self._handlingRequest or self._arriving
+        if not (isWaiting or self._timer):
             self._setTimer(ARRIVAL_TIMEOUT, self._tooSlow)
 
     def lineReceived(self, line: bytes) -> None:
@@ -105,6 +147,9 @@ class GatewayChannel(HTTPChannel):
         request = self.requests[-1]
         if not _isClear(request.requestHeaders, self._version):
             self._respondToBadRequestAndDisconnect()
+        elif self._command == b"POST" and self._path in self.site.streamed:
+            self._stream(request)
+            super().allHeadersReceived()
         elif self.length is not None and self.length > self.site.bodyLimit:
             # Without 100 Continue, which would ask for it (RFC 9110 §10.1.1).
             self.refuse(request)
@@ -117,6 +162,24 @@ class GatewayChannel(HTTPChannel):
             self._complete = True
             self._setTimer()
             super().allContentReceived()
+
+    def requestDone(self, request: GatewayRequest) -> None:
+        """A request is answered; what still comes of it is thrown away."""
+        if request.isArriving:
+            self._readNoMore()
+        super().requestDone(request)
+
+    def pauseProducing(self) -> None:
+        """The client does not take its answer, for now."""
+        super().pauseProducing()
+        if self._stall is None:
+            transport = cast(ITCPTransport, self.transport)
+            self._stall = self.callLater(CLOSE_TIMEOUT, transport.abortConnection)
+
+    def resumeProducing(self) -> None:
+        """It has taken what there was."""
+        self._endStall()
+        super().resumeProducing()
 
     def timeoutConnection(self) -> None:
         """A connection has been idle for too long, which is nothing to log."""
@@ -138,17 +201,53 @@ class GatewayChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""
         self._setTimer()
+        self._endStall()
         super().connectionLost(reason)
         self.site.closed(self)
 
     def drain(self) -> None:
         """Close, once the request that is being answered is."""
         self.persistent = 0
-        if not self._handlingRequest:
+        if self._arriving is not None:
+            self._arriving.stop()
+        elif not self._handlingRequest:
             self.loseConnection()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
+    @property
+    def _arriving(self) -> ArrivingBody | None:
+        """The body on its way, if it is read while it comes."""
+        request = self.requests[0] if self.requests else None
+        return request.arriving if request and request.isArriving else None
+
+    def _stream(self, request: GatewayRequest) -> None:
+        """Let a body be read while it comes; its reader sees to the time it takes."""
+        self._setTimer()
+        self._savedTimeOut = self.setTimeout(None)
+        request.arriving = ArrivingBody(
+            ARRIVAL_TIMEOUT,
+            self.site.reactor,
+            self._networkProducer.pauseProducing,
+            self._resumeReading,
+        )
+
+    def _resumeReading(self) -> None:
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+
+    def _send100Continue(self) -> None:
         if not self._refused:
+            super()._send100Continue()
+
+    def _endStall(self) -> None:
+        if self._stall is not None and self._stall.active():
+            self._stall.cancel()
+        self._stall = None
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self._arriving is not None:
+            self._readNoMore()
+            self._arriving.garble()
+        elif not self._refused:
             self._end(_BAD_REQUEST)
 
     def _tooSlow(self) -> None:
@@ -204,12 +303,18 @@ class GatewaySite(Site):
     A site for the gateway.
 
     @ivar bodyLimit: How long a body may be, in bytes.
+    @ivar streamed: The paths where a body that is posted is read while it comes, and
+        may be of any length.
     """
 
     requestFactory = GatewayRequest
 
     def __init__(
-        self, resource: IResource, bodyLimit: int, reactor: IReactorTime
+        self,
+        resource: IResource,
+        bodyLimit: int,
+        reactor: IReactorTime,
+        streamed: Collection[bytes] = (),
     ) -> None:
         super().__init__(
             resource,
@@ -219,6 +324,7 @@ class GatewaySite(Site):
         )
         self.noisy = False
         self.bodyLimit = bodyLimit
+        self.streamed = frozenset(streamed)
         self.protocol = GatewayChannel  # type: ignore[assignment]  # no HTTP/2
         self.channels: set[GatewayChannel] = set()
         self._drains: list[Deferred[None]] = []
@@ -230,13 +336,17 @@ class GatewaySite(Site):
         bodyLimit: int,
         reactor: IReactorTime,
         beside: Mapping[str, IResource] | None = None,
+        streamed: Collection[str] = (),
     ) -> GatewaySite:
         """
         A site that has a resource at C{/rest}, and little else.
 
         @param beside: What that is, by its name in the path.
+        @param streamed: Where bodies are read while they come, below C{/rest}.
         """
-        return cls(rootOf({"rest": resource, **(beside or {})}), bodyLimit, reactor)
+        root = rootOf({"rest": resource, **(beside or {})})
+        paths = [f"/rest/{path}".encode() for path in streamed]
+        return cls(root, bodyLimit, reactor, paths)
 
     def drain(self) -> Deferred[None]:
         """
