@@ -5,9 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.core import publish_doctree
+from docutils.parsers.rst import Directive, directives
+
+from docs.manual.generated import Generated
+
+
+class _Contents(Directive):
+    """Sphinx's directive C{toctree}, of which nothing can be tried."""
+
+    has_content = True
+    option_spec: ClassVar = {"caption": str, "maxdepth": int}
+
+    def run(self) -> list[nodes.Node]:
+        """There is nothing to see."""
+        return []
+
+
+directives.register_directive("generated", Generated)
+directives.register_directive("toctree", _Contents)
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,7 @@ class Document:
         self.text = path.read_text()
         self._tree = publish_doctree(
             self.text,
+            source_path=str(path),
             settings_overrides={"syntax_highlight": "none", "halt_level": 2},
         )
 

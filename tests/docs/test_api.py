@@ -1,0 +1,90 @@
+"""Tests of C{docs/api.rst}: it has what the gateway has."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.docs.document import Document
+from tests.docs.paste import PasteTestCase
+from tests.docs.world import ROOT, TOKEN
+from xmpprest.core import media
+from xmpprest.core.bodies import PROBLEMS
+from xmpprest.core.jsonmap import PAYLOADS
+from xmpprest.core.openapi import document
+
+PAGE = Document(ROOT / "docs" / "api.rst")
+(PROBLEM,) = PAGE.of("json")
+
+
+class TableTests(SynchronousTestCase):
+    """
+    Tests of the tables.
+    """
+
+    def test_routes(self) -> None:
+        """
+        Every route is there.
+        """
+        described = {
+            f"{method.upper()} /rest{path.rstrip('/')}"
+            for path, methods in document("gateway.example.org", "1")["paths"].items()
+            for method in methods
+        }
+        named = {text for text in PAGE.literals if re.match("[A-Z]+ /rest", text)}
+        byPayload = {
+            route
+            for payload in PAYLOADS
+            for route in (
+                f"GET /rest/{payload}/{{to}}",
+                f"POST /rest/iq/{payload}/{{to}}",
+            )
+        }
+        self.assertEqual(described - named, byPayload)
+
+    def test_payloads(self) -> None:
+        """
+        Every payload is there, with what its query may say.
+        """
+        rows = {row[0].text: row for row in PAGE.table("Queries as one URL")}
+        self.assertEqual(set(rows), set(PAYLOADS))
+        self.assertEqual(rows["items"][2].literals, ["node"])
+        self.assertEqual(rows["items"][3].text, "XEP-0030")
+
+    def test_types(self) -> None:
+        """
+        The media types are those that there are.
+        """
+        rows = {row[0].text: row[1:] for row in PAGE.table("Media types")}
+        self.assertEqual(set(rows), set(media.FORMATS))
+        answers = {name for name, row in rows.items() if row[1].text == "yes"}
+        self.assertEqual(answers, set(media.OUTPUT_TYPES))
+
+    def test_statuses(self) -> None:
+        """
+        Every problem has its status.
+        """
+        statuses = {text for text in PAGE.literals if re.fullmatch(r"\d+", text)}
+        self.assertEqual(statuses, set(map(str, PROBLEMS)))
+
+
+class ProblemTests(PasteTestCase):
+    """
+    What is said of a mistake.
+    """
+
+    async def test_problem(self) -> None:
+        """
+        The example is what the gateway answers.
+        """
+        await self.prepare()
+        await self.start()
+        status, body = await self.paste(
+            f"curl http://127.0.0.1:8080/rest --oauth2-bearer {TOKEN}"
+            " -H 'Content-Type: application/json'"
+            """ -d '{"kind": "message", "to": "user@example.org", "bdy": "Hello!"}'"""
+        )
+        self.assertEqual(status, json.loads(PROBLEM)["status"])
+        self.assertJSON(body, PROBLEM)
