@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.config import SETTINGS, Config, Setting, flagName
+from xmpprest.config import SETTINGS, Config
 from xmpprest.readers import masked
+from xmpprest.setting import Setting, flagName
 
 #: What posts to the callback may be signed with.
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -66,6 +66,12 @@ def count(written: str) -> int:
     return int(written)
 
 
+def some(*known: str) -> Reader:
+    """The same as C{choices}, but there may be none."""
+    read = choices(*known)
+    return lambda written: read(written) if written.strip() else frozenset()
+
+
 def choices(*known: str) -> Reader:
     """A reader of comma-separated words, of which it knows all that may stand."""
 
@@ -76,6 +82,23 @@ def choices(*known: str) -> Reader:
         return chosen
 
     return read
+
+
+def digest(written: str) -> str:
+    """The SHA-256 of a token, in hexadecimal."""
+    if not re.fullmatch("[0-9A-Fa-f]{64}", written):
+        raise ValueError(
+            "expected the 64 hexadecimal digits that 'python -m xmpprest token NAME'"
+            " prints"
+        )
+    return written.lower()
+
+
+def tokenName(written: str) -> str:
+    """What a token is called, which is a bare key of TOML."""
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", written):
+        raise ValueError("expected up to 64 letters, digits, dashes and underscores")
+    return written
 
 
 def url(written: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import toml
 from .confidential import (
     Confidential,
     readSecret,
@@ -21,12 +22,13 @@ from .confidential import (
     readTokens,
 )
 from .config import SETTINGS, Config, ConfigurationError
-from .readers import MASK, masked, redacted
+from .readers import MASK
+from .tokens import Token
 
 PREFIX = "XMPPREST_"
 
 #: What systemd's LoadCredential= names, and what each secret's file is called; those
-#: that nobody can do without, and those that one can.
+#: that nobody can do without, unless there are tokens, and those that one can.
 SECRETS = ("secret", "credentials")
 OPTIONAL_SECRETS = ("callback-signing-secret",)
 _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
@@ -39,7 +41,8 @@ _MISSING = {
     " into a file, and give it with --secret-file.",
     "credentials": "There is no credential, so nobody could send: put a line like"
     " 'Bearer dmVyeSBzZWNyZXQgdG9rZW4K' into a file, and give it with"
-    " --credentials-file.",
+    " --credentials-file. Or make a token that may do less, with 'python -m xmpprest"
+    " token NAME'.",
 }
 
 
@@ -78,12 +81,11 @@ class Loaded:
         """All of it as TOML, which is good as a file again, but without secrets."""
         lines = []
         for setting in SETTINGS:
-            value = getattr(self.config, setting.field.name)
-            written = f"# {setting.name} is not set"
-            if value is not None:
-                written = f"{setting.name} = {_toml(value)}"
+            written = toml.line(setting, getattr(self.config, setting.field.name))
             lines.append(f"{written}  # {self.where[setting.name]}")
         lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
+        for token in self.config.tokens:
+            lines += ["", f"[tokens.{token.name}]", *toml.lines(token)]
         return "\n".join(lines)
 
 
@@ -93,18 +95,14 @@ def _described(name: str, secret: Confidential | None) -> str:
         return f"# {name} is not set  # default"
     written = f"# {name} = {MASK}"
     if secret.path is not None:
-        written = f"{name}-file = {_toml(str(secret.path.absolute()))}"
+        written = f"{name}-file = {toml.written(str(secret.path.absolute()))}"
     return f"{written}  # {secret.where}"
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, tuple | frozenset):
-        ordered = sorted(value) if isinstance(value, frozenset) else value
-        return f"[{', '.join(map(_toml, ordered))}]"
-    if isinstance(value, str):
-        text = masked(value).replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{text}"'
-    return f"{int(value) if value == int(value) else value}"
+def _several(
+    read: Callable[[Confidential], tuple[str, ...]], secret: Confidential | None
+) -> tuple[str, ...]:
+    return () if secret is None else read(secret)
 
 
 class Sources:
@@ -137,15 +135,16 @@ class Sources:
         values, where = self.settings()
         if "domain" not in values:
             raise ConfigurationError(_MISSING["domain"])
-        secrets = self._secrets()
-        signing = secrets.get("callback-signing-secret")
+        tokens = self._tokens()
+        secrets = self._secrets(("secret",) if tokens else SECRETS)
         try:
             config = Config(
                 secret=readSecret(secrets["secret"]),
-                credentials=readTokens(secrets["credentials"]),
-                callbackSigningSecrets=(
-                    () if signing is None else readSigningSecrets(signing)
+                credentials=_several(readTokens, secrets.get("credentials")),
+                callbackSigningSecrets=_several(
+                    readSigningSecrets, secrets.get("callback-signing-secret")
                 ),
+                tokens=tokens,
                 **values,
             )
         except ConfigurationError:
@@ -184,13 +183,9 @@ class Sources:
             where[setting.name] = "default" if written is None else written.where
             if written is None:
                 continue
-            try:
-                values[setting.field.name] = setting.read(written.texts)
-            except ValueError as error:
-                shown = redacted(" ".join(written.texts))
-                raise ConfigurationError(
-                    f"{written.where} is {shown!r}: {error}."
-                ) from None
+            values[setting.field.name] = toml.readTexts(
+                setting, written.texts, written.where
+            )
         return values, where
 
     def _find(self, name: str) -> Written | None:
@@ -199,7 +194,7 @@ class Sources:
         if given is not None or name not in self._file:
             return given
         where = f"{name} in {self._path}"
-        return Written(_texts(self._file[name], where), where)
+        return Written(toml.texts(self._file[name], where), where)
 
     def _given(self, name: str) -> Written | None:
         """The same, but not in the file."""
@@ -212,7 +207,24 @@ class Sources:
         repeatable = any(s.name == name and s.repeatable for s in SETTINGS)
         return Written(text.split() if repeatable else [text], variable)
 
-    def _secrets(self) -> dict[str, Confidential]:
+    def _tokens(self) -> tuple[Token, ...]:
+        """
+        Those that have a table.
+
+        @raise ConfigurationError: One is bad.
+        """
+        tables = self._file.get("tokens", {})
+        if not isinstance(tables, dict):
+            raise ConfigurationError(
+                f"tokens in {self._path} is {tables!r}: expected tables like"
+                " [tokens.NAME]."
+            )
+        return tuple(
+            toml.readTable(Token, table, f"[tokens.{name}] in {self._path}", name=name)
+            for name, table in tables.items()
+        )
+
+    def _secrets(self, needed: Collection[str]) -> dict[str, Confidential]:
         """
         Those that there are.
 
@@ -223,7 +235,7 @@ class Sources:
             secret = self._confidential(name)
             if secret is not None:
                 found[name] = secret
-            elif name in SECRETS:
+            elif name in needed:
                 raise ConfigurationError(_MISSING[name])
         return found
 
@@ -254,22 +266,6 @@ def _readTOML(written: Written) -> dict[str, object]:
         values = tomllib.loads(readText(Path(path), written.where))
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is no TOML: {error}.") from None
-    known = [setting.name for setting in SETTINGS] + [f"{s}-file" for s in _SECRETS]
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
-            raise ConfigurationError(f"{path} has an unknown key {key!r}; {hint}")
+    known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
+    toml.refuseUnknown(values, [*known, "tokens"], path)
     return values
-
-
-def _texts(value: object, where: str) -> list[str]:
-    """What a TOML value would have been as text."""
-    values = value if isinstance(value, list) else [value]
-    if not all(
-        isinstance(v, str | int | float) and not isinstance(v, bool) for v in values
-    ):
-        raise ConfigurationError(
-            f"{where} is {value!r}: expected a text, a number, or a list of texts."
-        )
-    return [str(v) for v in values]

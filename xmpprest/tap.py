@@ -16,9 +16,10 @@ from twisted.internet import reactor
 from twisted.python import usage
 
 from ._version import __version__
-from .config import SETTINGS, ConfigurationError, Setting
+from .config import SETTINGS, ConfigurationError
 from .demo import Demo
 from .gateway import Gateway, makeGateway
+from .setting import Setting
 from .settings import Loaded, Sources
 from .systemd import notifier
 from .web.listener import Listener

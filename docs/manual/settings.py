@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from xmpprest import readers
-from xmpprest.config import SETTINGS, Setting
+from xmpprest.config import SETTINGS
+from xmpprest.setting import Setting
 from xmpprest.settings import OPTIONAL_SECRETS, SECRETS
 from xmpprest.tap import Options
 

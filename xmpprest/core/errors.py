@@ -57,6 +57,21 @@ def unprocessable(condition: str, text: str) -> Refusal:
     return Refusal(Problem(422, "modify", condition, text))
 
 
+def forbidden(text: str) -> Refusal:
+    """Refuse what the credentials do not allow: 403."""
+    return Refusal(Problem(403, "auth", "not-authorized", text))
+
+
+def tooMany(text: str, retryAfter: int) -> Refusal:
+    """
+    Refuse what is asked too often: 429 (RFC 6585 §4).
+
+    @param retryAfter: When to try again, in seconds.
+    """
+    headers = (("Retry-After", str(retryAfter)),)
+    return Refusal(Problem(429, "wait", "resource-constraint", text, headers))
+
+
 def unavailable(condition: str, text: str, retryAfter: int) -> Refusal:
     """
     Refuse what could be done at another time: 503.

@@ -15,10 +15,10 @@ from . import namespaces as ns
 from .errors import (
     RECIPIENT_UNAVAILABLE,
     SERVICE_UNAVAILABLE,
-    Problem,
     Refusal,
     StanzaError,
     errorFromStatus,
+    forbidden,
     unprocessable,
 )
 from .mapping import Given
@@ -46,13 +46,16 @@ MAX_ID = 1023
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def submission(payload: Element, domain: str, newID: Callable[[], str]) -> Element:
+def submission(
+    payload: Element, domain: str, newID: Callable[[], str], sender: str = ""
+) -> Element:
     """
     Make the stanza that a client asked to send.
 
     @param payload: What the client has written.
     @param domain: The component domain, in its normal form.
     @param newID: Makes an id for a stanza that has none; random, unguessable.
+    @param sender: Whom a stanza is from that does not say; empty for the domain.
     @return: The stanza, complete with C{to}, C{from} and C{id}, safe to write.
     @raise Refusal: 422, or 403 for a C{from} at another domain.
     """
@@ -71,7 +74,7 @@ def submission(payload: Element, domain: str, newID: Callable[[], str]) -> Eleme
         kind,
         {
             "to": _recipient(payload.getAttribute("to")),
-            "from": _sender(payload.getAttribute("from"), domain),
+            "from": _sender(payload.getAttribute("from") or sender, domain),
             "id": _id(payload.getAttribute("id")) or newID(),
             "type": type,
             LANG: payload.getAttribute(LANG),
@@ -157,14 +160,7 @@ def _sender(sender: str | None, domain: str) -> str:
             "invalid-from", f"The 'from' is no XMPP address: {reason}."
         ) from None
     if address.domain != domain:
-        raise Refusal(
-            Problem(
-                403,
-                "auth",
-                "not-authorized",
-                f"The 'from' must be at {domain}, the domain of this gateway.",
-            )
-        )
+        raise forbidden(f"The 'from' must be at {domain}, the domain of this gateway.")
     return str(address)
 
 

@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 
 from .._version import __version__
 from ..config import Config
-from ..core.auth import Authenticator, allMayDo
+from ..core.auth import Authenticator
 from ..core.openapi import document
 from ..delivery.ids import newID
 from ..orderly import OrderlyService
@@ -29,6 +29,7 @@ from ..web.rest import Sending
 from ..web.routes import Routes
 from ..web.site import GatewaySite
 from ..xmpp.component import ComponentService
+from .access import makeGrants
 from .inbound import makeInbox, makeWebhook
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
 
@@ -104,7 +105,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     rest = Routes(sending, routes)
     resource = RestResource(
         rest,
-        Authenticator(config.domain, allMayDo(config.credentials)),
+        Authenticator(config.domain, makeGrants(config, reactor.seconds)),
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
         waitingLimit=config.waitingLimit,

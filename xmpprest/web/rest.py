@@ -107,9 +107,10 @@ class Sending:
         """
         claim = claimOf(request, body, grant)
         payload = media.decode(header(request, b"Content-Type"), body, given)
-        sending = self._sending(self._stanza(payload), request, claim)
+        stanza = self._stanza(payload, grant)
+        sending = self._sending(stanza, grant, request, claim)
         # They may be long, and the wait for an iq's reply, too.
-        del body, payload
+        del body, payload, stanza
         return await sending
 
     async def query(
@@ -123,10 +124,10 @@ class Sending:
         query = request.uri.partition(b"?")[2]
         try:
             value = STANZAS.fromPairs(media.formPairs(query), given)
-            stanza = self._stanza(STANZAS.decode(value, given))
+            stanza = self._stanza(STANZAS.decode(value, given), grant)
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
-        sending = self._sending(stanza, request, None)
+        sending = self._sending(stanza, grant, request, None)
         del value, stanza
         return await sending
 
@@ -137,15 +138,23 @@ class Sending:
         @raise Refusal: It would not be sent.
         """
         contentType = header(request, b"Content-Type")
-        return _encoded([self._stanza(media.decode(contentType, body))], request)
+        stanza = self._stanza(media.decode(contentType, body), grant)
+        grant.check(stanza)
+        return _encoded([stanza], request)
 
-    def _stanza(self, payload: Element) -> Element:
-        return submission(payload, self._domain, self._newID)
+    def _stanza(self, payload: Element, grant: Grant) -> Element:
+        return submission(payload, self._domain, self._newID, grant.sender)
 
     def _sending(
-        self, stanza: Element, request: Request, claim: Claim | None
+        self, stanza: Element, grant: Grant, request: Request, claim: Claim | None
     ) -> Awaitable[Response]:
-        """Begin to send a stanza; whoever waits for the answer does not hold it."""
+        """
+        Begin to send a stanza; whoever waits for the answer does not hold it.
+
+        @raise Refusal: 403, it may not be sent; 429, not yet.
+        """
+        grant.check(stanza)
+        grant.spend()
         if stanza.name == "iq":
             timeout = min(waitFor(request) or self._timeout, self._maxTimeout)
             act = partial(self._ask, stanza, timeout, request)
