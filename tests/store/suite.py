@@ -25,6 +25,7 @@ from xmpprest.core.records import (
     Change,
     Depth,
     Incoming,
+    Message,
     Outgoing,
     StoreUnavailable,
 )
@@ -95,6 +96,29 @@ class OutboxSuite(StoreTestCase):
         expected = Outgoing(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
         self.assertEqual(await self.store.outgoing(0, 10), [expected])
         self.assertEqual(await self.store.outgoingByID("a"), expected)
+
+    async def test_acceptAll(self) -> None:
+        """
+        Several are accepted at once: each as if it were alone.
+        """
+        first = await self.accept("a")
+        old = Answered("k", b"f", b"old", 1.0)
+        await self.store.begin(old)
+        new = Answered("l", b"f", b"new", 2.0)
+        found = await self.store.acceptAll(
+            [
+                Message("b", TO, MESSAGE, 2.0),
+                Message("c", TO, MESSAGE, 2.0, Answered("k", b"f", b"new", 2.0)),
+                Message("d", TO, MESSAGE, 2.0, new),
+                Message("e", TO, MESSAGE, 2.0, Answered("l", b"g", b"newer", 2.0)),
+            ]
+        )
+        queued = await self.store.outgoing(first, 10)
+        self.assertEqual([each.id for each in queued], ["b", "d"])
+        numbers = [each.number for each in queued]
+        self.assertEqual(found, [numbers[0], old, numbers[1], new])
+        self.assertEqual(await self.store.begin(Answered("l", b"", b"", 3.0)), new)
+        self.assertEqual(await self.store.acceptAll([]), [])
 
     async def test_order(self) -> None:
         """

@@ -9,11 +9,16 @@ from sqlite3 import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import Answered, Depth, StoreUnavailable, StoreUnusable
+from xmpprest.core.records import (
+    Answered,
+    Depth,
+    Message,
+    StoreUnavailable,
+    StoreUnusable,
+)
 from xmpprest.store.sqlite import answers, outbox
 from xmpprest.store.sqlite.committer import QUIET, Committer
 from xmpprest.store.sqlite.file import StoreFile
-from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.schema import TOUCH
 from xmpprest.store.sqlite.together import Together, Work
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import StoreUnusable
+from xmpprest.core.records import Message, StoreUnusable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.file import StoreFile
-from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.schema import (
     APPLICATION_ID,
     MIGRATIONS,

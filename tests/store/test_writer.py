@@ -13,9 +13,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from xmpprest.core.records import StoreUnavailable
+from xmpprest.core.records import Message, StoreUnavailable
 from xmpprest.store.sqlite import outbox
-from xmpprest.store.sqlite.outbox import Message
 from xmpprest.store.sqlite.together import Together
 from xmpprest.store.sqlite.writer import BATCH_LIMIT, QUEUE_LIMIT, Writer
 

@@ -6,6 +6,7 @@ come out of it. Times are in seconds since 1970.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class StoreUnavailable(Exception):
@@ -64,6 +65,21 @@ class Accepted:
     """
 
     number: int | None = None
+
+
+class Message(NamedTuple):
+    """
+    A message that is to be kept, and then sent.
+
+    @ivar stanza: As XML.
+    @ivar answered: Kept together with it, or not at all.
+    """
+
+    id: str
+    to: str
+    stanza: str
+    at: float
+    answered: Answered | None = None
 
 
 @dataclass(frozen=True, slots=True)

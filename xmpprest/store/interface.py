@@ -14,7 +14,15 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from ..core.records import Answered, Attempt, Change, Depth, Incoming, Outgoing
+from ..core.records import (
+    Answered,
+    Attempt,
+    Change,
+    Depth,
+    Incoming,
+    Message,
+    Outgoing,
+)
 
 
 class Store(Protocol):
@@ -51,6 +59,15 @@ class Store(Protocol):
         @param answered: Kept together with it, or not at all.
         @return: Its number; or if there is something with that key already, that, and
             the message is not kept.
+        """
+
+    def acceptAll(
+        self, messages: Sequence[Message]
+    ) -> Deferred[Sequence[int | Answered]]:
+        """
+        The same for several, each of which has come to be kept by then, or none.
+
+        @return: The result of each.
         """
 
     def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:

@@ -26,6 +26,7 @@ from ..core.records import (
     Change,
     Depth,
     Incoming,
+    Message,
     Outgoing,
     StoreUnavailable,
 )
@@ -106,6 +107,16 @@ class MemoryStore:
         answered: Answered | None = None,
     ) -> int | Answered:
         """See L{Store.accept}."""
+        return self._accept(Message(id, to, stanza, at, answered))
+
+    @_call
+    def acceptAll(self, messages: Sequence[Message]) -> Sequence[int | Answered]:
+        """See L{Store.acceptAll}."""
+        self._requireRoom(range(len(self._waiting) + len(messages) - 1))
+        return [self._accept(each) for each in messages]
+
+    def _accept(self, message: Message) -> int | Answered:
+        id, to, stanza, at, answered = message
         if answered is not None and answered.key in self._answered:
             return self._answered[answered.key]
         self._requireRoom(self._waiting)

@@ -6,23 +6,12 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 from sqlite3 import Connection
-from typing import NamedTuple
 
-from ...core.records import QUEUED, Answered, Change, Depth, Outgoing
+from ...core.records import QUEUED, Answered, Change, Depth, Message, Outgoing
 from . import answers
 from .together import insert
 
 _COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error"
-
-
-class Message(NamedTuple):
-    """What L{Store.accept} is called with."""
-
-    id: str
-    to: str
-    stanza: str
-    at: float
-    answered: Answered | None = None
 
 
 def accept(

@@ -20,6 +20,7 @@ from ...core.records import (
     Change,
     Depth,
     Incoming,
+    Message,
     Outgoing,
 )
 from . import answers, inbox, outbox
@@ -72,8 +73,14 @@ class SQLiteStore:
         answered: Answered | None = None,
     ) -> Deferred[int | Answered]:
         """See L{Store.accept}."""
-        message = outbox.Message(id, to, stanza, at, answered)
+        message = Message(id, to, stanza, at, answered)
         return self._writer.call(Together(outbox.accept, message))
+
+    def acceptAll(
+        self, messages: Sequence[Message]
+    ) -> Deferred[Sequence[int | Answered]]:
+        """See L{Store.acceptAll}."""
+        return self._call(outbox.accept, messages)
 
     def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
         """See L{Store.outgoing}."""
