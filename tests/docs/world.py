@@ -34,7 +34,13 @@ _T = TypeVar("_T")
 
 
 class _Peer(DemoPeer):
-    """One who keeps what he receives."""
+    """
+    One who keeps what he receives.
+
+    @ivar isSilent: Whether he leaves it at that.
+    """
+
+    isSilent = False
 
     def __init__(self) -> None:
         super().__init__("example.org", reactor)
@@ -42,7 +48,7 @@ class _Peer(DemoPeer):
 
     def answer(self, stanza: Element) -> tuple[Element, ...]:
         self.received.put(stanza)
-        return super().answer(stanza)
+        return () if self.isSilent else super().answer(stanza)
 
 
 class _Router(DemoRouter):
@@ -126,6 +132,10 @@ class WorldTestCase(TestCase):
         """Wait until the gateway has connected."""
         component = self._router.components.get()
         await component.addTimeout(TIMEOUT, reactor)
+
+    def silence(self) -> None:
+        """Nobody at example.org answers any more; see L{send}."""
+        self._peer.isSilent = True
 
     async def received(self) -> Element:
         """The next stanza that somebody at example.org receives."""
