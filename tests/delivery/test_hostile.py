@@ -81,7 +81,6 @@ class HostileTests(LoopbackTestCase):
         self,
         behave: Behaviour,
         xml: str,
-        others: int = 20,
         *,
         headTimeout: float = AMPLE,
         totalTimeout: float = AMPLE,
@@ -96,6 +95,7 @@ class HostileTests(LoopbackTestCase):
         from twisted.internet import reactor
 
         self.requests: list[bytes] = []
+        others = 20
 
         def behaveTo(transport: ITransport, request: bytes) -> None:
             isVictim = b"victim@" in request
