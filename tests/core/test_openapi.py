@@ -24,6 +24,8 @@ from xmpprest.core.mapping import UNKNOWN, Given
 from xmpprest.core.openapi import document
 from xmpprest.core.records import SENT, Outgoing
 from xmpprest.core.slots import Child
+from xmpprest.monitor.live import Live
+from xmpprest.web.events import EventPages
 from xmpprest.web.inbox import InboxPages, KeptStanzas
 from xmpprest.web.outbox import OutboxPages
 
@@ -55,6 +57,10 @@ def resolved(part: Any) -> Any:
     for step in part["$ref"].removeprefix("#/").split("/"):
         found = found[step]
     return found
+
+
+#: Where the answer has no end.
+EVENTS = "/events"
 
 
 def references(part: Any) -> Iterator[str]:
@@ -125,6 +131,8 @@ class DocumentTests(SynchronousTestCase):
                     self.assertEqual(content, problems)
                 elif isOfRecords(path):
                     self.assertEqual(content, {media.JSON}, path)
+                elif path == EVENTS:
+                    self.assertEqual(content, {"text/event-stream"})
                 else:
                     expected = {*media.OUTPUT_TYPES} if status == "200" else set()
                     self.assertEqual(content, expected, path)
@@ -260,11 +268,24 @@ class ExampleTests(SynchronousTestCase):
         """Every example of an answer is what the gateway would make of that stanza."""
         for path, _, operation in operations():
             answer = operation["responses"].get("200")
-            if answer is None or isOfRecords(path):
+            if answer is None or isOfRecords(path) or path == EVENTS:
                 continue
             (example,) = examplesOf(answer["content"][media.JSON])
             for value in example.get("xmpp", [example]):
                 self.assertEqual(STANZAS.encode(STANZAS.decode(value)), value, path)
+
+    def test_events(self) -> None:
+        """The example of events is of such as there are, and of their schemas."""
+        (content,) = DOCUMENT["paths"][EVENTS]["get"]["responses"]["200"][
+            "content"
+        ].values()
+        told = re.findall(r"id: .+\nevent: (.+)\ndata: (.+)\n\n", content["example"])
+        self.assertEqual([name for name, _ in told], ["state", "stanza"])
+        for name, data in told:
+            valid(content["x-events"][name]).validate(json.loads(data))
+        stanza = json.loads(told[1][1])
+        self.assertEqual(STANZAS.encode(read(stanza["xml"])), stanza["json"])
+        self.assertEqual(stanza["size"], len(stanza["xml"]))
 
     def test_records(self) -> None:
         """The example of a stanza is the same in JSON and in XML."""
@@ -283,7 +304,8 @@ class SentTests(SiteTestCase):
         statuses.known[id] = Outgoing(1, id, "user@example.org", "", SENT, 0.0, 0.0)
         inbox.put(incoming(1, webhookID=TRIED["id"]))
         pages = InboxPages(KeptStanzas(inbox, inbox), self.once)
-        self.build({**OutboxPages(statuses).routes, **pages.routes})
+        events = EventPages(Live(self.clock, self.clock.seconds), self.clock)
+        self.build({**OutboxPages(statuses).routes, **pages.routes, **events.routes})
 
     def post(self, path: str, contentType: str, body: bytes) -> HTTPResponse | None:
         """Post a body; returns the answer, or C{None} if an iq waits for its reply."""
@@ -339,7 +361,7 @@ class SentTests(SiteTestCase):
     def test_queries(self) -> None:
         """Every query with the examples of its parameters becomes an iq."""
         for path, method, operation in operations():
-            if method == "GET":
+            if method == "GET" and path != EVENTS:
                 pairs = {}
                 for parameter in map(resolved, operation["parameters"]):
                     content = parameter.get("content", {}).get(media.JSON)

@@ -91,6 +91,8 @@ class SchemaTests(SynchronousTestCase):
         config = self.place.write("config.toml", "" if _LONG else _BRIEFLY)
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config]
         command += ["run", f"{self.url}/openapi.json", f"--url={self.url}"]
+        # Its answer has no end.
+        command += ["--exclude-path=/events"]
         command += ["--header", f"Authorization: Bearer {self.token}"]
         command += ["--phases=examples,coverage,fuzzing,stateful", "--no-color"]
         command += ["--checks", ",".join(_CHECKS), "--max-examples", str(_EXAMPLES)]
@@ -133,7 +135,7 @@ class SchemaTests(SynchronousTestCase):
         log has no complaint.
         """
         said = self.ask()
-        tested = re.search(r"Selected: (\d+)/\1\n +Tested: \1\n", said)
+        tested = re.search(r"Selected: (\d+)/\d+\n +Tested: \1\n", said)
         self.assertIsNotNone(tested, said)
         generated = re.search(r"(\d+) generated", said)
         assert generated is not None, said

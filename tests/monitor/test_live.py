@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jsonschema_rs import Draft202012Validator
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core import jid
 from xmpprest.core.errors import Refusal
-from xmpprest.core.eventmap import SHOWN, Wanted
+from xmpprest.core.eventmap import SHOWN, Wanted, eventSchemas
+from xmpprest.core.values import Value
 from xmpprest.core.writer import toXML
 from xmpprest.monitor.live import GRACE, WATCHERS, Live
 from xmpprest.monitor.record import COUNT, OTHERS, SIZE
 from xmpprest.monitor.watcher import Watcher
 
 from ..doubles import stanza
+
+#: Rates while nothing happens.
+NOTHING: dict[str, Value] = {"counts": {}, "latencies": {}, "queues": {}}
+#: What is told has these schemas; that of stanzas is tested elsewhere.
+SCHEMAS = {
+    name: Draft202012Validator({**schema}, validate_formats=True)
+    for name, schema in eventSchemas({"type": "object"}).items()
+}
 
 
 def message(number: int = 0, body: str = "hi") -> str:
@@ -49,7 +59,9 @@ class LiveTestCase(SynchronousTestCase):
         found = []
         for id, event in watcher.take(limit):
             self.lastID = id
-            found.append((event.name, json.loads(event.data)))
+            data = json.loads(event.data)
+            SCHEMAS[event.name].validate(data)
+            found.append((event.name, data))
         return found
 
     def stanzas(self, watcher: Watcher, limit: int = 10_000) -> list[str]:
@@ -156,7 +168,7 @@ class EventTests(LiveTestCase):
         Rates are kept for 15 minutes, for who begins to watch.
         """
         for number in range(OTHERS + 1):
-            self.live.rates({"seconds": number})
+            self.live.rates({"seconds": number, **NOTHING})
         rates = [d for n, d in self.take(self.live.watch(Wanted())) if n == "rates"]
         self.assertEqual([each["seconds"] for each in rates], [*range(1, OTHERS + 1)])
         self.assertEqual(rates[0]["time"], "2023-11-14T22:13:20.000Z")
@@ -169,7 +181,7 @@ class EventTests(LiveTestCase):
         self.send(1)
         self.live.up()
         self.send(2)
-        self.live.rates({})
+        self.live.rates({"seconds": 5, **NOTHING})
         found = watcher.take(10)
         names = [event.name for _, event in found]
         self.assertEqual(names, ["state", "stanza", "state", "stanza", "rates"])

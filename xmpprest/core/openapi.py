@@ -21,6 +21,7 @@ from .bodies import (
     restBody,
     stanzaBody,
 )
+from .eventpaths import EVENTS_TAG, eventPaths, schemasOfEvents
 from .examples import PARAMETERS, QUERIES, RECIPIENTS, RESTS, TEXTS
 from .jsonmap import KEYS, PAYLOADS
 from .recordpaths import TAG, WEBHOOK, recordPaths
@@ -46,6 +47,7 @@ _TAGS = (
     ("Ask", "Queries whose reply is the answer, as one URL."),
     ("Ask with a body", "The same, for all that a query cannot say."),
     (TAG, "What has become of what was sent and received."),
+    (EVENTS_TAG, "What happens, as it happens."),
     ("About", "The gateway itself."),
 )
 
@@ -71,7 +73,7 @@ def document(domain: str, version: str) -> Part:
         "paths": _paths(),
         "components": {
             "securitySchemes": _SECURITY,
-            "schemas": schemas(),
+            "schemas": {**schemas(), **schemasOfEvents()},
             "parameters": {
                 "to": _to("example.org"),
                 "wait": _WAIT,
@@ -164,7 +166,7 @@ def _paths() -> Part:
         assert isinstance(slot, Child)  # as all payloads are
         paths[f"/{key}/{{to}}"] = {"get": _query(key, slot)}
         paths[f"/iq/{key}/{{to}}"] = {"post": _payload(key, slot)}
-    return {**paths, **recordPaths(), "/echo": {"post": _echo()}}
+    return {**paths, **recordPaths(), **eventPaths(), "/echo": {"post": _echo()}}
 
 
 def _post() -> Part:

@@ -18,6 +18,7 @@ from ..delivery.ids import newID
 from ..orderly import OrderlyService
 from ..web.cors import CORS
 from ..web.docs import DocsPage
+from ..web.events import EventPages
 from ..web.idempotency import Once
 from ..web.inbox import InboxPages
 from ..web.inbox import KeptStanzas as Kept
@@ -32,6 +33,7 @@ from ..xmpp.component import ComponentService
 from .access import makeGrants
 from .inbound import makeInbox, makeWebhook
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
+from .watching import makeLive
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,11 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         timeout=config.iqTimeout,
         maxTimeout=config.iqMaxTimeout,
     )
+    events = EventPages(makeLive(component, reactor), reactor)
     routes = {
         **DocsPage(json.dumps(document(config.domain, __version__)).encode()).routes,
         **OutboxPages(outbox).routes,
+        **events.routes,
         **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
     }
     rest = Routes(sending, routes)
@@ -118,6 +122,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         if isinstance(each, Service):
             each.setServiceParent(service)
     inbox.setServiceParent(service)
+    events.setServiceParent(service)
     beside = {"livez": LiveResource(), "readyz": ready}
     site = GatewaySite.around(
         resource, config.stanzaSizeLimit, reactor, beside, rest.streamed

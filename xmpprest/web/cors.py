@@ -85,7 +85,8 @@ class CORS:
 
 
 _ALLOWED_HEADERS = (
-    "Authorization, Content-Type, Accept, Prefer, Idempotency-Key, Prosody-Rest-Timeout"
+    "Authorization, Content-Type, Accept, Prefer, Idempotency-Key, Last-Event-ID,"
+    " Prosody-Rest-Timeout"
 )
 _EXPOSED = (
     "Access-Control-Expose-Headers",

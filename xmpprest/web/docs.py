@@ -6,12 +6,9 @@ import gzip
 from functools import cache
 from importlib import resources
 
-from twisted.web.server import Request
-
-from ..core.access import Grant
 from ..core.media import JSON
+from .files import TYPES, Files, pageHeaders
 from .response import Response
-from .routes import Route
 
 _HTML = """\
 <!DOCTYPE html>
@@ -65,26 +62,12 @@ SwaggerUIBundle({
 });
 """
 
-#: The page is given a token; nobody else may have a say in what it does with it.
-_HEADERS = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'",
-    ),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-
-_CSS_TYPE = "text/css; charset=utf-8"
-_JS_TYPE = "text/javascript; charset=utf-8"
+_HEADERS = pageHeaders()
 
 
-class DocsPage:
+class DocsPage(Files):
     """
-    Serves the page, C{openapi.json}, and the files that they need, and no others.
-    Whoever asks may have them: there is no secret in them.
+    Serves the page, C{openapi.json}, and the files that they need.
     """
 
     def __init__(self, document: bytes) -> None:
@@ -94,56 +77,19 @@ class DocsPage:
         @raise OSError: Its files are not where they were.
         """
         described = Response(200, document, JSON, _HEADERS)
-        self._files = {"openapi.json": described, **_files()}
-
-    @property
-    def routes(self) -> dict[str, Route]:
-        """Where it answers, below C{/rest}."""
-        route = Route({"GET": self.get}, isPublic=True)
-        return dict.fromkeys(self._files, route)
-
-    async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
-        """
-        Answer with the page, the document that it shows, or a file that it needs.
-
-        @param request: One for a path of L{routes}.
-        """
-        assert request.postpath
-        if request.postpath == [b"docs"]:
-            # What the page names is relative to it.
-            return Response(308, headers=(("Location", "docs/"),))
-        path = b"/".join(request.postpath).decode("ascii").rstrip("/")
-        response = self._files[path]
-        if len(response.body) > _SMALL:
-            closeAfter(request)
-        return response
-
-
-#: In bytes: how much may be answered to each of the many requests for which there is
-#: room in one packet.
-_SMALL = 4096
-
-
-def closeAfter(request: Request) -> None:
-    """
-    Let this be the last answer on its connection, or a client that asks for a large
-    file a thousand times at once would have that many of it wait in memory.
-    """
-    if request.clientproto == b"HTTP/1.1":
-        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-    request.channel.persistent = 0
+        super().__init__("docs", {"openapi.json": described, **_files()})
 
 
 @cache
 def _files() -> dict[str, Response]:
     """By their paths; read once."""
     return {
-        "docs": _own(_HTML, "text/html; charset=utf-8"),
-        "docs/page.css": _own(_CSS, _CSS_TYPE),
-        "docs/page.js": _own(_JS, _JS_TYPE),
-        "docs/swagger-ui.css": _packed("stylesheets/swagger-ui.css", _CSS_TYPE),
+        "docs": _own(_HTML, TYPES["html"]),
+        "docs/page.css": _own(_CSS, TYPES["css"]),
+        "docs/page.js": _own(_JS, TYPES["js"]),
+        "docs/swagger-ui.css": _packed("stylesheets/swagger-ui.css", TYPES["css"]),
         "docs/swagger-ui-bundle.js": _packed(
-            "javascripts/swagger-ui-bundle.js", _JS_TYPE
+            "javascripts/swagger-ui-bundle.js", TYPES["js"]
         ),
     }
 
