@@ -107,7 +107,7 @@ class OutboxSuite(StoreTestCase):
         new = Answered("l", b"f", b"new", 2.0)
         found = await self.store.acceptAll(
             [
-                Message("b", TO, MESSAGE, 2.0),
+                Message("b", TO, MESSAGE, 2.0, sender="me@x"),
                 Message("c", TO, MESSAGE, 2.0, Answered("k", b"f", b"new", 2.0)),
                 Message("d", TO, MESSAGE, 2.0, new),
                 Message("e", TO, MESSAGE, 2.0, Answered("l", b"g", b"newer", 2.0)),
@@ -115,10 +115,22 @@ class OutboxSuite(StoreTestCase):
         )
         queued = await self.store.outgoing(first, 10)
         self.assertEqual([each.id for each in queued], ["b", "d"])
+        self.assertEqual([each.sender for each in queued], ["me@x", ""])
         numbers = [each.number for each in queued]
         self.assertEqual(found, [numbers[0], old, numbers[1], new])
         self.assertEqual(await self.store.begin(Answered("l", b"", b"", 3.0)), new)
         self.assertEqual(await self.store.acceptAll([]), [])
+
+    async def test_sender(self) -> None:
+        """
+        It is known whom it is from, where that was said, also when it is done.
+        """
+        number = await self.store.accept("a", TO, MESSAGE, 1.0, sender="me@x")
+        assert isinstance(number, int)
+        await self.store.change([Change(number, CONFIRMED, 2.0)])
+        found = await self.store.outgoingByID("a")
+        assert found is not None
+        self.assertEqual((found.sender, found.state), ("me@x", CONFIRMED))
 
     async def test_order(self) -> None:
         """

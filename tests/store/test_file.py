@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import Message, StoreUnusable
+from xmpprest.core.records import QUEUED, Message, Outgoing, StoreUnusable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.file import StoreFile
 from xmpprest.store.sqlite.schema import (
@@ -332,6 +332,22 @@ class SchemaTests(FileTestCase):
             self.assertEqual(version, (2,))
         with self.assertRaises(ForeignFile):
             migrate(connection, [first])
+
+    def test_firstVersion(self) -> None:
+        """
+        A file of the first version keeps its messages, though it is not known whom
+        they are from.
+        """
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(connection.close)
+        migrate(connection, MIGRATIONS[:1])
+        connection.execute(
+            "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt)"
+            " VALUES ('a', 'b@x', '<message/>', 'queued', 1.0, 1.0)"
+        )
+        migrate(connection)
+        expected = Outgoing(1, "a", "b@x", "<message/>", QUEUED, 1.0, 1.0)
+        self.assertEqual(outbox.queued(connection, 0, 10), [expected])
 
     def test_interrupted(self) -> None:
         """

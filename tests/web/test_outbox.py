@@ -9,6 +9,8 @@ from urllib.parse import quote
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from xmpprest.core.access import Grant
+from xmpprest.core.addresses import Addresses
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
@@ -20,7 +22,7 @@ from xmpprest.core.records import (
 from xmpprest.web.outbox import OutboxPages
 
 from ..core.test_kept import disorderly
-from ..doubles import HTTPClient, stanza
+from ..doubles import DOMAIN, HTTPClient, stanza
 from .case import IQ, MESSAGE, XML, SiteTestCase, request
 from .records import HeldStatuses
 
@@ -189,12 +191,16 @@ class StatusTests(SiteTestCase):
     def test_states(self) -> None:
         """It says which state a message is in, and since when."""
         for state in (QUEUED, SENT, CONFIRMED):
-            message = Outgoing(7, "m1", "a@example.org", "", state, 1e9, 1e9 + 0.25)
+            message = Outgoing(
+                *(7, "m1", "a@example.org", "", state, 1e9, 1e9 + 0.25),
+                sender=DOMAIN,
+            )
             self.assertEqual(
                 self.status(message),
                 {
                     "id": "m1",
                     "to": "a@example.org",
+                    "from": DOMAIN,
                     "state": state,
                     "accepted_at": "2001-09-09T01:46:40.000Z",
                     "changed_at": "2001-09-09T01:46:40.250Z",
@@ -247,6 +253,39 @@ class StatusTests(SiteTestCase):
             self.assertIn("there is /outbox/{id}.", text)
         response = self.ask(b"", path="/rest/outbox/m1")
         self.assertEqual((response.status, response["Allow"]), (405, "GET"))
+
+    def test_own(self) -> None:
+        """
+        A token sees what has become of a message that it may have sent itself; of
+        others it does not even learn that there are any.
+        """
+        self.statuses.known = {
+            id: Outgoing(1, id, to, "", SENT, 0, 0, sender=sender)
+            for id, to, sender in (
+                ("own", "a@example.org/x", f"bot@{DOMAIN}/y"),
+                ("to", "a@other.example", f"bot@{DOMAIN}"),
+                ("from", "a@example.org", DOMAIN),
+                ("old", "a@example.org", ""),
+            )
+        }
+        bot, whom = Addresses(f"bot@{DOMAIN}"), Addresses("*@example.org")
+        nothing, message = frozenset[str](), frozenset({"message"})
+        everything = {*self.statuses.known}
+        for grant, seen in (
+            (Grant("a", nothing, message, bot, whom), {"own"}),
+            (Grant("b", nothing, message, bot), {"own", "to"}),
+            (Grant("c", nothing, message), everything),
+            (Grant("d", nothing, frozenset({"iq"})), set()),
+            (Grant("e", frozenset({"outbox"}), nothing), everything),
+        ):
+            headers = {**self.allow(grant), "Accept": JSON}
+            for id in ("own", "to", "from", "old", "none"):
+                response = self.ask(b"", headers, "GET", f"/rest/outbox/{id}")
+                if id in seen:
+                    self.assertEqual(json.loads(response.body)["id"], id)
+                else:
+                    text = self.assertProblem(response, 404)["detail"]
+                    self.assertEqual("may not see it" in text, grant.name != "e", text)
 
     def test_credentials(self) -> None:
         """Without credentials nobody learns anything."""

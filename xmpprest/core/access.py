@@ -10,6 +10,7 @@ from twisted.words.xish.domish import Element
 from .addresses import ANYBODY, Addresses
 from .bucket import Bucket
 from .errors import forbidden, tooMany
+from .records import Outgoing
 from .rules import a
 from .scalars import shown
 from .stanza import TYPES
@@ -95,6 +96,17 @@ class Grant:
                 f"{self} may not {RIGHTS[right]}; to let it, write {right!r} among what"
                 f" it may, under [tokens.{self.name}]."
             )
+
+    def sees(self, message: Outgoing) -> bool:
+        """
+        Whether it may see what has become of a message: with the right to, of any;
+        else of one that it may have sent itself.
+        """
+        return "outbox" in self.rights or (
+            "message" in self.kinds
+            and message.sender in self.senders
+            and message.to in self.recipients
+        )
 
     def __str__(self) -> str:
         return f"The token {self.name!r}"

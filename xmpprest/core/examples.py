@@ -239,6 +239,7 @@ PARAMETERS: Mapping[tuple[str, str], Any] = {
 BOUNCED: Mapping[str, Any] = {
     "id": "p7Xy1Rk0",
     "to": "nobody@example.org",
+    "from": "gateway.example.org",
     "state": "bounced",
     "accepted_at": "2026-01-01T12:00:00.000Z",
     "changed_at": "2026-01-01T12:00:00.120Z",

@@ -49,6 +49,7 @@ OUTGOING: Schema = _record(
     "id to state accepted_at changed_at",
     id=_TEXT,
     to=_TEXT,
+    **{"from": _TEXT},
     state={
         "type": "string",
         "enum": [QUEUED, SENT, CONFIRMED, BOUNCED],
@@ -79,6 +80,7 @@ def outgoing(message: Outgoing) -> dict[str, Value]:
     return {
         "id": message.id,
         "to": message.to,
+        **({"from": message.sender} if message.sender else {}),
         "state": message.state,
         "accepted_at": timestamp(message.acceptedAt),
         "changed_at": timestamp(message.changedAt),

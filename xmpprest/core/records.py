@@ -44,6 +44,7 @@ class Outgoing:
     @ivar acceptedAt: When it was kept.
     @ivar changedAt: When it came into its state.
     @ivar error: The error that came back, as XML.
+    @ivar sender: Whom it is from; empty for what was kept before that was.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Outgoing:
     acceptedAt: float
     changedAt: float
     error: str | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Message(NamedTuple):
 
     @ivar stanza: As XML.
     @ivar answered: Kept together with it, or not at all.
+    @ivar sender: Whom it is from.
     """
 
     id: str
@@ -80,6 +83,7 @@ class Message(NamedTuple):
     stanza: str
     at: float
     answered: Answered | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)

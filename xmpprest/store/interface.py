@@ -52,6 +52,8 @@ class Store(Protocol):
         stanza: str,
         at: float,
         answered: Answered | None = None,
+        *,
+        sender: str = "",
     ) -> Deferred[int | Answered]:
         """
         Keep a message that is to be sent.

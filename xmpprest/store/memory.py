@@ -105,9 +105,11 @@ class MemoryStore:
         stanza: str,
         at: float,
         answered: Answered | None = None,
+        *,
+        sender: str = "",
     ) -> int | Answered:
         """See L{Store.accept}."""
-        return self._accept(Message(id, to, stanza, at, answered))
+        return self._accept(Message(id, to, stanza, at, answered, sender))
 
     @_call
     def acceptAll(self, messages: Sequence[Message]) -> Sequence[int | Answered]:
@@ -116,14 +118,16 @@ class MemoryStore:
         return [self._accept(each) for each in messages]
 
     def _accept(self, message: Message) -> int | Answered:
-        id, to, stanza, at, answered = message
+        id, to, stanza, at, answered, sender = message
         if answered is not None and answered.key in self._answered:
             return self._answered[answered.key]
         self._requireRoom(self._waiting)
         if answered is not None:
             self._begin(answered)
         number = next(self._numbering)
-        self._waiting[number] = Outgoing(number, id, to, stanza, QUEUED, at, at)
+        self._waiting[number] = Outgoing(
+            number, id, to, stanza, QUEUED, at, at, sender=sender
+        )
         self._newest[id] = number
         return number
 

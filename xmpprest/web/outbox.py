@@ -34,11 +34,7 @@ class OutboxPages:
     @property
     def routes(self) -> dict[str, Route | RouteOf]:
         """Where it answers, below C{/rest}."""
-        return {
-            "outbox/{id}": lambda id: Route(
-                {"GET": partial(self.get, id)}, right="outbox"
-            )
-        }
+        return {"outbox/{id}": lambda id: Route({"GET": partial(self.get, id)})}
 
     async def get(
         self, id: str, request: Request, body: bytes, grant: Grant
@@ -47,13 +43,20 @@ class OutboxPages:
         Tell of one.
 
         @param id: Of the stanza.
-        @raise Refusal: 404, it is not known.
+        @raise Refusal: 404, it is not known, or not for everybody to know of.
         """
         found = await self._statuses.status(id)
-        if found is None:
+        if found is None or not grant.sees(found):
             raise nothingFound(
                 f"There is no record of a message with the id {shown(id)}: none was"
                 " accepted, or it was forgotten after --record-days, or the gateway"
-                " keeps none (--store memory)."
+                f" keeps none (--store memory){_orNot(grant)}."
             )
         return jsonResponse(200, outgoing(found))
+
+
+def _orNot(grant: Grant) -> str:
+    """What else there may be; whether there is, it may not learn."""
+    if "outbox" in grant.rights:
+        return ""
+    return f", or {grant} may not see it, since it could not have sent it either"

@@ -160,6 +160,7 @@ class WritingTests(OutboxTestCase):
         found = self.wait(self.outbox.status("m1"))
         assert found is not None
         self.assertEqual((found.stanza, found.acceptedAt, found.changedAt), ("", 0, 3))
+        self.assertEqual((found.sender, found.to), (DOMAIN, TO))
         self.assertEqual(self.outbox.waiting, 0)
 
     def test_originID(self) -> None:

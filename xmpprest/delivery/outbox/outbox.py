@@ -51,7 +51,14 @@ class OutgoingStore(WireStore, Protocol):
     """What is asked of the store; see L{xmpprest.store.interface.Store}."""
 
     def accept(
-        self, id: str, to: str, stanza: str, at: float, answered: Answered | None = None
+        self,
+        id: str,
+        to: str,
+        stanza: str,
+        at: float,
+        answered: Answered | None = None,
+        *,
+        sender: str = "",
     ) -> Deferred[int | Answered]:
         """Keep a message that is to be sent."""
 
@@ -180,7 +187,9 @@ class Outbox(Service):
         self._stream.check(xml)
         self._requireRoom()
         held = Held(0, stanza["id"], stanza["to"], xml, self._now())
-        keeping = self._store.accept(held.id, held.to, xml, held.acceptedAt, answered)
+        keeping = self._store.accept(
+            held.id, held.to, xml, held.acceptedAt, answered, sender=stanza["from"]
+        )
         # Who waits may leave, and the message is sent all the same.
         kept: Deferred[int | Answered] = Deferred()
         keeping.addCallback(self._kept, held).addCallbacks(kept.callback, kept.errback)

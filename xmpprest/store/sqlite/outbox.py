@@ -11,7 +11,7 @@ from ...core.records import QUEUED, Answered, Change, Depth, Message, Outgoing
 from . import answers
 from .together import insert
 
-_COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error"
+_COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error, sender"
 
 
 def accept(
@@ -24,10 +24,10 @@ def accept(
     numbers = iter(
         insert(
             connection,
-            "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt)"
-            " VALUES %s",
+            "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt,"
+            " sender) VALUES %s",
             [
-                (each.id, each.to, each.stanza, QUEUED, each.at, each.at)
+                (each.id, each.to, each.stanza, QUEUED, each.at, each.at, each.sender)
                 for each, known in zip(messages, earlier, strict=True)
                 if known is None
             ],

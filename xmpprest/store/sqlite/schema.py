@@ -119,7 +119,11 @@ _DEPTH = (
 
 #: What leads from each version to the next; a file has the version of how many it has
 #: been through. To be added to, never to be changed.
-MIGRATIONS: Sequence[Sequence[str]] = ((*_DEPTH, *_OUTGOING, *_INCOMING, *_ANSWERED),)
+MIGRATIONS: Sequence[Sequence[str]] = (
+    (*_DEPTH, *_OUTGOING, *_INCOMING, *_ANSWERED),
+    # Who may see what has become of a message.
+    ("ALTER TABLE outgoing ADD COLUMN sender TEXT NOT NULL DEFAULT ''",),
+)
 
 #: Changes nothing that means anything, but has to be written.
 TOUCH = "UPDATE depth SET count = count + 1 WHERE of = 'touch'"

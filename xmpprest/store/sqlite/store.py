@@ -71,9 +71,11 @@ class SQLiteStore:
         stanza: str,
         at: float,
         answered: Answered | None = None,
+        *,
+        sender: str = "",
     ) -> Deferred[int | Answered]:
         """See L{Store.accept}."""
-        message = Message(id, to, stanza, at, answered)
+        message = Message(id, to, stanza, at, answered, sender)
         return self._writer.call(Together(outbox.accept, message))
 
     def acceptAll(
