@@ -25,7 +25,8 @@ from xmpprest.core.errors import Refusal
 from xmpprest.core.records import Attempt, Depth, Incoming, StoreUnavailable
 from xmpprest.core.rules import Answer
 from xmpprest.delivery.inbox.conversations import read
-from xmpprest.delivery.inbox.inbox import Inbox, Selection
+from xmpprest.delivery.inbox.inbox import Selection
+from xmpprest.delivery.inbox.inboxes import Inboxes, Way
 from xmpprest.delivery.inbox.keeping import Keeping
 from xmpprest.store.memory import MemoryStore
 
@@ -293,6 +294,12 @@ class HeldStore:
     ) -> Deferred[Sequence[Incoming]]:
         return self._call("pending", conversation, after, limit)
 
+    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+        return self._call("pendingBetween", first, last)
+
+    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+        return self._call("move", numbers, conversation)
+
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> Deferred[None]:
@@ -337,6 +344,11 @@ class HeldStore:
 ANN = "ann@example.com/home"
 BOT = "bot@gateway.example"
 
+#: What a callback gets that wants all there is.
+EVERYTHING = Selection(
+    frozenset({"message", "presence", "iq"}), frozenset({"bare", "full", "host"})
+)
+
 #: When the clock of a L{KeepingWorld} begins, in seconds since 1970.
 BEGINNING = 1_000_000_000.0
 
@@ -362,29 +374,24 @@ class KeepingWorld:
         self._limit = limit
         self.inbox = self.begin()
 
-    def begin(self) -> Inbox:
+    def begin(self) -> Inboxes:
         """A new process."""
 
         async def reply(stanza: Element) -> None:
             self.replied.send(stanza)
 
         self.callback = HeldCallback()
-        self.inbox = Inbox(
+        self.inbox = Inboxes(
             self.stream.send,
             lambda iq: None,
-            self.callback,
-            Selection(
-                frozenset({"message", "presence", "iq"}),
-                frozenset({"bare", "full", "host"}),
-            ),
+            [Way(self.callback, EVERYTHING, self._connections)],
             reply=reply,
             keeping=Keeping(
                 self.store,
                 self.clock,
                 self.clock.seconds,
-                self._connections,
-                self._limit,
-                lambda: self.random,
+                limit=self._limit,
+                random=lambda: self.random,
             ),
         )
         self.inbox.startService()

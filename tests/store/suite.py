@@ -455,6 +455,39 @@ class InboxSuite(StoreTestCase):
         again = await self.store.redeliver(["msg_0", "msg_5"], 1.0, 9.0, 20.0, 3)
         self.assertEqual([each.webhookID for each in again], ["msg_5"])
 
+    async def test_pendingBetween(self) -> None:
+        """
+        What is to be delivered can be counted from after one conversation to before
+        another, or to the end.
+        """
+        for number, conversation in enumerate("aabcd"):
+            await self.receive(f"msg_{number}", conversation=conversation)
+        done = await self.receive("msg_done", conversation="b")
+        await self.attempt(done, DELIVERED, 2.0)
+        between = self.store.pendingBetween
+        self.assertEqual(await between("", None), 5)
+        self.assertEqual(await between("", "b"), 2)
+        self.assertEqual(await between("a", "d"), 2)
+        self.assertEqual(await between("b", None), 2)
+
+    async def test_move(self) -> None:
+        """
+        Stanzas that are to be delivered may come into another conversation, where
+        their numbers say what is first; others stay, and so does what is counted.
+        """
+        one = await self.receive("msg_1", conversation="a")
+        two = await self.receive("msg_2", conversation="b")
+        three = await self.receive("msg_3", conversation="a")
+        dead = await self.receive("msg_4", conversation="a")
+        await self.attempt(dead, DEAD, 2.0)
+        await self.store.move([three, one, dead, 1000], "b")
+        moved = await self.store.pending("b", 0, 10)
+        self.assertEqual([each.number for each in moved], [one, two, three])
+        self.assertEqual({each.conversation for each in moved}, {"b"})
+        self.assertEqual((await self.found("msg_4")).conversation, "a")
+        self.assertEqual(await self.store.conversations("", 10), ["b"])
+        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(3, 1.0))
+
 
 #: What L{StoreTestCase.attempt} records at 2.0.
 _NO = Attempt(2.0, 500, "no")

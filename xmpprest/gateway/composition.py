@@ -31,7 +31,7 @@ from ..web.routes import Routes
 from ..web.site import GatewaySite
 from ..xmpp.component import ComponentService
 from .access import makeGrants
-from .inbound import makeInbox, makeWebhook
+from .inbound import makeInboxes, makeWebhook
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
 from .watching import makeLive
 
@@ -75,7 +75,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     store = makeStore(config, reactor)
     outbox = makeOutbox(config, store, component, reactor)
     webhook = makeWebhook(config, reactor)
-    inbox = makeInbox(
+    inbox = makeInboxes(
         config,
         store,
         component,

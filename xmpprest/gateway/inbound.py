@@ -12,7 +12,8 @@ from ..config import Config
 from ..core import namespaces as ns
 from ..core.signing import Signer
 from ..delivery.httpclient import BoundedClient
-from ..delivery.inbox.inbox import Inbox, Selection
+from ..delivery.inbox.inbox import Selection
+from ..delivery.inbox.inboxes import Inboxes, Way
 from ..delivery.inbox.keeping import Keeping
 from ..delivery.tls import CallbackTrust
 from ..delivery.webhook import Webhook
@@ -22,7 +23,7 @@ from ..xmpp.component import ComponentService
 from .outbound import keeps
 
 
-def makeInbox(
+def makeInboxes(
     config: Config,
     store: Store,
     component: ComponentService,
@@ -30,17 +31,16 @@ def makeInbox(
     webhook: Webhook | None,
     reply: Callable[[Element], Awaitable[object]],
     reactor: Any,
-) -> Inbox:
+) -> Inboxes:
     """The way in; nobody wants anything where there is no webhook."""
-    keeping = Keeping(store, reactor, time.time, config.callbackConnections)
     features = () if webhook is None else (ns.RECEIPTS,)
-    return Inbox(
+    selection = Selection(config.callbackStanzas, config.callbackEvents)
+    return Inboxes(
         component.send,
         BuiltinAnswers(config.name, reactor, features=features).answer,
-        webhook,
-        Selection(config.callbackStanzas, config.callbackEvents),
+        [Way(webhook, selection, config.callbackConnections)] if webhook else [],
         reply=reply,
-        keeping=keeping if keeps(config) else None,
+        keeping=Keeping(store, reactor, time.time) if keeps(config) else None,
     )
 
 

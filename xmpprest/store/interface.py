@@ -109,6 +109,20 @@ class Store(Protocol):
         numbers, from after one.
         """
 
+    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+        """
+        How many are to be delivered of some conversations.
+
+        @param first: What these come after.
+        @param last: What they come before; C{None}, all that come after.
+        """
+
+    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+        """
+        Let those of some stanzas that are to be delivered be of a conversation. What
+        comes before what in it is for their numbers to say.
+        """
+
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> Deferred[None]:

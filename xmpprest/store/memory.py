@@ -190,6 +190,22 @@ class MemoryStore:
         return [found[number] for number in _first(found, after, limit)]
 
     @_call
+    def pendingBetween(self, first: str, last: str | None) -> int:
+        """See L{Store.pendingBetween}."""
+        return sum(
+            len(stanzas)
+            for key, stanzas in self._conversations.items()
+            if key > first and (last is None or key < last)
+        )
+
+    @_call
+    def move(self, numbers: Sequence[int], conversation: str) -> None:
+        """See L{Store.move}."""
+        for number in numbers:
+            if (old := self._incoming[PENDING].get(number)) is not None:
+                self._keep(replace(self._drop(old), conversation=conversation))
+
+    @_call
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> None:

@@ -10,6 +10,7 @@ from tests.canonical import canonical
 from tests.core.corpus import examples
 from tests.core.stanzamaker import stanzas
 from tests.doubles import NS_COMPONENT, stanza
+from xmpprest.core.keys import Keys
 from xmpprest.core.records import PENDING, Incoming
 from xmpprest.delivery.inbox.conversations import (
     COUNT,
@@ -104,7 +105,7 @@ class WrittenTests(SynchronousTestCase):
         """
 
         def key(sender: str, to: str) -> str:
-            return keyOf(stanza(f"<message from='{sender}' to='{to}'/>"))
+            return keyOf(stanza(f"<message from='{sender}' to='{to}'/>"), Keys())
 
         self.assertEqual(key("a@b/c", "d@e/f"), key("a@b/g", "d@e/f"))
         self.assertEqual(key("a@b", "d@e/f"), key("a@b/g", "d@e/f"))

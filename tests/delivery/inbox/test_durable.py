@@ -19,6 +19,8 @@ from xmpprest.core.writer import toXML
 from xmpprest.delivery.httpclient import NoAnswer
 from xmpprest.delivery.inbox import durable
 from xmpprest.delivery.inbox.durable import QUIET
+from xmpprest.delivery.inbox.inbox import Selection
+from xmpprest.delivery.inbox.inboxes import Way
 
 OK = Answer(204)
 OUT = NoAnswer("it is out")
@@ -150,9 +152,8 @@ class KeepTests(DurableTestCase):
         """
         What no callback wants is not kept.
         """
-        self.world.inbox._selection = type(self.world.inbox._selection)(
-            frozenset({"iq"}), frozenset({"bare"})
-        )
+        onlyIQs = Selection(frozenset({"iq"}), frozenset({"bare"}))
+        self.world.inbox.change([Way(self.world.callback, onlyIQs)])
         self.world.message("one")
         self.assertEqual([], self.world.incoming(PENDING))
         self.assertEqual("error", self.world.stream.sent[0]["type"])
@@ -803,15 +804,17 @@ class RestartTests(DurableTestCase):
         """
         self.world.message("one")
         self.stop()
-        self.world.store.failing = {"incomingDepth", "conversations"}
+        self.world.store.failing = {"pendingBetween", "conversations"}
         self.world.begin()
         self.world.message("two")
-        self.assertEqual(["one"], self.world.posted())
-        self.world.answer(OK)
+        self.assertEqual([], self.world.posted())
+        self.world.store.failing = {"pendingBetween"}
+        self.world.clock.advance(1)
         self.world.store.failing = {"conversations"}
         self.world.clock.advance(1)
         self.world.store.failing = set()
         self.world.clock.advance(1)
+        self.world.answer(OK)
         self.world.answer(OK)
         self.assertEqual(["one", "two"], self.world.posted())
         self.assertEqual(0, self.world.inbox.kept)

@@ -8,7 +8,6 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import pairwise
-from typing import cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -345,7 +344,7 @@ class RecoveryTests(OutageTestCase):
             self.out(1)
             self.message(person, 0)
         self.out(3000)
-        self.successResultOf(cast(Deferred[None], self.inbox.stopService()))
+        self.successResultOf(self.inbox.stopService())
         self.inbox = self.begin()
         self.back()
         self.run_(CATCHING_UP + 1)
@@ -361,7 +360,7 @@ class RecoveryTests(OutageTestCase):
         for person in range(50):
             self.message(person, 0)
         self.out(2990)
-        self.successResultOf(cast(Deferred[None], self.inbox.stopService()))
+        self.successResultOf(self.inbox.stopService())
         self.store.failing = {"conversations"}
         self.inbox = self.begin()
         self.back()

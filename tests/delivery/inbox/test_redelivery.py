@@ -17,8 +17,8 @@ from xmpprest.core.records import DEAD, PENDING, Incoming, StoreUnavailable
 from xmpprest.core.rules import Answer
 from xmpprest.core.schedule import LEAST_TRIES
 from xmpprest.core.stanza import elements
-from xmpprest.delivery.inbox import durable
-from xmpprest.delivery.inbox.inbox import Inbox, Selection
+from xmpprest.delivery.inbox import redelivery
+from xmpprest.delivery.inbox.inboxes import Inboxes
 from xmpprest.store.memory import MemoryStore
 
 END = BEGINNING * 2
@@ -189,7 +189,7 @@ class RedeliveryTests(DurableTestCase):
         """
         Many are revived page by page, and no more than may wait.
         """
-        self.patch(durable, "PAGE", 3)
+        self.patch(redelivery, "PAGE", 3)
         self.world = KeepingWorld(limit=10)
         self.kill(*(f"{number:03}" for number in range(20)))
         again = self.redeliver()
@@ -203,7 +203,7 @@ class RedeliveryTests(DurableTestCase):
         They need not come in the order of their numbers: a store may go by the time,
         and a clock may be set back. All are told.
         """
-        self.patch(durable, "PAGE", 2)
+        self.patch(redelivery, "PAGE", 2)
         ids = [f"{number:03}" for number in range(7)]
         self.kill(*ids)
         store = self.world.store.store
@@ -227,7 +227,7 @@ class RedeliveryTests(DurableTestCase):
         """
         What is given up again at once does not keep this going for ever.
         """
-        self.patch(durable, "PAGE", 1)
+        self.patch(redelivery, "PAGE", 1)
         odd = f"<message from='ann@x' to='{BOT}' id='odd'><x xmlns='u'/></message>"
         elements(inbound := stanza(odd))[0].localPrefixes = {"a": ""}
         self.world.inbox.receive(inbound)
@@ -242,7 +242,7 @@ class RedeliveryTests(DurableTestCase):
         """
         Nor does it end it for those that are none such.
         """
-        self.patch(durable, "PAGE", 2)
+        self.patch(redelivery, "PAGE", 2)
         odd = f"<message from='ann@x' to='{BOT}' id='odd'><x xmlns='u'/></message>"
         elements(inbound := stanza(odd))[0].localPrefixes = {"a": ""}
         self.world.inbox.receive(inbound)
@@ -312,8 +312,7 @@ class RedeliveryTests(DurableTestCase):
         """
         Where nothing is kept, nothing can be delivered again.
         """
-        selection = Selection(frozenset(), frozenset())
-        inbox = Inbox(HeldStream().send, lambda iq: None, None, selection)
+        inbox = Inboxes(HeldStream().send, lambda iq: None, [])
         again = Deferred.fromCoroutine(inbox.redeliver(None, 0, 1))
         refusal = self.failureResultOf(again, Refusal).value
         self.assertEqual(409, refusal.problem.status)

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ...core import rules
+from ...core.keys import DEFAULT
 from ...core.rules import Answer, Verdict
 from ...core.schedule import GONE, PATIENCE, Complaints, Health
 from ..httpclient import NoAnswer
@@ -27,18 +28,27 @@ class Callback(Protocol):
         """
 
 
+def titleOf(name: str) -> str:
+    """A callback, at the beginning of a sentence."""
+    return "The callback" if name == DEFAULT else f"The callback {name}"
+
+
 class Watch:
     """
-    Keeps an eye on the callback for those that keep stanzas for it.
+    Keeps an eye on a callback for those that keep stanzas for it.
 
     @ivar health: How it is.
     @ivar changed: Called when it is paused, and when it no longer is.
     @ivar recovered: Called when it has answered after an outage.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        """@param now: Tells the time, in seconds since 1970."""
+    def __init__(self, now: Callable[[], float], name: str = DEFAULT) -> None:
+        """
+        @param now: Tells the time, in seconds since 1970.
+        @param name: The callback's.
+        """
         self._now = now
+        self._title = titleOf(name)
         self.health = Health(now())
         self.changed: Callable[[], None] = lambda: None
         self.recovered: Callable[[], None] = lambda: None
@@ -64,12 +74,16 @@ class Watch:
         if self.health.isPaused == wasPaused:
             return
         if wasPaused:
-            _log.info("The callback is no longer paused; what waits is delivered.")
+            _log.info(
+                "{callback} is no longer paused; what waits is delivered.",
+                callback=self._title,
+            )
         else:
             _log.error(
-                "The callback is paused: {reason}. Messages are kept, and it is tried"
+                "{callback} is paused: {reason}. Messages are kept, and it is tried"
                 " once a minute; let it answer anything but {gone}, and all of them"
                 " are delivered.",
+                callback=self._title,
                 reason=reason,
                 gone=GONE,
             )
@@ -78,17 +92,25 @@ class Watch:
 
 class Asker:
     """
-    Asks the callback.
+    Asks a callback.
+
+    @ivar callback: May be replaced; what it is being asked stays with the old one.
     """
 
     def __init__(
-        self, callback: Callback, now: Callable[[], float], watch: Watch | None
+        self,
+        callback: Callback,
+        now: Callable[[], float],
+        watch: Watch | None,
+        name: str = DEFAULT,
     ) -> None:
         """
         @param now: Tells the time, in seconds.
         @param watch: Learns what becomes of it.
+        @param name: The callback's.
         """
-        self._callback = callback
+        self.callback = callback
+        self._title = titleOf(name)
         self._now = now
         self._watch = watch
         self._complaints = Complaints()
@@ -100,15 +122,19 @@ class Asker:
         @raise NoAnswer: Nothing.
         """
         try:
-            said = await self._callback.post(stanza, id)
+            said = await self.callback.post(stanza, id)
         except NoAnswer as reason:
             if self._complaints.failed(str(reason), self._now()):
-                _log.error("The callback gives no answer: {reason}.", reason=reason)
+                _log.error(
+                    "{callback} gives no answer: {reason}.",
+                    callback=self._title,
+                    reason=reason,
+                )
             if self._watch is not None:
                 self._watch.failed()
             raise
         if self._complaints.answered():
-            _log.info("The callback answers again.")
+            _log.info("{callback} answers again.", callback=self._title)
         if self._watch is not None:
             self._watch.answered(said.status)
         return said

@@ -15,6 +15,7 @@ from twisted.words.xish.domish import Element
 
 from ...core import jid
 from ...core import namespaces as ns
+from ...core.keys import Keys
 from ...core.parser import SEPARATOR, TreeBuilder
 from ...core.records import Incoming
 from ...core.schedule import Try
@@ -33,9 +34,9 @@ class Unreadable(Exception):
     """What was kept cannot be read; the message says why."""
 
 
-def keyOf(stanza: Element) -> str:
+def keyOf(stanza: Element, keys: Keys) -> str:
     """The name of a conversation: the bare sender, and whom it writes to."""
-    return f"{jid.bareOf(stanza['from'])}{SEPARATOR}{stanza['to']}"
+    return keys.of(jid.bareOf(stanza["from"]), stanza["to"])
 
 
 def written(stanza: Element) -> str:

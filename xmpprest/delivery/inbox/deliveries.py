@@ -56,12 +56,11 @@ class Deliveries:
         watch.recovered = self._recovered
 
     def begin(self) -> None:
-        """Deliver what comes."""
+        """Begin, but with L{turns} not yet."""
         self._memory = Memory()
         self._conversations = {}
         self.waiting = 0
         self.isComplete = False
-        self.turns.begin()
 
     def waitingOf(self, key: str) -> int:
         """How many stanzas of a conversation have come since the start, and wait."""

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ...core import rules
 from ...core.errors import RESOURCE_CONSTRAINT
-from ...core.records import PENDING, Incoming, StoreUnavailable
+from ...core.keys import Keys
+from ...core.records import Incoming, StoreUnavailable
 from ..ids import newWebhookID
 from .answers import Answers
 from .asking import Asker, Watch
 from .conversations import Waiting, keyOf, written
 from .deliveries import Deliveries
-from .keeping import Keeping, Waits
+from .keeping import Keeping, Prior, Waits
 from .limits import Capacity
 
 _log = Logger()
@@ -29,7 +29,7 @@ _log = Logger()
 CONVERSATION_LIMIT = 10_000
 #: How many may be about to be kept.
 COMMITTING_LIMIT = 10_000
-#: How many conversations, or dead stanzas, are asked of the store at once.
+#: How many conversations are asked of the store at once.
 PAGE = 1000
 #: Seconds between pages while the conversations of the last still wait.
 PAGE_PAUSE = 0.25
@@ -60,9 +60,18 @@ class Durable:
         asker: Asker,
         answers: Answers,
         watch: Watch,
+        *,
         unkept: Callable[[Element], None],
+        keys: Keys,
+        prior: Prior,
     ) -> None:
-        """@param unkept: Takes a stanza that cannot be kept at the moment."""
+        """
+        @param unkept: Takes a stanza that cannot be kept at the moment.
+        @param keys: The names of its conversations.
+        @param prior: Has to be done before anything is delivered.
+        """
+        self._keys = keys
+        self._prior = prior
         self._store = keeping.store
         self._now = keeping.now
         self._limit = keeping.limit
@@ -80,7 +89,7 @@ class Durable:
         )
         self._waits = Waits(keeping.clock)
         self._deliveries = Deliveries(keeping, asker, answers, watch, self._waits)
-        self._finding: Deferred[None] | None = None
+        self._finding: Deferred[None] = succeed(None)
         #: How many calls of the store are under way that are no delivery's.
         self._calls = 0
         self._ending: Deferred[None] | None = None
@@ -91,40 +100,62 @@ class Durable:
         """How many stanzas are to be delivered."""
         return self._deliveries.waiting
 
+    @property
+    def room(self) -> int:
+        """How many more there may be."""
+        return max(0, self._limit - self.waiting)
+
+    def setConnections(self, connections: int) -> None:
+        """Ask about more at once from now on, or fewer."""
+        self._deliveries.turns.limit = connections
+        self._deliveries.turns.wake()
+
     # --- beginning and ending ---
 
     def begin(self) -> None:
         """Deliver what there is."""
         self._waits.begin()
         self._deliveries.begin()
-        self._finding = Deferred.fromCoroutine(self._find())
+        self._finding = Deferred.fromCoroutine(self._begin())
         self._finding.addErrback(self._notFound)
 
-    async def end(self) -> None:
+    async def retire(self) -> None:
         """
-        Deliver nothing more. What is under way is as if it had not been tried; what
-        was answered is recorded, and what is being kept is kept: that is waited for.
+        Deliver nothing more, but bring to an end what is under way.
         """
         turns = self._deliveries.turns.end()
-        self._waits.end()
-        if self._finding is not None:
-            await self._finding
+        self._finding.cancel()
+        await self._finding
         await turns
         if self._calls:
             self._ending = Deferred()
             await self._ending
 
+    def giveUp(self) -> None:
+        """
+        Do not wait for what is under way, which is as if it had not been tried; but
+        what was answered is recorded, and what is being kept is kept.
+        """
+        self._waits.end()
+
+    async def _begin(self) -> None:
+        await self._waits.of(Deferred.fromCoroutine(self._prior()))
+        self._deliveries.turns.begin()
+        await self._find()
+
     async def _find(self) -> None:
         """Find what an earlier process has left."""
-        insist, deliveries = self._waits.insist, self._deliveries
-        depth = await insist(partial(self._store.incomingDepth, PENDING))
+        insist, deliveries, keys = self._waits.insist, self._deliveries, self._keys
         # All that was kept before we asked, by whomever.
-        deliveries.waiting = depth.count
-        page: Sequence[str] = [""]
-        while page:
+        deliveries.waiting = await insist(
+            partial(self._store.pendingBetween, keys.first, keys.last)
+        )
+        page: Sequence[str] = [keys.first]
+        while page and page[-1] in keys:
             page = await insist(partial(self._store.conversations, page[-1], PAGE))
             for key in page:
-                deliveries.found(key)
+                if key in keys:
+                    deliveries.found(key)
             while deliveries.turns.ready > PAGE:
                 await self._waits.sleep(PAGE_PAUSE)
         deliveries.isComplete = True
@@ -144,7 +175,7 @@ class Durable:
 
     def receive(self, stanza: Element) -> None:
         """Keep a stanza, and deliver it then; or tell its sender that it is not."""
-        key = keyOf(stanza)
+        key = keyOf(stanza, self._keys)
         if not self._hasRoomFor(key):
             self._answers.refuse(stanza)
             return
@@ -189,36 +220,6 @@ class Durable:
             self._unkept(stanza)
         self._called()
 
-    # --- delivering again ---
-
-    async def redeliver(
-        self, webhookIDs: Sequence[str] | None, since: float, until: float
-    ) -> Sequence[Incoming]:
-        """See L{Inbox.redeliver<xmpprest.delivery.inbox.inbox.Inbox.redeliver>}."""
-        again: Deferred[Sequence[Incoming]] = Deferred()
-        reviving = Deferred.fromCoroutine(self._revive(webhookIDs, since, until))
-        # Who waits may leave; what is pending must be known here all the same.
-        reviving.chainDeferred(again)
-        return await again
-
-    async def _revive(
-        self, webhookIDs: Sequence[str] | None, since: float, until: float
-    ) -> Sequence[Incoming]:
-        again: list[Incoming] = []
-        seen: set[int] = set()
-        self._calls += 1
-        try:
-            while (limit := min(PAGE, self._limit - self.waiting)) > 0:
-                page = await self._store.redeliver(
-                    webhookIDs, since, until, self._now(), limit
-                )
-                self._deliveries.revive(page)
-                new = [each for each in page if each.number not in seen]
-                seen.update(each.number for each in new)
-                again += [replace(each, stanza="") for each in new]
-                # The others have been given up again meanwhile, and would be for ever.
-                if not new or len(page) < limit:
-                    break
-        finally:
-            self._called()
-        return again
+    def revive(self, page: Sequence[Incoming]) -> None:
+        """Deliver what has been settled, or was another's, be it before others."""
+        self._deliveries.revive(page)

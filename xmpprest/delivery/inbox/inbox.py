@@ -1,5 +1,5 @@
 """
-Takes inbound stanzas to the callback, and what it answers back.
+Takes inbound stanzas to one callback, and what it answers back.
 
 With a store, messages and subscriptions are kept until the callback has answered; all
 else, and everything without one, is delivered at once or bounced.
@@ -8,22 +8,22 @@ else, and everything without one, is delivered at once or bounced.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ...core import jid, rules
-from ...core.errors import Problem, Refusal
+from ...core.keys import DEFAULT, Keys
 from ...core.records import Incoming
 from ...core.rules import Verdict
 from .answers import Answers
 from .asking import Asker, Callback, Watch
 from .durable import Durable, isKept
-from .keeping import Keeping
+from .keeping import Keeping, Prior
 from .volatile import QUEUE_LIMIT, Volatile
 
 _log = Logger()
@@ -37,13 +37,19 @@ class Selection:
     @ivar kinds: Of C{message}, C{presence}, C{iq}.
     @ivar events: Forms of C{to}: C{bare} is user@host, C{full} has a resource,
         C{host} is the domain alone.
+    @ivar to: Whom for; C{None}, for anybody.
     """
 
     kinds: frozenset[str]
     events: frozenset[str]
+    to: Container[str] | None = None
 
     def __contains__(self, stanza: Element) -> bool:
-        return stanza.name in self.kinds and _form(stanza) in self.events
+        return (
+            stanza.name in self.kinds
+            and _form(stanza) in self.events
+            and (self.to is None or stanza.getAttribute("to", "") in self.to)
+        )
 
 
 def _form(stanza: Element) -> str:
@@ -54,9 +60,15 @@ def _form(stanza: Element) -> str:
     return "host" if local is None else "bare"
 
 
+async def _nothing() -> None:
+    """What is done before deliveries, mostly."""
+
+
 class Inbox(Service):
     """
-    The way in.
+    The way in to a callback.
+
+    @ivar selection: What it is to get, which is for others to see to; may be replaced.
     """
 
     def __init__(
@@ -69,6 +81,8 @@ class Inbox(Service):
         *,
         reply: Callable[[Element], Awaitable[object]] | None = None,
         keeping: Keeping | None = None,
+        name: str = DEFAULT,
+        prior: Prior = _nothing,
     ) -> None:
         """
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
@@ -78,24 +92,35 @@ class Inbox(Service):
         @param reply: Takes the callback's messages, to be sent; raises L{Refusal}.
             C{None}, and they are written to the stream.
         @param keeping: C{None}, and no stanza is kept.
+        @param name: The callback's.
+        @param prior: Has to be done before anything that is kept is delivered.
         """
+        self.keys = Keys(name)
+        self.selection = selection
         self._answers = Answers(send, reply, builtin)
-        self._selection = selection
+        self._asker: Asker | None = None
         self._volatile: Volatile | None = None
         self._durable: Durable | None = None
         self._watch: Watch | None = None
         if callback is not None:
             now = time.time if keeping is None else keeping.now
             if keeping is not None:
-                self._watch = Watch(now)
-            asker = Asker(callback, now, self._watch)
+                self._watch = Watch(now, name)
+            asker = self._asker = Asker(callback, now, self._watch, name)
             # Without others there is nobody to leave turns to.
             connections = limit if keeping is None else keeping.connections
             self._volatile = Volatile(asker, self._answers, limit, connections)
             if keeping is not None and self._watch is not None:
                 self._durable = Durable(
-                    keeping, asker, self._answers, self._watch, self._unkept
+                    keeping,
+                    asker,
+                    self._answers,
+                    self._watch,
+                    unkept=self._unkept,
+                    keys=self.keys,
+                    prior=prior,
                 )
+        self._retiring: Deferred[None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -115,22 +140,52 @@ class Inbox(Service):
     def startService(self) -> None:
         """Deliver what was kept."""
         super().startService()
+        self._retiring = None
         if self._durable is not None:
             self._durable.begin()
 
-    def stopService(self) -> Deferred[None] | None:
+    def stopService(self) -> Deferred[None]:
         """
         Give up all that is under way. What is not kept is bounced.
 
         @return: Fires once the store is no longer used.
         """
         super().stopService()
-        ending = None
+        retiring = self.retire()
         if self._durable is not None:
-            ending = Deferred.fromCoroutine(self._durable.end())
+            self._durable.giveUp()
         if self._volatile is not None:
             self._volatile.stop()
-        return ending
+        return retiring
+
+    def change(
+        self, callback: Callback, selection: Selection, connections: int
+    ) -> None:
+        """Deliver to another callback from now on, if it had one at all."""
+        assert self._asker is not None
+        assert self._volatile is not None
+        self._asker.callback = callback
+        self.selection = selection
+        self._volatile.setConnections(connections)
+        if self._durable is not None:
+            self._durable.setConnections(connections)
+
+    def retire(self) -> Deferred[None]:
+        """
+        Deliver nothing more that is kept, but bring to an end what is under way.
+
+        @return: Fires once none of that is, and the store is no longer used.
+        """
+        if self._durable is None:
+            return succeed(None)
+        if self._retiring is None:
+            self._retiring = Deferred.fromCoroutine(self._durable.retire())
+        return self._retiring
+
+    async def drained(self) -> None:
+        """Wait until nothing is under way that is not kept."""
+        if self._volatile is not None:
+            await self._volatile.drained()
 
     def receive(self, stanza: Element) -> None:
         """
@@ -149,7 +204,7 @@ class Inbox(Service):
                 stanza=rules.a(stanza.name),
             )
             return
-        if self._volatile is None or stanza not in self._selection:
+        if self._volatile is None or stanza not in self.selection:
             verdict = Verdict(rules.unwanted(stanza), unanswered=True)
             self._answers.now(stanza, verdict)
         elif self._durable is not None and isKeeping:
@@ -157,32 +212,22 @@ class Inbox(Service):
         else:
             self._volatile.receive(stanza)
 
-    async def redeliver(
-        self, webhookIDs: Sequence[str] | None, since: float, until: float
-    ) -> Sequence[Incoming]:
-        """
-        Deliver stanzas that were given up, in the order they came, as far as they may
-        wait.
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept for the callback."""
+        return self._durable is not None
 
-        @param webhookIDs: Which, of those that came within the time span; C{None} for
-            all of them.
-        @param since: The beginning of the time span, in seconds since 1970.
-        @param until: Its end, which does not belong to it.
-        @return: Which are delivered again, without their XML.
-        @raise Refusal: 409, there is no callback.
-        @raise StoreUnavailable: Some of them may be delivered all the same.
+    @property
+    def room(self) -> int:
+        """How many more may be kept for it."""
+        return 0 if self._durable is None else self._durable.room
+
+    def revive(self, page: Sequence[Incoming]) -> None:
         """
-        if self._durable is None:
-            raise Refusal(
-                Problem(
-                    409,
-                    "cancel",
-                    "conflict",
-                    "There is no callback, or nothing is kept for it, so nothing can be"
-                    " redelivered; configure callback-url and store.",
-                )
-            )
-        return await self._durable.redeliver(webhookIDs, since, until)
+        Deliver stanzas that the store has for it, and that it did not know of.
+        """
+        if self._durable is not None:
+            self._durable.revive(page)
 
     def _unkept(self, stanza: Element) -> None:
         """A stanza cannot be kept."""

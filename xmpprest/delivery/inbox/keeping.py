@@ -5,9 +5,9 @@ What it takes to keep stanzas for the callback: a store, a clock, and waits that
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +16,9 @@ from twisted.internet.task import deferLater
 from ...core.records import Attempt, Depth, Incoming, StoreUnavailable
 
 _T = TypeVar("_T")
+
+#: What has to be done before what is kept is delivered.
+Prior: TypeAlias = Callable[[], Coroutine[Deferred[Any], Any, None]]
 
 #: How many stanzas may wait in the store.
 LIMIT = 100_000
@@ -38,6 +41,12 @@ class IncomingStore(Protocol):
         self, conversation: str, after: int, limit: int
     ) -> Deferred[Sequence[Incoming]]:
         """Those of a conversation, from after one."""
+
+    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+        """How many there are of conversations from after one to before another."""
+
+    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+        """Let pending stanzas be of another conversation."""
 
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float

@@ -53,19 +53,18 @@ class Taker(Protocol):
 class Turns:
     """
     The turns of all conversations.
+
+    @ivar limit: How many may have their turn at once; may be changed.
     """
 
     def __init__(
         self, taker: Taker, clock: IReactorTime, now: Callable[[], float], limit: int
     ) -> None:
-        """
-        @param now: Tells the time that conversations are due by.
-        @param limit: How many may have their turn at once.
-        """
+        """@param now: Tells the time that conversations are due by."""
         self._taker = taker
         self._clock = clock
         self._now = now
-        self._limit = limit
+        self.limit = limit
         self._ready: deque[Conversation] = deque()
         self._later: list[tuple[float, int, Conversation]] = []
         self._ties = count()
@@ -130,7 +129,7 @@ class Turns:
         """Give as many turns as may be."""
         if self._isOver:
             return
-        while self._ready and self._busy < self._limit and not self._taker.isPaused:
+        while self._ready and self._busy < self.limit and not self._taker.isPaused:
             self._start()
         if not self._taker.isProbing:
             _cancel(self._probe)
@@ -173,7 +172,7 @@ class Turns:
     def _tryOne(self) -> None:
         """A minute is over."""
         self._probe = None
-        longest = self._taker.longest() if self._busy < self._limit else None
+        longest = self._taker.longest() if self._busy < self.limit else None
         if longest is None:
             self.wake()
         else:

@@ -11,7 +11,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredList,
+    DeferredSemaphore,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
@@ -90,6 +95,15 @@ class Volatile:
         self._running[running] = None
         running.addBoth(self._ran, running)
 
+    def setConnections(self, connections: int) -> None:
+        """Ask about more at once from now on, or fewer: those that come."""
+        self._turns = DeferredSemaphore(connections)
+
+    async def drained(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running:
+            await DeferredList(list(self._running))
+
     def stop(self) -> None:
         """Give up all that is under way, and tell its senders."""
         # Those that wait for their turn first, lest each gets it for a moment.
@@ -123,14 +137,15 @@ class Volatile:
     async def _ask(self, stanza: Element) -> Verdict:
         """What the callback makes of a stanza."""
         try:
-            await self._turns.acquire()
+            turns = self._turns
+            await turns.acquire()
             try:
                 said = await self._asker.ask(stanza, newWebhookID())
             except Exception:
                 # But not when it is collected, and those that wait with it.
-                self._turns.release()
+                turns.release()
                 raise
-            self._turns.release()
+            turns.release()
             return judged(stanza, said, newID)
         except NoAnswer:
             return rules.noAnswer(stanza)

@@ -67,6 +67,26 @@ def pending(
     return [Incoming(*row) for row in rows]
 
 
+def pendingBetween(connection: Connection, first: str, last: str | None) -> int:
+    """See L{Store.pendingBetween}."""
+    ((count,),) = connection.execute(
+        "SELECT count(*) FROM incoming INDEXED BY incomingPending"
+        " WHERE state = 'pending' AND conversation > ?1"
+        " AND (?2 IS NULL OR conversation < ?2)",
+        (first, last),
+    )
+    assert isinstance(count, int)
+    return count
+
+
+def move(connection: Connection, numbers: Sequence[int], conversation: str) -> None:
+    """See L{Store.move}."""
+    connection.executemany(
+        "UPDATE incoming SET conversation = ? WHERE number = ? AND state = ?",
+        [(conversation, number, PENDING) for number in numbers],
+    )
+
+
 class Tried(NamedTuple):
     """What L{Store.attempted} is called with."""
 

@@ -117,6 +117,14 @@ class SQLiteStore:
         """See L{Store.pending}."""
         return self._call(inbox.pending, conversation, after, limit)
 
+    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+        """See L{Store.pendingBetween}."""
+        return self._call(inbox.pendingBetween, first, last)
+
+    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+        """See L{Store.move}."""
+        return self._call(inbox.move, numbers, conversation)
+
     def attempted(
         self, number: int, attempt: Attempt, state: str, dueAt: float
     ) -> Deferred[None]:

@@ -1,0 +1,69 @@
+"""
+What conversations are called in the store: for which callback, from whom, to whom.
+
+So those of one callback are together in the order of their names, and what it has to
+do with one is nobody else's matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .parser import SEPARATOR
+
+#: The callback whose conversations have no name before them: that of the settings that
+#: are for one alone, and of every gateway before there could be several.
+DEFAULT = "default"
+
+#: Comes after the separator, and in no name.
+_BEYOND = chr(ord(SEPARATOR) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """
+    The names of the conversations of one callback.
+
+    @ivar callback: Its name.
+    """
+
+    callback: str = DEFAULT
+
+    def of(self, sender: str, to: str) -> str:
+        """
+        The name of a conversation.
+
+        @param sender: The bare address.
+        """
+        return f"{self._prefix}{sender}{SEPARATOR}{to}"
+
+    def taking(self, key: str) -> str:
+        """The name of the same conversation, be it of another callback."""
+        own = key.split(SEPARATOR, 2)[2] if key.startswith(SEPARATOR) else key
+        return self._prefix + own
+
+    @property
+    def first(self) -> str:
+        """What all of them come after."""
+        return self._prefix or _BEYOND
+
+    @property
+    def last(self) -> str | None:
+        """What all of them come before; C{None}, nothing comes after them."""
+        isDefault = self.callback == DEFAULT
+        return None if isDefault else f"{SEPARATOR}{self.callback}{_BEYOND}"
+
+    def __contains__(self, key: str) -> bool:
+        return callbackOf(key) == self.callback
+
+    @property
+    def _prefix(self) -> str:
+        isDefault = self.callback == DEFAULT
+        return "" if isDefault else f"{SEPARATOR}{self.callback}{SEPARATOR}"
+
+
+def callbackOf(key: str) -> str:
+    """The callback that a conversation is for."""
+    if not key.startswith(SEPARATOR):
+        return DEFAULT
+    return key.split(SEPARATOR, 2)[1]
