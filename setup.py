@@ -33,6 +33,7 @@ setup(
         "service-identity>=24.1",
     ],
     extras_require={
+        "bench": ["aiohttp>=3.9", "slixmpp>=1.10"],
         "cbor": ["cbor2>=5.7.1,!=6.0.0"],
         "docs": ["docutils>=0.20", "sphinx>=7.3", "towncrier>=23.11"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],

@@ -16,7 +16,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ from tests.servers.process import ServerProcess
 from tests.survival.checker import Findings
 from tests.survival.ordeal import Lane, Ordeal, newSeed
 from tests.survival.programs import SurvivalEjabberd, SurvivalProsody
+
+from .tables import table
 
 #: After so many blows, the load pauses until everything has come.
 ROUND = 10
@@ -138,17 +140,6 @@ def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
         f"{len(findings.inverted):,}",
         f"{len(findings.renamed):,}",
     )
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """A table of reStructuredText, its first row the headings."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = "  ".join("=" * width for width in widths)
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return "\n".join([rule, lines[0].rstrip(), rule, *map(str.rstrip, lines[1:]), rule])
 
 
 def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:

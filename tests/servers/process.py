@@ -157,6 +157,14 @@ class ServerProcess:
         """
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """
+        Of the process that was started last.
+        """
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """
         Start, and return when every port accepts connections.

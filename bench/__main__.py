@@ -1,0 +1,193 @@
+"""
+Measures the gateway beside others, on Prosody and on ejabberd.
+
+C{python -m bench} measures each case with all contenders in turn, for some rounds, and
+prints tables of the medians; it takes some hours. C{--quick} takes some minutes, and
+shows that all of it works rather than how fast anything is. C{--output DIR} has the
+tables in C{tables.rst}, every figure in C{results.json}, and plots in C{*.svg}.
+
+A ratio is the median of the rounds' ratios to the first of the case, since what else
+the machine does hits both. CPU is of a process, for each request; the server's comes to
+it. What is not installed, or not asked for, is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from fnmatch import fnmatch
+from pathlib import Path
+
+from . import report
+from .bed import SERVERS, Bed, Case, Effort, Measure
+from .cases import CASES
+from .figures import COLUMNS, Outcome, Result
+
+#: Seconds that one measurement may take; that fills a store is the longest.
+LIMIT = 1800
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__.split("\n\n")[0]
+    )
+    add = parser.add_argument
+    add("--cases", nargs="+", default=["*"], help="patterns of their names")
+    add("--servers", nargs="+", default=[*SERVERS], choices=[*SERVERS])
+    add("--rounds", type=int, help="5 by default")
+    add("--seconds", type=int, help="of a measurement, 5 by default")
+    add("--quick", action="store_true", help="1 round, of 1 second")
+    add("--output", type=Path, metavar="DIR", help="where the results are written")
+    add("--mod-rest", type=Path, metavar="DIR", help="a copy of Prosody's mod_rest")
+    add("--list", action="store_true", help="name the cases, and end")
+    asked = parser.parse_args(arguments)
+    default = 1 if asked.quick else 5
+    asked.rounds = asked.rounds or default
+    asked.seconds = asked.seconds or default
+    asked.chosen = [
+        case for case in CASES if any(fnmatch(case.name, it) for it in asked.cases)
+    ]
+    if not asked.chosen:
+        parser.error(f"no case is called {' or '.join(asked.cases)}; try --list")
+    if asked.mod_rest is not None:
+        asked.mod_rest = asked.mod_rest.resolve()
+        if not (asked.mod_rest / "mod_rest.lua").exists():
+            parser.error(f"there is no mod_rest.lua in {asked.mod_rest}")
+        if asked.mod_rest.name != "mod_rest":
+            parser.error("the directory must be called mod_rest, as Prosody expects")
+    return asked
+
+
+async def measured(
+    bed: Bed, server: str, cases: Sequence[Case], effort: Effort, rounds: int
+) -> AsyncIterator[Result]:
+    """Measure some cases on a bed."""
+    for case in cases:
+        for number in range(1 if case.once else rounds):
+            for row, measure in case.rows.items():
+                found = await _attempted(measure, bed, effort)
+                if found is not None:
+                    yield Result(
+                        *(server, case.name, row, number, found.values, found.series)
+                    )
+
+
+async def _attempted(measure: Measure, bed: Bed, effort: Effort) -> Outcome | None:
+    """Measure something; if that fails, the others are measured all the same."""
+    try:
+        return await asyncio.wait_for(measure(bed, effort), LIMIT)
+    except Exception:
+        traceback.print_exc()
+        return None
+
+
+def said(result: Result) -> str:
+    """A line about it."""
+    figures = [
+        f"{COLUMNS[name][0]} {result.values[name]:{COLUMNS[name][1]}}"
+        for name in COLUMNS
+        if name in result.values
+    ]
+    return (
+        f"{result.server} {result.case} {result.row}, round {result.round + 1}: "
+        + ", ".join(figures)
+    )
+
+
+def machine() -> dict[str, object]:
+    """Where, when and with what it was measured."""
+    cpu = "unknown"
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(
+            line.partition(":")[2].strip() for line in lines if "model name" in line
+        )
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "commit": commit.stdout.strip() or "unknown",
+        "command": " ".join(["python", "-m", "bench", *sys.argv[1:]]),
+    }
+
+
+async def main(asked: argparse.Namespace) -> list[Result]:
+    """Measure what is asked for."""
+    results = []
+    for server in asked.servers:
+        if reason := SERVERS[server].missing():
+            print(reason, file=sys.stderr)
+            continue
+        bed = Bed(server, asked.mod_rest)
+        try:
+            await bed.start()
+            effort = Effort(asked.seconds, asked.quick)
+            async for each in measured(bed, server, asked.chosen, effort, asked.rounds):
+                print(said(each), file=sys.stderr, flush=True)
+                results.append(each)
+        finally:
+            await bed.stop()
+    return results
+
+
+def write(directory: Path, results: Sequence[Result], text: str) -> None:
+    """Write all of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "tables.rst").write_text(text)
+    found = {"machine": machine(), "results": [asdict(each) for each in results]}
+    (directory / "results.json").write_text(json.dumps(found, indent=1))
+    for name, drawn in report.plots(results, CASES).items():
+        (directory / name).write_text(drawn)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Measure, print, and write."""
+    asked = parsed(arguments)
+    if asked.list:
+        for case in asked.chosen:
+            print(f"{case.name:20} {case.title}")
+        return
+    if shutil.which("wrk") is None:
+        raise SystemExit("There is no program 'wrk' in PATH; Debian's package is wrk.")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # So that what was started is ended.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+
+    # Others wait for whole milliseconds.
+    def loop() -> asyncio.SelectorEventLoop:
+        return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        results = runner.run(main(asked))
+    text = report.tables(results, CASES)
+    print(text)
+    if asked.output is not None:
+        write(asked.output, results, text)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

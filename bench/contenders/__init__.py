@@ -1,0 +1,1 @@
+"""Who is measured: each takes stanzas over HTTP in its own way."""

@@ -1,0 +1,177 @@
+"""The contenders: how each is started, and asked."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.http import NUMBER, Request
+from tests.survival.programs import TOKEN, GatewayProcess
+
+from .contender import FORMATS, JSON, XML, Contender, Program
+from .servers import REST_DOMAIN, BenchEjabberd, BenchProsody, domain
+
+Server = BenchProsody | BenchEjabberd
+
+KEPT = "xmpprest, store on"
+PLAIN = "xmpprest, store off"
+SLIXMPP = "slixmpp + aiohttp"
+MOD_REST = "Prosody's mod_rest"
+API = "ejabberd's mod_http_api"
+EMPTY = "twisted.web, empty"
+RAW = "raw component"
+
+
+@dataclass(frozen=True)
+class Site:
+    """
+    Where contenders are started.
+
+    @ivar place: A directory for their stores.
+    """
+
+    server: Server
+    callback: str
+    place: Path
+
+
+def asXML(to: str, body: str) -> str:
+    """A message."""
+    return f"<message to='{to}' type='chat'><body>{body}</body></message>"
+
+
+class ModRestDialect(Contender):
+    """
+    What takes C{POST /rest}.
+
+    @ivar authorization: The header.
+    """
+
+    authorization: str
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        """In any format."""
+        path, written = {
+            "xml": ("/rest", asXML(to, body)),
+            "json": ("/rest", json.dumps({"to": to, "type": "chat", "body": body})),
+            "text": (f"/rest/message/chat/{quote(to, safe='{}@')}", body),
+        }[format]
+        return self._request(path, FORMATS[format], written)
+
+    def ping(self, to: str) -> Request | None:
+        """In JSON."""
+        iq = {"kind": "iq", "type": "get", "to": to, "ping": True}
+        return self._request("/rest", JSON, json.dumps(iq))
+
+    def _request(self, path: str, type: str, body: str) -> Request:
+        headers = {"Authorization": self.authorization, "Content-Type": type}
+        return Request(path, body, headers)
+
+
+class XMPPRest(ModRestDialect):
+    """This gateway."""
+
+    authorization = f"Bearer {TOKEN}"
+
+    def __init__(self, site: Site, name: str, store: str) -> None:
+        self.domain = domain(name)
+        self.process = GatewayProcess(site.server, self.domain, site.callback, store)
+        self.port = self.process.port
+        self.process.start()
+
+
+class ModRest(ModRestDialect):
+    """Prosody's module, which is a part of the server."""
+
+    domain = REST_DOMAIN
+
+    def __init__(self, server: BenchProsody) -> None:
+        self.port = server.httpPort
+        login = f"{REST_DOMAIN}:{server.componentSecret}".encode()
+        self.authorization = f"Basic {b64encode(login).decode()}"
+
+
+class Slixmpp(Contender):
+    """The program of L{bench.contenders.slixmpp_gateway}; it takes JSON alone."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self.domain = domain(name)
+        self.process = Program(
+            "bench.contenders.slixmpp_gateway",
+            domain=self.domain,
+            secret=site.server.componentSecret,
+            serverPort=site.server.componentPort,
+            token=TOKEN,
+            callback=site.callback,
+        )
+        self.port = self.process.port
+        self.process.start()
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        if format != "json":
+            return None
+        return self._request("/message", {"to": to, "type": "chat", "body": body})
+
+    def ping(self, to: str) -> Request | None:
+        return self._request("/ping", {"to": to})
+
+    def _request(self, path: str, data: Mapping[str, str]) -> Request:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": JSON}
+        return Request(path, json.dumps(data), headers)
+
+
+class ServerAPI(Contender):
+    """ejabberd's API, which is a part of the server; it takes XML within JSON."""
+
+    def __init__(self, server: BenchEjabberd) -> None:
+        self.port = server.httpPort
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        if format != "json":
+            return None
+        data = {"from": "somebody@localhost", "to": to}
+        # Both hold the number: the recipient's is the one that counts.
+        stanza = asXML(to.replace(NUMBER, "x"), body)
+        written = json.dumps({**data, "stanza": stanza})
+        return Request("/api/send_stanza", written, {"Content-Type": JSON})
+
+
+class Empty(Contender):
+    """The program of L{bench.contenders.empty_resource}; it takes anything."""
+
+    def __init__(self) -> None:
+        self.process = Program("bench.contenders.empty_resource")
+        self.port = self.process.port
+        self.process.start()
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        return Request("/", asXML(to, body), {"Content-Type": XML})
+
+
+def _modRest(site: Site, name: str) -> Contender | None:
+    server = site.server
+    if isinstance(server, BenchProsody) and server.modRest is not None:
+        return ModRest(server)
+    return None
+
+
+def _api(site: Site, name: str) -> Contender | None:
+    return ServerAPI(site.server) if isinstance(site.server, BenchEjabberd) else None
+
+
+#: How each is started as a component of some name; C{None}, it is not there.
+STARTED: Mapping[str, Callable[[Site, str], Contender | None]] = {
+    KEPT: lambda site, name: XMPPRest(site, name, f"sqlite:{site.place}/{name}.db"),
+    PLAIN: lambda site, name: XMPPRest(site, name, "memory"),
+    SLIXMPP: Slixmpp,
+    MOD_REST: _modRest,
+    API: _api,
+    EMPTY: lambda site, name: Empty(),
+}
+
+#: The names of those that are components.
+NAMED = {KEPT: "kept", PLAIN: "plain", SLIXMPP: "slixmpp"}

@@ -1,0 +1,149 @@
+"""Tables and plots of what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from . import svg
+from .bed import Case
+from .figures import COLUMNS, Result, medians, ratio
+from .tables import table
+from .targets import TARGETS
+
+#: What the cases are about whose ratios are of a figure.
+GROUPS: Mapping[str, str] = {
+    "rate": "How many in a second",
+    "p99": "How late",
+    "cpu": "What much else costs",
+    "ready": "From start to ready",
+    "growth": "For a while",
+}
+
+#: Whose rates or costs by size are plotted together: the beginning of their names.
+SIZES = "size-"
+
+
+def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
+    """All tables: those of each server, and what was to be shown."""
+    known = list(cases)
+    parts = []
+    for server in _distinct(each.server for each in results):
+        for figure, title in GROUPS.items():
+            found = [
+                (case, _of(results, server, case))
+                for case in known
+                if case.compared == figure and _of(results, server, case)
+            ]
+            if found:
+                parts.append(f"{title}, {server}:\n\n{_group(found)}\n")
+        parts.append(f"What was to be shown, {server}:\n\n{_shown(results, server)}\n")
+    return "\n".join(parts)
+
+
+def _of(results: Sequence[Result], server: str, case: Case) -> list[Result]:
+    return [each for each in results if (each.server, each.case) == (server, case.name)]
+
+
+def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
+    """A table of some cases, with all the figures that any of them has."""
+    present = {name for _, each in found for one in each for name in one.values}
+    names = [name for name in COLUMNS if name in present]
+    headings = ("case", "who, or with", "ratio", *(COLUMNS[name][0] for name in names))
+    rows = [headings]
+    for case, results in found:
+        mine = _distinct(each.row for each in results)
+        for row in mine:
+            values = medians(each for each in results if each.row == row)
+            times = ratio(results, case.compared, row, mine[0])
+            rows.append(
+                (
+                    case.name,
+                    row,
+                    "" if times is None else f"{times:.2f}",
+                    *(
+                        f"{values[name]:{COLUMNS[name][1]}}" if name in values else ""
+                        for name in names
+                    ),
+                )
+            )
+    return table(rows)
+
+
+def _shown(results: Sequence[Result], server: str) -> str:
+    """The targets, and whether each is met."""
+    rows = [("what", "wanted", "measured", "")]
+    for target in TARGETS:
+        found = target.measured([each for each in results if each.server == server])
+        verdict = "not measured"
+        if found is not None:
+            verdict = "hit" if target.isMet(found) else "missed"
+        figure = "" if found is None else f"{found:.2f}"
+        rows.append((target.text, target.wanted, figure, verdict))
+    return table(rows)
+
+
+def plots(results: Sequence[Result], cases: Iterable[Case]) -> Mapping[str, str]:
+    """All plots, each by the name of its file."""
+    found = {}
+    for server in _distinct(each.server for each in results):
+        for case in cases:
+            if mine := _of(results, server, case):
+                found[f"{server}-{case.name}.svg"] = _bars(case, server, mine)
+                found.update(_overTime(case, server, mine))
+        if drawn := _bySize(results, server):
+            found[f"{server}-size.svg"] = drawn
+    return found
+
+
+def _bars(case: Case, server: str, results: Sequence[Result]) -> str:
+    heading, format, _ = COLUMNS[case.compared]
+    values = {
+        row: medians(each for each in results if each.row == row)[case.compared]
+        for row in _distinct(each.row for each in results)
+    }
+    return svg.bars(f"{case.title} ({server}): {heading}", values, format)
+
+
+def _overTime(
+    case: Case, server: str, results: Sequence[Result]
+) -> Iterable[tuple[str, str]]:
+    for figure in ("rss", "p99"):
+        series = {
+            each.row: [(value["at"], value[figure]) for value in each.series]
+            for each in results
+            if each.series
+        }
+        if series:
+            heading = COLUMNS[figure][0]
+            drawn = svg.lines(f"{case.title} ({server})", "seconds", heading, series)
+            yield f"{server}-{case.name}-{figure}.svg", drawn
+
+
+def _bySize(results: Sequence[Result], server: str) -> str:
+    """What a message costs by its size; empty if that was not measured."""
+    of = [
+        each
+        for each in results
+        if each.server == server
+        and each.case.startswith(SIZES)
+        and "cpu" in each.values
+    ]
+    series = {
+        row: sorted(
+            (
+                float(case.removeprefix(SIZES)),
+                medians(it for it in of if (it.row, it.case) == (row, case))["cpu"],
+            )
+            for case in _distinct(each.case for each in of if each.row == row)
+        )
+        for row in _distinct(each.row for each in of)
+    }
+    title = f"POST a message ({server}), 16 connections"
+    if not series:
+        return ""
+    return svg.lines(title, "KiB", "its CPU µs", series, log=True)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Each once, in their order."""
+    return list(dict.fromkeys(names))

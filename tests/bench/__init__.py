@@ -1,0 +1,1 @@
+"""Tests of C{bench}: of what it makes of what it measures, not of any time."""
