@@ -6,10 +6,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from .doctor.command import main as doctor
+from .newtoken import main as token
 
 #: What can be done, and what that is good for.
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {
     "doctor": (doctor, "Check a configuration from end to end."),
+    "token": (token, "Make a token for one who may do some of all."),
 }
 
 

@@ -45,7 +45,9 @@ class Token:
         readers.count, "How many it may send at once after a pause."
     )
     may: frozenset[str] = setting(
-        readers.some(*RIGHTS), "What it may beside sending.", frozenset()
+        readers.some(*RIGHTS),
+        f"What it may beside sending: {', '.join(RIGHTS)}.",
+        frozenset(),
     )
 
     def __post_init__(self) -> None:

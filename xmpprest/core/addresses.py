@@ -16,6 +16,9 @@ from . import jid
 #: is done to an address leaves it as it is.
 _MARK = "\u0378"
 
+#: The regular expression that nothing matches.
+_NEVER = "(?!)"
+
 
 class Addresses:
     """
@@ -29,7 +32,8 @@ class Addresses:
         @raise ValueError: One is no pattern; the message says what was expected.
         """
         self.patterns = tuple(map(normalPattern, patterns))
-        self._match = re.compile("|".join(map(_expression, self.patterns))).fullmatch
+        expression = "|".join(map(_expression, self.patterns)) or _NEVER
+        self._match = re.compile(expression).fullmatch
         self._isAll = "*" in self.patterns
 
     def __contains__(self, address: str) -> bool:
