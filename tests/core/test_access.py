@@ -2,8 +2,120 @@
 
 from __future__ import annotations
 
-from tests.core.case import CoreTestCase
+from twisted.internet.task import Clock
+from twisted.words.xish.domish import Element
+
+from tests.core.case import DOMAIN, CoreTestCase, xml
 from xmpprest.core.access import EVERYTHING, NOTHING, RIGHTS, Grant
+from xmpprest.core.addresses import Addresses
+from xmpprest.core.bucket import Bucket
+from xmpprest.core.stanza import TYPES
+
+#: What one may do who sends alerts.
+NOTIFIER = Grant(
+    "notifier",
+    kinds=frozenset({"message", "presence"}),
+    senders=Addresses(f"alerts@{DOMAIN}", f"bot-*@{DOMAIN}"),
+    recipients=Addresses("*@example.org"),
+)
+
+
+def stanza(
+    kind: str = "message",
+    sender: str = f"alerts@{DOMAIN}",
+    to: str = "user@example.org",
+) -> Element:
+    """A stanza, as it would be sent."""
+    return xml(f"<{kind} from='{sender}' to='{to}' id='1'/>")
+
+
+class CheckTests(CoreTestCase):
+    """
+    L{Grant.check}
+    """
+
+    def test_may(self) -> None:
+        """
+        What a token may send passes, to and from every client of those that it says;
+        so does everything, of who may do everything.
+        """
+        for good in (
+            stanza(),
+            stanza("presence"),
+            stanza(sender=f"alerts@{DOMAIN}/x"),
+            stanza(sender=f"bot-7@{DOMAIN}"),
+            stanza(to="User@Example.ORG/x y"),
+        ):
+            NOTIFIER.check(good)
+        for kind in TYPES:
+            EVERYTHING.check(stanza(kind, DOMAIN, "anybody.example/x"))
+
+    def test_mayNot(self) -> None:
+        """
+        Anything else is 403, and the text says what may be.
+        """
+        for bad, said in (
+            (stanza("iq"), "may send message or presence, not an iq."),
+            (
+                stanza(sender=DOMAIN),
+                f"set 'from' to what it may: alerts@{DOMAIN}, bot-",
+            ),
+            (stanza(sender=f"bot@{DOMAIN}"), f"may not send from 'bot@{DOMAIN}'; set"),
+            (stanza(to="example.org"), "may not send to 'example.org', only to: *@exa"),
+            (stanza(to="evil.example/a@example.org"), "only to: *@example.org."),
+            (stanza(to="a@evil.example/b@example.org"), "only to: *@example.org."),
+        ):
+            problem = self.refusal(NOTIFIER.check, bad)
+            self.assertEqual(
+                (problem.status, problem.type, problem.condition),
+                (403, "auth", "not-authorized"),
+            )
+            self.assertSentence(problem.text)
+            self.assertIn("The token 'notifier' may", problem.text)
+            self.assertIn(said, problem.text)
+
+    def test_nothing(self) -> None:
+        """
+        A token without kinds sends nothing.
+        """
+        looker = Grant("looker", kinds=frozenset())
+        for kind in TYPES:
+            text = self.refusal(looker.check, stanza(kind)).text
+            self.assertIn("'looker' may send nothing, not a", text)
+
+
+class SpendTests(CoreTestCase):
+    """
+    L{Grant.spend}
+    """
+
+    def test_rate(self) -> None:
+        """
+        What is too often is 429, which says when it is not any more, in whole seconds.
+        """
+        clock = Clock()
+        grant = Grant("slow", bucket=Bucket(0.4, 2, clock.seconds))
+        for _ in range(2):
+            grant.spend()
+        for passed, retryAfter in ((0, "3"), (0.6, "2"), (0.9, "1"), (0.9, "1")):
+            clock.advance(passed)
+            problem = self.refusal(grant.spend)
+            self.assertEqual(
+                (problem.status, problem.type, problem.condition),
+                (429, "wait", "resource-constraint"),
+            )
+            self.assertEqual(problem.headers, (("Retry-After", retryAfter),))
+            self.assertSentence(problem.text)
+            self.assertIn("'slow' may send 0.4 stanzas a second", problem.text)
+        clock.advance(0.1)
+        grant.spend()
+
+    def test_noRate(self) -> None:
+        """
+        Who has no rate sends as often as he likes.
+        """
+        for _ in range(10_000):
+            EVERYTHING.spend()
 
 
 class RightTests(CoreTestCase):

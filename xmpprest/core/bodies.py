@@ -21,7 +21,8 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
     400: ("The body, the path or the query cannot be read.", None),
     401: ("There are no credentials, or they are wrong.", "WWW-Authenticate"),
     403: (
-        "The `from` is not at the gateway's domain, or a page from elsewhere sends.",
+        "The `from` is not at the gateway's domain, the token may not do this, or a page"
+        " from elsewhere sends.",
         None,
     ),
     404: ("There is nothing with this id, or the gateway keeps none.", None),
@@ -37,6 +38,7 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
         " request.",
         None,
     ),
+    429: ("The token has sent more than it may, for now.", "Retry-After"),
     503: (
         "There is no connection to the XMPP server, nothing can be kept, or there is"
         " too much to do.",

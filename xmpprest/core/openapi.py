@@ -179,7 +179,7 @@ def _post() -> Part:
         "parameters": [_WAITS, _KEYS],
         "requestBody": stanzaBody(),
         "responses": responses(
-            *(409, 413, 415, 422, 503, 504),
+            *(409, 413, 415, 422, 429, 503, 504),
             _200=replied("ping"),
             _202=IS_ACCEPTED,
         ),
@@ -225,7 +225,9 @@ def _toPath(kind: str) -> Part:
         f" {'body' if kind == 'message' else 'show'}.",
         "parameters": [type, _to("user@example.org"), *waits, _KEYS],
         "requestBody": restBody(kind, RESTS[kind], TEXTS[kind]),
-        "responses": responses(*(409, 413, 415, 422, 503), _202=IS_ACCEPTED, **outcome),
+        "responses": responses(
+            *(409, 413, 415, 422, 429, 503), _202=IS_ACCEPTED, **outcome
+        ),
     }
 
 
@@ -243,7 +245,7 @@ def _iq(type: str) -> Part:
 
 
 def _asked(payload: str, *others: int) -> Part:
-    return responses(*others, 409, 503, 504, _200=replied(payload))
+    return responses(*others, 409, 429, 503, 504, _200=replied(payload))
 
 
 def _query(key: str, slot: Child) -> Part:
