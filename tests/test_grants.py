@@ -25,7 +25,7 @@ def digest(secret: str) -> str:
 
 def token(name: str = "one", *secrets: str, **values: Any) -> Token:
     """A token."""
-    return Token(name=name, sha256=[*map(digest, secrets or (name,))], **values)
+    return Token(name=name, sha256=tuple(map(digest, secrets or (name,))), **values)
 
 
 class GrantsTests(GatewayTestCase):

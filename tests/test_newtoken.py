@@ -83,8 +83,8 @@ class NewTokenTests(SourcesTestCase):
         was expected.
         """
         for arguments, said in (
-            ([], "Wrong number of arguments"),
-            (["a", "b"], "Wrong number of arguments"),
+            ([], "Expected one name"),
+            (["a", "b"], "Expected one name"),
             (["a b"], "'a b': expected up to 64 letters"),
             (["--nope"], "option --nope not recognized"),
         ):

@@ -35,9 +35,11 @@ class TokenOptions(Options):
     )
     name = ""
 
-    def parseArgs(self, name: str) -> None:
-        """Take the name."""
-        self.name = name
+    def parseArgs(self, *names: str) -> None:
+        """Take the name; there is nothing else."""
+        if len(names) != 1:
+            raise UsageError("Expected one name, as in 'token notifier'.")
+        (self.name,) = names
 
 
 def main(

@@ -21,8 +21,8 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
     400: ("The body, the path or the query cannot be read.", None),
     401: ("There are no credentials, or they are wrong.", "WWW-Authenticate"),
     403: (
-        "The `from` is not at the gateway's domain, the token may not do this, or a page"
-        " from elsewhere sends.",
+        "The `from` is not at the gateway's domain, the token may not do this, or a"
+        " page from elsewhere sends.",
         None,
     ),
     404: ("There is nothing with this id, or the gateway keeps none.", None),
