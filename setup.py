@@ -22,7 +22,7 @@ setup(
     python_requires=">=3.11",
     # The plugin goes into Twisted's own directory of plugins, where twistd looks.
     packages=[*find_packages(include=["xmpprest", "xmpprest.*"]), "twisted.plugins"],
-    package_data={"xmpprest": ["py.typed"]},
+    package_data={"xmpprest": ["py.typed", "console/*"]},
     include_package_data=False,
     # Each with its reason in docs/dependencies.rst.
     install_requires=[

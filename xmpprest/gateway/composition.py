@@ -16,6 +16,7 @@ from ..core.auth import Authenticator
 from ..core.openapi import document
 from ..delivery.ids import newID
 from ..orderly import OrderlyService
+from ..web.console import ConsolePage
 from ..web.cors import CORS
 from ..web.docs import DocsPage
 from ..web.events import EventPages
@@ -101,6 +102,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     events = EventPages(makeLive(component, reactor), reactor)
     routes = {
+        **ConsolePage().routes,
         **DocsPage(json.dumps(document(config.domain, __version__)).encode()).routes,
         **OutboxPages(outbox).routes,
         **events.routes,

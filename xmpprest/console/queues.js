@@ -1,0 +1,151 @@
+// The stanzas on their way to the callback, and those that were given up.
+
+import { json } from "./api.js";
+import * as code from "./code.js";
+import { announce, byId, cell, make, problem, time } from "./dom.js";
+
+const CAPTIONS = {
+  dead: "Dead letters, the newest first",
+  pending: "Stanzas that wait for the callback, the newest first",
+  delivered: "Stanzas that the callback has got, the newest first",
+};
+const PAGE = 20;
+
+export class Queues {
+  #next = null;
+
+  constructor() {
+    byId("letters-refresh").addEventListener("click", () => this.load());
+    byId("letters-state").addEventListener("change", () => this.load());
+    byId("letters-more").addEventListener("click", () => this.#more());
+    byId("letters-all").addEventListener("click", () => this.#redeliverAll());
+  }
+
+  get #state() {
+    return byId("letters-state").value;
+  }
+
+  /** Show the newest. */
+  async load() {
+    byId("letters-caption").textContent = CAPTIONS[this.#state];
+    await this.#show(`inbox?state=${this.#state}&limit=${PAGE}`, (rows) =>
+      byId("letters-body").replaceChildren(...rows),
+    );
+  }
+
+  async #more() {
+    await this.#show(this.#next, (rows) => byId("letters-body").append(...rows));
+  }
+
+  async #show(path, place) {
+    try {
+      const { stanzas, next } = await json(path);
+      place(stanzas.flatMap((each) => this.#rows(each)));
+      // It is a path from the root; what is asked for is beside this page.
+      this.#next = next && `inbox${new URL(next, document.baseURI).search}`;
+      problem("letters-problem");
+    } catch (error) {
+      place([]);
+      this.#next = null;
+      problem("letters-problem", error.message);
+    }
+    this.#settle();
+  }
+
+  #settle() {
+    const isEmpty = !byId("letters-body").rows.length;
+    byId("letters").hidden = isEmpty;
+    byId("letters-empty").hidden = !isEmpty || byId("letters-problem").textContent !== "";
+    byId("letters-more").hidden = !this.#next;
+    byId("letters-all").hidden = isEmpty || this.#state !== "dead";
+  }
+
+  #rows(letter) {
+    const details = make("td", { role: "cell", colSpan: 6 });
+    const below = make("tr", { role: "row", className: "below", hidden: true }, details);
+    const look = make("button", { type: "button", aria: { expanded: "false" } }, "Attempts");
+    look.addEventListener("click", async () => {
+      below.hidden = !below.hidden;
+      look.setAttribute("aria-expanded", String(!below.hidden));
+      if (!below.hidden) details.replaceChildren(...(await attempts(letter.id)));
+    });
+    const actions = [look];
+    if (letter.state === "dead") {
+      const again = make("button", { type: "button" }, "Redeliver");
+      again.addEventListener("click", () => this.#redeliver([letter.id]));
+      actions.push(again);
+    }
+    const row = make(
+      "tr",
+      { role: "row", data: { id: letter.id } },
+      cell("Received", time(letter.received_at)),
+      cell("Kind", letter.kind ?? "–"),
+      cell("From", letter.from ?? "–"),
+      cell("To", letter.to ?? "–"),
+      cell("Tries", String(letter.attempts)),
+      cell("What to do", make("div", { className: "buttons" }, ...actions)),
+    );
+    return [row, below];
+  }
+
+  #redeliverAll() {
+    const rows = [...document.querySelectorAll("#letters-body [data-id]")];
+    return this.#redeliver(rows.map((each) => each.dataset.id));
+  }
+
+  async #redeliver(ids) {
+    try {
+      const { redelivered } = await json("inbox/redeliver", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ ids }),
+      });
+      await this.load();
+      announce(`${redelivered} of ${ids.length} will be delivered again.`);
+      byId("letters-refresh").focus();
+    } catch (error) {
+      problem("letters-problem", error.message);
+    }
+  }
+}
+
+/** Every try of one, and the stanza, as far as it is kept. */
+async function attempts(id) {
+  let whole;
+  try {
+    whole = await json(`inbox/${encodeURIComponent(id)}`);
+  } catch (error) {
+    return [make("p", { className: "problem", role: "alert" }, error.message)];
+  }
+  const tries = whole.attempts.map(({ at, status, error }) =>
+    make(
+      "li",
+      {},
+      time(at),
+      " ",
+      make("strong", {}, status === null ? "no answer" : String(status)),
+      error ? ` ${error}` : "",
+    ),
+  );
+  const shown = [
+    make("p", { className: "note" }, "webhook-id ", make("code", {}, id)),
+    tries.length
+      ? make("ol", { className: "tries" }, ...tries)
+      : make("p", { className: "note" }, "It has not been tried yet."),
+  ];
+  if (whole.xml) shown.push(forms(whole));
+  return shown;
+}
+
+function forms({ xml, stanza }) {
+  const form = (name, nodes) => {
+    const shown = make("pre", { tabIndex: 0, role: "region", aria: { label: name } }, ...nodes);
+    return make("div", {}, make("h4", {}, name), shown);
+  };
+  return make(
+    "div",
+    { className: "forms" },
+    form("XML", code.xml(xml)),
+    form("JSON", stanza ? code.json(stanza) : ["It cannot be read."]),
+  );
+}
