@@ -1,9 +1,10 @@
 """
 A store with much in it.
 
-C{python -m bench.filling FILE ROWS} keeps so many messages, all of them confirmed, and
-as many stanzas for the callback, of a thousand conversations. Half of them have been
-delivered; the others were tried without success, and are to be tried again in an hour.
+C{python -m bench.filling FILE ROWS} keeps so many rows: half of them messages, all of
+them confirmed, and half of them stanzas for the callback, of a thousand conversations.
+Of these, half have been delivered; the others were tried without success, and are to be
+tried again in an hour.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
+from xmpprest.core.keys import Keys
 from xmpprest.core.records import CONFIRMED, DELIVERED, PENDING, Attempt, Change
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
@@ -22,24 +24,28 @@ from xmpprest.store.sqlite import SQLiteStore
 CONVERSATIONS = 1000
 STEP = 1000
 
-STANZA = "<message from='p{0}@elsewhere.localhost' to='{1}'><body>{2}</body></message>"
+GATEWAY = "gateway.localhost"
+STANZA = "<message from='{0}' to='{1}'><body>{2}</body></message>"
 BODY = "x" * 500
 
+KEYS = Keys()
 
-async def fill(store: Store, rows: int, now: float) -> None:
-    """Keep so many rows of each kind in a new store."""
-    for first in range(1, rows + 1, STEP):
-        numbers = range(first, min(first + STEP, rows + 1))
+
+async def fill(store: Store, each: int, now: float) -> None:
+    """Keep so many of each kind in a new store."""
+    for first in range(1, each + 1, STEP):
+        numbers = range(first, min(first + STEP, each + 1))
         kept: list[Deferred[Any]] = []  # of this and that
         for number in numbers:
             person = number % CONVERSATIONS
-            stanza = STANZA.format(person, "gateway.localhost", BODY)
+            sender = f"p{person}@elsewhere.localhost"
+            stanza = STANZA.format(sender, GATEWAY, BODY)
             # Of even numbers, all delivered: its conversations have nothing to do.
             state = PENDING if number % 2 else DELIVERED
             attempt = Attempt(now, None if number % 2 else 204, None)
             kept += [
                 store.accept(f"out{number}", "user@example.org", stanza, now),
-                store.receive(f"in{number}", f"p{person} gateway", stanza, now),
+                store.receive(f"in{number}", KEYS.of(sender, GATEWAY), stanza, now),
                 store.attempted(number, attempt, state, now + 3600),
             ]
         done = [Change(number, CONFIRMED, now) for number in numbers]
@@ -50,7 +56,7 @@ async def main(reactor: Any, path: str, rows: str) -> None:
     """Fill one."""
     store = SQLiteStore(path, reactor)
     await store.open()
-    await fill(store, int(rows), time.time())
+    await fill(store, int(rows) // 2, time.time())
     await store.close()
 
 

@@ -11,23 +11,23 @@ Points = Sequence[tuple[float, float]]
 COLOURS = ("#1668b8", "#d9730d", "#2e8b57", "#a83279", "#6b6b6b", "#b8860b")
 
 WIDTH, HEIGHT = 640, 320
-LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 50
 BAR, LABELS, NUMBERS = 26, 200, 80
 
 
 def bars(title: str, values: Mapping[str, float], format: str = ",.0f") -> str:
     """Lying bars, each with its name and its number."""
-    height = TOP + BAR * len(values) + 10
+    top, height = 40, 50 + BAR * len(values)
     scale = (WIDTH - LABELS - NUMBERS) / (max(values.values(), default=0) or 1)
-    parts = [_text(WIDTH / 2, 24, title, "middle", size=16)]
+    parts = [_text(WIDTH / 2, 24, title, "middle", size=15)]
     for row, (name, value) in enumerate(values.items()):
-        top, length = TOP + row * BAR, value * scale
+        length, at = value * scale, top + row * BAR
         colour = COLOURS[row % len(COLOURS)]
         parts += [
-            _text(LABELS - 8, top + 17, name, "end"),
-            f'<rect x="{LABELS}" y="{top + 3}" width="{length:.1f}"'
+            _text(LABELS - 8, at + 17, name, "end"),
+            f'<rect x="{LABELS}" y="{at + 3}" width="{length:.1f}"'
             f' height="{BAR - 6}" fill="{colour}"/>',
-            _text(LABELS + length + 6, top + 17, f"{value:{format}}"),
+            _text(LABELS + length + 6, at + 17, f"{value:{format}}"),
         ]
     return _drawing(title, height, parts)
 
@@ -54,7 +54,7 @@ def lines(
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
 
     parts = [
-        _text(WIDTH / 2, 24, title, "middle", size=16),
+        _text(WIDTH / 2, 24, title, "middle", size=15),
         _text(WIDTH / 2, HEIGHT - 10, x, "middle"),
         _text(10, TOP - 8, y),
     ]

@@ -13,7 +13,7 @@ from bench.figures import Outcome
 from .inbound import LateDelivery
 from .posting import STEADY, Late
 
-#: Messages in the store before, and as many stanzas for the callback.
+#: In the store before; half are messages, half stanzas for the callback.
 ROWS = (0, 10_000, 1_000_000)
 #: What takes minutes, and gigabytes.
 MANY = 100_000

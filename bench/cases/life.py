@@ -96,8 +96,7 @@ CASES = (
     ),
     Case(
         "soak",
-        f"{RATE} messages a second each way for {SOAK // 60} minutes; the worst of"
-        f" {PIECE} s each",
+        f"{RATE} messages a second each way, by {PIECE} s each",
         {KEPT: Soak(KEPT)},
         compared="growth",
         once=True,
