@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from fnmatch import fnmatch
@@ -73,27 +73,42 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-async def measured(
-    bed: Bed, server: str, cases: Sequence[Case], effort: Effort, rounds: int
-) -> AsyncIterator[Result]:
-    """Measure some cases on a bed."""
-    for case in cases:
+class Measuring:
+    """
+    Measures cases on a bed.
+
+    @ivar results: What came of it.
+    @ivar failed: The names of cases of which something could not be measured.
+    """
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.failed: list[str] = []
+
+    async def run(
+        self, bed: Bed, server: str, case: Case, effort: Effort, rounds: int
+    ) -> None:
+        """Measure all rows of a case, in turn."""
         for number in range(1 if case.once else rounds):
             for row, measure in case.rows.items():
-                found = await _attempted(measure, bed, effort)
+                found = await self._attempt(measure, bed, effort, case)
                 if found is not None:
-                    yield Result(
+                    result = Result(
                         *(server, case.name, row, number, found.values, found.series)
                     )
+                    self.results.append(result)
+                    print(said(result), file=sys.stderr, flush=True)
 
-
-async def _attempted(measure: Measure, bed: Bed, effort: Effort) -> Outcome | None:
-    """Measure something; if that fails, the others are measured all the same."""
-    try:
-        return await asyncio.wait_for(measure(bed, effort), LIMIT)
-    except Exception:
-        traceback.print_exc()
-        return None
+    async def _attempt(
+        self, measure: Measure, bed: Bed, effort: Effort, case: Case
+    ) -> Outcome | None:
+        """If something cannot be measured, the others are all the same."""
+        try:
+            return await asyncio.wait_for(measure(bed, effort), LIMIT)
+        except Exception:
+            traceback.print_exc()
+            self.failed.append(case.name)
+            return None
 
 
 def said(result: Result) -> str:
@@ -134,9 +149,10 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(asked: argparse.Namespace) -> list[Result]:
+async def main(asked: argparse.Namespace) -> Measuring:
     """Measure what is asked for."""
-    results = []
+    measuring = Measuring()
+    effort = Effort(asked.seconds, asked.quick)
     for server in asked.servers:
         if reason := SERVERS[server].missing():
             print(reason, file=sys.stderr)
@@ -144,13 +160,11 @@ async def main(asked: argparse.Namespace) -> list[Result]:
         bed = Bed(server, asked.mod_rest)
         try:
             await bed.start()
-            effort = Effort(asked.seconds, asked.quick)
-            async for each in measured(bed, server, asked.chosen, effort, asked.rounds):
-                print(said(each), file=sys.stderr, flush=True)
-                results.append(each)
+            for case in asked.chosen:
+                await measuring.run(bed, server, case, effort, asked.rounds)
         finally:
             await bed.stop()
-    return results
+    return measuring
 
 
 def write(directory: Path, results: Sequence[Result], text: str) -> None:
@@ -182,11 +196,13 @@ def run(arguments: Sequence[str]) -> None:
         return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
     with asyncio.Runner(loop_factory=loop) as runner:
-        results = runner.run(main(asked))
-    text = report.tables(results, CASES)
+        measuring = runner.run(main(asked))
+    text = report.tables(measuring.results, CASES)
     print(text)
     if asked.output is not None:
-        write(asked.output, results, text)
+        write(asked.output, measuring.results, text)
+    if measuring.failed:
+        raise SystemExit(f"Not all was measured of {', '.join(measuring.failed)}.")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,11 @@ class Bed:
         site = Site(self.server, self.callback.url, self.place)
         contender = await asyncio.to_thread(STARTED[who], site, name)
         if contender is not None:
-            await asyncio.to_thread(ready, contender, self.server.host)
+            try:
+                await asyncio.to_thread(ready, contender, self.server.host)
+            except BaseException:
+                contender.stop()
+                raise
         return contender
 
     async def raw(self) -> Component:

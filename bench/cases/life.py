@@ -16,7 +16,7 @@ from bench.processes import residentBytes
 
 #: Seconds of the soak, and of each of its pieces; messages in a second, each way.
 SOAK, QUICK_SOAK, PIECE = 600, 10, 5
-RATE = 300
+RATE = 100
 
 
 @dataclass(frozen=True)

@@ -128,13 +128,15 @@ class Late:
         request = _request(bed, contender, self.format, HELLO)
         if request is None:
             return None
-        meter = bed.meter(contender)
+        meter, before = bed.meter(contender), bed.peer.messages
         times, wrong = await openLoop(
             contender.port,
             lambda number: request.written(number % self.people),
             rate=self.rate,
             seconds=effort.seconds,
         )
+        if self.format is not None and self.who != EMPTY:
+            await bed.settled(before + len(times) - wrong)
         figures = {**latencies(times), "refused": wrong, **meter.each(len(times))}
         return Outcome(figures)
 
