@@ -418,11 +418,11 @@ class PublicTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        Four names are public, and documented.
+        Five names are public, and documented.
         """
         self.assertEqual(
             sorted(xmpprest.__all__),
-            ["Config", "Gateway", "__version__", "makeGateway"],
+            ["Config", "Gateway", "Token", "__version__", "makeGateway"],
         )
-        for thing in (Config, Gateway, makeGateway):
+        for thing in (Config, Gateway, xmpprest.Token, makeGateway):
             self.assertTrue(thing.__doc__)

@@ -15,6 +15,8 @@ from . import routes, settings
 _WRITERS: Mapping[str, Callable[[], str]] = {
     "settings": settings.written,
     "secrets": settings.secretsWritten,
+    "tokens": settings.tokensWritten,
+    "rights": settings.rightsWritten,
     "routes": routes.written,
     "payloads": routes.payloadsWritten,
     "statuses": routes.statusesWritten,

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from xmpprest import readers
 from xmpprest.config import SETTINGS
-from xmpprest.setting import Setting
+from xmpprest.core.access import RIGHTS
+from xmpprest.setting import Setting, settingsOf
 from xmpprest.settings import OPTIONAL_SECRETS, SECRETS
 from xmpprest.tap import Options
+from xmpprest.tokens import Token
 
 from .markup import literal, prose, table
 
 
 def written() -> str:
     """A table of all settings."""
-    rows = [
-        (literal(each.name), _default(each), f"{prose(each.help)} {_expected(each)}")
-        for each in SETTINGS
-    ]
-    return "\n".join(table("26 26 48", ("Setting", "Default", "What it is"), rows))
+    return "\n".join(table("26 26 48", _HEAD, map(_row, SETTINGS)))
+
+
+def tokensWritten() -> str:
+    """A table of what is said of a token."""
+    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(Token))))
+
+
+def rightsWritten() -> str:
+    """A table of what a token may beside sending."""
+    rows = [(literal(right), f"{prose(words)}.") for right, words in RIGHTS.items()]
+    return "\n".join(table("20 80", ("Right", "It may"), rows))
+
+
+_HEAD = ("Setting", "Default", "What it is")
+
+
+def _row(setting: Setting) -> tuple[str, str, str]:
+    """The row of a setting."""
+    words = f"{prose(setting.help)} {_expected(setting)}"
+    return literal(setting.name), _default(setting), words
 
 
 def _default(setting: Setting) -> str:

@@ -1,0 +1,1 @@
+``GET /rest/outbox/{id}`` also says whom the message is from.

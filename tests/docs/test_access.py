@@ -1,0 +1,103 @@
+"""Tests of C{docs/access.rst}: its commands are pasted, and its tables are good."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from hashlib import sha256
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.docs.document import Document
+from tests.docs.paste import PasteTestCase
+from tests.docs.world import ROOT, USER
+from xmpprest.config import Config
+from xmpprest.core.access import RIGHTS
+from xmpprest.core.addresses import Addresses
+from xmpprest.setting import settingsOf
+from xmpprest.tokens import Token
+from xmpprest.toml import readTable
+
+PAGE = Document(ROOT / "docs" / "access.rst")
+(MAKE, MAY, MAY_NOT) = PAGE.of("sh")
+(TABLE, ROTATED) = PAGE.of("toml")
+(REFUSED,) = PAGE.of("json")
+
+
+class TableTests(SynchronousTestCase):
+    """
+    Tests of what stands there for the file.
+    """
+
+    def token(self, text: str) -> Token:
+        """The token that a table means."""
+        (table,) = tomllib.loads(text)["tokens"].values()
+        return readTable(Token, table, "docs/access.rst", name="notifier")
+
+    def test_same(self) -> None:
+        """
+        The table has every key that there is, and the SHA-256 of the token that is
+        used below it; while it is changed, of that and another.
+        """
+        (secret,) = set(re.findall(r"secret-token:\w+", f"{MAY}{MAY_NOT}"))
+        digest = sha256(secret.encode()).hexdigest()
+        token, rotated = self.token(TABLE), self.token(ROTATED)
+        self.assertEqual(token.sha256, (digest,))
+        self.assertEqual((rotated.sha256[0], len(set(rotated.sha256))), (digest, 2))
+        (table,) = tomllib.loads(TABLE)["tokens"].values()
+        keys = [each.name for each in settingsOf(Token)]
+        self.assertEqual([*table], keys)
+        self.assertEqual(
+            [row[0].text for row in PAGE.table("The keys of the table")], keys
+        )
+        rights = PAGE.table("What it may beside sending")
+        self.assertEqual([row[0].text for row in rights], [*RIGHTS])
+
+    def test_patterns(self) -> None:
+        """
+        The patterns are some, and the word for word example of a program is right.
+        """
+        patterns = {text for text in PAGE.literals if re.search(r"[*@]", text)}
+        self.assertGreater(len(patterns), 4)
+        for pattern in patterns:
+            Addresses(pattern)
+        self.assertEqual(Config.__dataclass_fields__["tokens"].default, ())
+        self.assertIn("from_", Token.__dataclass_fields__)
+
+
+class PasteTests(PasteTestCase):
+    """
+    Tests of the commands, in their order.
+    """
+
+    async def test_asWritten(self) -> None:
+        """
+        The command makes a token that is good, the one of the table sends from where
+        it may, and is refused as it stands there what it may not.
+        """
+        await self.prepare()
+        self.place.write("xmpprest.toml", "")
+        said = await self.run_(MAKE)
+        (made,) = re.findall(r"secret-token:\S+", said)
+        path = self.place.path / "xmpprest.toml"
+        own = path.read_text()
+        self.assertNotIn(made, own)
+        own = own.replace("[tokens.notifier]", "[tokens.own]")
+        path.write_text(f"{TABLE}\n{own}")
+        await self.start("--config", "xmpprest.toml")
+        status, body = await self.paste(MAY)
+        self.assertEqual((status, body), (202, ""))
+        message = await self.received()
+        self.assertEqual(
+            (message["to"], message["from"], str(message.body)),
+            (USER, "alerts@gateway.example.org", "The backup is done."),
+        )
+        self.assertEqual((await self.received())["type"], "error")
+        status, body = await self.paste(MAY_NOT)
+        self.assertEqual(status, 403)
+        self.assertJSON(body, REFUSED)
+        self.assertEqual(json.loads(body)["status"], 403)
+        (secret,) = set(re.findall(r"secret-token:\w+", MAY))
+        status, _ = await self.paste(MAY_NOT.replace(secret, made))
+        self.assertEqual(status, 202)
