@@ -29,6 +29,11 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
         (["tcp:80"], ("tcp:80",)),
         (["tcp:80", "unix:/run/x.sock"], ("tcp:80", "unix:/run/x.sock")),
     ],
+    "admin-listen": [
+        (["9090"], "tcp:9090:interface=127.0.0.1"),
+        (["tcp:9090:interface=10.0.0.1"], "tcp:9090:interface=10.0.0.1"),
+        (["unix:/run/admin.sock"], "unix:/run/admin.sock"),
+    ],
     "callback-url": [
         (["http://127.0.0.1:9999/"], "http://127.0.0.1:9999/"),
         (["https://bot:pw@bot.example/{kind}?f={from}"], None),
@@ -83,6 +88,7 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     ],
     "server": [([""], "expected one line"), (["a\nb"], "expected one line")],
     "listen": [([], "expected at least one"), (["tcp:80", " "], "expected one line")],
+    "admin-listen": [([""], "expected one line")],
     "callback-url": [
         (["ftp://bot.example/"], "expected a URL"),
         (["bot.example"], "expected a URL"),

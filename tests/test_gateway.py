@@ -90,6 +90,13 @@ class GatewayTestCase(SynchronousTestCase):
         post(self.client, body, path, *fields)
         return self.client.response()
 
+    def get(self, path: str, site: Site, *fields: str) -> HTTPResponse:
+        """Ask a site for something; returns the answer that is there at once."""
+        client = HTTPClient(site)
+        lines = [f"GET {path} HTTP/1.1", "Host: gateway.example", *fields]
+        client.send("\r\n".join([*lines, "", ""]).encode())
+        return client.response()
+
     def answered(self, server: HeldServer, inbound: str) -> Element:
         """What the gateway answers to an inbound stanza at once."""
         server.send(inbound)
@@ -409,6 +416,46 @@ class RefusalTests(SynchronousTestCase):
                 callbackURL="https://bot.example/", callbackCAFile=path
             )
             self.assertIn(f"callback-ca-file is {path!r}: expected a PEM", message)
+
+
+class MonitoringTests(GatewayTestCase):
+    """
+    What an operator sees.
+    """
+
+    def test_metrics(self) -> None:
+        """
+        The metrics are for who has a token, and on the site for operators for all;
+        they are this gateway's own.
+        """
+        gateway = self.start()
+        token = f"Authorization: Bearer {TOKEN}"
+        self.assertEqual(self.get("/metrics", gateway.site).status, 401)
+        shown = self.get("/metrics", gateway.site, token)
+        self.assertIn(b"\nxmpprest_stream_up 0.0\n", shown.body)
+        self.connect()
+        self.ask(MESSAGE)
+        shown = self.get("/metrics", gateway.admin)
+        for line in (
+            "xmpprest_stream_up 1.0",
+            'xmpprest_stanzas_total{direction="out",kind="message"} 1.0',
+            'xmpprest_http_requests_total{route="/rest",status="202"} 1.0',
+            'xmpprest_http_request_seconds_count{route="/rest"} 1.0',
+            "xmpprest_store_up 1.0",
+        ):
+            self.assertIn(f"\n{line}\n".encode(), shown.body)
+        other = self.start()
+        self.assertNotIn(
+            b"xmpprest_http_requests_total{", self.get("/metrics", other.admin).body
+        )
+
+    def test_admin(self) -> None:
+        """
+        On the site for operators there is what they watch, and no way to send.
+        """
+        gateway = self.start()
+        for path, status in (("/livez", 200), ("/readyz", 503), ("/rest", 404)):
+            self.assertEqual(self.get(path, gateway.admin).status, status)
 
 
 class PublicTests(SynchronousTestCase):

@@ -67,7 +67,7 @@ class OptionsTests(SynchronousTestCase):
         """
         options = self.parse(
             *("--domain=other.example", "--server=tcp:xmpp.example:1"),
-            *("--listen=tcp:1", "--listen=tcp:2"),
+            *("--listen=tcp:1", "--listen=tcp:2", "--admin-listen=9090"),
             *("--callback-url=http://bot.example/", "--callback-content-type=xml"),
             *("--callback-stanzas=iq", "--callback-events=bare"),
             *("--callback-connections=7", "--callback-ca-file=ca.pem"),
@@ -207,6 +207,7 @@ class OptionsTests(SynchronousTestCase):
             ("server", "xmpp.example"),
             ("listen", "8080"),
             ("listen", "ssl:8443:privateKey=/nonexistent"),
+            ("admin-listen", "localhost"),
         ]:
             message = self.refusal("--check-config", f"--{flag}", value)
             self.assertIn(f"{flag} is {value!r}: expected a Twisted", message)
@@ -266,6 +267,13 @@ class MakeServiceTests(SynchronousTestCase):
         """
         gateway, *listeners = self.make("--listen", "tcp:1", "--listen", "unix:/x")
         self.assertIsInstance(gateway, MultiService)
+        self.assertEqual([type(each) for each in listeners], [Listener, Listener])
+
+    def test_admin(self) -> None:
+        """
+        There is one more for operators, if they want it.
+        """
+        _, *listeners = self.make("--listen", "tcp:1", "--admin-listen", "9090")
         self.assertEqual([type(each) for each in listeners], [Listener, Listener])
 
     def test_demo(self) -> None:

@@ -56,6 +56,11 @@ class Config:
         "Where to listen for HTTP, as a Twisted server endpoint; may be repeated.",
         ("tcp:8080:interface=127.0.0.1",),
     )
+    adminListen: str | None = setting(
+        readers.adminEndpoint,
+        "Where operators find /metrics, /livez and /readyz without credentials: a port"
+        " on loopback, or a Twisted server endpoint.",
+    )
     callbackURL: str | None = setting(
         readers.url,
         "Where inbound stanzas are posted; may hold {kind}, {type}, {to}, {from}.",

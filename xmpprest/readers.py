@@ -29,6 +29,13 @@ def line(written: str) -> str:
     return written
 
 
+def adminEndpoint(written: str) -> str:
+    """The description of an endpoint; of a port alone, on loopback."""
+    if re.fullmatch(r"[0-9]{1,5}", written):
+        return f"tcp:{written}:interface=127.0.0.1"
+    return line(written)
+
+
 def domain(written: str) -> str:
     """An XMPP domain, in its normal form."""
     try:

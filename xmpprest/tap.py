@@ -219,6 +219,9 @@ def _build(loaded: Loaded) -> tuple[Gateway, list[Listener]]:
             Listener(description, gateway.site, reactor)
             for description in loaded.config.listen
         ]
+        admin = loaded.config.adminListen
+        if admin is not None:
+            listeners.append(Listener(admin, gateway.admin, reactor, "admin-listen"))
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     return gateway, listeners

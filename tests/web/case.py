@@ -93,6 +93,7 @@ class SiteTestCase(SynchronousTestCase):
         origins: tuple[str, ...] = (),
         waitingLimit: int = 100,
         sizeLimit: int = SIZE_LIMIT,
+        isLogged: bool = False,
     ) -> None:
         """Make the resource and a site around it."""
         self.authenticator = Authenticator(DOMAIN, allMayDo([TOKEN]))
@@ -103,6 +104,7 @@ class SiteTestCase(SynchronousTestCase):
             CORS(origins),
             sizeLimit=sizeLimit,
             waitingLimit=waitingLimit,
+            isLogged=isLogged,
         )
         self.site = GatewaySite.around(
             self.resource, sizeLimit, self.clock, streamed=routes.streamed

@@ -14,6 +14,8 @@ SECONDS = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
 )
+#: Bounds for how many things are done at once.
+NUMBERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Tally:
@@ -51,3 +53,16 @@ class Tally:
             ]
             whole.sum += each.sum
         return whole
+
+
+class Commits:
+    """
+    What a store has committed.
+
+    @ivar seconds: How many each commit took.
+    @ivar calls: How many calls were done by it.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = Tally(SECONDS)
+        self.calls = Tally(NUMBERS)

@@ -15,6 +15,7 @@ from ..config import Config
 from ..core.auth import Authenticator
 from ..core.openapi import document
 from ..delivery.ids import newID
+from ..monitor.traffic import Traffic
 from ..orderly import OrderlyService
 from ..web.console import ConsolePage
 from ..web.cors import CORS
@@ -24,15 +25,17 @@ from ..web.idempotency import Once
 from ..web.inbox import InboxPages
 from ..web.inbox import KeptStanzas as Kept
 from ..web.look import LiveResource
+from ..web.metrics import MetricsResource, forTokens, openToAll
 from ..web.outbox import OutboxPages
 from ..web.ready import ReadyResource
 from ..web.resource import RestResource
 from ..web.rest import Sending
 from ..web.routes import Routes
-from ..web.site import GatewaySite
+from ..web.site import GatewaySite, rootOf
 from ..xmpp.component import ComponentService
 from .access import makeGrants
 from .inbound import makeInboxes, makeWebhook
+from .monitoring import Monitor
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
 from .watching import makeLive
 
@@ -46,15 +49,21 @@ class Gateway:
         it a parent, or start and stop it.
     @ivar resource: What is at C{/rest}; mount it anywhere.
     @ivar ready: Tells whoever asks whether the gateway is ready; what is at C{/readyz}.
-    @ivar site: Serves these two, at C{/rest} and C{/readyz}, and C{/livez}, with limits
-        on the time and the size of a request that only a site can hold while it reads.
+    @ivar metrics: Shows them to whoever has a token that may see them; what is at
+        C{/metrics}.
+    @ivar site: Serves these, and C{/livez}, with limits on the time and the size of a
+        request that only a site can hold while it reads.
+    @ivar admin: A site for operators, without C{/rest}: it shows the metrics to all
+        who can ask, and so is not to be served to everybody.
     @ivar component: The stream.
     """
 
     service: MultiService
     resource: RestResource
     ready: ReadyResource
+    metrics: MetricsResource
     site: GatewaySite
+    admin: GatewaySite
     component: ComponentService
 
 
@@ -100,6 +109,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         timeout=config.iqTimeout,
         maxTimeout=config.iqMaxTimeout,
     )
+    traffic = Traffic()
+    component.sent, component.received = traffic.out, traffic.come
     events = EventPages(makeLive(component, reactor), reactor)
     routes = {
         **ConsolePage().routes,
@@ -109,12 +120,16 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
     }
     rest = Routes(sending, routes)
+    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
     resource = RestResource(
         rest,
-        Authenticator(config.domain, makeGrants(config, reactor.seconds)),
+        authenticator,
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
         waitingLimit=config.waitingLimit,
+    )
+    monitor = Monitor(
+        component, traffic, resource, store, outbox, inbox, reactor, time.time
     )
     barrier = component.barrier if keeps(config) else None
     ready = ReadyResource(component, store, barrier, reactor)
@@ -125,8 +140,19 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             each.setServiceParent(service)
     inbox.setServiceParent(service)
     events.setServiceParent(service)
-    beside = {"livez": LiveResource(), "readyz": ready}
+    monitor.lag.setServiceParent(service)
+    metrics = MetricsResource(monitor, forTokens(authenticator))
+    health = {"livez": LiveResource(), "readyz": ready}
     site = GatewaySite.around(
-        resource, config.stanzaSizeLimit, reactor, beside, rest.streamed
+        resource,
+        config.stanzaSizeLimit,
+        reactor,
+        {**health, "metrics": metrics},
+        rest.streamed,
     )
-    return Gateway(service, resource, ready, site, component)
+    admin = GatewaySite(
+        rootOf({**health, "metrics": MetricsResource(monitor, openToAll)}),
+        config.stanzaSizeLimit,
+        reactor,
+    )
+    return Gateway(service, resource, ready, metrics, site, admin, component)

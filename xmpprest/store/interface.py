@@ -23,12 +23,17 @@ from ..core.records import (
     Message,
     Outgoing,
 )
+from ..core.tally import Commits
 
 
 class Store(Protocol):
     """
     A store. Every Deferred may fail with L{StoreUnavailable}.
     """
+
+    @property
+    def commits(self) -> Commits:
+        """What has been committed."""
 
     def open(self) -> Deferred[None]:
         """

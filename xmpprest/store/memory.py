@@ -30,6 +30,7 @@ from ..core.records import (
     Outgoing,
     StoreUnavailable,
 )
+from ..core.tally import Commits
 
 #: How many may wait, of messages, of stanzas and of keys; and how many of each that
 #: are done with are remembered.
@@ -60,11 +61,13 @@ class MemoryStore:
     A L{Store<xmpprest.store.interface.Store>} in memory.
 
     @ivar isOpen: Whether it takes calls.
+    @ivar commits: None; nothing ever is.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
         """@param limit: Instead of L{LIMIT}."""
         self.isOpen = False
+        self.commits = Commits()
         self._limit = limit
         self._numbering = count(1)
         #: By number; those in final states in the order they came into them.

@@ -86,9 +86,10 @@ class CORS:
 
 _ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, Prefer, Idempotency-Key, Last-Event-ID,"
-    " Prosody-Rest-Timeout"
+    " Request-Id, Prosody-Rest-Timeout"
 )
 _EXPOSED = (
     "Access-Control-Expose-Headers",
-    "Stanza-Id, Location, Preference-Applied, Retry-After, WWW-Authenticate",
+    "Stanza-Id, Location, Preference-Applied, Request-Id, Retry-After,"
+    " WWW-Authenticate",
 )

@@ -39,14 +39,19 @@ class Listener(Service):
     """
 
     def __init__(
-        self, description: str, factory: IProtocolFactory, reactor: Any
+        self,
+        description: str,
+        factory: IProtocolFactory,
+        reactor: Any,
+        setting: str = "listen",
     ) -> None:
         """
         @param description: A Twisted server endpoint.
+        @param setting: Where somebody has written it.
         @raise ValueError: It is none, or names a file that cannot be used.
         """
         self._description = description
-        self._endpoint = serverEndpoint(description, reactor)
+        self._endpoint = serverEndpoint(description, reactor, setting)
         self._factory = factory
         self._opening: Deferred[None] | None = None
         self._port: IListeningPort | None = None
@@ -106,10 +111,13 @@ class Listener(Service):
             _log.error("There will be no HTTP: {problem}", problem=problem)
 
 
-def serverEndpoint(description: str, reactor: Any) -> IStreamServerEndpoint:
+def serverEndpoint(
+    description: str, reactor: Any, setting: str = "listen"
+) -> IStreamServerEndpoint:
     """
     Where to listen.
 
+    @param setting: Where somebody has written it.
     @raise ValueError: The description is no server endpoint, or names a file that
         cannot be used.
     """
@@ -118,7 +126,7 @@ def serverEndpoint(description: str, reactor: Any) -> IStreamServerEndpoint:
     except Exception as error:
         # The parsers of endpoints raise whatever they like.
         raise ValueError(
-            f"listen is {description!r}: expected a Twisted server endpoint like"
+            f"{setting} is {description!r}: expected a Twisted server endpoint like"
             f" tcp:8080:interface=127.0.0.1 ({error})."
         ) from None
     return endpoint

@@ -31,6 +31,8 @@ from .response import (
 )
 from .routes import Route, Streaming
 from .site import GatewayRequest, tooLarge
+from .visits import HEADER as REQUEST_ID
+from .visits import Visit, Visits
 
 _log = Logger()
 
@@ -47,6 +49,7 @@ class RestResource(Resource):
     The gateway's HTTP side, to be mounted at any path.
 
     @ivar waiting: How many requests wait for their answer.
+    @ivar visits: All that there have been.
     """
 
     isLeaf = True
@@ -56,12 +59,15 @@ class RestResource(Resource):
         routes: Finder,
         authenticator: Authenticator,
         cors: CORS,
+        *,
         sizeLimit: int,
         waitingLimit: int,
+        isLogged: bool = False,
     ) -> None:
         """
         @param sizeLimit: How long a body may be, in bytes.
         @param waitingLimit: How many requests may wait.
+        @param isLogged: Whether each has a line in the log.
         """
         super().__init__()
         self._routes = routes
@@ -70,19 +76,23 @@ class RestResource(Resource):
         self._sizeLimit = sizeLimit
         self._waitingLimit = waitingLimit
         self.waiting = 0
+        self.visits = Visits(isLogged)
 
     def render(self, request: Request) -> int:
         """Start on a request, and see to it that it ends."""
-        answering = Deferred.fromCoroutine(self._answer(request))
+        visit = self.visits.begin(request)
+        request.responseHeaders.setRawHeaders(REQUEST_ID, [visit.id.encode()])
+        answering = Deferred.fromCoroutine(self._answer(request, visit))
         if not answering.called and not hasKey(request):
             # A client that has gone away wants nothing any more, or comes back with
             # the same key.
             request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addCallback(self._write, request)
-        answering.addErrback(self._failed, request)
+        answering.addErrback(self._failed, request, visit)
+        answering.addCallback(lambda _: self.visits.end(visit, request))
         return NOT_DONE_YET
 
-    async def _answer(self, request: Request) -> Response | None:
+    async def _answer(self, request: Request, visit: Visit) -> Response | None:
         """
         Find the answer.
 
@@ -96,7 +106,7 @@ class RestResource(Resource):
             )
         self.waiting += 1
         try:
-            response = await self._routed(request)
+            response = await self._routed(request, visit)
             if response.pieces is None or request.channel is None:
                 return response
             self._allowOrigin(request)
@@ -105,7 +115,7 @@ class RestResource(Resource):
         finally:
             self.waiting -= 1
 
-    async def _routed(self, request: Request) -> Response:
+    async def _routed(self, request: Request, visit: Visit) -> Response:
         """
         Let answer who is at the path.
 
@@ -113,6 +123,7 @@ class RestResource(Resource):
         """
         assert request.postpath is not None
         route = self._routes.find(request.postpath)
+        visit.route = route.template
         method = request.method.decode("latin-1")
         if method == "OPTIONS" and self._cors.enabled:
             return self._cors.preflight(self._methods(route))
@@ -161,7 +172,7 @@ class RestResource(Resource):
         for name, value in self._cors.headers(header(request, b"Origin")):
             request.responseHeaders.addRawHeader(name.encode(), value.encode())
 
-    def _failed(self, reason: Failure, request: Request) -> None:
+    def _failed(self, reason: Failure, request: Request, visit: Visit) -> None:
         """The outer edge of all that is done for a request."""
         if reason.check(Refusal):
             problem = cast(Refusal, reason.value).problem
@@ -170,7 +181,11 @@ class RestResource(Resource):
         elif reason.check(CancelledError) and request.channel is None:
             return
         else:
-            _log.failure("A request could not be answered.", failure=reason)
+            _log.failure(
+                "Request {request} could not be answered.",
+                failure=reason,
+                request=visit.id,
+            )
             problem = Problem(
                 500,
                 "wait",

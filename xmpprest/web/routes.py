@@ -8,7 +8,7 @@ payload of an iq.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Protocol
@@ -48,11 +48,14 @@ class Route:
     @ivar isPublic: Whether anybody may ask, without credentials.
     @ivar right: What it takes to ask, of L{RIGHTS<xmpprest.core.access.RIGHTS>};
         C{None} where the handler sees to that.
+    @ivar template: The path, with names in braces for what may stand there; set by
+        L{Routes}.
     """
 
     methods: Mapping[str, Handler | Streaming]
     isPublic: bool = False
     right: str | None = None
+    template: str = ""
 
 
 #: What is at a path that ends, or goes on, with an id: by the id.
@@ -60,6 +63,10 @@ RouteOf = Callable[[str], Route]
 
 #: What stands for it, in the path.
 ID = "{id}"
+
+#: The templates of paths that are no single one.
+OF_KIND = "/rest/{kind}/{type}/{to}"
+OF_PAYLOAD = "/rest/{payload}/{to}"
 
 
 class Sender(Protocol):
@@ -90,15 +97,16 @@ class Routes:
             of it is C{"{id}"}, any may stand there.
         """
         self._sender = sender
-        self._own: dict[tuple[str, ...], Route] = {
-            (): Route({"POST": partial(sender.post, UNKNOWN)}),
-            ("echo",): Route({"POST": sender.echo}),
-        }
+        self._own: dict[tuple[str, ...], Route] = {}
         self._ofIDs: dict[tuple[str, ...], RouteOf] = {}
-        for path, route in own.items():
+        always: Mapping[str, Route | RouteOf] = {
+            "": Route({"POST": partial(sender.post, UNKNOWN)}),
+            "echo": Route({"POST": sender.echo}),
+        }
+        for path, route in {**always, **own}.items():
             segments = tuple(filter(None, path.split("/")))
             if isinstance(route, Route):
-                self._own[segments] = route
+                self._own[segments] = replace(route, template=_template(segments))
             else:
                 self._ofIDs[segments] = route
 
@@ -124,7 +132,8 @@ class Routes:
             return own
         first, rest = segments[0], segments[1:]
         if first in KEYS:
-            return Route({"POST": partial(self._sender.post, _given(first, rest))})
+            post = partial(self._sender.post, _given(first, rest))
+            return Route({"POST": post}, template=OF_KIND)
         if first in PAYLOADS:
             to = _recipient(rest)
             if to is None:
@@ -132,7 +141,8 @@ class Routes:
                     f"The path does not say whom to ask; write /{first}/example.org."
                 )
             given = Given("iq", None, to, first)
-            return Route({"GET": partial(self._sender.query, given)})
+            query = partial(self._sender.query, given)
+            return Route({"GET": query}, template=OF_PAYLOAD)
         raise self._nothing(first)
 
     def _ownAt(self, segments: Sequence[str]) -> Route | None:
@@ -144,7 +154,7 @@ class Routes:
             at = pattern.index(ID)
             named = (*segments[:at], ID, *segments[at + 1 :])
             if len(segments) == len(pattern) and named == pattern:
-                return routeOf(segments[at])
+                return replace(routeOf(segments[at]), template=_template(pattern))
         return None
 
     def _nothing(self, first: str) -> Refusal:
@@ -164,6 +174,10 @@ class Routes:
             f"There is nothing at this path. Its first part is one of {', '.join(KEYS)}"
             f" to POST to, {', '.join(PAYLOADS)} to GET, or {', '.join(own)}."
         )
+
+
+def _template(segments: Sequence[str]) -> str:
+    return "/".join(["/rest", *segments])
 
 
 def _notFound(text: str) -> Refusal:

@@ -71,6 +71,7 @@ class ComponentService(Component):
         Neither must raise, and both are spared the iqs by which the gateway itself
         finds out, through L{Pairing.loopback}, what the server has taken.
     @ivar barrier: Tells what the server has taken.
+    @ivar trouble: Knows how often there was reason to connect anew.
     @ivar reconnects: How often a stream that was up has been lost.
     """
 
@@ -98,8 +99,8 @@ class ComponentService(Component):
         # Not Component's own __init__: it knows nothing but a host and a port.
         StreamManager.__init__(self, factory, clock)
         self._clock = clock
-        self._trouble = trouble or Trouble(f"{description} ({domain})")
-        self._client = Reconnecting(endpoint, factory, self._trouble, clock)
+        self.trouble = trouble or Trouble(f"{description} ({domain})")
+        self._client = Reconnecting(endpoint, factory, self.trouble, clock)
         self._handshake: IDelayedCall | None = None
         self._closing: list[Deferred[None]] = []
         self._pressure = Pressure()
@@ -205,11 +206,11 @@ class ComponentService(Component):
 
     def _connected(self, xs: ComponentStream) -> None:
         super()._connected(xs)
-        self._trouble.connected()
+        self.trouble.connected()
         self._handshake = self._clock.callLater(HANDSHAKE_TIMEOUT, self._noHandshake)
 
     def _noHandshake(self) -> None:
-        self._trouble.handshakeFailed(
+        self.trouble.handshakeFailed(
             f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s"
         )
         self.xmlstream.transport.abortConnection()
@@ -218,7 +219,7 @@ class ComponentService(Component):
         # Not Component's own: it would send what was queued, and patch send.
         self._endHandshake()
         self._initialized = True
-        self._trouble.over()
+        self.trouble.over()
         assert isinstance(xs.stream, StanzaReader)
         xs.stream.ElementEvent = self._stanzaReceived
         xs.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
@@ -233,7 +234,7 @@ class ComponentService(Component):
         self.xmlstream.transport.loseConnection()
 
     def _streamError(self, reason: Failure) -> None:
-        self._trouble.streamError(reason)
+        self.trouble.streamError(reason)
         self._endStream()
 
     def _endStream(self) -> bool:
@@ -257,7 +258,7 @@ class ComponentService(Component):
         self._endStream()
         super()._disconnected(reason)
         if self.running:
-            self._trouble.lost(reason)
+            self.trouble.lost(reason)
         closing, self._closing = self._closing, []
         for waiter in closing:
             waiter.callback(None)
@@ -269,7 +270,7 @@ class ComponentService(Component):
 
     def initializationFailed(self, reason: Failure) -> None:
         """The handshake could not be made; the connection is of no use."""
-        self._trouble.handshakeFailed(
+        self.trouble.handshakeFailed(
             f"the handshake cannot be made ({reason.getErrorMessage()}):"
             f" {ADVICE['invalid-namespace']}"
         )

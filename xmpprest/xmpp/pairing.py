@@ -24,6 +24,7 @@ from ..core import namespaces as ns
 from ..core.errors import Problem, Refusal, unavailable
 from ..core.jid import JID
 from ..core.stanza import element, isResponse, make, withAttributes
+from ..core.tally import SECONDS, Tally
 
 
 def streamLost() -> Refusal:
@@ -42,6 +43,7 @@ class _Wait:
 
     @ivar peers: Who may answer; C{None} among them is a reply without C{from}.
     @ivar caller: The id, to and from that the caller gave.
+    @ivar since: When it began to, by the clock.
     @ivar loopback: Whether our own request, coming back, is the answer.
     @ivar collected: What came before the reply, if the request asks an archive.
     """
@@ -49,6 +51,7 @@ class _Wait:
     deferred: Deferred[list[Element]]
     peers: tuple[JID | None, ...]
     caller: tuple[str, str, str]
+    since: float
     timer: IDelayedCall
     loopback: bool
     collected: archive.Collected | None
@@ -61,6 +64,7 @@ class Pairing(XMPPHandler):
 
     @ivar late: Replies and results that came when nobody waited any more.
     @ivar mismatched: Those with a right id from a wrong sender.
+    @ivar waited: How many seconds each request has waited, but those to ourselves.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Pairing(XMPPHandler):
         self._prefix = secrets.token_urlsafe(6)
         self.late = 0
         self.mismatched = 0
+        self.waited = Tally(SECONDS)
 
     def __len__(self) -> int:
         """How many requests wait."""
@@ -160,7 +165,7 @@ class Pairing(XMPPHandler):
         elif wait.collected is None or _sender(message) not in wait.peers:
             self.mismatched += 1
         elif problem := wait.collected.add(message):
-            self._forget(queryID).deferred.errback(Failure(Refusal(problem)))
+            self._end(queryID).deferred.errback(Failure(Refusal(problem)))
         return True
 
     def _resolveIQ(self, iq: Element) -> bool:
@@ -174,7 +179,7 @@ class Pairing(XMPPHandler):
         if _sender(iq) not in wait.peers:
             self.mismatched += response
             return response
-        self._forget(wireID)
+        self._end(wireID)
         reply = withAttributes(iq, id=wait.caller[0])
         wait.deferred.callback(
             [reply] if wait.collected is None else wait.collected.endedBy(reply)
@@ -200,7 +205,7 @@ class Pairing(XMPPHandler):
         super().connectionLost(reason)
         waits = {wireID: wait.deferred for wireID, wait in self._waits.items()}
         for wireID in waits:
-            self._forget(wireID)
+            self._end(wireID)
         for deferred in waits.values():
             deferred.errback(Failure(streamLost()))
 
@@ -223,7 +228,9 @@ class Pairing(XMPPHandler):
             collected = archive.Collected(wireID, callersID)
         deferred: Deferred[list[Element]] = Deferred(lambda _: self._cancelled(wireID))
         timer = self._clock.callLater(timeout, self._timedOut, wireID, timeout)
-        self._waits[wireID] = _Wait(deferred, peers, caller, timer, loopback, collected)
+        self._waits[wireID] = _Wait(
+            deferred, peers, caller, self._clock.seconds(), timer, loopback, collected
+        )
         self._callers.add(caller)
         try:
             (self._writeUnseen if loopback else self._write)(outbound)
@@ -233,10 +240,10 @@ class Pairing(XMPPHandler):
         return deferred
 
     def _cancelled(self, wireID: str) -> None:
-        self._forget(wireID)
+        self._end(wireID)
 
     def _timedOut(self, wireID: str, timeout: float) -> None:
-        wait = self._forget(wireID)
+        wait = self._end(wireID)
         wait.deferred.errback(
             Failure(
                 Refusal(
@@ -249,6 +256,13 @@ class Pairing(XMPPHandler):
                 )
             )
         )
+
+    def _end(self, wireID: str) -> _Wait:
+        """A request has waited."""
+        wait = self._forget(wireID)
+        if not wait.loopback:
+            self.waited.add(self._clock.seconds() - wait.since)
+        return wait
 
     def _forget(self, wireID: str) -> _Wait:
         wait = self._waits.pop(wireID)

@@ -33,9 +33,15 @@ ADVICE = {
 }
 
 
+#: What is counted beside the conditions of stream errors that have an advice.
+UNREACHABLE, NO_HANDSHAKE, LOST, OTHER = "unreachable", "handshake", "lost", "other"
+
+
 class Trouble:
     """
     The reasons why there is no stream.
+
+    @ivar reasons: How often each was there, of a table that no server can make grow.
     """
 
     def __init__(self, subject: str) -> None:
@@ -48,6 +54,9 @@ class Trouble:
         self._up = False
         self._explained = False
         self._said: str | None = None
+        self.reasons = dict.fromkeys(
+            (UNREACHABLE, NO_HANDSHAKE, LOST, *ADVICE, OTHER), 0
+        )
 
     def delay(self) -> float:
         """How long to wait before the next attempt, in seconds."""
@@ -72,6 +81,7 @@ class Trouble:
         if reason.check(CancelledError):
             return
         self._failures += 1
+        self.reasons[UNREACHABLE] += 1
         self._delay = CLOSED_DELAY if reason.check(ConnectionRefusedError) else None
         self._say(f"cannot connect: {_words(reason)}")
 
@@ -80,6 +90,7 @@ class Trouble:
         if not self._explained:
             self._explained = True
             self._failures += 1
+            self.reasons[NO_HANDSHAKE] += 1
             self._say(what)
 
     def streamError(self, reason: Failure) -> None:
@@ -95,6 +106,7 @@ class Trouble:
             return
         self._explained = True
         self._failures += 1
+        self.reasons[problem.condition if problem.condition in ADVICE else OTHER] += 1
         text = f" ({problem.text})" if problem.text else ""
         advice = ADVICE.get(problem.condition, "the server's log may say more")
         self._say(f"stream error {problem.condition}{text}: {advice}")
@@ -108,6 +120,7 @@ class Trouble:
                 f"the connection ended before the handshake did: {_words(reason)}"
             )
         elif not self._explained:
+            self.reasons[LOST] += 1
             self._say(f"lost the connection: {_words(reason)}")
 
     def _say(self, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -12,6 +13,7 @@ from ...core import rules
 from ...core.keys import DEFAULT
 from ...core.rules import Answer, Verdict
 from ...core.schedule import GONE, PATIENCE, Complaints, Health
+from ...core.tally import SECONDS, Tally
 from ..httpclient import NoAnswer
 
 _log = Logger()
@@ -90,11 +92,17 @@ class Watch:
         self.changed()
 
 
+#: What comes of a try: by the class of the status; or there is no answer.
+RESULTS = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+OTHER, NO_ANSWER = "other", "none"
+
+
 class Asker:
     """
     Asks a callback.
 
     @ivar callback: May be replaced; what it is being asked stays with the old one.
+    @ivar tries: How many seconds it took each time, by its result.
     """
 
     def __init__(
@@ -114,6 +122,9 @@ class Asker:
         self._now = now
         self._watch = watch
         self._complaints = Complaints()
+        self.tries = {
+            result: Tally(SECONDS) for result in (*RESULTS.values(), OTHER, NO_ANSWER)
+        }
 
     async def ask(self, stanza: Element, id: str) -> Answer:
         """
@@ -121,9 +132,11 @@ class Asker:
 
         @raise NoAnswer: Nothing.
         """
+        began = perf_counter()
         try:
             said = await self.callback.post(stanza, id)
         except NoAnswer as reason:
+            self.tries[NO_ANSWER].add(perf_counter() - began)
             if self._complaints.failed(str(reason), self._now()):
                 _log.error(
                     "{callback} gives no answer: {reason}.",
@@ -133,6 +146,8 @@ class Asker:
             if self._watch is not None:
                 self._watch.failed()
             raise
+        result = RESULTS.get(said.status // 100, OTHER)
+        self.tries[result].add(perf_counter() - began)
         if self._complaints.answered():
             _log.info("{callback} answers again.", callback=self._title)
         if self._watch is not None:

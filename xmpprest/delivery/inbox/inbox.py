@@ -8,7 +8,7 @@ else, and everything without one, is delivered at once or bounced.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.application.service import Service
@@ -20,6 +20,7 @@ from ...core import jid, rules
 from ...core.keys import DEFAULT, Keys
 from ...core.records import Incoming
 from ...core.rules import Verdict
+from ...core.tally import Tally
 from .answers import Answers
 from .asking import Asker, Callback, Watch
 from .durable import Durable, isKept
@@ -131,6 +132,11 @@ class Inbox(Service):
     def kept(self) -> int:
         """The same of those that are kept."""
         return 0 if self._durable is None else self._durable.waiting
+
+    @property
+    def tries(self) -> Mapping[str, Tally]:
+        """How many seconds each try to deliver took, by its result."""
+        return {} if self._asker is None else self._asker.tries
 
     @property
     def isPaused(self) -> bool:

@@ -12,7 +12,13 @@ from ...core.records import Accepted, Answered, Outgoing
 class DirectOutbox:
     """
     Writes to the stream at once, and remembers nothing.
+
+    @ivar waiting: How many messages are not confirmed yet: nobody knows of any.
+    @ivar oldestAt: When the first of them was accepted.
     """
+
+    waiting = 0
+    oldestAt: float | None = None
 
     def __init__(self, send: Callable[[Element], None]) -> None:
         """

@@ -120,6 +120,12 @@ class Outbox(Service):
             domain=self._domain,
         )
 
+    @property
+    def oldestAt(self) -> float | None:
+        """When the first of them was accepted, as far as they are in memory."""
+        oldest = self._wire.oldest
+        return None if oldest is None else oldest.acceptedAt
+
     # --- beginning and ending ---
 
     def startService(self) -> None:

@@ -23,6 +23,7 @@ from ...core.records import (
     Message,
     Outgoing,
 )
+from ...core.tally import Commits
 from . import answers, inbox, outbox
 from .schema import TOUCH
 from .together import Together
@@ -51,6 +52,11 @@ class SQLiteStore:
         @param connect: Opens it; for tests.
         """
         self._writer = Writer(path, reactor, connect)
+
+    @property
+    def commits(self) -> Commits:
+        """See L{Store.commits}."""
+        return self._writer.commits
 
     def open(self) -> Deferred[None]:
         """See L{Store.open}."""

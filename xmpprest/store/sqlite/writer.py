@@ -12,6 +12,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
 from threading import Thread
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...core.records import StoreUnavailable
+from ...core.tally import Commits
 from .committer import Committer
 from .file import StoreFile
 from .together import Work
@@ -60,6 +62,8 @@ class Reactor(Protocol):
 class Writer:
     """
     Does work in a thread. To be used by the reactor's.
+
+    @ivar commits: What it has done.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Writer:
         #: Asked in this turn, and not in the queue yet.
         self._asked: list[_Call] = []
         self._waiting = 0
+        self.commits = Commits()
         self._stopped: Deferred[None] = succeed(None)
         self._isOpen = False
         #: Calls something in the reactor's thread, from the other.
@@ -158,8 +163,9 @@ class Writer:
         self._callBack(started.callback, None)
         self._callBack = self._reactor.callFromThread
         while batch := self._take():
+            began = perf_counter()
             results = committer.commit([work for work, _ in batch])
-            self._callBack(self._report, batch, results)
+            self._callBack(self._committed, batch, results, perf_counter() - began)
         committer.close()
         self._callBack(self._stopped.callback, None)
 
@@ -187,6 +193,14 @@ class Writer:
         self._callBack(_log.emit, *arguments, **fields)
 
     # --- back from it -----------------------------------------------------------
+
+    def _committed(
+        self, batch: list[_Call], results: list[object], seconds: float
+    ) -> None:
+        """A batch is done, or has failed."""
+        self.commits.seconds.add(seconds)
+        self.commits.calls.add(len(batch))
+        self._report(batch, results)
 
     def _report(self, batch: list[_Call], results: list[object]) -> None:
         """Say to each caller what came of it."""

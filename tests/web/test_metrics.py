@@ -1,0 +1,92 @@
+"""Tests for L{xmpprest.web.metrics}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from xmpprest.core.access import Grant
+from xmpprest.core.auth import Authenticator, allMayDo
+from xmpprest.web.metrics import Guard, MetricsResource, forTokens, openToAll
+from xmpprest.web.site import GatewaySite, rootOf
+
+from ..doubles import DOMAIN, HTTPClient, HTTPResponse
+from .case import SIZE_LIMIT, TOKEN, SiteTestCase, request
+
+
+class HeldMetrics:
+    """
+    Something that was measured.
+
+    @ivar showing: Who waits for it.
+    """
+
+    def __init__(self) -> None:
+        self.showing: list[Deferred[None]] = []
+        self.isHeld = False
+
+    async def show(self) -> tuple[str, bytes]:
+        """Show it, at once or when the test says so."""
+        if self.isHeld:
+            self.showing.append(Deferred())
+            await self.showing[-1]
+        return "text/plain; version=0.0.4; charset=utf-8", b"x 1\n"
+
+
+class MetricsTests(SiteTestCase):
+    """
+    C{GET /metrics}
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.metrics = HeldMetrics()
+        self.mount(openToAll)
+
+    def mount(self, guard: Guard) -> None:
+        """Put the resource on a site."""
+        root = rootOf({"metrics": MetricsResource(self.metrics, guard)})
+        self.site = GatewaySite(root, SIZE_LIMIT, self.clock)
+
+    def begin(self, token: str | None = None, method: str = "GET") -> HTTPClient:
+        """Ask."""
+        client = self.client()
+        authorization = None if token is None else f"Bearer {token}"
+        headers = {"Authorization": authorization, "Content-Type": None}
+        client.send(request(b"", headers, method, "/metrics"))
+        return client
+
+    def see(self, token: str | None = None) -> HTTPResponse:
+        """The answer."""
+        return self.begin(token).response()
+
+    def test_shown(self) -> None:
+        """They are as Prometheus reads them."""
+        answer = self.see()
+        self.assertEqual((answer.status, answer.body), (200, b"x 1\n"))
+        self.assertEqual(
+            answer["Content-Type"], "text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    def test_tokens(self) -> None:
+        """Where anybody can ask, they are for those whose token may see them."""
+        grants = (
+            *allMayDo([TOKEN], Grant("all", frozenset({"metrics"}))),
+            *allMayDo(["other"], Grant("other", frozenset({"outbox"}))),
+        )
+        self.mount(forTokens(Authenticator(DOMAIN, grants)))
+        self.assertProblem(self.see(), 401)
+        self.assertProblem(self.see("wrong"), 401)
+        self.assertProblem(self.see("other"), 403)
+        self.assertEqual(self.see(TOKEN).status, 200)
+
+    def test_gone(self) -> None:
+        """A client that does not wait for them is forgotten."""
+        self.metrics.isHeld = True
+        self.begin().leave()
+        (showing,) = self.metrics.showing
+        self.assertTrue(showing.called)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_method(self) -> None:
+        """They are only looked at."""
+        self.assertProblem(self.begin(method="POST").response(), 405)

@@ -1,0 +1,54 @@
+"""The metrics, for those who collect them: C{/metrics}."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.web.server import Request
+
+from ..core.auth import Authenticator
+from .look import LookResource
+from .response import Response, rawHeader
+
+
+class Metrics(Protocol):
+    """What has been measured."""
+
+    async def show(self) -> tuple[str, bytes]:
+        """All of it: the media type, and the text."""
+
+
+#: Raises L{Refusal} for a request that may not see them.
+Guard = Callable[[Request], object]
+
+
+def openToAll(request: Request) -> None:
+    """Let anybody see; where only those can ask who may."""
+
+
+def forTokens(authenticator: Authenticator) -> Guard:
+    """Let those see who have a token that may."""
+
+    def check(request: Request) -> None:
+        header = rawHeader(request, b"Authorization")
+        authenticator.check(header).require("metrics")
+
+    return check
+
+
+class MetricsResource(LookResource):
+    """
+    Shows what has been measured; to be mounted at any path.
+    """
+
+    def __init__(self, metrics: Metrics, guard: Guard) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._guard = guard
+
+    async def look(self, request: Request) -> Response:
+        """Show it."""
+        self._guard(request)
+        contentType, text = await self._metrics.show()
+        return Response(200, text, contentType)

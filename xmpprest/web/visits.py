@@ -1,0 +1,112 @@
+"""Counts requests, and gives each the name by which the log and its client call it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from itertools import count
+from time import perf_counter
+
+from twisted.logger import Logger
+from twisted.web.server import Request
+
+from ..core.tally import SECONDS, Tally
+from .response import rawHeader
+
+_log = Logger()
+
+#: The header that the name stands in.
+HEADER = b"Request-Id"
+#: A name that somebody else may give: one that is no trouble in any log.
+_NAME = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+
+#: The route of what is at none.
+NOWHERE = "none"
+#: In the place of a status: the client has gone before there was one.
+GONE = 0
+
+
+class Visit:
+    """
+    A request that is being answered.
+
+    @ivar id: Its name: the client's, or that of whoever passed it on, or ours.
+    @ivar route: The template of its path.
+    """
+
+    __slots__ = ("began", "id", "route")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.route = NOWHERE
+        self.began = perf_counter()
+
+
+class Visits:
+    """
+    All requests.
+
+    @ivar tallies: How many seconds they took, by route and status.
+    """
+
+    def __init__(self, isLogged: bool = False) -> None:
+        """@param isLogged: Whether each has a line in the log."""
+        self._isLogged = isLogged
+        # Together they are unique, and cost a hundredth of what randomness does.
+        self._prefix = secrets.token_urlsafe(6)
+        self._numbers = count(1)
+        self.tallies: dict[tuple[str, int], Tally] = {}
+
+    def begin(self, request: Request) -> Visit:
+        """A request has come."""
+        given = rawHeader(request, HEADER)
+        if given is not None and _NAME.fullmatch(given):
+            return Visit(given.decode("ascii"))
+        return Visit(f"{self._prefix}-{next(self._numbers)}")
+
+    def end(self, visit: Visit, request: Request) -> None:
+        """It is answered, or its client has gone."""
+        seconds = perf_counter() - visit.began
+        status = request.code if request.startedWriting else GONE
+        tally = self.tallies.get((visit.route, status))
+        if tally is None:
+            tally = self.tallies[visit.route, status] = Tally(SECONDS)
+        tally.add(seconds)
+        if self._isLogged:
+            self._tell(visit, request, status, seconds)
+
+    def _tell(
+        self, visit: Visit, request: Request, status: int, seconds: float
+    ) -> None:
+        stanza = request.responseHeaders.getRawHeaders("Stanza-Id")
+        _log.info(
+            "Request {request}: {method} {route}, {status} in {milliseconds:.1f} ms"
+            "{stanza}",
+            request=visit.id,
+            method=request.method.decode("latin-1"),
+            route=visit.route,
+            status=_shown(status),
+            milliseconds=seconds * 1000,
+            stanza=f", stanza {stanza[0]}" if stanza else "",
+        )
+
+    def counts(self) -> dict[tuple[str, ...], int]:
+        """How many there were, by route and status."""
+        return {
+            (route, _shown(status)): tally.count
+            for (route, status), tally in self.tallies.items()
+        }
+
+    def latencies(self) -> dict[tuple[str, ...], Tally]:
+        """How many seconds they took, by route."""
+        routes = {route for route, _ in self.tallies}
+        return {
+            (route,): Tally.together(
+                [each for (at, _), each in self.tallies.items() if at == route], SECONDS
+            )
+            for route in sorted(routes)
+        }
+
+
+def _shown(status: int) -> str:
+    return "gone" if status == GONE else str(status)
