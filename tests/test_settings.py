@@ -199,7 +199,8 @@ class RefusalTests(SourcesTestCase):
         message = self.refusal(toml="zzz = 1")
         self.assertIn("has an unknown key 'zzz'; known: domain, server, ", message)
         self.assertIn(
-            "secret-file, credentials-file, callback-signing-secret-file, tokens.",
+            "secret-file, credentials-file, callback-signing-secret-file, tokens,"
+            " callbacks.",
             message,
         )
 

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest._version import __version__
 from xmpprest.config import SETTINGS
 from xmpprest.demo import Demo
+from xmpprest.sighup import Reloading
 from xmpprest.tap import Options, makeService
 from xmpprest.web.listener import Listener
 
@@ -263,11 +264,13 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_gateway(self) -> None:
         """
-        The service is a gateway, and a listener for each endpoint.
+        The service is a gateway, a listener for each endpoint, and what reads the
+        configuration again.
         """
-        gateway, *listeners = self.make("--listen", "tcp:1", "--listen", "unix:/x")
+        gateway, *others = self.make("--listen", "tcp:1", "--listen", "unix:/x")
         self.assertIsInstance(gateway, MultiService)
-        self.assertEqual([type(each) for each in listeners], [Listener, Listener])
+        kinds = [Listener, Listener, Reloading]
+        self.assertEqual([type(each) for each in others], kinds)
 
     def test_admin(self) -> None:
         """

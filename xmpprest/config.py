@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import readers
+from .callbacks import EVENTS, Callback, checkNames, checkSecrets
 from .core import media
 from .core.auth import parseCredential
-from .core.signing import parseSecret
+from .core.keys import DEFAULT
 from .core.stanza import TYPES
 from .setting import normalise, setting, settingsOf
 from .tokens import Token, checkTogether
-
-EVENTS = ("bare", "full", "host")
 
 
 class ConfigurationError(ValueError):
@@ -34,32 +33,38 @@ class Config:
         C{TOKEN}.
     @ivar tokens: Those that may do what each of them says. There is one of these, or
         a credential.
+    @ivar callbacks: Those that have each their own settings. The first of all that
+        wants a stanza gets it, and the one of C{callbackURL} comes last.
     @ivar callbackSigningSecrets: What each post to the callback is signed with, all of
         them at once (see L{core.signing<xmpprest.core.signing>}); it may be none.
     @raise ValueError: A value is bad, or is missing; the message says what to do.
     """
 
     domain: str = setting(
-        readers.domain, "The component domain that the gateway serves."
+        readers.domain, "The component domain that the gateway serves.", restart=True
     )
     secret: str = field(repr=False)
     credentials: tuple[str, ...] = field(default=(), repr=False)
     tokens: tuple[Token, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
     callbackSigningSecrets: tuple[str, ...] = field(default=(), repr=False)
     server: str = setting(
         readers.line,
         "Where the XMPP server listens for components, as a Twisted client endpoint.",
         "tcp:127.0.0.1:5347",
+        restart=True,
     )
     listen: tuple[str, ...] = setting(
         readers.line,
         "Where to listen for HTTP, as a Twisted server endpoint; may be repeated.",
         ("tcp:8080:interface=127.0.0.1",),
+        restart=True,
     )
     adminListen: str | None = setting(
         readers.adminEndpoint,
         "Where operators find /metrics, /livez and /readyz without credentials: a port"
         " on loopback, or a Twisted server endpoint.",
+        restart=True,
     )
     callbackURL: str | None = setting(
         readers.url,
@@ -102,6 +107,7 @@ class Config:
         "Where what was accepted is kept until it is done with: sqlite:PATH, a file,"
         " or memory, which does not survive the gateway.",
         "sqlite:xmpprest.db",
+        restart=True,
     )
     outboxLimit: int = setting(
         readers.count, "How many messages may wait for the XMPP server.", 100_000
@@ -143,16 +149,34 @@ class Config:
         for token in self.credentials:
             parseCredential(f"Bearer {token}")
         checkTogether(self.tokens, self.domain)
-        if isinstance(self.callbackSigningSecrets, str):
-            raise ValueError("The signing secrets are one text: expected a list.")
-        self._set("callbackSigningSecrets", tuple(self.callbackSigningSecrets))
-        for secret in self.callbackSigningSecrets:
-            parseSecret(secret)
+        secrets = checkSecrets(self.callbackSigningSecrets)
+        self._set("callbackSigningSecrets", secrets)
+        self._set("callbacks", tuple(self.callbacks))
+        checkNames(self.allCallbacks)
         if self.iqTimeout > self.iqMaxTimeout:
             raise ValueError(
                 f"iq-timeout is {self.iqTimeout:g} s, and iq-max-timeout only"
                 f" {self.iqMaxTimeout:g} s: expected an iq-timeout of at most that."
             )
+
+    @property
+    def allCallbacks(self) -> tuple[Callback, ...]:
+        """Every callback, in the order in which they are asked what they want."""
+        if self.callbackURL is None:
+            return self.callbacks
+        return (
+            *self.callbacks,
+            Callback(
+                name=DEFAULT,
+                url=self.callbackURL,
+                contentType=self.callbackContentType,
+                stanzas=self.callbackStanzas,
+                events=self.callbackEvents,
+                connections=self.callbackConnections,
+                caFile=self.callbackCAFile,
+                signingSecrets=self.callbackSigningSecrets,
+            ),
+        )
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

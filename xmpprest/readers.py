@@ -101,8 +101,8 @@ def digest(written: str) -> str:
     return written.lower()
 
 
-def tokenName(written: str) -> str:
-    """What a token is called, which is a bare key of TOML."""
+def shortName(written: str) -> str:
+    """What a token or a callback is called, which is a bare key of TOML."""
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", written):
         raise ValueError("expected up to 64 letters, digits, dashes and underscores")
     return written

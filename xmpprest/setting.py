@@ -18,6 +18,7 @@ def setting(
     help: str,
     default: Any = None,
     show: Callable[[str], str] = readers.redacted,
+    restart: bool = False,
     **options: Any,
 ) -> Any:
     """
@@ -27,9 +28,10 @@ def setting(
     @param help: One sentence for C{--help}.
     @param default: Of the value, not of the text; a tuple means it may be repeated.
     @param show: What may be shown of a text that nobody could read.
+    @param restart: Whether another value only counts for another process.
     @param options: For L{field}.
     """
-    metadata = {"read": read, "help": help, "show": show}
+    metadata = {"read": read, "help": help, "show": show, "restart": restart}
     return field(default=default, metadata=metadata, **options)
 
 
@@ -57,6 +59,11 @@ class Setting:
     def repeatable(self) -> bool:
         """Whether it holds several values."""
         return isinstance(self.field.default, tuple)
+
+    @property
+    def restart(self) -> bool:
+        """Whether another value only counts for another process."""
+        return bool(self.field.metadata["restart"])
 
     @property
     def optional(self) -> bool:

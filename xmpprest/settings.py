@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import toml
+from .callbacks import Callback
 from .confidential import (
     Confidential,
     readSecret,
@@ -32,6 +33,9 @@ PREFIX = "XMPPREST_"
 SECRETS = ("secret", "credentials")
 OPTIONAL_SECRETS = ("callback-signing-secret",)
 _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
+#: The tables of callbacks, and in each the file, or files, that its secrets are in.
+_CALLBACKS = "callbacks"
+_SIGNING = "signing-secret-file"
 
 #: What to do where there is none.
 _MISSING = {
@@ -71,11 +75,14 @@ class Loaded:
 
     @ivar where: By the name of the setting.
     @ivar secrets: By their names; those that there are.
+    @ivar callbackSecrets: What posts to the callbacks are signed with that have each
+        their own settings, by their names.
     """
 
     config: Config
     where: Mapping[str, str]
     secrets: Mapping[str, Confidential]
+    callbackSecrets: Mapping[str, Sequence[Confidential]] = field(default_factory=dict)
 
     def describe(self) -> str:
         """All of it as TOML, which is good as a file again, but without secrets."""
@@ -86,6 +93,11 @@ class Loaded:
         lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
         for token in self.config.tokens:
             lines += ["", f"[tokens.{token.name}]", *toml.lines(token)]
+        for callback in self.config.callbacks:
+            secrets = self.callbackSecrets.get(callback.name, ())
+            files = tuple(str(each.path) for each in secrets)
+            lines += ["", f"[[{_CALLBACKS}]]", *toml.lines(callback)]
+            lines += [f"{_SIGNING} = {toml.written(files)}"] if files else []
         return "\n".join(lines)
 
 
@@ -136,6 +148,7 @@ class Sources:
         if "domain" not in values:
             raise ConfigurationError(_MISSING["domain"])
         tokens = self._tokens()
+        callbacks, callbackSecrets = self._callbacks()
         secrets = self._secrets(("secret",) if tokens else SECRETS)
         try:
             config = Config(
@@ -145,13 +158,14 @@ class Sources:
                     readSigningSecrets, secrets.get("callback-signing-secret")
                 ),
                 tokens=tokens,
+                callbacks=callbacks,
                 **values,
             )
         except ConfigurationError:
             raise
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        return Loaded(config, where, secrets)
+        return Loaded(config, where, secrets, callbackSecrets)
 
     def _refuseMisspelt(self) -> None:
         """
@@ -224,6 +238,28 @@ class Sources:
             for name, table in tables.items()
         )
 
+    def _callbacks(
+        self,
+    ) -> tuple[tuple[Callback, ...], dict[str, Sequence[Confidential]]]:
+        """
+        Those that have a table, and what posts to each are signed with, by its name.
+
+        @raise ConfigurationError: One is bad, or its secrets.
+        """
+        tables = self._file.get(_CALLBACKS, [])
+        if not isinstance(tables, list):
+            raise ConfigurationError(
+                f"{_CALLBACKS} in {self._path} is {tables!r}: expected tables like"
+                f" [[{_CALLBACKS}]]."
+            )
+        found, secrets = [], {}
+        for number, table in enumerate(tables, 1):
+            where = f"[[{_CALLBACKS}]] {number} in {self._path}"
+            callback, signing = _callback(table, where)
+            found.append(callback)
+            secrets[callback.name] = signing
+        return tuple(found), secrets
+
     def _secrets(self, needed: Collection[str]) -> dict[str, Confidential]:
         """
         Those that there are.
@@ -260,6 +296,22 @@ class Sources:
         return Confidential(readText(path, where), where)
 
 
+def _callback(table: object, where: str) -> tuple[Callback, Sequence[Confidential]]:
+    """
+    One callback, and what posts to it are signed with.
+
+    @raise ConfigurationError: It is bad, or that.
+    """
+    signing: list[Confidential] = []
+    if isinstance(table, dict) and _SIGNING in table:
+        table = dict(table)
+        key = f"{_SIGNING} in {where}"
+        for text in toml.texts(table.pop(_SIGNING), key):
+            signing.append(Confidential(readText(Path(text), key), key, Path(text)))
+    secrets = tuple(each for file in signing for each in readSigningSecrets(file))
+    return toml.readTable(Callback, table, where, signingSecrets=secrets), signing
+
+
 def _readTOML(written: Written) -> dict[str, object]:
     path = written.texts[-1]
     try:
@@ -267,5 +319,5 @@ def _readTOML(written: Written) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is no TOML: {error}.") from None
     known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
-    toml.refuseUnknown(values, [*known, "tokens"], path)
+    toml.refuseUnknown(values, [*known, "tokens", _CALLBACKS], path)
     return values

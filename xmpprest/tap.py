@@ -16,11 +16,12 @@ from twisted.internet import reactor
 from twisted.python import usage
 
 from ._version import __version__
-from .config import SETTINGS, ConfigurationError
+from .config import SETTINGS, Config, ConfigurationError
 from .demo import Demo
 from .gateway import Gateway, makeGateway
 from .setting import Setting
 from .settings import Loaded, Sources
+from .sighup import Reloading
 from .systemd import notifier
 from .web.listener import Listener
 
@@ -134,8 +135,7 @@ class Options(usage.Options):
 
         @raise UsageError: It is not good enough to start with.
         """
-        flags = {name: [text] for name, text in self.items() if isinstance(text, str)}
-        flags.update(self.repeated)
+        flags = self._flags()
         try:
             if self["demo"]:
                 self._refuseInDemo()
@@ -147,6 +147,18 @@ class Options(usage.Options):
                 self._inspect(self.loaded)
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
+
+    def load(self) -> Config:
+        """
+        Read the configuration again.
+
+        @raise ConfigurationError: It is not good enough to go on with.
+        """
+        return Sources(self._flags(), os.environ).load().config
+
+    def _flags(self) -> dict[str, list[str]]:
+        flags = {name: [text] for name, text in self.items() if isinstance(text, str)}
+        return {**flags, **self.repeated}
 
     def _refuseInDemo(self) -> None:
         for name in _NOT_IN_DEMO:
@@ -200,6 +212,7 @@ def makeService(options: Options) -> IService:
     gateway.service.setServiceParent(service)
     for listener in listeners:
         listener.setServiceParent(service)
+    Reloading(options.load, gateway, listeners, reactor).setServiceParent(service)
     # The last to start, which is what it tells.
     telling = notifier(os.environ, gateway.component, reactor)
     if telling is not None:

@@ -53,7 +53,7 @@ class Token:
     def __post_init__(self) -> None:
         normalise(self)
         try:
-            readers.tokenName(self.name)
+            readers.shortName(self.name)
         except ValueError as error:
             raise ValueError(
                 f"The name of a token is {self.name!r}: {error}."

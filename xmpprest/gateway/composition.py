@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -32,9 +33,11 @@ from ..web.resource import RestResource
 from ..web.rest import Sending
 from ..web.routes import Routes
 from ..web.site import GatewaySite, rootOf
+from ..xmpp.builtin import BuiltinAnswers
 from ..xmpp.component import ComponentService
 from .access import makeGrants
-from .inbound import makeInboxes, makeWebhook
+from .changing import Changing, featuresOf
+from .inbound import Webhooks, makeInboxes, makeWebhooks
 from .monitoring import Monitor
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
 from .watching import makeLive
@@ -56,6 +59,7 @@ class Gateway:
     @ivar admin: A site for operators, without C{/rest}: it shows the metrics to all
         who can ask, and so is not to be served to everybody.
     @ivar component: The stream.
+    @ivar changing: Does L{reload}.
     """
 
     service: MultiService
@@ -65,6 +69,18 @@ class Gateway:
     site: GatewaySite
     admin: GatewaySite
     component: ComponentService
+    changing: Changing = field(repr=False)
+
+    def reload(self, config: Config) -> Sequence[str]:
+        """
+        Go on with another configuration, all of it or, if it is of no use, nothing.
+        What is under way is not disturbed.
+
+        @return: The names of those settings whose new values will only count for
+            another process.
+        @raise ValueError: It is of no use; the message says why.
+        """
+        return self.changing.to(config)
 
 
 def makeGateway(config: Config, reactor: Any) -> Gateway:
@@ -84,13 +100,16 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     store = makeStore(config, reactor)
     outbox = makeOutbox(config, store, component, reactor)
-    webhook = makeWebhook(config, reactor)
+    webhooks = Webhooks()
+    webhooks.change(makeWebhooks(config, reactor))
+    builtin = BuiltinAnswers(config.name, reactor, features=featuresOf(config))
     inbox = makeInboxes(
         config,
         store,
         component,
-        webhook=webhook,
+        ways=webhooks.ways,
         reply=outbox.accept,
+        builtin=builtin,
         reactor=reactor,
     )
 
@@ -135,7 +154,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     ready = ReadyResource(component, store, barrier, reactor)
     # The first to start is the last to stop, so that the others can still send.
     service = OrderlyService()
-    for each in (makeStoreService(config, store, reactor), component, outbox, webhook):
+    keeper = makeStoreService(config, store, reactor)
+    for each in (keeper, component, outbox, webhooks):
         if isinstance(each, Service):
             each.setServiceParent(service)
     inbox.setServiceParent(service)
@@ -155,4 +175,17 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         config.stanzaSizeLimit,
         reactor,
     )
-    return Gateway(service, resource, ready, metrics, site, admin, component)
+    changing = Changing(
+        config,
+        reactor,
+        component=component,
+        keeper=keeper,
+        outbox=outbox,
+        webhooks=webhooks,
+        inbox=inbox,
+        builtin=builtin,
+        sending=sending,
+        resource=resource,
+        site=site,
+    )
+    return Gateway(service, resource, ready, metrics, site, admin, component, changing)

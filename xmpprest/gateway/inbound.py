@@ -1,15 +1,18 @@
-"""Makes what the gateway receives by: the way in, and the callback at its end."""
+"""Makes what the gateway receives by: the way in, and the callbacks at its end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
 
+from twisted.application.service import MultiService
 from twisted.words.xish.domish import Element
 
+from ..callbacks import Callback
 from ..config import Config
-from ..core import namespaces as ns
+from ..core.addresses import Addresses
+from ..core.keys import DEFAULT
 from ..core.signing import Signer
 from ..delivery.httpclient import BoundedClient
 from ..delivery.inbox.inbox import Selection
@@ -22,52 +25,101 @@ from ..xmpp.builtin import BuiltinAnswers
 from ..xmpp.component import ComponentService
 from .outbound import keeps
 
+#: Each callback, and what posts to it, in their order.
+Made: TypeAlias = Sequence[tuple[Callback, Webhook]]
+
 
 def makeInboxes(
     config: Config,
     store: Store,
     component: ComponentService,
     *,
-    webhook: Webhook | None,
+    ways: Sequence[Way],
     reply: Callable[[Element], Awaitable[object]],
+    builtin: BuiltinAnswers,
     reactor: Any,
 ) -> Inboxes:
-    """The way in; nobody wants anything where there is no webhook."""
-    features = () if webhook is None else (ns.RECEIPTS,)
-    selection = Selection(config.callbackStanzas, config.callbackEvents)
+    """The way in; nobody wants anything where there are no callbacks."""
     return Inboxes(
         component.send,
-        BuiltinAnswers(config.name, reactor, features=features).answer,
-        [Way(webhook, selection, config.callbackConnections)] if webhook else [],
+        builtin.answer,
+        ways,
         reply=reply,
         keeping=Keeping(store, reactor, time.time) if keeps(config) else None,
     )
 
 
-def makeWebhook(config: Config, reactor: Any) -> Webhook | None:
+class Webhooks(MultiService):
     """
-    The callback, if there is one.
+    What posts to the callbacks.
+    """
 
-    @raise ValueError: Its CAs cannot be read.
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: Made = ()
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """To each callback, with what it is to get."""
+        return [_wayTo(*each) for each in self._made]
+
+    def change(self, made: Made) -> None:
+        """
+        Post by these from now on. What the others are posting, they do to the end.
+        """
+        before = {each.name: (each, webhook) for each, webhook in self._made}
+        self._made = tuple(made)
+        for callback, webhook in made:
+            old, oldWebhook = before.get(callback.name, (None, None))
+            if old is not None and oldWebhook is not None and _isSame(old, callback):
+                # It may have asked for another, and is asked again only now.
+                webhook.contentType = oldWebhook.contentType
+            webhook.setServiceParent(self)
+        for _, oldWebhook in before.values():
+            oldWebhook.disownServiceParent()
+
+
+def _isSame(old: Callback, new: Callback) -> bool:
+    return (old.url, old.contentType) == (new.url, new.contentType)
+
+
+def _wayTo(callback: Callback, webhook: Webhook) -> Way:
+    to = None if "*" in callback.to else Addresses(*callback.to)
+    selection = Selection(callback.stanzas, callback.events, to)
+    return Way(webhook, selection, callback.connections, callback.name)
+
+
+def makeWebhooks(config: Config, reactor: Any) -> Made:
     """
-    if config.callbackURL is None:
-        return None
+    What posts to each callback.
+
+    @raise ValueError: The CAs of one cannot be read.
+    """
+    return [(each, _makeWebhook(each, config, reactor)) for each in config.allCallbacks]
+
+
+def _makeWebhook(callback: Callback, config: Config, reactor: Any) -> Webhook:
     try:
-        trust = CallbackTrust(config.callbackCAFile)
+        trust = CallbackTrust(callback.caFile)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ValueError(
-            f"callback-ca-file is {config.callbackCAFile!r}: expected a PEM file with"
+            f"{_caFileOf(callback)} is {callback.caFile!r}: expected a PEM file with"
             f" certificates ({reason})."
         ) from None
-    client = BoundedClient(
-        reactor, trust, config.callbackConnections, config.stanzaSizeLimit
-    )
+    client = BoundedClient(reactor, trust, callback.connections, config.stanzaSizeLimit)
     return Webhook(
         client,
-        config.callbackURL,
-        config.callbackContentType,
+        callback.url,
+        callback.contentType,
         config.domain,
-        signer=Signer(config.callbackSigningSecrets),
-        connections=config.callbackConnections,
+        signer=Signer(callback.signingSecrets),
+        connections=callback.connections,
     )
+
+
+def _caFileOf(callback: Callback) -> str:
+    """What names the file, in a sentence about it."""
+    if callback.name == DEFAULT:
+        return "callback-ca-file"
+    return f"The ca-file of the callback {callback.name}"

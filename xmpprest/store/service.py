@@ -33,6 +33,9 @@ class CannotKeep(SystemExit, Exception):
 class StoreService(Service):
     """
     Holds a store.
+
+    @ivar recordDays: For how long the record of what was sent or delivered is kept.
+    @ivar deadDays: For how long a dead letter is. Both may be changed.
     """
 
     def __init__(
@@ -48,15 +51,12 @@ class StoreService(Service):
         """
         @param now: Tells the time, in seconds since 1970.
         @param interrupted: The answer to requests that ran when the gateway ended.
-        @param recordDays: For how long the record of what was sent or delivered is
-            kept.
-        @param deadDays: For how long a dead letter is.
         """
         self._store = store
         self._now = now
         self._interrupted = interrupted
-        self._recordDays = recordDays
-        self._deadDays = deadDays
+        self.recordDays = recordDays
+        self.deadDays = deadDays
         self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = clock
 
@@ -87,8 +87,8 @@ class StoreService(Service):
         """Forget what ended long ago."""
         now = self._now()
         forgetting = self._store.forget(
-            done=now - self._recordDays * DAY,
-            dead=now - self._deadDays * DAY,
+            done=now - self.recordDays * DAY,
+            dead=now - self.deadDays * DAY,
             answered=now - KEY_DAYS * DAY,
         )
         return forgetting.addErrback(_failed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -19,11 +21,15 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from .site import GatewaySite
 
 _log = Logger()
+
+#: Descriptions of endpoints that have certificates.
+_TLS = re.compile("(haproxy:)?(tls|ssl):")
 
 
 class CannotListen(SystemExit, Exception):
@@ -31,6 +37,31 @@ class CannotListen(SystemExit, Exception):
     The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
     in the background, and wait for ever.
     """
+
+
+class _Rehearsal:
+    """
+    A reactor that listens to nobody, but shows what would be listened with.
+
+    @ivar factory: What would make something of each connection; with TLS, in it.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.factory: IProtocolFactory | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, **_: object) -> None:
+        """See L{IReactorTCP<twisted.internet.interfaces.IReactorTCP>}."""
+        self.factory = factory
+
+    def listenSSL(
+        self, port: int, factory: IProtocolFactory, contextFactory: Any, **_: object
+    ) -> None:
+        """See L{IReactorSSL<twisted.internet.interfaces.IReactorSSL>}."""
+        self.factory = TLSMemoryBIOFactory(contextFactory, False, factory)
 
 
 class Listener(Service):
@@ -51,6 +82,8 @@ class Listener(Service):
         @raise ValueError: It is none, or names a file that cannot be used.
         """
         self._description = description
+        self._setting = setting
+        self._reactor = reactor
         self._endpoint = serverEndpoint(description, reactor, setting)
         self._factory = factory
         self._opening: Deferred[None] | None = None
@@ -61,6 +94,33 @@ class Listener(Service):
         """Where it listens, once it does: an C{IAddress}."""
         assert self._port is not None
         return self._port.getHost()
+
+    def renewed(self) -> Callable[[], None]:
+        """
+        Read the certificates again, if there are any.
+
+        @return: Is to be called to show them to those who connect from then on. Those
+            who are connected stay so.
+        @raise ValueError: They cannot be used.
+        """
+        if not _TLS.match(self._description):
+            return lambda: None
+        rehearsal = _Rehearsal(self._reactor)
+        problems: list[Failure] = []
+        endpoint = serverEndpoint(self._description, rehearsal, self._setting)
+        endpoint.listen(self._factory).addErrback(problems.append)
+        if problems:
+            problems[0].raiseException()
+        return partial(self._renew, rehearsal.factory)
+
+    def _renew(self, factory: Any) -> None:
+        """Let the port go on with another factory around the same."""
+        port: Any = self._port
+        if port is None or factory is None:
+            return
+        factory.doStart()
+        port.factory.doStop()
+        port.factory = factory
 
     def privilegedStartService(self) -> None:
         """

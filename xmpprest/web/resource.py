@@ -50,6 +50,11 @@ class RestResource(Resource):
 
     @ivar waiting: How many requests wait for their answer.
     @ivar visits: All that there have been.
+    @ivar authenticator: Knows who may do what.
+    @ivar cors: Knows from which pages.
+    @ivar sizeLimit: How long a body may be, in bytes.
+    @ivar waitingLimit: How many requests may wait. All of these may be changed; they
+        hold for requests that come.
     """
 
     isLeaf = True
@@ -64,17 +69,13 @@ class RestResource(Resource):
         waitingLimit: int,
         isLogged: bool = False,
     ) -> None:
-        """
-        @param sizeLimit: How long a body may be, in bytes.
-        @param waitingLimit: How many requests may wait.
-        @param isLogged: Whether each has a line in the log.
-        """
+        """@param isLogged: Whether each has a line in the log."""
         super().__init__()
         self._routes = routes
-        self._authenticator = authenticator
-        self._cors = cors
-        self._sizeLimit = sizeLimit
-        self._waitingLimit = waitingLimit
+        self.authenticator = authenticator
+        self.cors = cors
+        self.sizeLimit = sizeLimit
+        self.waitingLimit = waitingLimit
         self.waiting = 0
         self.visits = Visits(isLogged)
 
@@ -98,7 +99,7 @@ class RestResource(Resource):
 
         @return: What is to be written yet.
         """
-        if self.waiting >= self._waitingLimit:
+        if self.waiting >= self.waitingLimit:
             raise unavailable(
                 "resource-constraint",
                 "Too many requests are waiting for their answers; try again.",
@@ -125,19 +126,19 @@ class RestResource(Resource):
         route = self._routes.find(request.postpath)
         visit.route = route.template
         method = request.method.decode("latin-1")
-        if method == "OPTIONS" and self._cors.enabled:
-            return self._cors.preflight(self._methods(route))
+        if method == "OPTIONS" and self.cors.enabled:
+            return self.cors.preflight(self._methods(route))
         handler = route.methods.get(method)
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NOTHING
         if not route.isPublic:
-            self._cors.check(
+            self.cors.check(
                 header(request, b"Origin"),
                 header(request, b"Sec-Fetch-Site"),
                 header(request, b"Host"),
             )
-            grant = self._authenticator.check(rawHeader(request, b"Authorization"))
+            grant = self.authenticator.check(rawHeader(request, b"Authorization"))
             if route.right is not None:
                 grant.require(route.right)
         if isinstance(handler, Streaming):
@@ -152,13 +153,13 @@ class RestResource(Resource):
         """
         assert request.content is not None
         with request.content as content:
-            body: bytes = content.read(self._sizeLimit + 1)
-        if len(body) > self._sizeLimit:
-            raise Refusal(tooLarge(self._sizeLimit))
+            body: bytes = content.read(self.sizeLimit + 1)
+        if len(body) > self.sizeLimit:
+            raise Refusal(tooLarge(self.sizeLimit))
         return body
 
     def _methods(self, route: Route) -> str:
-        options = ("OPTIONS",) if self._cors.enabled else ()
+        options = ("OPTIONS",) if self.cors.enabled else ()
         return ", ".join([*route.methods, *options])
 
     def _write(self, response: Response | None, request: Request) -> None:
@@ -169,7 +170,7 @@ class RestResource(Resource):
         write(response, request)
 
     def _allowOrigin(self, request: Request) -> None:
-        for name, value in self._cors.headers(header(request, b"Origin")):
+        for name, value in self.cors.headers(header(request, b"Origin")):
             request.responseHeaders.addRawHeader(name.encode(), value.encode())
 
     def _failed(self, reason: Failure, request: Request, visit: Visit) -> None:

@@ -69,6 +69,9 @@ class NewID(Protocol):
 class Sending:
     """
     Sends what is posted.
+
+    @ivar timeout: How long an iq waits that does not say, in seconds.
+    @ivar maxTimeout: How long a client may wait, in seconds. Both may be changed.
     """
 
     def __init__(
@@ -85,16 +88,14 @@ class Sending:
         """
         @param domain: The component domain, in its normal form.
         @param once: Sees to it that what has an idempotency key is sent once.
-        @param timeout: How long an iq waits that does not say, in seconds.
-        @param maxTimeout: How long a client may wait, in seconds.
         """
         self._domain = domain
         self._outbox = outbox
         self._requester = requester
         self._newID = newID
         self._once = once
-        self._timeout = timeout
-        self._maxTimeout = maxTimeout
+        self.timeout = timeout
+        self.maxTimeout = maxTimeout
 
     async def post(
         self, given: Given, request: Request, body: bytes, grant: Grant
@@ -156,7 +157,7 @@ class Sending:
         grant.check(stanza)
         grant.spend()
         if stanza.name == "iq":
-            timeout = min(waitFor(request) or self._timeout, self._maxTimeout)
+            timeout = min(waitFor(request) or self.timeout, self.maxTimeout)
             act = partial(self._ask, stanza, timeout, request)
             return self._once.do(claim, request, act)
         if self._outbox.keeps(stanza):
@@ -179,7 +180,7 @@ class Sending:
     ) -> Response:
         """Send a stanza that is kept, and its answer with it."""
         accepted = _accepted(stanza, request)
-        timeout = min(preferredWait(request) or 0, self._maxTimeout)
+        timeout = min(preferredWait(request) or 0, self.maxTimeout)
         with self._once.running(claim):
             answered = self._once.answered(claim, accepted)
             taken = await self._outbox.accept(stanza, answered)

@@ -17,6 +17,9 @@ from ..core.stanza import element, elements, error, result
 class BuiltinAnswers:
     """
     The gateway's own answers; a table from payload to method.
+
+    @ivar name: What the gateway calls itself in service discovery.
+    @ivar features: What the entity can do besides (XEP-0030 §3.2). Both may be changed.
     """
 
     def __init__(
@@ -27,16 +30,14 @@ class BuiltinAnswers:
         features: Iterable[str] = (),
     ) -> None:
         """
-        @param name: What the gateway calls itself in service discovery.
         @param clock: Tells how long it has been running.
         @param now: The time of day, in UTC.
-        @param features: What the entity can do besides (XEP-0030 §3.2).
         """
-        self._name = name
+        self.name = name
         self._clock = clock
         self._started = clock.seconds()
         self._now = now
-        self._features = tuple(features)
+        self.features = tuple(features)
         self._answers: dict[tuple[str, str], Callable[[Element], Element]] = {
             (ns.DISCO_INFO, "query"): self._discoInfo,
             (ns.DISCO_ITEMS, "query"): self._discoItems,
@@ -63,8 +64,8 @@ class BuiltinAnswers:
         """XEP-0030 §3."""
         if _hasNode(iq):
             return _noSuchNode(iq)
-        identity = {"category": "component", "type": "generic", "name": self._name}
-        features = sorted({*(uri for uri, _ in self._answers), *self._features})
+        identity = {"category": "component", "type": "generic", "name": self.name}
+        features = sorted({*(uri for uri, _ in self._answers), *self.features})
         children = [
             element(ns.DISCO_INFO, "identity", identity),
             *(element(ns.DISCO_INFO, "feature", {"var": var}) for var in features),

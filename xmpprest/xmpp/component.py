@@ -92,7 +92,8 @@ class ComponentService(Component):
         @param secret: What the server knows it by.
         @param trouble: Hears what is wrong; C{None}, the log does.
         """
-        factory = XmlStreamFactory(ConnectComponentAuthenticator(domain, secret))
+        self._authenticator = ConnectComponentAuthenticator(domain, secret)
+        factory = XmlStreamFactory(self._authenticator)
         factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
         factory.noisy = False
         factory.addBootstrap(STREAM_ERROR_EVENT, self._streamError)
@@ -118,6 +119,10 @@ class ComponentService(Component):
             domain, self.pairing.loopback, self.pairing.request, clock
         )
         self.barrier.setHandlerParent(self)
+
+    def setSecret(self, secret: str) -> None:
+        """Show the server another one, from the next connection on."""
+        self._authenticator.password = secret
 
     @property
     def ready(self) -> bool:

@@ -8,8 +8,9 @@ else, and everything without one, is delivered at once or bounced.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -30,6 +31,13 @@ from .volatile import QUEUE_LIMIT, Volatile
 _log = Logger()
 
 
+class Recipients(Protocol):
+    """Some addresses."""
+
+    def __contains__(self, address: str, /) -> bool:
+        """Whether one is among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
@@ -43,7 +51,7 @@ class Selection:
 
     kinds: frozenset[str]
     events: frozenset[str]
-    to: Container[str] | None = None
+    to: Recipients | None = None
 
     def __contains__(self, stanza: Element) -> bool:
         return (

@@ -74,6 +74,9 @@ class Outbox(Service):
     The way out with a store.
 
     @ivar waiting: How many messages are not confirmed yet.
+    @ivar limit: How many may be.
+    @ivar maxAge: For how long the oldest of them may have been, in seconds, before
+        others are refused. Both may be changed.
     """
 
     def __init__(
@@ -91,8 +94,6 @@ class Outbox(Service):
         """
         @param now: Tells the time, in seconds since 1970.
         @param domain: The component domain.
-        @param limit: How many messages may wait.
-        @param maxAge: For how long, in seconds, before others are refused.
         """
         self._store = store
         self._stream = stream
@@ -100,8 +101,8 @@ class Outbox(Service):
         self._clock = clock
         self._now = now
         self._domain = domain
-        self._limit = limit
-        self._maxAge = maxAge
+        self.limit = limit
+        self.maxAge = maxAge
         self._isOnline = False
         self._outcomes: dict[int, Deferred[Element | None]] = {}
         self._lookups = 0
@@ -211,8 +212,8 @@ class Outbox(Service):
 
     def _requireRoom(self) -> None:
         oldest = self._wire.oldest
-        isLate = oldest and oldest.acceptedAt < self._now() - self._maxAge
-        if isLate or self.waiting >= self._limit:
+        isLate = oldest and oldest.acceptedAt < self._now() - self.maxAge
+        if isLate or self.waiting >= self.limit:
             raise unavailable(
                 "resource-constraint",
                 f"{self.waiting} messages wait for the XMPP server already"

@@ -1,0 +1,1 @@
+Several callbacks, each with its own URL, format, signing secrets, connections and selection, as ``[[callbacks]]`` in the TOML file: the first that wants a stanza gets it, and one that is down delays no other.
