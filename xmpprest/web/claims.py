@@ -51,8 +51,8 @@ def claimOf(request: Request, body: bytes, grant: Grant) -> Claim | None:
     if not hasKey(request):
         return None
     parts = (request.method, request.path, rawHeader(request, b"Content-Type") or b"")
-    # None of them can hold the line feed, nor can a key.
-    owner = f"{grant.name}\n" if grant.name else ""
+    # No key can hold the tab, and none of the parts the line feed.
+    owner = f"{grant.name}\t" if grant.name else ""
     fingerprint = sha256(b"\n".join([*parts, body])).digest()
     return Claim(f"{owner}{_key(request)}", fingerprint)
 
