@@ -135,6 +135,7 @@ class ProxyTests(PasteTestCase):
         await self.keepsPaths()
         await self.refuses()
         await self.waits()
+        await self.streams()
 
     async def sends(self) -> None:
         """A message is accepted, and C{Location} leads to what has become of it."""
@@ -172,6 +173,15 @@ class ProxyTests(PasteTestCase):
         self.send(f"<iq type='result' {attributes}/>")
         self.assertEqual(await self.waiting(asking.end), 0)
         self.assertEqual(json.loads(asking.output)["type"], "result")
+
+    async def streams(self) -> None:
+        """What happens is told when it does, though the answer does not end."""
+        hearing = self.shell(f"curl --no-buffer https://{DOMAIN}/rest/events")
+        await self.waiting(hearing.expect, "retry: ")
+        await self.curl(
+            f"/message/chat/{USER}", "-H content-type:text/plain -d 'Hear, hear'"
+        )
+        await self.waiting(hearing.expect, r"(?m)^data: .*Hear, hear")
 
     async def test_nginx(self) -> None:
         """
