@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IProtocol,
@@ -25,6 +25,7 @@ from twisted.web.server import Site
 from twisted.words.xish.domish import Element, elementStream
 from zope.interface import implementer
 
+from xmpprest.core.errors import Refusal
 from xmpprest.core.parser import parseDocument
 from xmpprest.core.records import Accepted, Answered
 
@@ -313,6 +314,9 @@ class HeldOutbox:
     @ivar sent: Messages and presence.
     @ivar outcomes: Those that are waited for.
     @ivar problem: What is raised instead, if anything.
+    @ivar groups: How many came together, each time.
+    @ivar committing: What those wait for, if anything.
+    @ivar full: What who has more waits for, if anything.
     """
 
     keys: HeldKeys = field(default_factory=HeldKeys)
@@ -320,6 +324,9 @@ class HeldOutbox:
     sent: list[Element] = field(default_factory=list)
     outcomes: list[HeldOutcome] = field(default_factory=list)
     problem: Exception | None = None
+    groups: list[int] = field(default_factory=list)
+    committing: Deferred[None] | None = None
+    full: Deferred[None] | None = None
 
     def keeps(self, stanza: Element) -> bool:
         """Whether a stanza is kept."""
@@ -337,6 +344,25 @@ class HeldOutbox:
                 return earlier
         self.sent.append(stanza)
         return Accepted(len(self.sent) if self.keeps(stanza) else None)
+
+    async def acceptAll(
+        self, messages: Sequence[tuple[Element, Answered | None]]
+    ) -> list[Accepted | Answered | Refusal]:
+        """Take many."""
+        self.groups.append(len(messages))
+        if self.committing is not None:
+            await self.committing
+        results: list[Accepted | Answered | Refusal] = []
+        for each in messages:
+            try:
+                results.append(await self.accept(*each))
+            except Refusal as refusal:
+                results.append(refusal)
+        return results
+
+    def room(self) -> Deferred[None]:
+        """Wait, if the test has it so."""
+        return self.full or succeed(None)
 
     def outcome(self, number: int, timeout: float) -> Deferred[Element | None]:
         """Leave it to the test what becomes of a message."""

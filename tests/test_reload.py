@@ -252,6 +252,7 @@ class SettingsTests(ReloadTestCase):
         self.change(stanzaSizeLimit=10)
         self.assertEqual(self.ask(MESSAGE).status, 413)
         self.assertEqual(self.gateway.resource.sizeLimit, 10)
+        self.assertEqual(self.gateway.changing._batches.sizeLimit, 10)
 
     def test_waitingLimit(self) -> None:
         """
@@ -306,13 +307,13 @@ class SettingsTests(ReloadTestCase):
         """
         As many messages may wait as are set.
         """
-        self.assertEqual(self.keeping(outboxLimit=7)._outbox.limit, 7)
+        self.assertEqual(self.keeping(outboxLimit=7)._outbox.intake.limit, 7)
 
     def test_outboxAge(self) -> None:
         """
         For as long.
         """
-        self.assertEqual(self.keeping(outboxAge=7)._outbox.maxAge, 7)
+        self.assertEqual(self.keeping(outboxAge=7)._outbox.intake.maxAge, 7)
 
     def test_recordDays(self) -> None:
         """

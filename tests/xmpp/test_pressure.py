@@ -37,6 +37,16 @@ class PressureTests(SynchronousTestCase):
         self.transport.drain()
         self.assertFalse(self.pressure.tooHigh)
 
+    def test_eased(self) -> None:
+        """Who waits hears that all is written, or that nothing ever will be."""
+        self.assertEqual(self.successResultOf(self.pressure.eased()), None)
+        for ease in (self.transport.drain, self.pressure.release):
+            self.transport.fill()
+            easing = self.pressure.eased()
+            self.assertNoResult(easing)
+            ease()
+            self.successResultOf(easing)
+
     def test_release(self) -> None:
         """The transport has no producer any more; to release twice is no harm."""
         self.pressure.release()

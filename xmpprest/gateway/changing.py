@@ -13,6 +13,7 @@ from ..delivery.outbox.direct import DirectOutbox
 from ..delivery.outbox.outbox import Outbox
 from ..setting import Setting
 from ..store.service import StoreService
+from ..web.batch import Batches
 from ..web.cors import CORS
 from ..web.resource import RestResource
 from ..web.rest import Sending
@@ -40,6 +41,7 @@ class Changing:
         inbox: Inboxes,
         builtin: BuiltinAnswers,
         sending: Sending,
+        batches: Batches,
         resource: RestResource,
         site: GatewaySite,
     ) -> None:
@@ -53,6 +55,7 @@ class Changing:
         self._inbox = inbox
         self._builtin = builtin
         self._sending = sending
+        self._batches = batches
         self._resource = resource
         self._site = site
 
@@ -90,14 +93,15 @@ class Changing:
 
     def _setLimits(self, config: Config) -> None:
         self._resource.sizeLimit = self._site.bodyLimit = config.stanzaSizeLimit
+        self._batches.sizeLimit = config.stanzaSizeLimit
         self._resource.waitingLimit = config.waitingLimit
         self._sending.timeout = config.iqTimeout
         self._sending.maxTimeout = config.iqMaxTimeout
         self._keeper.recordDays = config.recordDays
         self._keeper.deadDays = config.deadDays
         if isinstance(self._outbox, Outbox):
-            self._outbox.limit = config.outboxLimit
-            self._outbox.maxAge = config.outboxAge
+            self._outbox.intake.limit = config.outboxLimit
+            self._outbox.intake.maxAge = config.outboxAge
 
 
 def featuresOf(config: Config) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from ..core.openapi import document
 from ..delivery.ids import newID
 from ..monitor.traffic import Traffic
 from ..orderly import OrderlyService
+from ..web.batch import Batches
 from ..web.console import ConsolePage
 from ..web.cors import CORS
 from ..web.docs import DocsPage
@@ -131,10 +132,12 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     traffic = Traffic()
     component.sent, component.received = traffic.out, traffic.come
     events = EventPages(makeLive(component, reactor), reactor)
+    batches = Batches(sending, outbox, once, reactor, config.stanzaSizeLimit)
     routes = {
         **ConsolePage().routes,
         **DocsPage(json.dumps(document(config.domain, __version__)).encode()).routes,
         **OutboxPages(outbox).routes,
+        **batches.routes,
         **events.routes,
         **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
     }
@@ -185,6 +188,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         inbox=inbox,
         builtin=builtin,
         sending=sending,
+        batches=batches,
         resource=resource,
         site=site,
     )

@@ -47,7 +47,7 @@ def makeOutbox(
 ) -> Outbox | DirectOutbox:
     """The way out, joined to the stream."""
     if not keeps(config):
-        return DirectOutbox(component.send)
+        return DirectOutbox(component.send, component.eased)
     outbox = Outbox(
         store,
         component,

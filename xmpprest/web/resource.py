@@ -171,7 +171,7 @@ class RestResource(Resource):
 
     def _allowOrigin(self, request: Request) -> None:
         for name, value in self.cors.headers(header(request, b"Origin")):
-            request.responseHeaders.addRawHeader(name.encode(), value.encode())
+            request.responseHeaders.setRawHeaders(name.encode(), [value.encode()])
 
     def _failed(self, reason: Failure, request: Request, visit: Visit) -> None:
         """The outer edge of all that is done for a request."""

@@ -108,8 +108,9 @@ class Sending:
         """
         claim = claimOf(request, body, grant)
         payload = media.decode(header(request, b"Content-Type"), body, given)
-        stanza = self._stanza(payload, grant)
-        sending = self._sending(stanza, grant, request, claim)
+        stanza = self.stanza(payload, grant)
+        grant.spend()
+        sending = self.begin(stanza, request, claim)
         # They may be long, and the wait for an iq's reply, too.
         del body, payload, stanza
         return await sending
@@ -128,7 +129,9 @@ class Sending:
             stanza = self._stanza(STANZAS.decode(value, given), grant)
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
-        sending = self._sending(stanza, grant, request, None)
+        grant.check(stanza)
+        grant.spend()
+        sending = self.begin(stanza, request, None)
         del value, stanza
         return await sending
 
@@ -139,23 +142,26 @@ class Sending:
         @raise Refusal: It would not be sent.
         """
         contentType = header(request, b"Content-Type")
-        stanza = self._stanza(media.decode(contentType, body), grant)
-        grant.check(stanza)
+        stanza = self.stanza(media.decode(contentType, body), grant)
         return _encoded([stanza], request)
+
+    def stanza(self, payload: Element, grant: Grant) -> Element:
+        """
+        The stanza that somebody asks to send.
+
+        @raise Refusal: 422, it is none; 403, it may not be sent.
+        """
+        stanza = self._stanza(payload, grant)
+        grant.check(stanza)
+        return stanza
 
     def _stanza(self, payload: Element, grant: Grant) -> Element:
         return submission(payload, self._domain, self._newID, grant.sender)
 
-    def _sending(
-        self, stanza: Element, grant: Grant, request: Request, claim: Claim | None
+    def begin(
+        self, stanza: Element, request: Request, claim: Claim | None
     ) -> Awaitable[Response]:
-        """
-        Begin to send a stanza; whoever waits for the answer does not hold it.
-
-        @raise Refusal: 403, it may not be sent; 429, not yet.
-        """
-        grant.check(stanza)
-        grant.spend()
+        """Begin to send a stanza; whoever waits for the answer does not hold it."""
         if stanza.name == "iq":
             timeout = min(waitFor(request) or self.timeout, self.maxTimeout)
             act = partial(self._ask, stanza, timeout, request)

@@ -172,6 +172,10 @@ class ComponentService(Component):
         """
         _onWire(xml, WIRE_LIMIT - STAMP)
 
+    def eased(self) -> Deferred[None]:
+        """Wait until the server has taken what was written, or the stream is gone."""
+        return self._pressure.eased()
+
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """Send an iq and wait; see L{Pairing.request}."""
         return self.pairing.request(stanza, timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
@@ -21,11 +22,19 @@ class Pressure:
         self._transport: ITransport | None = None
         self._waiting = 0
         self._paused = False
+        self._easing: list[Deferred[None]] = []
 
     @property
     def tooHigh(self) -> bool:
         """Whether nothing more should be written for now."""
         return self._waiting > LIMIT
+
+    def eased(self) -> Deferred[None]:
+        """Wait until all has been written, or nothing ever will be."""
+        if not self._paused:
+            return succeed(None)
+        self._easing.append(Deferred())
+        return self._easing[-1]
 
     def watch(self, transport: ITransport) -> None:
         """Count for this transport from now on."""
@@ -38,6 +47,7 @@ class Pressure:
         if self._transport is not None:
             self._transport.unregisterProducer()  # type: ignore[attr-defined]
             self._transport = None
+        self.resumeProducing()
 
     def add(self, size: int) -> None:
         """
@@ -55,6 +65,9 @@ class Pressure:
     def resumeProducing(self) -> None:
         """All has been written."""
         self._waiting, self._paused = 0, False
+        easing, self._easing = self._easing, []
+        for each in easing:
+            each.callback(None)
 
     def stopProducing(self) -> None:
         """The connection is gone; the stream hears of it by itself."""

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.delivery.doubles import HeldStream
 from tests.doubles import stanza
 from xmpprest.core.errors import unavailable
+from xmpprest.core.records import Accepted
 from xmpprest.delivery.outbox.direct import DirectOutbox
 
 MESSAGE = "<message to='ann@example.com'><body>hi</body></message>"
@@ -35,3 +36,22 @@ class DirectTests(SynchronousTestCase):
         stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
         accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
         self.assertIs(refusal, self.failureResultOf(accepting).value)
+
+    def test_acceptAll(self) -> None:
+        """
+        Of many, each is written that can be.
+        """
+        refusal = unavailable("x", "There is no stream.", 5)
+        stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
+        outbox = DirectOutbox(stream.send)
+        accepting = Deferred.fromCoroutine(outbox.acceptAll([(outbound, None)] * 2))
+        self.assertEqual([refusal, Accepted()], self.successResultOf(accepting))
+        self.assertEqual([outbound], stream.sent)
+
+    def test_room(self) -> None:
+        """
+        Who has more waits as long as the stream has it so, if it does.
+        """
+        easing: Deferred[None] = Deferred()
+        self.assertIs(easing, DirectOutbox(HeldStream().send, lambda: easing).room())
+        self.successResultOf(DirectOutbox(HeldStream().send).room())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.words.xish.domish import Element
 
+from ...core.errors import Refusal
 from ...core.records import Accepted, Answered, Outgoing
 
 
@@ -20,11 +22,17 @@ class DirectOutbox:
     waiting = 0
     oldestAt: float | None = None
 
-    def __init__(self, send: Callable[[Element], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Element], None],
+        eased: Callable[[], Deferred[None]] = lambda: succeed(None),
+    ) -> None:
         """
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        @param eased: Waits until the stream takes more.
         """
         self._send = send
+        self.room = eased
 
     def keeps(self, stanza: Element) -> bool:
         """Whether a stanza is kept until it is confirmed: none is."""
@@ -42,6 +50,24 @@ class DirectOutbox:
         @raise Refusal: 503, it was not sent; 413.
         """
         self._send(stanza)
+        return Accepted()
+
+    async def acceptAll(
+        self, messages: Sequence[tuple[Element, Answered | None]]
+    ) -> list[Accepted | Answered | Refusal]:
+        """
+        Send many, as far as that can be.
+
+        @param messages: As above.
+        @return: Of each what L{accept} would have returned, or raised.
+        """
+        return [self._accepted(stanza) for stanza, _ in messages]
+
+    def _accepted(self, stanza: Element) -> Accepted | Refusal:
+        try:
+            self._send(stanza)
+        except Refusal as refusal:
+            return refusal
         return Accepted()
 
     def notice(self, stanza: Element) -> None:

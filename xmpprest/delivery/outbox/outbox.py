@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ...core import jid
-from ...core.errors import unavailable
+from ...core.errors import Refusal
 from ...core.records import (
     BOUNCED,
     QUEUED,
@@ -32,9 +32,7 @@ from ...core.records import (
     Outgoing,
     StoreUnavailable,
 )
-from ...core.stamps import identified
-from ...core.writer import toXML
-from .backlog import Held
+from .intake import Intake, IntakeStore
 from .recorder import RETRY
 from .wire import Barrier, Stream, Wire, WireStore
 
@@ -47,20 +45,8 @@ STOP_TIMEOUT = 5.0
 LOOKUPS = 100
 
 
-class OutgoingStore(WireStore, Protocol):
+class OutgoingStore(WireStore, IntakeStore, Protocol):
     """What is asked of the store; see L{xmpprest.store.interface.Store}."""
-
-    def accept(
-        self,
-        id: str,
-        to: str,
-        stanza: str,
-        at: float,
-        answered: Answered | None = None,
-        *,
-        sender: str = "",
-    ) -> Deferred[int | Answered]:
-        """Keep a message that is to be sent."""
 
     def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
         """The newest with an id."""
@@ -73,10 +59,7 @@ class Outbox(Service):
     """
     The way out with a store.
 
-    @ivar waiting: How many messages are not confirmed yet.
-    @ivar limit: How many may be.
-    @ivar maxAge: For how long the oldest of them may have been, in seconds, before
-        others are refused. Both may be changed.
+    @ivar intake: Takes messages, as many as may wait.
     """
 
     def __init__(
@@ -101,14 +84,25 @@ class Outbox(Service):
         self._clock = clock
         self._now = now
         self._domain = domain
-        self.limit = limit
-        self.maxAge = maxAge
         self._isOnline = False
         self._outcomes: dict[int, Deferred[Element | None]] = {}
         self._lookups = 0
         self._counting: IDelayedCall | None = None
-        self.waiting = 0
         self._wire = self._newWire()
+        self.intake = Intake(
+            store,
+            stream,
+            lambda new: self._wire.add(*new),
+            lambda: self._wire.oldest,
+            now=now,
+            limit=limit,
+            maxAge=maxAge,
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not confirmed yet."""
+        return self.intake.waiting
 
     def _newWire(self) -> Wire:
         return Wire(
@@ -162,7 +156,7 @@ class Outbox(Service):
         self._store.outgoingDepth().addCallbacks(self._counted, self._uncounted)
 
     def _counted(self, depth: Depth) -> None:
-        self.waiting = depth.count - self._wire.unrecorded
+        self.intake.waiting = depth.count - self._wire.unrecorded
 
     def _uncounted(self, reason: Failure) -> None:
         reason.trap(StoreUnavailable)
@@ -187,46 +181,25 @@ class Outbox(Service):
         @return: What there was with that key already; then nothing is sent.
         @raise Refusal: 503, it was not accepted; 413, it is too long.
         """
-        if not self.keeps(stanza):
-            self._stream.send(stanza)
-            return Accepted()
-        xml = identified(stanza, toXML(stanza))
-        self._stream.check(xml)
-        self._requireRoom()
-        held = Held(0, stanza["id"], stanza["to"], xml, self._now())
-        keeping = self._store.accept(
-            held.id, held.to, xml, held.acceptedAt, answered, sender=stanza["from"]
-        )
-        # Who waits may leave, and the message is sent all the same.
-        kept: Deferred[int | Answered] = Deferred()
-        keeping.addCallback(self._kept, held).addCallbacks(kept.callback, kept.errback)
-        try:
-            found = await kept
-        except StoreUnavailable as error:
-            raise unavailable(
-                "resource-constraint",
-                f"The message cannot be kept, and so it was not accepted: {error}.",
-                retryAfter=5,
-            ) from None
-        return Accepted(found) if isinstance(found, int) else found
+        if self.keeps(stanza):
+            return await self.intake.accept(stanza, answered)
+        self._stream.send(stanza)
+        return Accepted()
 
-    def _requireRoom(self) -> None:
-        oldest = self._wire.oldest
-        isLate = oldest and oldest.acceptedAt < self._now() - self.maxAge
-        if isLate or self.waiting >= self.limit:
-            raise unavailable(
-                "resource-constraint",
-                f"{self.waiting} messages wait for the XMPP server already"
-                f"{', the oldest for too long' if isLate else ''}; try again.",
-                retryAfter=30,
-            )
+    async def acceptAll(
+        self, messages: Sequence[tuple[Element, Answered | None]]
+    ) -> Sequence[Accepted | Answered | Refusal]:
+        """
+        Take many, and keep those that are messages together, or none of them.
 
-    def _kept(self, found: int | Answered, held: Held) -> int | Answered:
-        if isinstance(found, int):
-            held.number = found
-            self.waiting += 1
-            self._wire.add(held)
-        return found
+        @param messages: As above, each with what is kept with it.
+        @return: Of each what L{accept} would have returned, or raised.
+        """
+        return await self.intake.acceptAll(messages)
+
+    def room(self) -> Deferred[None]:
+        """Wait until there is room for more: what was accepted is on its way."""
+        return self.intake.room()
 
     # --- telling ---
 
@@ -267,7 +240,8 @@ class Outbox(Service):
         self, numbers: Sequence[int], state: str, error: Element | None
     ) -> None:
         """Messages are no longer on their way."""
-        self.waiting -= len(numbers)
+        self.intake.waiting -= len(numbers)
+        self.intake.eased()
         # What is only sent may bounce yet.
         if state != SENT:
             for number in numbers:
@@ -282,13 +256,15 @@ class Outbox(Service):
 
     def online(self) -> None:
         """The stream is up."""
-        self._isOnline = True
+        self._isOnline = self.intake.isOnline = True
         self._wire.online()
 
     def offline(self) -> None:
         """The stream is gone."""
         self._isOnline = False
         self._wire.offline()
+        self.intake.isOnline = False
+        self.intake.eased()
 
     def notice(self, stanza: Element) -> None:
         """

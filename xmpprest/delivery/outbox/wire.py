@@ -144,9 +144,10 @@ class Wire:
         self._written.clear()
         self._checkClosed()
 
-    def add(self, held: Held) -> None:
-        """The newest message has been kept."""
-        self._backlog.add(held)
+    def add(self, *held: Held) -> None:
+        """The newest messages have been kept."""
+        for each in held:
+            self._backlog.add(each)
         self.pump()
 
     def written(self, number: int) -> Held | None:
