@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from . import routes, settings
+from . import metrics, routes, settings
 
 #: What can be generated, as reStructuredText.
 _WRITERS: Mapping[str, Callable[[], str]] = {
+    "metrics": metrics.written,
     "settings": settings.written,
     "secrets": settings.secretsWritten,
     "tokens": settings.tokensWritten,

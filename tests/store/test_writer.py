@@ -45,6 +45,16 @@ class WriterTests(TestCase):
         """A writer for the file."""
         return Writer(self.path, self.reactor, self.disk.connect)
 
+    async def test_commits(self) -> None:
+        """It is known how long commits took, and how many calls were in each."""
+        commits = self.writer.commits
+        before = commits.calls.count
+        await gatherResults([self.accept(str(number)) for number in range(5)])
+        self.assertEqual(commits.calls.count, before + 1)
+        self.assertEqual(commits.calls.sum, commits.calls.count - 1 + 5)
+        self.assertEqual(commits.seconds.count, commits.calls.count)
+        self.assertGreater(commits.seconds.sum, 0)
+
     def accept(self, id: str = "a") -> Deferred[Any]:
         """Keep a message."""
         return self.writer.call(Together(outbox.accept, Message(id, "", "", 1.0)))

@@ -9,6 +9,8 @@ from weakref import ref
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.words.xish.domish import Element
 
+from xmpprest.core.errors import Refusal
+
 from ..doubles import DOMAIN
 from .case import PEER, PairingTestCase
 
@@ -178,6 +180,38 @@ class DoubledTests(PairingTestCase):
         self.ask(sender=f"a@{DOMAIN}")
         self.ask(sender=f"b@{DOMAIN}")
         self.assertEqual(len(self.pairing), 2)
+
+
+class WaitedTests(PairingTestCase):
+    """
+    How long requests have waited
+    """
+
+    def waited(self) -> tuple[int, float]:
+        """How many, and how long together."""
+        return self.pairing.waited.count, self.pairing.waited.sum
+
+    def test_ended(self) -> None:
+        """Whatever a wait ends by, it has been one."""
+        replying, wireID = self.ask()
+        self.clock.advance(2)
+        self.reply(wireID)
+        self.replyTo(replying)
+        self.assertEqual(self.waited(), (1, 2))
+        replying, _ = self.ask(timeout=3)
+        self.clock.advance(3)
+        self.failureResultOf(replying, Refusal)
+        self.assertEqual(self.waited(), (2, 5))
+
+    def test_others(self) -> None:
+        """What was not sent has not waited, and the gateway's own do not count."""
+        loopback = self.pairing.loopback(1)
+        self.clock.advance(1)
+        self.failureResultOf(loopback, Refusal)
+        self.server.lose()
+        with self.assertRaises(Refusal):
+            self.ask()
+        self.assertEqual(self.waited(), (0, 0))
 
 
 class EndTests(PairingTestCase):

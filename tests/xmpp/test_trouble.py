@@ -174,6 +174,32 @@ class TroubleTests(ComponentTestCase):
         self.assertIn("conflict (Replaced by new connection)", line)
         self.assertEqual(self.component.reconnects, 1)
 
+    def test_counted(self) -> None:
+        """Each reason to connect anew is counted once, whatever the server calls it."""
+        reasons = self.component.trouble.reasons
+        names = {*reasons}
+
+        def counted() -> dict[str, int]:
+            found = {name: number for name, number in reasons.items() if number}
+            reasons.update(dict.fromkeys(reasons, 0))
+            return found
+
+        self.endpoint.refuse(ConnectionRefusedError(111, "refused"))
+        self.assertEqual(counted(), {"unreachable": 1})
+        self.clock.advance(30)
+        self.connect().lose()
+        self.assertEqual(counted(), {"lost": 1})
+        self.clock.advance(30)
+        self.connect().fail("conflict")
+        self.assertEqual(counted(), {"conflict": 1})
+        self.clock.advance(30)
+        self.connect().fail("see-other-host")
+        self.assertEqual(counted(), {"other": 1})
+        self.clock.advance(30)
+        self.endpoint.accept().lose()
+        self.assertEqual(counted(), {"handshake": 1})
+        self.assertEqual({*reasons}, names)
+
     def test_saidAgain(self) -> None:
         """The same trouble is news once the stream has been up."""
 

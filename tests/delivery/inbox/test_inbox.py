@@ -256,6 +256,20 @@ class DeliveryTests(InboxTestCase):
         self.inbox.receive(message("four"))
         self.assertEqual(["one", "two", "three", "four"], self.posted())
 
+    def test_tries(self) -> None:
+        """Each try is counted by what came of it, be that what nobody knows."""
+        for number, came in enumerate((200, 302, 404, 503, 999, None)):
+            self.inbox.receive(message(str(number)))
+            said = self.callback.posts[number].said
+            if came is None:
+                said.errback(NoAnswer("it is out"))
+            else:
+                said.callback(Answer(came))
+        tries = {result: tally.count for result, tally in self.inbox.tries.items()}
+        self.assertEqual(
+            tries, {"2xx": 1, "3xx": 1, "4xx": 1, "5xx": 1, "other": 1, "none": 1}
+        )
+
     def test_resources(self) -> None:
         """
         All devices of a person take part in one conversation.

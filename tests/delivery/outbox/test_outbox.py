@@ -163,6 +163,15 @@ class WritingTests(OutboxTestCase):
         self.assertEqual((found.sender, found.to), (DOMAIN, TO))
         self.assertEqual(self.outbox.waiting, 0)
 
+    def test_oldestAt(self) -> None:
+        """It is known when the first was accepted that is not confirmed."""
+        self.assertIsNone(self.outbox.oldestAt)
+        self.clock.advance(7)
+        self.accept(1)
+        self.clock.advance(1)
+        self.accept(2)
+        self.assertEqual(self.outbox.oldestAt, 7)
+
     def test_originID(self) -> None:
         """What is written has an origin-id, the same as its id."""
         self.outbox.online()

@@ -1,0 +1,142 @@
+"""
+The metrics of a gateway at work, beside Prosody: each is there, and each moves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+from twisted.web.http_headers import Headers
+
+from tests.servers.gateway import TOKEN, GatewayMixin
+from tests.servers.prosody import Prosody
+from xmpprest.core.records import DEAD, Attempt
+from xmpprest.monitor.catalogue import HISTOGRAM, METRICS
+from xmpprest.store.sqlite import SQLiteStore
+
+BOT = "bot@gateway.localhost"
+PING = f"<iq type='get' to='{BOT}' id='q'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+
+class MetricsTests(GatewayMixin, TestCase):
+    """
+    C{GET /metrics}
+    """
+
+    kind = Prosody
+
+    async def scrape(self) -> dict[str, float]:
+        """All metrics; of each, the sum of its series, or how many it has counted."""
+        reply = await self._exchanged(
+            b"GET",
+            self.url.removesuffix("/rest").encode() + b"/metrics",
+            Headers({"Authorization": [f"Bearer {TOKEN}"]}),
+            None,
+        )
+        self.assertEqual(reply.status, 200, reply.text)
+        kinds = {metric.name: metric.kind for metric in METRICS}
+        found = {}
+        for family in text_string_to_metric_families(reply.text):
+            if not family.name.startswith("xmpprest_"):
+                continue
+            self.assertEqual(family.type, kinds[family.name])
+            suffix = "_count" if family.type == HISTOGRAM else ""
+            found[family.name] = sum(
+                sample.value
+                for sample in family.samples
+                if family.type != HISTOGRAM or sample.name.endswith(suffix)
+            )
+        for name, value in found.items():
+            self.seen.setdefault(name, set()).add(value)
+        return found
+
+    async def until(self, isSo: Callable[[dict[str, float]], bool]) -> None:
+        """Wait until the metrics say something."""
+        from twisted.internet import reactor
+
+        while not isSo(await self.scrape()):
+            await deferLater(reactor, 0.05)
+
+    async def test_everyMetric(self) -> None:
+        """
+        Each metric of the documents is there, and moves with what it is about.
+        """
+        self.seen: dict[str, set[float]] = {}
+        path = self.mktemp()
+        await self.giveUp(path)
+        await self.startGateway(store=f"sqlite:{path}")
+        await self.until(lambda now: now["xmpprest_dead_letters"] == 1)
+        await self.send()
+        await self.ask()
+        await self.loseStream()
+        await self.pause()
+        # Without a store there is no answer, and nothing else is held up.
+        await self.gateway.service.stopService()
+        await self.scrape()
+        self.gateway.service.startService()
+        moved = {name for name, values in self.seen.items() if len(values) > 1}
+        names = {metric.name for metric in METRICS}
+        self.assertEqual(self.seen.keys(), names)
+        # A version stays what it is.
+        self.assertEqual(names - moved, {"xmpprest_info"})
+
+    async def giveUp(self, path: str) -> None:
+        """Let an earlier gateway have given up a message."""
+        from twisted.internet import reactor
+
+        anyReactor: Any = reactor  # a module, to a type checker
+        store = SQLiteStore(path, anyReactor)
+        await store.open()
+        xml = f"<message xmlns='jabber:client' from='a@localhost' to='{BOT}'/>"
+        number = await store.receive("msg_1", "a", xml, time.time())
+        failed = Attempt(time.time(), None, "No answer.")
+        await store.attempted(number, failed, DEAD, time.time())
+        await store.close()
+
+    async def send(self) -> None:
+        """Messages go out, and come in to a callback that takes its time."""
+        user = await self.login()
+        sent = await self.post(f"<message to='{user.bareJID}'><body>1</body></message>")
+        await self.becomes(sent, "confirmed")
+        user.send(f"<message to='{BOT}' type='chat'><body>2</body></message>")
+        delivery = await self.delivered()
+        await self.until(lambda now: now["xmpprest_inbox_oldest_seconds"] > 0)
+        delivery.respond(204, "", b"")
+        await self.until(lambda now: now["xmpprest_inbox_stanzas"] == 0)
+
+    async def ask(self) -> None:
+        """A query waits; the reply to another one comes too late."""
+        asking = self.post(PING)
+        delivery = await self.delivered()
+        await self.until(lambda now: now["xmpprest_iq_waiting"] == 1)
+        delivery.respond(204, "", b"")
+        self.assertEqual((await asking).status, 200)
+        late = await self.post(PING, Prosody_Rest_Timeout="0.1")
+        self.assertEqual(late.status, 504)
+        (await self.delivered()).respond(204, "", b"")
+        await self.until(lambda now: now["xmpprest_iq_dropped"] == 1)
+
+    async def loseStream(self) -> None:
+        """The stream is lost; then there is none while somebody sends."""
+        component = self.gateway.component
+        component.xmlstream.transport.abortConnection()
+        await self.until(lambda now: now["xmpprest_reconnects"] > 0)
+        await self.connected()
+        await component.stopService()
+        await self.post("<message to='a@localhost'><body>3</body></message>")
+        await self.until(lambda now: now["xmpprest_outbox_oldest_seconds"] > 0)
+        component.startService()
+        await self.connected()
+        await self.until(lambda now: now["xmpprest_outbox_messages"] == 0)
+
+    async def pause(self) -> None:
+        """The callback says that it is gone."""
+        self.callback.answer = lambda delivery: (410, "", b"")
+        again = await self.post(b"", path="/inbox/msg_1/redeliver")
+        self.assertEqual(again.status, 202, again.text)
+        await self.until(lambda now: now["xmpprest_callback_paused"] == 1)
