@@ -19,6 +19,9 @@ GROUPS: Mapping[str, str] = {
     "growth": "For a while",
 }
 
+#: What is not told of where it has not happened.
+TROUBLES = {"refused", "lost", "settled"}
+
 #: Whose rates or costs by size are plotted together: the beginning of their names.
 SIZES = "size-"
 
@@ -46,7 +49,13 @@ def _of(results: Sequence[Result], server: str, case: Case) -> list[Result]:
 
 def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
     """A table of some cases, with all the figures that any of them has."""
-    present = {name for _, each in found for one in each for name in one.values}
+    present = {
+        name
+        for _, each in found
+        for one in each
+        for name, value in one.values.items()
+        if value or name not in TROUBLES
+    }
     names = [name for name in COLUMNS if name in present]
     headings = ("case", "who, or with", "ratio", *(COLUMNS[name][0] for name in names))
     rows = [headings]
