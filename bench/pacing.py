@@ -139,11 +139,15 @@ async def openLoop(
     rate: float,
     seconds: float,
     connections: int = 16,
+    hear: Callable[[int, int], None] = lambda number, status: None,
+    patience: float = PATIENCE,
 ) -> tuple[list[float], int]:
     """
     Ask over HTTP at a fixed rate.
 
-    @param written: Makes the request of a number.
+    @param written: Makes the request of a number, when it goes out.
+    @param hear: Is told of each answer: to which request, and its status.
+    @param patience: How many seconds for the last.
     @return: How many seconds each took, and how many were refused or not answered.
     """
     loop = asyncio.get_running_loop()
@@ -153,6 +157,7 @@ async def openLoop(
         nonlocal wrong
         wrong += status >= 400
         pacing.answered(number)
+        hear(number, status)
 
     queue = Queue(answered)
     opened = [
@@ -161,7 +166,7 @@ async def openLoop(
     ]
     count = max(1, int(rate * seconds))
     pacing = Pacing(rate, count, loop.time)
-    await pace(pacing, queue.send)
+    await pace(pacing, queue.send, patience)
     for transport, _ in opened:
         transport.abort()
     return pacing.times, wrong + count - len(pacing.times)

@@ -18,6 +18,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from xmpprest.__main__ import main
+from xmpprest.callbacks import Callback
 from xmpprest.confidential import Confidential
 from xmpprest.config import Config
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
@@ -411,6 +412,27 @@ class ServerTests(DoctorTestCase):
         server = f"tls:localhost:{port}:trustRoots={self.trusted}"
         findings = await self.examine(server=server)
         self.assertEqual(status([*findings.values()]), 0, findings)
+
+    async def test_several(self) -> None:
+        """
+        Each of several is asked, and what is wrong says with which.
+        """
+        good = f"http://127.0.0.1:{await self.open(site())}/"
+        lost = f"http://127.0.0.1:{await self.open(site(404))}/"
+        several = [
+            Callback(name=name, url=url)
+            for name, url in (
+                ("good", good),
+                ("lost", lost),
+                ("out", "http://[::1]:1/"),
+            )
+        ]
+        found = await self.examine(callbacks=several, callbackURL=good)
+        self.assertEqual(found["callback"].state, "ok")
+        self.assertEqual(found["callback good"].state, "ok")
+        self.assertIn("the path in its url", found["callback lost"].words)
+        self.assertIn("or correct its url", found["callback out"].words)
+        self.assertIn("with the callback good's", found["clock"].words)
 
     async def test_tlsName(self) -> None:
         """

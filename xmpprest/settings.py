@@ -84,6 +84,12 @@ class Loaded:
     secrets: Mapping[str, Confidential]
     callbackSecrets: Mapping[str, Sequence[Confidential]] = field(default_factory=dict)
 
+    @property
+    def allSecrets(self) -> Sequence[Confidential]:
+        """Every secret."""
+        signing = (each for some in self.callbackSecrets.values() for each in some)
+        return (*self.secrets.values(), *signing)
+
     def describe(self) -> str:
         """All of it as TOML, which is good as a file again, but without secrets."""
         lines = []

@@ -18,6 +18,8 @@ _WRITERS: Mapping[str, Callable[[], str]] = {
     "secrets": settings.secretsWritten,
     "tokens": settings.tokensWritten,
     "rights": settings.rightsWritten,
+    "callbacks": settings.callbacksWritten,
+    "changes": settings.changesWritten,
     "routes": routes.written,
     "payloads": routes.payloadsWritten,
     "statuses": routes.statusesWritten,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xmpprest import readers
+from xmpprest.callbacks import Callback
 from xmpprest.config import SETTINGS
 from xmpprest.core.access import RIGHTS
 from xmpprest.setting import Setting, settingsOf
@@ -21,6 +22,26 @@ def written() -> str:
 def tokensWritten() -> str:
     """A table of what is said of a token."""
     return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(Token))))
+
+
+def callbacksWritten() -> str:
+    """A table of what is said of one of several callbacks."""
+    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(Callback))))
+
+
+def changesWritten() -> str:
+    """A table of when the new value of each setting counts."""
+    now = [each.name for each in SETTINGS if not each.restart]
+    files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
+    now += [each for each in files if each != "secret-file"]
+    now += ["[tokens.NAME]", "[[callbacks]]"]
+    rows = (
+        ("At once", now),
+        ("With the next connection to the XMPP server", ["secret-file"]),
+        ("After a restart", [each.name for each in SETTINGS if each.restart]),
+    )
+    cells = [(when, " ".join(map(literal, names))) for when, names in rows]
+    return "\n".join(table("30 70", ("When", "What"), cells))
 
 
 def rightsWritten() -> str:

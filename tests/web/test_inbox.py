@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from xmpprest.core.access import Grant
+from xmpprest.core.keys import Keys
 from xmpprest.core.records import (
     DEAD,
     DELIVERED,
@@ -86,11 +88,20 @@ class ListTests(InboxTestCase):
                 "kind": "message",
                 "from": "a@example.org/x",
                 "to": "bot@gateway.example",
+                "callback": "default",
                 "state": "dead",
                 "received_at": "2001-09-09T01:46:40.000Z",
                 "attempts": 3,
             },
         )
+
+    def test_callback(self) -> None:
+        """Each says which callback it is for."""
+        keys = Keys("orders")
+        theirs = replace(incoming(1), conversation=keys.of("a@example.org", "b"))
+        self.inbox.put(theirs)
+        (told,) = self.value(self.get())["stanzas"]
+        self.assertEqual(told["callback"], "orders")
 
     def test_states(self) -> None:
         """Unless it is asked for others, those are listed that are dead."""
@@ -106,7 +117,9 @@ class ListTests(InboxTestCase):
         (pending,) = self.value(self.get("?state=pending"))["stanzas"]
         self.assertEqual(pending["due_at"], "1970-01-01T00:00:07.000Z")
         (delivered,) = self.value(self.get("?state=delivered"))["stanzas"]
-        self.assertEqual({*delivered}, {"id", "state", "received_at", "attempts"})
+        self.assertEqual(
+            {*delivered}, {"id", "callback", "state", "received_at", "attempts"}
+        )
 
     def test_pages(self) -> None:
         """The newest come first, and each page but the last says where the next is."""
@@ -203,6 +216,7 @@ class OneTests(InboxTestCase):
                 "kind": "message",
                 "from": "a@example.org/x",
                 "to": "bot@gateway.example",
+                "callback": "default",
                 "state": "dead",
                 "received_at": "1970-01-01T00:00:01.000Z",
                 "attempts": [
@@ -233,11 +247,13 @@ class OneTests(InboxTestCase):
         """The stanza is there while it is kept."""
         self.inbox.put(incoming(1, DELIVERED))
         told = self.value(self.get("/msg_1"))
-        self.assertEqual({*told}, {"id", "state", "received_at", "attempts"})
+        self.assertEqual(
+            {*told}, {"id", "callback", "state", "received_at", "attempts"}
+        )
 
     def test_disorderly(self) -> None:
         """Of what cannot be read, the XML is shown, and what its first tag says."""
-        known = {"id", "state", "received_at", "attempts", "xml"}
+        known = {"id", "callback", "state", "received_at", "attempts", "xml"}
         for xml, told in (
             *((xml, known | {"kind", "from", "to"}) for xml in disorderly()),
             ("nonsense", known),

@@ -253,6 +253,7 @@ _RECEIVED: Mapping[str, Any] = {
     "kind": "message",
     "from": "user@example.org/phone",
     "to": "gateway.example.org",
+    "callback": "default",
     "state": "dead",
     "received_at": "2026-01-01T12:00:00.000Z",
 }

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from . import namespaces as ns
 from .jsonmap import STANZAS
 from .kept import Unreadable, read, readHead
+from .keys import callbackOf
 from .records import (
     BOUNCED,
     CONFIRMED,
@@ -113,11 +114,12 @@ _ENTRY: Mapping[str, Schema] = {
     "kind": {"type": "string", "enum": ["message", "presence", "iq"]},
     "from": _TEXT,
     "to": _TEXT,
+    "callback": {**_TEXT, "description": "The name of the callback that it is for."},
     "state": _STATE,
     "received_at": _TIME,
     "due_at": {**_TIME, "description": "When it is tried (again)."},
 }
-_REQUIRED = "id state received_at attempts"
+_REQUIRED = "id callback state received_at attempts"
 
 #: In a list.
 INCOMING: Schema = _record(
@@ -161,6 +163,7 @@ def incoming(stanza: Incoming) -> dict[str, Value]:
     return {
         "id": stanza.webhookID,
         **(_head(stanza.stanza) if stanza.stanza else {}),
+        "callback": callbackOf(stanza.conversation),
         "state": stanza.state,
         "received_at": timestamp(stanza.receivedAt),
         "attempts": stanza.attempts,

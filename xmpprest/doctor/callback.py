@@ -1,4 +1,4 @@
-"""Asks the callback, as the gateway does when it starts."""
+"""Asks a callback, as the gateway does when it starts."""
 
 from __future__ import annotations
 
@@ -9,44 +9,47 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+from ..callbacks import Callback
 from ..config import Config
 from ..core.callbackurl import CallbackURL
+from ..core.keys import DEFAULT
 from ..delivery.httpclient import BoundedClient, NoAnswer
 from ..delivery.tls import CallbackTrust
-from .findings import FAILED, OK, WARNING, Finding, failed, ok
+from .findings import FAILED, OK, WARNING, Finding, failed
 
 _FINE = "it answers"
 _REDIRECT = "redirects are not followed; give the URL that it leads to"
-_DENIED = (
-    "if it wants a password, give that in --callback-url, as in https://USER:PASSWORD@…"
-)
+_DENIED = "if it wants a password, give that in {url}, as in https://USER:PASSWORD@…"
 _DOWN = "a proxy answers, but not the callback behind it; start that"
 
 #: What a status means here, beside 2xx; many callbacks know no OPTIONS.
 _STATUSES: Mapping[int, tuple[str, str]] = {
     **dict.fromkeys((301, 302, 303, 307, 308), (FAILED, _REDIRECT)),
     **dict.fromkeys((401, 403, 407), (WARNING, _DENIED)),
-    404: (WARNING, "perhaps the path in --callback-url is not right"),
+    404: (WARNING, "perhaps the path in {url} is not right"),
     **dict.fromkeys((502, 503, 504), (FAILED, _DOWN)),
     **dict.fromkeys((400, 405, 426, 501), (OK, "it need not know OPTIONS")),
 }
 
 
+def subjectOf(callback: Callback) -> str:
+    """What a finding about a callback is about."""
+    return "callback" if callback.name == DEFAULT else f"callback {callback.name}"
+
+
 async def checkCallback(
-    config: Config, reactor: Any, timeout: float
+    callback: Callback, config: Config, reactor: Any, timeout: float
 ) -> tuple[Finding, datetime | None]:
     """
     Ask it what it wants.
 
     @return: And the time that it says it is.
     """
-    if config.callbackURL is None:
-        return ok("callback", "there is none; what comes in is not posted"), None
     try:
-        trust = CallbackTrust(config.callbackCAFile)
+        trust = CallbackTrust(callback.caFile)
     except (OSError, ValueError) as error:
-        words = f"--callback-ca-file {config.callbackCAFile} cannot be used: {error}"
-        return failed("callback", f"{words}; expected a PEM file"), None
+        words = f"{_of(callback, 'ca-file')} {callback.caFile} cannot be used: {error}"
+        return failed(subjectOf(callback), f"{words}; expected a PEM file"), None
     client = BoundedClient(
         reactor,
         trust,
@@ -56,17 +59,22 @@ async def checkCallback(
         totalTimeout=timeout,
     )
     try:
-        return await _ask(config, config.callbackURL, client, reactor)
+        return await _ask(callback, config.domain, client, reactor)
     finally:
         await client.close()
 
 
+def _of(callback: Callback, key: str) -> str:
+    """A setting of a callback, as somebody finds it."""
+    return f"--callback-{key}" if callback.name == DEFAULT else f"its {key}"
+
+
 async def _ask(
-    config: Config, address: str, client: BoundedClient, reactor: Any
+    callback: Callback, domain: str, client: BoundedClient, reactor: Any
 ) -> tuple[Finding, datetime | None]:
-    url = CallbackURL(address)
+    url, subject = CallbackURL(callback.url), subjectOf(callback)
     values = {"kind": "meta", "type": "info"}
-    target = url.fill({**values, "to": config.domain, "from": config.domain})
+    target = url.fill({**values, "to": domain, "from": domain})
     headers = Headers()
     if url.authorization is not None:
         headers.addRawHeader(b"Authorization", url.authorization.encode())
@@ -75,11 +83,12 @@ async def _ask(
         answer = await client.request(b"OPTIONS", target, headers)
     except NoAnswer as reason:
         words = f"{url} does not answer ({reason}): start it or mend that, or correct"
-        return failed("callback", f"{words} --callback-url"), None
+        return failed(subject, f"{words} {_of(callback, 'url')}"), None
     took = 1000 * (reactor.seconds() - started)
     state, words = _meaning(answer.status)
+    words = words.format(url=_of(callback, "url"))
     said = f"{url} answered OPTIONS with {answer.status} in {took:.1f} ms: {words}"
-    return Finding(state, "callback", said), _date(answer.header("Date"))
+    return Finding(state, subject, said), _date(answer.header("Date"))
 
 
 def _meaning(status: int) -> tuple[str, str]:

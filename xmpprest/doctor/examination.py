@@ -10,7 +10,7 @@ from ..delivery.httpclient import BoundedClient
 from ..delivery.tls import CallbackTrust
 from ..settings import Loaded
 from ..store.sqlite import glance
-from .callback import checkCallback
+from .callback import checkCallback, subjectOf
 from .clock import ahead, checkClock
 from .findings import Finding, failed, ok, warning
 from .listening import checkListen, checkRunning
@@ -64,13 +64,22 @@ class Examination:
                 self._config, self._reactor, self._timeout, self._tell
             )
             self._compare("the XMPP server's", theirs)
-        finding, theirs = await checkCallback(
-            self._config, self._reactor, self._timeout
-        )
-        self._tell(finding)
-        self._compare("the callback's", theirs)
+        await self._callbacks()
         self._tell(checkClock(self._offsets))
         return self.findings
+
+    async def _callbacks(self) -> None:
+        """Ask each callback."""
+        callbacks = self._config.allCallbacks
+        if not callbacks:
+            words = "there is none; what comes in is not posted"
+            self._tell(ok("callback", words))
+        for each in callbacks:
+            finding, theirs = await checkCallback(
+                each, self._config, self._reactor, self._timeout
+            )
+            self._tell(finding)
+            self._compare(f"the {subjectOf(each)}'s", theirs)
 
     def _tell(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -84,7 +93,7 @@ class Examination:
         """What needs nobody else; returns the process of a gateway that runs."""
         config = self._config
         self._tell(ok("configuration", f"it can be read, for {config.domain}"))
-        self._tell(checkSecrets(self._loaded.secrets))
+        self._tell(checkSecrets(self._loaded.allSecrets))
         self._tell(checkFileLimit(config, self._machine))
         kind, _, path = config.store.partition(":")
         try:

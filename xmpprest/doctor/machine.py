@@ -7,7 +7,7 @@ import resource
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..confidential import Confidential
@@ -95,7 +95,8 @@ def _cannotWrite(error: OSError, path: str, directory: str) -> str:
 
 def checkFileLimit(config: Config, machine: Machine) -> Finding:
     """Each waiting request is an open file."""
-    needed = config.waitingLimit + config.callbackConnections + _OTHER_FILES
+    posting = sum(each.connections for each in config.allCallbacks)
+    needed = config.waitingLimit + posting + _OTHER_FILES
     limit = machine.fileLimit()
     words = f"{limit} files may be open, and --waiting-limit {config.waitingLimit}"
     if limit == resource.RLIM_INFINITY or limit >= needed:
@@ -107,9 +108,9 @@ def checkFileLimit(config: Config, machine: Machine) -> Finding:
     )
 
 
-def checkSecrets(secrets: Mapping[str, Confidential]) -> Finding:
+def checkSecrets(secrets: Sequence[Confidential]) -> Finding:
     """Files with secrets are nobody else's business."""
-    paths = [each.path for each in secrets.values() if each.path is not None]
+    paths = [each.path for each in secrets if each.path is not None]
     readable = [str(path) for path in paths if _isPublic(path)]
     if readable:
         return warning(

@@ -1,0 +1,80 @@
+"""Tests of C{docs/operating.rst} and C{docs/callbacks.rst}."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.docs.document import Document
+from tests.docs.world import ROOT
+from tests.programs import Place
+from xmpprest.callbacks import Callback
+from xmpprest.config import SETTINGS
+from xmpprest.setting import settingsOf
+from xmpprest.settings import OPTIONAL_SECRETS, SECRETS, Sources
+from xmpprest.sighup import Reloading
+
+OPERATING = Document(ROOT / "docs" / "operating.rst")
+CALLBACKS = Document(ROOT / "docs" / "callbacks.rst")
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class ChangesTests(SynchronousTestCase):
+    """
+    Tests of what changes when.
+    """
+
+    def test_complete(self) -> None:
+        """
+        Every setting, and every file with secrets, stands there once; what needs a
+        restart is what says so of itself.
+        """
+        rows = {
+            row[0].text: row[1].literals for row in OPERATING.table("What changes when")
+        }
+        restart = {each.name for each in SETTINGS if each.restart}
+        self.assertEqual(set(rows["After a restart"]), restart)
+        named = [each for names in rows.values() for each in names]
+        files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
+        known = [each.name for each in SETTINGS] + files
+        tables = ["[tokens.NAME]", "[[callbacks]]"]
+        self.assertEqual(sorted(named), sorted([*known, *tables]))
+
+    def test_log(self) -> None:
+        """
+        What the log says stands there as it does.
+        """
+        text = Path(ROOT, "docs", "operating.rst").read_text()
+        source = Path(str(Reloading.__module__).replace(".", "/") + ".py")
+        source = ROOT / source
+        for line in re.findall(r"(?m)^    (The configuration[^:.]*|Other [^:]*)", text):
+            self.assertIn(line, source.read_text())
+
+
+class CallbacksTests(SynchronousTestCase):
+    """
+    Tests of the tables.
+    """
+
+    def test_example(self) -> None:
+        """
+        The example is good, and has every key.
+        """
+        (text,) = CALLBACKS.of("toml")
+        place = Place(self)
+        secrets = place.write("orders-secret", f"{SECRET}\n")
+        text = text.replace("/etc/xmpprest/orders-secret", secrets)
+        path = place.write("xmpprest.toml", f'domain = "x.example"\n{text}')
+        environ = {"XMPPREST_SECRET": "x", "XMPPREST_CREDENTIALS": "Bearer x"}
+        config = Sources({"config": [path]}, environ).load().config
+        names = [each.name for each in config.allCallbacks]
+        self.assertEqual(names, ["orders", "queries", "default"])
+        self.assertEqual(config.callbacks[0].signingSecrets, (SECRET,))
+        keys = [each.name for each in settingsOf(Callback)]
+        first = tomllib.loads(text)["callbacks"][0]
+        self.assertEqual([*first], [*keys, "signing-secret-file"])
+        table = CALLBACKS.table("The keys of a table")
+        self.assertEqual([row[0].text for row in table], keys)
