@@ -34,6 +34,8 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
         (["tcp:9090:interface=10.0.0.1"], "tcp:9090:interface=10.0.0.1"),
         (["unix:/run/admin.sock"], "unix:/run/admin.sock"),
     ],
+    "log-format": [(["json"], "json"), (["text"], "text")],
+    "log-requests": [(["yes"], "yes"), (["no"], "no")],
     "callback-url": [
         (["http://127.0.0.1:9999/"], "http://127.0.0.1:9999/"),
         (["https://bot:pw@bot.example/{kind}?f={from}"], None),
@@ -89,6 +91,8 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "server": [([""], "expected one line"), (["a\nb"], "expected one line")],
     "listen": [([], "expected at least one"), (["tcp:80", " "], "expected one line")],
     "admin-listen": [([""], "expected one line")],
+    "log-format": [(["xml"], "expected text or json"), ([""], "expected text or")],
+    "log-requests": [(["true"], "expected no or yes")],
     "callback-url": [
         (["ftp://bot.example/"], "expected a URL"),
         (["bot.example"], "expected a URL"),

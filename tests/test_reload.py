@@ -8,9 +8,10 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 from twisted.internet import reactor
+from twisted.logger import capturedLogs
 
 from tests.delivery.doubles import HeldConnection, HTTPRequest
-from tests.doubles import DOMAIN, HeldServer, HTTPClient, HTTPResponse
+from tests.doubles import DOMAIN, HeldServer, HTTPClient, HTTPResponse, said
 from tests.test_gateway import (
     MESSAGE,
     PING,
@@ -122,6 +123,7 @@ class SettingsTests(ReloadTestCase):
             "server": "tcp:192.0.2.1:5347",
             "listen": ["tcp:81"],
             "admin-listen": "tcp:82",
+            "log-format": "json",
             "store": "sqlite:other.db",
         }
         self.assertEqual(self.change(iqTimeout=1), [])
@@ -132,6 +134,20 @@ class SettingsTests(ReloadTestCase):
                 self.assertEqual(self.gateway.reload(config), [setting.name])
         self.assertEqual(self.ask(MESSAGE).status, 202)
         self.assertEqual(self.server.stanza()["from"], DOMAIN)
+
+    def test_logRequests(self) -> None:
+        """
+        Requests and deliveries have lines in the log, or no longer.
+        """
+        self.begin(callbackURL=URL)
+        for isWanted in (False, True, False):
+            self.change(logRequests="yes" if isWanted else "no")
+            with capturedLogs() as logs:
+                self.ask(MESSAGE)
+                self.inbound()
+                self.posted()
+            lines = [line.partition(" ")[0] for line in said(logs)]
+            self.assertEqual(lines, ["Request", "Delivery"] if isWanted else [])
 
     def test_callbackURL(self) -> None:
         """

@@ -66,6 +66,18 @@ class Config:
         " on loopback, or a Twisted server endpoint.",
         restart=True,
     )
+    logFormat: str | None = setting(
+        readers.oneOf("text", "json"),
+        "How the log is written: as text, or as json, one object a line; if not given,"
+        " as twist or twistd does.",
+        restart=True,
+    )
+    logRequests: str = setting(
+        readers.oneOf("no", "yes"),
+        "Whether each request, and each try to deliver to a callback, has a line in"
+        " the log: yes or no.",
+        "no",
+    )
     callbackURL: str | None = setting(
         readers.url,
         "Where inbound stanzas are posted; may hold {kind}, {type}, {to}, {from}.",

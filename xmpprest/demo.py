@@ -303,6 +303,9 @@ class Demo(MultiService):
         gateway = makeGateway(Config(**settings), self._reactor)
         listener = Listener(self._listen, gateway.site, self._reactor)
         listener.setServiceParent(self)
+        if "adminListen" in settings:
+            admin = Listener(settings["adminListen"], gateway.admin, self._reactor)
+            admin.setServiceParent(self)
         gateway.service.setServiceParent(self)
         _Announcer(listener, token).setHandlerParent(gateway.component)
 

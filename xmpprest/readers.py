@@ -108,6 +108,17 @@ def shortName(written: str) -> str:
     return written
 
 
+def oneOf(*known: str) -> Reader:
+    """A reader of one word, of which it knows all that may stand."""
+
+    def read(written: str) -> str:
+        if written not in known:
+            raise ValueError(f"expected {' or '.join(known)}")
+        return written
+
+    return read
+
+
 def url(written: str) -> str:
     """The URL of a callback."""
     CallbackURL(written)

@@ -19,6 +19,7 @@ from ._version import __version__
 from .config import SETTINGS, Config, ConfigurationError
 from .demo import Demo
 from .gateway import Gateway, makeGateway
+from .logs import logAs, logged
 from .setting import Setting
 from .settings import Loaded, Sources
 from .sighup import Reloading
@@ -71,6 +72,7 @@ class Options(usage.Options):
 
     @ivar repeated: The flags that may be repeated, by name.
     @ivar loaded: The configuration; C{None} with C{--demo}.
+    @ivar logFormat: How the log is to be written, if somebody has said.
     @ivar demo: What is different in the demo, by the name of its field in
         L{Config<xmpprest.config.Config>}.
     """
@@ -99,6 +101,7 @@ class Options(usage.Options):
         self.repeated: dict[str, list[str]] = {}
         self.loaded: Loaded | None = None
         self.demo: dict[str, Any] = {}
+        self.logFormat: str | None = None
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
@@ -142,11 +145,15 @@ class Options(usage.Options):
                 self._refuseInBackground()
                 # What else is in the environment is meant for the real thing.
                 self.demo = Sources(flags, {}).settings()[0]
+                self.logFormat = self.demo.get("logFormat")
             else:
                 self.loaded = Sources(flags, os.environ).load()
                 self._inspect(self.loaded)
+                self.logFormat = self.loaded.config.logFormat
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
+        if self.parent is not None and self.logFormat is not None:
+            logAs(self.logFormat, self.parent)
 
     def load(self) -> Config:
         """
@@ -202,10 +209,15 @@ def makeService(options: Options) -> IService:
     @raise SystemExit: Something that the configuration names is of no use.
     """
     _raiseFileLimit()
-    if options.loaded is None:
-        return Demo(reactor, options.demo)
+    loaded = options.loaded
+    service = Demo(reactor, options.demo) if loaded is None else _run(loaded, options)
+    return logged(service, options.logFormat, options.parent)
+
+
+def _run(loaded: Loaded, options: Options) -> MultiService:
+    """The gateway, what listens for it, and what tells it and others how it is."""
     try:
-        gateway, listeners = _build(options.loaded)
+        gateway, listeners = _build(loaded)
     except ConfigurationError as error:
         raise SystemExit(f"xmpprest: {error}") from None
     service = MultiService()

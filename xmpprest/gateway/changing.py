@@ -82,6 +82,8 @@ class Changing:
         self._component.setSecret(config.secret)
         self._builtin.name = config.name
         self._builtin.features = featuresOf(config)
+        isLogged = config.logRequests == "yes"
+        self._resource.visits.isLogged = self._webhooks.isLogged = isLogged
         self._webhooks.change(made)
         self._inbox.change(self._webhooks.ways)
         self._config = config

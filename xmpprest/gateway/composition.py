@@ -101,7 +101,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     store = makeStore(config, reactor)
     outbox = makeOutbox(config, store, component, reactor)
-    webhooks = Webhooks()
+    webhooks = Webhooks(config.logRequests == "yes")
     webhooks.change(makeWebhooks(config, reactor))
     builtin = BuiltinAnswers(config.name, reactor, features=featuresOf(config))
     inbox = makeInboxes(
@@ -149,6 +149,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
         waitingLimit=config.waitingLimit,
+        isLogged=config.logRequests == "yes",
     )
     monitor = Monitor(
         component, traffic, resource, store, outbox, inbox, reactor, time.time

@@ -19,6 +19,7 @@ from ..delivery.inbox.inbox import Selection
 from ..delivery.inbox.inboxes import Inboxes, Way
 from ..delivery.inbox.keeping import Keeping
 from ..delivery.tls import CallbackTrust
+from ..delivery.told import Told
 from ..delivery.webhook import Webhook
 from ..store.interface import Store
 from ..xmpp.builtin import BuiltinAnswers
@@ -52,16 +53,20 @@ def makeInboxes(
 class Webhooks(MultiService):
     """
     What posts to the callbacks.
+
+    @ivar isLogged: Whether each try has a line in the log; may be replaced before a
+        change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, isLogged: bool) -> None:
         super().__init__()
+        self.isLogged = isLogged
         self._made: Made = ()
 
     @property
     def ways(self) -> Sequence[Way]:
         """To each callback, with what it is to get."""
-        return [_wayTo(*each) for each in self._made]
+        return [_wayTo(*each, self.isLogged) for each in self._made]
 
     def change(self, made: Made) -> None:
         """
@@ -83,10 +88,11 @@ def _isSame(old: Callback, new: Callback) -> bool:
     return (old.url, old.contentType) == (new.url, new.contentType)
 
 
-def _wayTo(callback: Callback, webhook: Webhook) -> Way:
+def _wayTo(callback: Callback, webhook: Webhook, isLogged: bool) -> Way:
     to = None if "*" in callback.to else Addresses(*callback.to)
     selection = Selection(callback.stanzas, callback.events, to)
-    return Way(webhook, selection, callback.connections, callback.name)
+    posting = Told(webhook, callback.name) if isLogged else webhook
+    return Way(posting, selection, callback.connections, callback.name)
 
 
 def makeWebhooks(config: Config, reactor: Any) -> Made:

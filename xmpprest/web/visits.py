@@ -46,12 +46,12 @@ class Visits:
     """
     All requests.
 
+    @ivar isLogged: Whether each has a line in the log.
     @ivar tallies: How many seconds they took, by route and status.
     """
 
     def __init__(self, isLogged: bool = False) -> None:
-        """@param isLogged: Whether each has a line in the log."""
-        self._isLogged = isLogged
+        self.isLogged = isLogged
         # Together they are unique, and cost a hundredth of what randomness does.
         self._prefix = secrets.token_urlsafe(6)
         self._numbers = count(1)
@@ -72,7 +72,7 @@ class Visits:
         if tally is None:
             tally = self.tallies[visit.route, status] = Tally(SECONDS)
         tally.add(seconds)
-        if self._isLogged:
+        if self.isLogged:
             self._tell(visit, request, status, seconds)
 
     def _tell(

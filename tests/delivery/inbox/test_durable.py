@@ -388,7 +388,8 @@ class ReplyTests(DurableTestCase):
         with capturedLogs() as logs:
             self.world.answer(Answer(200, "text/html", b"<html/>"))
         (line,) = said(logs)
-        start = f"The callback answered a message from {ANN} with 200; "
+        id = self.world.callback.posts[0].id
+        start = f"The callback answered a message from {ANN} ({id}) with 200; "
         self.assertTrue(line.startswith(start), line)
         self.assertEqual([], self.world.incoming(PENDING))
 

@@ -508,7 +508,8 @@ class AnswerTests(InboxTestCase):
         self.assertEqual([], self.stream.sent)
         (line,) = said(logs)
         self.assertEqual("warn", logs[0]["log_level"].name)
-        start = f"The callback answered a message from {ANN} with 200; "
+        id = self.callback.posts[0].id
+        start = f"The callback answered a message from {ANN} ({id}) with 200; "
         self.assertTrue(line.startswith(start), line)
         self.assertTrue(line.endswith("."), line)
         self.assertNotIn("..", line)

@@ -155,12 +155,18 @@ class Asker:
         return said
 
 
-def judged(stanza: Element, said: Answer, newID: Callable[[], str]) -> Verdict:
-    """What an answer means; the log tells what is wrong with it."""
+def judged(stanza: Element, id: str, said: Answer, newID: Callable[[], str]) -> Verdict:
+    """
+    What an answer means; the log tells what is wrong with it.
+
+    @param id: What the callback knows the stanza by.
+    """
     verdict = rules.answer(stanza, said, newID)
     if verdict.warning:
         _log.warn(
-            "The callback answered {stanza} from {sender} with {status}; {hint}",
+            "The callback answered {stanza} from {sender} ({delivery}) with {status};"
+            " {hint}",
+            delivery=id,
             stanza=rules.a(stanza.name),
             sender=stanza.getAttribute("from"),
             status=said.status,

@@ -89,7 +89,7 @@ class Attempts:
             wait = schedule.postponed(wait, asked + 1, self._random())
         if said.status == schedule.GONE or wait is not None:
             return self._failed(waiting, stanza, said.status, _fault(said), wait)
-        verdict = judged(stanza, said, idsFrom(waiting.webhookID))
+        verdict = judged(stanza, waiting.webhookID, said, idsFrom(waiting.webhookID))
         try:
             await self._answers.send(stanza, verdict.stanzas)
         except Refusal as refusal:

@@ -136,17 +136,18 @@ class Volatile:
 
     async def _ask(self, stanza: Element) -> Verdict:
         """What the callback makes of a stanza."""
+        id = newWebhookID()
         try:
             turns = self._turns
             await turns.acquire()
             try:
-                said = await self._asker.ask(stanza, newWebhookID())
+                said = await self._asker.ask(stanza, id)
             except Exception:
                 # But not when it is collected, and those that wait with it.
                 turns.release()
                 raise
             turns.release()
-            return judged(stanza, said, newID)
+            return judged(stanza, id, said, newID)
         except NoAnswer:
             return rules.noAnswer(stanza)
         except CancelledError:
