@@ -38,6 +38,9 @@ FUNCTIONS, MODULES = 30, 15
 
 reactor: Any = _reactor
 
+#: Where the reactor waits.
+IDLE = "<method 'poll' of 'select.epoll' objects>"
+
 #: What is to be seen of a path, the first that fits.
 PLACES = (r"(xmpprest/\w+)", r"site-packages/(\w+/\w+)", r"python3\.\d+/(\w+)")
 
@@ -101,8 +104,9 @@ async def measure(seconds: int) -> tuple[Stats, int]:
             gateway.port, request, connections=CONNECTIONS, seconds=seconds
         )
         await asyncio.to_thread(gateway.profiled.shutdown)
-        stats: Any = pstats.Stats(str(gateway.profiled.profile))  # has no types
-        return stats.stats, answered.count
+        found: Any = pstats.Stats(str(gateway.profiled.profile))  # has no types
+        stats = {where: it for where, it in found.stats.items() if where[2] != IDLE}
+        return stats, answered.count
     finally:
         if gateway is not None:
             gateway.stop()
