@@ -12,8 +12,9 @@ from tests.servers.ejabberd import Ejabberd
 from tests.servers.process import LOOPBACK
 from tests.servers.prosody import Prosody
 
-#: Whose domains these are: a gateway has one to itself.
+#: Whose components there are: a gateway has one to itself.
 NAMES = ("kept", "plain", "slixmpp", "raw", "fresh", "rows0", "rows1", "rows2")
+
 #: The domain of Prosody's mod_rest.
 REST_DOMAIN = "rest.localhost"
 
@@ -32,6 +33,9 @@ def domain(name: str) -> str:
     return f"{name}.localhost"
 
 
+DOMAINS = tuple(map(domain, NAMES))
+
+
 class BenchProsody(Prosody):
     """
     A Prosody with a component for each contender.
@@ -39,7 +43,7 @@ class BenchProsody(Prosody):
     @ivar httpPort: Where C{mod_rest} listens, if there is one.
     """
 
-    title = "Prosody"
+    others = DOMAINS
 
     def __init__(self, callback: str, modRest: Path | None) -> None:
         """
@@ -54,20 +58,18 @@ class BenchProsody(Prosody):
     def _configure(self) -> None:
         super()._configure()
         path = self.directory / "prosody.cfg.lua"
-        written = path.read_text()
-        for name in NAMES:
-            written += f'Component "{domain(name)}"\n'
-            written += f'    component_secret = "{self.componentSecret}"\n'
-        if self.modRest is not None:
-            plugins = json.dumps(str(self.modRest.parent))
-            written = f"plugin_paths = {{ {plugins} }}\n{written}"
-            written += _MOD_REST.format(
-                domain=REST_DOMAIN,
-                secret=self.componentSecret,
-                loopback=LOOPBACK,
-                callback=self._callback,
-            )
-        path.write_text(written)
+        if self.modRest is None:
+            return
+        plugins = json.dumps(str(self.modRest.parent))
+        component = _MOD_REST.format(
+            domain=REST_DOMAIN,
+            secret=self.componentSecret,
+            loopback=LOOPBACK,
+            callback=self._callback,
+        )
+        path.write_text(
+            f"plugin_paths = {{ {plugins} }}\n{path.read_text()}{component}"
+        )
 
 
 class BenchEjabberd(Ejabberd):
@@ -78,7 +80,7 @@ class BenchEjabberd(Ejabberd):
     @ivar httpPort: Where the API is.
     """
 
-    title = "ejabberd"
+    others = DOMAINS
 
     def __init__(self, callback: str, modRest: Path | None) -> None:
         super().__init__()
@@ -88,11 +90,6 @@ class BenchEjabberd(Ejabberd):
         super()._configure()
         path = self.directory / "ejabberd.yml"
         configuration = json.loads(path.read_text())
-        for listener in configuration["listen"]:
-            if listener["module"] == "ejabberd_service":
-                for name in NAMES:
-                    secret = {"password": self.componentSecret}
-                    listener["hosts"][domain(name)] = secret
         permitted = configuration["api_permissions"]["accounts"]["what"]
         permitted.append("send_stanza")
         configuration["loglevel"] = "warning"

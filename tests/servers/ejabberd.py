@@ -145,7 +145,7 @@ class Ejabberd(ServerProcess):
             "global_routes": False,
             "hosts": {
                 domain: {"password": self.componentSecret}
-                for domain in (self.componentDomain, self.peerDomain)
+                for domain in (self.componentDomain, self.peerDomain, *self.others)
             },
         }
         configuration = {

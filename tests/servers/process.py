@@ -73,6 +73,7 @@ class ServerProcess:
 
     @cvar name: what messages to people call this server.
     @cvar admin: a bare JID; every resource of it is meant.
+    @cvar others: domains of further components.
     @cvar stunPort: of the STUN and TURN service that L{host} offers at the
         loopback address; nothing listens there.
     @ivar directory: holds configuration, data and log; gone after L{stop}.
@@ -91,6 +92,7 @@ class ServerProcess:
     mucDomain: ClassVar[str] = "rooms.localhost"
     uploadDomain: ClassVar[str] = "upload.localhost"
     admin: ClassVar[str] = "bot@gateway.localhost"
+    others: ClassVar[tuple[str, ...]] = ()
     stunPort: ClassVar[int] = 3478
 
     def __init__(self) -> None:

@@ -54,9 +54,10 @@ Component "{mucDomain}" "muc"
 Component "{uploadDomain}" "http_file_share"
     http_host = "{loopback}"
     http_file_share_access = {{ "{componentDomain}" }}
-Component "{componentDomain}"
-    component_secret = "{secret}"
-Component "{peerDomain}"
+"""
+
+_COMPONENT = """
+Component "{domain}"
     component_secret = "{secret}"
 """
 
@@ -104,8 +105,11 @@ class Prosody(ServerProcess):
                 stunPort=self.stunPort,
                 httpPort=self.ports[2],
                 componentDomain=self.componentDomain,
-                peerDomain=self.peerDomain,
                 secret=self.componentSecret,
+            )
+            + "".join(
+                _COMPONENT.format(domain=domain, secret=self.componentSecret)
+                for domain in (self.componentDomain, self.peerDomain, *self.others)
             )
         )
 

@@ -28,15 +28,14 @@ class SurvivalProsody(Prosody):
     files, written before the next stanza is read.
     """
 
+    others = (PLAIN_DOMAIN,)
+
     def _configure(self) -> None:
         super()._configure()
         path = self.directory / "prosody.cfg.lua"
         path.write_text(
             # Of ten thousand for one user it keeps no more.
-            "storage_archive_item_limit = 1000000\n"
-            f"{path.read_text()}"
-            f'Component "{PLAIN_DOMAIN}"\n'
-            f'    component_secret = "{self.componentSecret}"\n'
+            f"storage_archive_item_limit = 1000000\n{path.read_text()}"
         )
 
 
@@ -46,6 +45,8 @@ class SurvivalEjabberd(Ejabberd):
     an SQLite file: Mnesia, its default, writes seconds later, and what it was to
     write is gone when it is killed.
     """
+
+    others = (PLAIN_DOMAIN,)
 
     @classmethod
     def missing(cls) -> str:
@@ -60,9 +61,6 @@ class SurvivalEjabberd(Ejabberd):
         super()._configure()
         path = self.directory / "ejabberd.yml"
         configuration = json.loads(path.read_text())
-        for listener in configuration["listen"]:
-            if listener["module"] == "ejabberd_service":
-                listener["hosts"][PLAIN_DOMAIN] = {"password": self.componentSecret}
         configuration["sql_type"] = "sqlite"
         configuration["sql_database"] = str(self.directory / "ejabberd.db")
         configuration["auth_method"] = "sql"
