@@ -23,7 +23,7 @@ from zope.interface import implementer
 from tests.servers.case import ServerMixin
 from tests.servers.process import LOOPBACK
 from xmpprest import Config, Gateway, makeGateway
-from xmpprest.web.site import GatewayChannel
+from xmpprest.web.channel import GatewayChannel
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 XML = "application/xmpp+xml"

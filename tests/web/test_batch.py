@@ -18,7 +18,7 @@ from xmpprest.web.batch import Batches
 from xmpprest.web.batchrun import LIMIT
 from xmpprest.web.batchsending import GROUP, WAITING
 from xmpprest.web.body import HIGH_WATER
-from xmpprest.web.site import ARRIVAL_TIMEOUT
+from xmpprest.web.channel import ARRIVAL_TIMEOUT
 
 from ..doubles import HTTPClient, HTTPResponse, stanza
 from .case import SIZE_LIMIT, TOKEN, XML, SiteTestCase, request

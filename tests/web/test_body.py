@@ -11,15 +11,10 @@ from twisted.web.server import Request, Site
 from xmpprest.core.access import Grant
 from xmpprest.core.errors import Refusal
 from xmpprest.web.body import HIGH_WATER, PIECE, Body
+from xmpprest.web.channel import ARRIVAL_TIMEOUT, CLOSE_TIMEOUT, IDLE_TIMEOUT, LINGER
 from xmpprest.web.response import Response
 from xmpprest.web.routes import Route, Streaming
-from xmpprest.web.site import (
-    ARRIVAL_TIMEOUT,
-    CLOSE_TIMEOUT,
-    IDLE_TIMEOUT,
-    LINGER,
-    GatewaySite,
-)
+from xmpprest.web.site import GatewaySite
 
 from ..doubles import HTTPClient, said
 from .case import TOKEN, SiteTestCase, request

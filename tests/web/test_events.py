@@ -8,8 +8,8 @@ from typing import Any
 
 from xmpprest.core.access import Grant
 from xmpprest.monitor.live import GRACE, WATCHERS, Live
+from xmpprest.web.channel import CLOSE_TIMEOUT
 from xmpprest.web.events import BATCH, PAUSE, SILENCE, EventPages
-from xmpprest.web.site import CLOSE_TIMEOUT
 
 from ..doubles import HTTPClient, HTTPResponse
 from .case import TOKEN, SiteTestCase, request

@@ -39,7 +39,7 @@ class Claim:
 
 def hasKey(request: Request) -> bool:
     """Whether a request is to be done even if its client does not wait for it."""
-    return request.method == b"POST" and request.requestHeaders.hasHeader(_HEADER)
+    return request.method == b"POST" and rawHeader(request, _HEADER) is not None
 
 
 def claimOf(request: Request, body: bytes, grant: Grant) -> Claim | None:

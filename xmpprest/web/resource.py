@@ -19,8 +19,10 @@ from ..core.auth import Authenticator
 from ..core.errors import Problem, Refusal, nothingKept, unavailable
 from ..core.records import StoreUnavailable
 from .body import Body, CompleteBody
+from .channel import tooLarge
 from .claims import hasKey
-from .cors import CORS
+from .cors import CORS, Headers
+from .request import GatewayRequest
 from .response import (
     Response,
     header,
@@ -30,7 +32,6 @@ from .response import (
     writePieces,
 )
 from .routes import Route, Streaming
-from .site import GatewayRequest, tooLarge
 from .visits import HEADER as REQUEST_ID
 from .visits import Visit, Visits
 
@@ -82,13 +83,12 @@ class RestResource(Resource):
     def render(self, request: Request) -> int:
         """Start on a request, and see to it that it ends."""
         visit = self.visits.begin(request)
-        request.responseHeaders.setRawHeaders(REQUEST_ID, [visit.id.encode()])
         answering = Deferred.fromCoroutine(self._answer(request, visit))
         if not answering.called and not hasKey(request):
             # A client that has gone away wants nothing any more, or comes back with
             # the same key.
             request.notifyFinish().addErrback(lambda _: answering.cancel())
-        answering.addCallback(self._write, request)
+        answering.addCallback(self._write, request, visit)
         answering.addErrback(self._failed, request, visit)
         answering.addCallback(lambda _: self.visits.end(visit, request))
         return NOT_DONE_YET
@@ -110,8 +110,8 @@ class RestResource(Resource):
             response = await self._routed(request, visit)
             if response.pieces is None or request.channel is None:
                 return response
-            self._allowOrigin(request)
-            await writePieces(response.pieces, response, request)
+            common = self._common(request, visit)
+            await writePieces(response.pieces, response, request, common)
             return None
         finally:
             self.waiting -= 1
@@ -162,16 +162,17 @@ class RestResource(Resource):
         options = ("OPTIONS",) if self.cors.enabled else ()
         return ", ".join([*route.methods, *options])
 
-    def _write(self, response: Response | None, request: Request) -> None:
+    def _write(self, response: Response | None, request: Request, visit: Visit) -> None:
         if response is None or request.channel is None:
             # The client left, and the work for it could not be cancelled.
             return
-        self._allowOrigin(request)
-        write(response, request)
+        visit.headers = response.headers
+        write(response, request, self._common(request, visit))
 
-    def _allowOrigin(self, request: Request) -> None:
-        for name, value in self.cors.headers(header(request, b"Origin")):
-            request.responseHeaders.setRawHeaders(name.encode(), [value.encode()])
+    def _common(self, request: Request, visit: Visit) -> Headers:
+        """What every answer carries."""
+        allowed = self.cors.headers(header(request, b"Origin"))
+        return ((REQUEST_ID, visit.id), *allowed)
 
     def _failed(self, reason: Failure, request: Request, visit: Visit) -> None:
         """The outer edge of all that is done for a request."""
@@ -197,7 +198,7 @@ class RestResource(Resource):
             # It cannot be taken back; that it is cut off tells that it is no answer.
             cast(ITCPTransport, request.transport).abortConnection()
         else:
-            self._write(problemResponse(problem, request), request)
+            self._write(problemResponse(problem, request), request, visit)
 
 
 def _bodyOf(request: Request) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from ..core import media
 from ..core.errors import Problem, reasonPhrase
 from ..core.negotiation import negotiate
 from ..core.values import Value, toJSON
+from .request import GatewayRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def rawHeader(request: Request, name: bytes) -> bytes | None:
     The value of a header field. Several lines of it are joined (RFC 9110 §5.3):
     what may be a list then is one, and what may not is of no use.
     """
+    if isinstance(request, GatewayRequest) and request.fields is not None:
+        return request.fields.get(name.lower())
     values = request.requestHeaders.getRawHeaders(name)
     return b", ".join(values) if values else None
 
@@ -83,31 +86,58 @@ def header(request: Request, name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def write(response: Response, request: Request) -> None:
+def write(
+    response: Response, request: Request, common: Sequence[tuple[str, str]] = ()
+) -> None:
     """
     Answer a request.
 
     @param request: One whose client is still there.
+    @param common: Header fields of every answer to it.
     """
+    if isinstance(request, GatewayRequest) and request.isPlain:
+        lines = [f"{name}: {value}\r\n" for name, value in _fields(response, common)]
+        fields = "".join(lines)
+        # What has an end of line within is for Headers to mend.
+        if fields.count("\r") == fields.count("\n") == len(lines):
+            phrase = reasonPhrase(response.status)
+            request.reply(response.status, phrase, fields, response.body)
+            return
     if response.status != 204:
         length = str(len(response.body)).encode()
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
-    _setHead(response, request)
+    _setHead(response, request, common)
     if response.body:
         request.write(response.body)
     request.finish()
 
 
+def _fields(
+    response: Response, common: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """All fields of an answer that has all of its body."""
+    fields = [*common, ("Cache-Control", "no-store"), *response.headers]
+    if response.status != 204:
+        fields.append(("Content-Length", str(len(response.body))))
+    if response.contentType is not None:
+        fields.append(("Content-Type", response.contentType))
+    return fields
+
+
 async def writePieces(
-    pieces: AsyncGenerator[bytes], response: Response, request: Request
+    pieces: AsyncGenerator[bytes],
+    response: Response,
+    request: Request,
+    common: Sequence[tuple[str, str]],
 ) -> None:
     """
     Answer a request piece by piece, no faster than its client takes them.
 
     @param pieces: Of the body; asked for to the end even if the client leaves, unless
         this is cancelled.
+    @param common: See L{write}.
     """
-    _setHead(response, request)
+    _setHead(response, request, common)
     tap = _Tap()
     request.registerProducer(tap, True)
     try:
@@ -122,9 +152,13 @@ async def writePieces(
         request.finish()
 
 
-def _setHead(response: Response, request: Request) -> None:
+def _setHead(
+    response: Response, request: Request, common: Sequence[tuple[str, str]]
+) -> None:
     request.setResponseCode(response.status, reasonPhrase(response.status).encode())
     headers = request.responseHeaders
+    for name, value in common:
+        headers.setRawHeaders(name, [value])
     headers.setRawHeaders(b"Cache-Control", [b"no-store"])
     if response.contentType is not None:
         headers.setRawHeaders(b"Content-Type", [response.contentType.encode()])

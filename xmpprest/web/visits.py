@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from itertools import count
 from time import perf_counter
 
@@ -16,7 +17,8 @@ from .response import rawHeader
 _log = Logger()
 
 #: The header that the name stands in.
-HEADER = b"Request-Id"
+HEADER = "Request-Id"
+_HEADER = HEADER.encode()
 #: A name that somebody else may give: one that is no trouble in any log.
 _NAME = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
@@ -32,13 +34,15 @@ class Visit:
 
     @ivar id: Its name: the client's, or that of whoever passed it on, or ours.
     @ivar route: The template of its path.
+    @ivar headers: Of its answer, those that are its own.
     """
 
-    __slots__ = ("began", "id", "route")
+    __slots__ = ("began", "headers", "id", "route")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.route = NOWHERE
+        self.headers: Iterable[tuple[str, str]] = ()
         self.began = perf_counter()
 
 
@@ -59,7 +63,7 @@ class Visits:
 
     def begin(self, request: Request) -> Visit:
         """A request has come."""
-        given = rawHeader(request, HEADER)
+        given = rawHeader(request, _HEADER)
         if given is not None and _NAME.fullmatch(given):
             return Visit(given.decode("ascii"))
         return Visit(f"{self._prefix}-{next(self._numbers)}")
@@ -78,7 +82,7 @@ class Visits:
     def _tell(
         self, visit: Visit, request: Request, status: int, seconds: float
     ) -> None:
-        stanza = request.responseHeaders.getRawHeaders("Stanza-Id")
+        stanza = dict(visit.headers).get("Stanza-Id")
         _log.info(
             "Request {request}: {method} {route}, {status} in {milliseconds:.1f} ms"
             "{stanza}",
@@ -87,7 +91,7 @@ class Visits:
             route=visit.route,
             status=_shown(status),
             milliseconds=seconds * 1000,
-            stanza=f", stanza {stanza[0]}" if stanza else "",
+            stanza=f", stanza {stanza}" if stanza else "",
         )
 
     def counts(self) -> dict[tuple[str, ...], int]:
