@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import platform
 import resource
@@ -28,7 +27,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -167,16 +165,6 @@ async def main(asked: argparse.Namespace) -> Measuring:
     return measuring
 
 
-def write(directory: Path, results: Sequence[Result], text: str) -> None:
-    """Write all of it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "tables.rst").write_text(text)
-    found = {"machine": machine(), "results": [asdict(each) for each in results]}
-    (directory / "results.json").write_text(json.dumps(found, indent=1))
-    for name, drawn in report.plots(results, CASES).items():
-        (directory / name).write_text(drawn)
-
-
 def run(arguments: Sequence[str]) -> None:
     """Measure, print, and write."""
     asked = parsed(arguments)
@@ -197,10 +185,9 @@ def run(arguments: Sequence[str]) -> None:
 
     with asyncio.Runner(loop_factory=loop) as runner:
         measuring = runner.run(main(asked))
-    text = report.tables(measuring.results, CASES)
-    print(text)
+    print(report.tables(measuring.results, CASES))
     if asked.output is not None:
-        write(asked.output, measuring.results, text)
+        report.write(asked.output, measuring.results, machine())
     if measuring.failed:
         raise SystemExit(f"Not all was measured of {', '.join(measuring.failed)}.")
 

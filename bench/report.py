@@ -1,11 +1,21 @@
-"""Tables and plots of what was measured."""
+"""
+Tables and plots of what was measured.
+
+C{python -m bench.report DIR...} makes them of the results of several runs together, and
+writes the plots to the first of the directories.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from . import svg
 from .bed import Case
+from .cases import CASES
 from .figures import COLUMNS, Result, medians, ratio
 from .tables import table
 from .targets import TARGETS
@@ -18,6 +28,9 @@ GROUPS: Mapping[str, str] = {
     "ready": "From start to ready",
     "growth": "For a while",
 }
+
+#: The file with every figure.
+RESULTS = "results.json"
 
 #: What is not told of where it has not happened.
 TROUBLES = {"refused", "lost", "settled"}
@@ -156,3 +169,42 @@ def _bySize(results: Sequence[Result], server: str) -> str:
 def _distinct(names: Iterable[str]) -> list[str]:
     """Each once, in their order."""
     return list(dict.fromkeys(names))
+
+
+def write(directory: Path, results: Sequence[Result], machine: object) -> None:
+    """
+    Write all of it.
+
+    @param machine: Where, when and with what it was measured, as JSON has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    found = {"machine": machine, "results": [asdict(each) for each in results]}
+    (directory / RESULTS).write_text(json.dumps(found, indent=1))
+    draw(directory, results)
+
+
+def draw(directory: Path, results: Sequence[Result]) -> None:
+    """Write the tables and the plots."""
+    (directory / "tables.rst").write_text(tables(results, CASES))
+    for name, drawn in plots(results, CASES).items():
+        (directory / name).write_text(drawn)
+
+
+def read(directory: Path) -> list[Result]:
+    """The results that were written there."""
+    found = json.loads((directory / RESULTS).read_text())
+    return [
+        Result(**{**each, "series": tuple(each["series"])}) for each in found["results"]
+    ]
+
+
+def main(*directories: str) -> None:
+    """Put together what several runs have measured."""
+    places = [Path(each) for each in directories]
+    results = [result for place in places for result in read(place)]
+    print(tables(results, CASES))
+    draw(places[0], results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 from docutils.core import publish_doctree
@@ -113,6 +114,27 @@ class TableTests(SynchronousTestCase):
         self.assertIn(["post-json-16", EMPTY, "2.00", "2,100", "150"], lines)
         cpu = [line for line in lines if "twisted.web's" in line[0]]
         self.assertEqual([line[1:] for line in cpu], [["≤ 1.2", "2.00", "missed"]])
+
+
+class FileTests(SynchronousTestCase):
+    """
+    Tests of what is written.
+    """
+
+    def test_read(self) -> None:
+        """
+        What was written is read as it was, and drawn.
+        """
+        place = Path(self.mktemp())
+        series = ({"at": 5.0, "rss": 60.0, "p99": 2.0},)
+        found = [
+            *results("post-json-16", "rate", a=[1, 2]),
+            Result("prosody", "soak", KEPT, 0, {"growth": 1.5}, series),
+        ]
+        report.write(place, found, {"cores": 2})
+        self.assertEqual(report.read(place), found)
+        self.assertIn("post-json-16", (place / "tables.rst").read_text())
+        self.assertTrue((place / "prosody-soak-rss.svg").exists())
 
 
 class TargetTests(SynchronousTestCase):
