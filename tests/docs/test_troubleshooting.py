@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
@@ -18,6 +20,26 @@ def alike(report: str) -> str:
     report = re.sub(r"store: \S+ will", "store: xmpprest.db will", report)
     report = re.sub(r"(not-authorized) \(.*?\)", r"\1", report)  # in Prosody's words
     return re.sub(r"\d+", "N", report).strip()
+
+
+class TextTests(SynchronousTestCase):
+    """
+    Tests of what can be seen without running it.
+    """
+
+    def test_lines(self) -> None:
+        """
+        The lines that the doctor may write are those that there are.
+        """
+        source = "".join(
+            path.read_text() for path in (ROOT / "xmpprest" / "doctor").glob("*.py")
+        )
+        written = re.findall(
+            r"\b(?:failed|warning|Finding)\((?:\w+, )?\s*\"([\w ]+)\"", source
+        )
+        named = {row[0].text for row in PAGE.table("Run the doctor")}
+        # Where the doctor itself fails, which is no line of the report.
+        self.assertEqual({*written} - {"doctor"}, named)
 
 
 class DoctorTests(PasteTestCase):
