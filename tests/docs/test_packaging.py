@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.docs.paste import PasteTestCase
 from tests.programs import ROOT, Place, require
 
 UNIT = ROOT / "packaging" / "xmpprest.service"
+CONTAINER = ROOT / "packaging" / "Containerfile"
 _SCORE = r"Overall exposure level for xmpprest.service: ([\d.]+)"
 
 
@@ -41,3 +45,36 @@ class UnitTests(SynchronousTestCase):
         text = UNIT.read_text().replace("/opt/xmpprest/bin/twist", "/bin/true")
         path = Place(self).write("xmpprest.service", text)
         self.assertNotIn("xmpprest.service:", self.analyze("verify", "--man=no", path))
+
+
+class ContainerTests(PasteTestCase):
+    """
+    What can be tried of the container without an engine for it.
+    """
+
+    def command(self, port: str) -> str:
+        """How the engine asks for its health, here."""
+        text = CONTAINER.read_text().replace("\\\n", "")
+        (found,) = re.findall(r"(?m)^HEALTHCHECK .* CMD (\[.*\])$", text)
+        python, *rest = json.loads(found)
+        self.assertEqual(python, "/opt/xmpprest/bin/python")
+        return shlex.join([".venv/bin/python", *rest]).replace("8080", port)
+
+    async def test_health(self) -> None:
+        """
+        The gateway is well while it lives, even without an XMPP server, and not else.
+        """
+        await self.prepare()
+        gateway = self.shell(
+            ".venv/bin/twist xmpprest --domain gateway.example.org --secret-file secret"
+            " --credentials-file credentials --server tcp:127.0.0.1:1",
+            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
+        )
+        found = await self.waiting(
+            gateway.expect,
+            r"(?s)Listening for HTTP on .*?\bport\D+(\d+).*cannot connect",
+        )
+        await self.run_(self.command(found[1]))
+        gateway.kill()
+        asked = self.shell(self.command(found[1]))
+        self.assertNotEqual(await self.waiting(asked.end), 0)
