@@ -297,10 +297,10 @@ class ReadmeEjabberd(_Configured, Ejabberd):
     """
     ejabberd, with the lines of README.rst, but for the port, as its configuration.
 
-    @cvar others: Further lines.
+    @cvar further: Further lines.
     """
 
-    others: ClassVar[str] = "modules: {mod_disco: {}, mod_ping: {}}"
+    further: ClassVar[str] = "modules: {mod_disco: {}, mod_ping: {}}"
 
     def _configure(self) -> None:
         (yaml,) = README.of("yaml")
@@ -317,7 +317,7 @@ class ReadmeEjabberd(_Configured, Ejabberd):
                     "loglevel: info",
                     yaml.replace("5347", str(self.componentPort)),
                     *listeners,
-                    self.others,
+                    self.further,
                 ]
             )
         )

@@ -115,7 +115,7 @@ class AdminEjabberd(ReadmeEjabberd):
     ejabberd has.
     """
 
-    others = "\n".join([*PAGE.of("yaml"), "  mod_disco: {}", "  mod_roster: {}"])
+    further = "\n".join([*PAGE.of("yaml"), "  mod_disco: {}", "  mod_roster: {}"])
 
 
 class ServerTests(PasteTestCase):
