@@ -29,6 +29,8 @@ _ARGUMENTS = """
 class Browser:
     """
     A browser that has just been installed, as far as it knows.
+
+    @ivar width: Of what it shows, in CSS pixels.
     """
 
     def __init__(self, case: unittest.TestCase, place: Place, width: int) -> None:
@@ -46,6 +48,7 @@ class Browser:
         )
         self._driver = webdriver.Chrome(_options(place.path / "profile"), service)
         case.addCleanup(self._driver.quit)
+        self.width = width
         self._wait = WebDriverWait(self._driver, TIMEOUT)
         self._size(width)
 
@@ -83,6 +86,41 @@ class Browser:
         self.scroll(element)
         element.click()
 
+    def fill(self, selector: str, text: str) -> None:
+        """Write into a field, over what stands there."""
+        element = self.see(selector)
+        element.clear()
+        element.send_keys(text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is; such as Control stay down to the end."""
+        self._driver.switch_to.active_element.send_keys(*keys)
+
+    def waitFor(self, condition: str, *arguments: object) -> Any:
+        """
+        Wait until an expression of JavaScript is true; returns its value.
+
+        @raise TimeoutException: It is not.
+        """
+        source = f"return {condition}"
+        try:
+            return self._wait.until(lambda _: self.script(source, *arguments), source)
+        except TimeoutException:
+            self.screenshot("failed")
+            raise
+
+    def prefer(self, scheme: str) -> None:
+        """Like pages C{"light"} or C{"dark"}, and nothing that moves."""
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.tell("Emulation.setEmulatedMedia", features=features)
+
+    def tell(self, command: str, **parameters: object) -> Any:
+        """Use the DevTools protocol (https://chromedevtools.github.io/devtools-protocol)."""
+        return self._driver.execute_cdp_cmd(command, parameters)
+
     def scroll(self, element: WebElement) -> None:
         """Put an element into the middle of the window."""
         self.script("arguments[0].scrollIntoView({block: 'center'})", element)
@@ -119,7 +157,7 @@ class Browser:
             "deviceScaleFactor": 1,
             "mobile": phone,
         }
-        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.tell("Emulation.setDeviceMetricsOverride", **metrics)
 
 
 @cache

@@ -67,7 +67,7 @@ class RatesTests(SynchronousTestCase):
             {("stanza", "202"): 7, ("outbox", "503"): 2}
         )
         self.values["xmpprest_callback_seconds"].update(
-            {("2xx",): tally(1, 1), ("5xx",): tally(1), ("none",): tally(1)}
+            {("a", "2xx"): tally(1, 1), ("a", "5xx"): tally(1), ("b", "none"): tally(1)}
         )
         expected = {"out": 6, "in": 2, "requests": 9, "errors": 2}
         expected |= {"callbacks": 4, "failures": 2}

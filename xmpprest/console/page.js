@@ -10,6 +10,8 @@ import { Traffic } from "./traffic.js";
 
 const STATES = { up: "Connected", down: "Not connected" };
 
+let isLoaded = false;
+
 const rates = new Rates();
 const outbox = new Outbox();
 const queues = new Queues();
@@ -37,6 +39,7 @@ function showState({ state, since, reconnects }) {
 }
 
 function showConnection(text, isUp) {
+  if (isUp) load();
   byId("connection").textContent = text;
   byId("connection").dataset.up = String(isUp);
 }
@@ -50,17 +53,25 @@ function refused(error) {
     problem("filter-problem", error.message);
     showConnection("", false);
   } else {
+    // It may not look on, but perhaps do other things.
     showConnection(error.message, false);
+    load();
   }
 }
 
-async function signIn() {
+/** Once it is known that the token is one. */
+function load() {
+  if (isLoaded) return;
+  isLoaded = true;
+  queues.load();
+  send.load();
+}
+
+function signIn() {
   byId("entry").hidden = true;
   for (const id of ["console", "nav", "forget"]) byId(id).hidden = false;
   byId("state").textContent = "Asking the gateway…";
   events.start();
-  queues.load();
-  send.load();
 }
 
 function signOut() {

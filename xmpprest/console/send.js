@@ -41,9 +41,13 @@ export class Send {
     const { content } = paths["/"].post.requestBody;
     const whom = content["application/json"].examples.message?.value.to ?? "";
     this.#examples = {};
-    for (const [type, { examples = {} }] of Object.entries(content)) {
+    for (const [type, { example, examples }] of Object.entries(content)) {
+      const known = examples ?? { message: { value: example } };
       this.#examples[type] = Object.fromEntries(
-        Object.entries(examples).map(([name, { value }]) => [name, { path: "", body: written(type, value) }]),
+        Object.entries(known).map(([name, { value }]) => [
+          name,
+          { path: "", body: written(type, value) },
+        ]),
       );
     }
     this.#examples["text/plain"] = {

@@ -41,7 +41,7 @@ from .changing import Changing, featuresOf
 from .inbound import Webhooks, makeInboxes, makeWebhooks
 from .monitoring import Monitor
 from .outbound import clientEndpoint, keeps, makeOutbox, makeStore, makeStoreService
-from .watching import makeLive
+from .watching import makeLive, makeRates
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     traffic = Traffic()
     component.sent, component.received = traffic.out, traffic.come
-    events = EventPages(makeLive(component, reactor), reactor)
+    live = makeLive(component, reactor)
+    events = EventPages(live, reactor)
     batches = Batches(sending, outbox, once, reactor, config.stanzaSizeLimit)
     routes = {
         **ConsolePage().routes,
@@ -163,8 +164,9 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         if isinstance(each, Service):
             each.setServiceParent(service)
     inbox.setServiceParent(service)
-    events.setServiceParent(service)
     monitor.lag.setServiceParent(service)
+    makeRates(live, monitor, reactor).setServiceParent(service)
+    events.setServiceParent(service)
     metrics = MetricsResource(monitor, forTokens(authenticator))
     health = {"livez": LiveResource(), "readyz": ready}
     site = GatewaySite.around(

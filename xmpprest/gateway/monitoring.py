@@ -29,6 +29,7 @@ class Monitor:
     What is measured of a gateway, and shown.
 
     @ivar lag: To be run as long as the gateway is.
+    @ivar readings: How each metric is read; none of them waits for anything.
     """
 
     component: ComponentService
@@ -40,6 +41,7 @@ class Monitor:
     reactor: Any
     now: Callable[[], float]
     lag: Lag = field(init=False)
+    readings: Mapping[str, Reading] = field(init=False)
 
     def __post_init__(self) -> None:
         self.lag = Lag(self.reactor)
@@ -47,19 +49,24 @@ class Monitor:
         #: Of what is kept for the callback, and of what was given up; C{None} while
         #: the store does not tell.
         self._known: Sequence[Depth] | None = None
-        self._exposition = Exposition(self._readings())
+        self.readings = self._readings()
+        self._exposition = Exposition(self.readings)
 
     async def show(self) -> tuple[str, bytes]:
         """All metrics: their media type, and their text."""
-        self._known = await self._survey.take()
+        await self.survey()
         return CONTENT_TYPE, self._exposition.text()
+
+    async def survey(self) -> None:
+        """Ask the store for what only it knows."""
+        self._known = await self._survey.take()
 
     def _depths(self) -> Deferred[list[Depth]]:
         asking = [self.store.incomingDepth(state) for state in (PENDING, DEAD)]
         return gatherResults(asking, consumeErrors=True)
 
     def _readings(self) -> dict[str, Reading]:
-        """How each metric is read; none of them waits for anything."""
+        """By the name of the metric."""
         pairing, visits = self.component.pairing, self.resource.visits
         commits = self.store.commits
         return {

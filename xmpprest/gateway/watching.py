@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
+from ..core.values import Value
 from ..monitor.live import Live
+from ..monitor.rates import Rates
 from ..xmpp.component import ComponentService
+from .monitoring import Monitor
 
 
 def makeLive(component: ComponentService, reactor: Any) -> Live:
@@ -44,3 +48,17 @@ def makeLive(component: ComponentService, reactor: Any) -> Live:
 
     live.watched = watched
     return live
+
+
+def makeRates(live: Live, monitor: Monitor, reactor: Any) -> Rates:
+    """
+    What is told of how much happens.
+    """
+
+    def tell(value: dict[str, Value]) -> None:
+        live.rates(value)
+        if live.isWatched:
+            # For the next time; the store need not count for nobody.
+            Deferred.fromCoroutine(monitor.survey())
+
+    return Rates(monitor.readings, tell, reactor)

@@ -83,6 +83,11 @@ class Live:
             STATE, {"state": state, "since": since, "reconnects": self._reconnects}
         )
 
+    @property
+    def isWatched(self) -> bool:
+        """Whether anybody watches."""
+        return self._watching > 0
+
     def rates(self, value: dict[str, Value]) -> None:
         """How much has happened, and how fast."""
         self._record.tell(RATES, {"time": timestamp(self._now()), **value})

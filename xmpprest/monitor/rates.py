@@ -32,7 +32,7 @@ COUNTS: Mapping[str, _Chosen] = {
     "requests": ("xmpprest_http_requests", _all),
     "errors": ("xmpprest_http_requests", lambda _, status: status.startswith("5")),
     "callbacks": ("xmpprest_callback_seconds", _all),
-    "failures": ("xmpprest_callback_seconds", lambda result: result != "2xx"),
+    "failures": ("xmpprest_callback_seconds", lambda _, result: result != "2xx"),
 }
 #: What takes time. Who watches the events waits for hours, but for nothing.
 LATENCIES: Mapping[str, _Chosen] = {
