@@ -47,11 +47,11 @@ class Told:
     def _tell(self, stanza: Element, id: str, result: str, began: float) -> None:
         _log.info(
             "Delivery {delivery}: {stanza} from {sender} to callback {callback},"
-            " {result} in {milliseconds:.1f} ms",
+            " {result} in {milliseconds} ms",
             delivery=id,
             stanza=rules.a(stanza.name),
             sender=stanza.getAttribute("from"),
             callback=self._name,
             result=result,
-            milliseconds=(perf_counter() - began) * 1000,
+            milliseconds=round((perf_counter() - began) * 1000, 1),
         )
