@@ -88,7 +88,7 @@ class RatesTests(SynchronousTestCase):
         self.rates.startService()
         requests[("stanza",)] = tally(*[100] * 50, *[0.002] * 99)
         requests[("outbox",)] = tally(0.4)
-        requests[("events",)] = tally(*[100] * 50)
+        requests[("/rest/events",)] = tally(*[100] * 50)
         told = self.next()["latencies"]["requests"]
         self.assertEqual(told["count"], 100)
         self.assertTrue(0.001 < told["p50"] < 0.0025, told)

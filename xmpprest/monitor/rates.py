@@ -34,9 +34,11 @@ COUNTS: Mapping[str, _Chosen] = {
     "callbacks": ("xmpprest_callback_seconds", _all),
     "failures": ("xmpprest_callback_seconds", lambda _, result: result != "2xx"),
 }
+#: As the metrics have it.
+_EVENTS = "/rest/events"
 #: What takes time. Who watches the events waits for hours, but for nothing.
 LATENCIES: Mapping[str, _Chosen] = {
-    "requests": ("xmpprest_http_request_seconds", lambda route: route != "events"),
+    "requests": ("xmpprest_http_request_seconds", lambda route: route != _EVENTS),
     "callbacks": ("xmpprest_callback_seconds", _all),
     "barriers": ("xmpprest_barrier_seconds", _all),
     "commits": ("xmpprest_store_commit_seconds", _all),
