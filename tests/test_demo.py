@@ -336,9 +336,13 @@ class ProcessTests(SynchronousTestCase):
         refused = self.run_(nobody)
         self.assertIn("HTTP/1.1 200 OK", refused)
         self.assertIn('"condition": "item-not-found"', refused)
-        found = program.expect(r"In a browser: (\S+)\n.* is ([\w-]+)\n")
-        self.assertIn("<title>xmpprest</title>", self.run_(f"curl -sSL {found[1]}"))
-        self.assertIn(f"Bearer {found[2]}'", message)
+        found = program.expect(
+            r"In a browser: (\S+)\n.* and (\S+) lets .*\n.* is ([\w-]+)\n"
+        )
+        for page, title in ((found[1], "console"), (found[2], "xmpprest")):
+            shown = self.run_(f"curl -sSL {page}")
+            self.assertRegex(shown, f"<title>.*{title}</title>")
+        self.assertIn(f"Bearer {found[3]}'", message)
 
         program.end(signal.SIGINT)
         self.assertFalse(program.leftOver)

@@ -86,8 +86,9 @@ terminal, and paste these into another one:
      -H 'Content-Type: application/json' \\
      -d '{{"to": "{nobody}", "ping": true}}'
 
-In a browser: {url}/docs
-Authorize there with the token, which is {token}
+In a browser: {url}/console/
+shows what passes, and {url}/docs lets you try
+each route. Both want the token, which is {token}
 
 Ctrl-C ends it; nothing is left behind.
 """
