@@ -98,6 +98,12 @@ class Queue:
         else:
             self._idle.append(send)
 
+    def drop(self) -> int:
+        """Send no more of those that wait; returns how many there were."""
+        count = len(self._waiting)
+        self._waiting.clear()
+        return count
+
     def send(self, number: int) -> None:
         """Let a connection send a request, now or later."""
         if self._idle:
@@ -139,15 +145,11 @@ async def openLoop(
     rate: float,
     seconds: float,
     connections: int = 16,
-    hear: Callable[[int, int], None] = lambda number, status: None,
-    patience: float = PATIENCE,
 ) -> tuple[list[float], int]:
     """
     Ask over HTTP at a fixed rate.
 
-    @param written: Makes the request of a number, when it goes out.
-    @param hear: Is told of each answer: to which request, and its status.
-    @param patience: How many seconds for the last.
+    @param written: Makes the request of a number.
     @return: How many seconds each took, and how many were refused or not answered.
     """
     loop = asyncio.get_running_loop()
@@ -157,7 +159,6 @@ async def openLoop(
         nonlocal wrong
         wrong += status >= 400
         pacing.answered(number)
-        hear(number, status)
 
     queue = Queue(answered)
     opened = [
@@ -166,7 +167,7 @@ async def openLoop(
     ]
     count = max(1, int(rate * seconds))
     pacing = Pacing(rate, count, loop.time)
-    await pace(pacing, queue.send, patience)
+    await pace(pacing, queue.send)
     for transport, _ in opened:
         transport.abort()
     return pacing.times, wrong + count - len(pacing.times)

@@ -2,9 +2,9 @@
 What becomes of requests while the configuration is read again, every second.
 
 C{python -m bench.reload [--seconds 60] [--rate 1000]} has a gateway on Prosody asked at
-that rate, half for messages and half for pings, and written to by users all the while.
-Once a second its configuration is another one, and it gets a SIGHUP: tokens, of which
-two are good at a time, limits, secrets, a callback that comes and goes.
+that rate, for messages and for a ping each fifth time, and written to by users all the
+while. Once a second its configuration is another one, and it gets a SIGHUP: tokens, of
+which two are good at a time, limits, secrets, a callback that comes and goes.
 
 It prints a table, and ends with status 1 if any request has failed, any message has not
 come to a callback, or the gateway has not gone on with what there was to read.
@@ -28,13 +28,16 @@ from tests.survival.programs import GatewayProcess
 from .callback import Seen, Serving
 from .component import Component
 from .http import Reader
-from .pacing import openLoop
+from .pacing import Connection, Pacing, Queue, pace
 from .patience import until
 from .tables import table
 
 #: Seconds between two signals, and between two messages that come in.
 TURN = 1.0
 INBOUND = 0.02
+CONNECTIONS = 16
+#: Of so many requests, one is a ping.
+PINGED = 5
 #: Seconds within which anything that is to happen has happened.
 PATIENCE = 120.0
 
@@ -123,25 +126,27 @@ class Trial:
 
     @ivar turns: How often it has.
     @ivar statuses: How often each was answered.
+    @ivar failed: How many requests were not answered, or not well.
+    @ivar late: How many there was no time for on this machine.
+    @ivar times: How many seconds each that was answered has taken.
     @ivar sent: How many messages users have written.
     """
 
     def __init__(self, server: ServerProcess) -> None:
         self.turns = 0
         self.statuses: Counter[int] = Counter()
-        self.sent = 0
+        self.failed = self.late = self.sent = 0
+        self.times: list[float] = []
         self.came = Came()
         self._server = server
         self._peer = Component(server, server.peerDomain)
-        self._tokens: dict[int, str] = {}
+        #: The token of each request that is not answered yet.
+        self._asked: dict[int, str] = {}
         self._token = tokenOf(0)
+        self._isOver = False
 
-    async def run(self, rate: float, seconds: float) -> tuple[list[float], int]:
-        """
-        All of it.
-
-        @return: How many seconds each request took, and how many have failed.
-        """
+    async def run(self, rate: float, seconds: float) -> None:
+        """All of it."""
         loop = asyncio.get_running_loop()
         serving = await loop.create_server(lambda: Serving(self.came), LOOPBACK, 0)
         port = serving.sockets[0].getsockname()[1]
@@ -151,14 +156,8 @@ class Trial:
         await self._reach("/rest", tokenOf(0), "It was never ready.")
         others = [asyncio.create_task(each()) for each in (self._turn, self._write)]
         try:
-            return await openLoop(
-                self._gateway.port,
-                self._request,
-                rate=rate,
-                seconds=seconds,
-                hear=self._heard,
-                patience=PATIENCE,
-            )
+            await self._ask(rate, seconds)
+            await until(lambda: self.turns > 1 and len(self.came.paths) > 1, PATIENCE)
         finally:
             self._isOver = True
             await asyncio.gather(*others)
@@ -167,7 +166,27 @@ class Trial:
             await asyncio.to_thread(self._gateway.stop)
             serving.close()
 
-    _isOver = False
+    async def _ask(self, rate: float, seconds: float) -> None:
+        """Ask at a rate, as far as the machine can; wait for all answers."""
+        loop = asyncio.get_running_loop()
+        pacing = Pacing(rate, int(rate * seconds), loop.time)
+
+        def answered(number: int, status: int) -> None:
+            pacing.answered(number)
+            del self._asked[number]
+            self.statuses[status] += 1
+
+        queue = Queue(answered)
+        for _ in range(CONNECTIONS):
+            await loop.create_connection(
+                lambda: Connection(queue, self._request), LOOPBACK, self._gateway.port
+            )
+        await pace(pacing, queue.send, patience=TURN)
+        self.late = queue.drop()
+        await until(lambda: not self._asked, PATIENCE)
+        self.times = pacing.times
+        self.failed = len(self._asked)
+        self.failed += sum(n for status, n in self.statuses.items() if status >= 300)
 
     async def _turn(self) -> None:
         """Once a second, another configuration."""
@@ -185,7 +204,7 @@ class Trial:
         turn = self.turns + 1
         # Nobody has the other any more, once those are answered that had.
         self._token = tokenOf(turn - 1)
-        await self._until(lambda: set(self._tokens.values()) <= {self._token})
+        await self._until(lambda: set(self._asked.values()) <= {self._token})
         await self._expect(tokenOf(turn), 401)
         self._gateway.write(turn)
         self._gateway.hangUp()
@@ -236,27 +255,24 @@ class Trial:
             await asyncio.sleep(INBOUND)
 
     def _request(self, number: int) -> bytes:
-        self._tokens[number] = self._token
-        if number % 2:
+        self._asked[number] = self._token
+        if number % PINGED == 0:
             body = self._ping
         else:
             body = f'{{"to": "p@{self._server.peerDomain}", "body": "Hello {number}"}}'
         return written("/rest", self._token, body)
 
-    def _heard(self, number: int, status: int) -> None:
-        del self._tokens[number]
-        self.statuses[status] += 1
 
-
-def rows(trial: Trial, times: list[float], failed: int) -> list[tuple[str, ...]]:
+def rows(trial: Trial) -> list[tuple[str, ...]]:
     """The table."""
-    cuts = quantiles(times, n=1000, method="inclusive")
+    cuts = quantiles(trial.times, n=1000, method="inclusive")
     doubles = sum(trial.came.messages.values()) - len(trial.came.messages)
     return [
         ("What", "How many"),
         ("configurations that were read", f"{trial.turns}"),
-        ("requests", f"{len(times)}"),
-        ("failed", f"{failed}"),
+        ("requests", f"{trial.statuses.total()}"),
+        ("failed", f"{trial.failed}"),
+        ("not made, for lack of time", f"{trial.late}"),
         ("milliseconds, median", f"{1000 * cuts[499]:.1f}"),
         ("milliseconds, 99 %", f"{1000 * cuts[989]:.1f}"),
         ("milliseconds, 99.9 %", f"{1000 * cuts[998]:.1f}"),
@@ -281,12 +297,12 @@ def main() -> None:
     server.start()
     try:
         trial = Trial(server)
-        times, failed = asyncio.run(trial.run(asked.rate, asked.seconds))
+        asyncio.run(trial.run(asked.rate, asked.seconds))
     finally:
         server.stop()
-    print(table(rows(trial, times, failed)))
+    print(table(rows(trial)))
     missing = trial.sent - len(trial.came.messages)
-    if failed or missing or not trial.turns or len(trial.came.paths) < 2:
+    if trial.failed or missing or not trial.turns or len(trial.came.paths) < 2:
         raise SystemExit(f"Wrong: {dict(trial.statuses)}, {missing} missing.")
 
 

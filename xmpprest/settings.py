@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import toml
-from .callbacks import Callback
+from . import tables, toml
 from .confidential import (
     Confidential,
     readSecret,
@@ -24,7 +23,6 @@ from .confidential import (
 )
 from .config import SETTINGS, Config, ConfigurationError
 from .readers import MASK
-from .tokens import Token
 
 PREFIX = "XMPPREST_"
 
@@ -33,9 +31,6 @@ PREFIX = "XMPPREST_"
 SECRETS = ("secret", "credentials")
 OPTIONAL_SECRETS = ("callback-signing-secret",)
 _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
-#: The tables of callbacks, and in each the file, or files, that its secrets are in.
-_CALLBACKS = "callbacks"
-_SIGNING = "signing-secret-file"
 
 #: What to do where there is none.
 _MISSING = {
@@ -97,13 +92,8 @@ class Loaded:
             written = toml.line(setting, getattr(self.config, setting.field.name))
             lines.append(f"{written}  # {self.where[setting.name]}")
         lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
-        for token in self.config.tokens:
-            lines += ["", f"[tokens.{token.name}]", *toml.lines(token)]
-        for callback in self.config.callbacks:
-            secrets = self.callbackSecrets.get(callback.name, ())
-            files = tuple(str(each.path) for each in secrets)
-            lines += ["", f"[[{_CALLBACKS}]]", *toml.lines(callback)]
-            lines += [f"{_SIGNING} = {toml.written(files)}"] if files else []
+        config = self.config
+        lines += tables.written(config.tokens, config.callbacks, self.callbackSecrets)
         return "\n".join(lines)
 
 
@@ -153,8 +143,8 @@ class Sources:
         values, where = self.settings()
         if "domain" not in values:
             raise ConfigurationError(_MISSING["domain"])
-        tokens = self._tokens()
-        callbacks, callbackSecrets = self._callbacks()
+        tokens = tables.readTokens(self._file, self._path)
+        callbacks = tables.readCallbacks(self._file, self._path)
         secrets = self._secrets(("secret",) if tokens else SECRETS)
         try:
             config = Config(
@@ -164,14 +154,15 @@ class Sources:
                     readSigningSecrets, secrets.get("callback-signing-secret")
                 ),
                 tokens=tokens,
-                callbacks=callbacks,
+                callbacks=tuple(callback for callback, _ in callbacks),
                 **values,
             )
         except ConfigurationError:
             raise
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        return Loaded(config, where, secrets, callbackSecrets)
+        signing = {callback.name: secrets for callback, secrets in callbacks}
+        return Loaded(config, where, secrets, signing)
 
     def _refuseMisspelt(self) -> None:
         """
@@ -227,45 +218,6 @@ class Sources:
         repeatable = any(s.name == name and s.repeatable for s in SETTINGS)
         return Written(text.split() if repeatable else [text], variable)
 
-    def _tokens(self) -> tuple[Token, ...]:
-        """
-        Those that have a table.
-
-        @raise ConfigurationError: One is bad.
-        """
-        tables = self._file.get("tokens", {})
-        if not isinstance(tables, dict):
-            raise ConfigurationError(
-                f"tokens in {self._path} is {tables!r}: expected tables like"
-                " [tokens.NAME]."
-            )
-        return tuple(
-            toml.readTable(Token, table, f"[tokens.{name}] in {self._path}", name=name)
-            for name, table in tables.items()
-        )
-
-    def _callbacks(
-        self,
-    ) -> tuple[tuple[Callback, ...], dict[str, Sequence[Confidential]]]:
-        """
-        Those that have a table, and what posts to each are signed with, by its name.
-
-        @raise ConfigurationError: One is bad, or its secrets.
-        """
-        tables = self._file.get(_CALLBACKS, [])
-        if not isinstance(tables, list):
-            raise ConfigurationError(
-                f"{_CALLBACKS} in {self._path} is {tables!r}: expected tables like"
-                f" [[{_CALLBACKS}]]."
-            )
-        found, secrets = [], {}
-        for number, table in enumerate(tables, 1):
-            where = f"[[{_CALLBACKS}]] {number} in {self._path}"
-            callback, signing = _callback(table, where)
-            found.append(callback)
-            secrets[callback.name] = signing
-        return tuple(found), secrets
-
     def _secrets(self, needed: Collection[str]) -> dict[str, Confidential]:
         """
         Those that there are.
@@ -302,22 +254,6 @@ class Sources:
         return Confidential(readText(path, where), where)
 
 
-def _callback(table: object, where: str) -> tuple[Callback, Sequence[Confidential]]:
-    """
-    One callback, and what posts to it are signed with.
-
-    @raise ConfigurationError: It is bad, or that.
-    """
-    signing: list[Confidential] = []
-    if isinstance(table, dict) and _SIGNING in table:
-        table = dict(table)
-        key = f"{_SIGNING} in {where}"
-        for text in toml.texts(table.pop(_SIGNING), key):
-            signing.append(Confidential(readText(Path(text), key), key, Path(text)))
-    secrets = tuple(each for file in signing for each in readSigningSecrets(file))
-    return toml.readTable(Callback, table, where, signingSecrets=secrets), signing
-
-
 def _readTOML(written: Written) -> dict[str, object]:
     path = written.texts[-1]
     try:
@@ -325,5 +261,5 @@ def _readTOML(written: Written) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is no TOML: {error}.") from None
     known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
-    toml.refuseUnknown(values, [*known, "tokens", _CALLBACKS], path)
+    toml.refuseUnknown(values, [*known, tables.TOKENS, tables.CALLBACKS], path)
     return values

@@ -175,7 +175,7 @@ class Inbox(Service):
     def change(
         self, callback: Callback, selection: Selection, connections: int
     ) -> None:
-        """Deliver to another callback from now on, if it had one at all."""
+        """Deliver to another callback from now on, or in another way."""
         assert self._asker is not None
         assert self._volatile is not None
         self._asker.callback = callback

@@ -20,14 +20,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
-from ...core.errors import Problem, Refusal
 from ...core.keys import DEFAULT
 from ...core.records import Incoming
 from .adoption import Adoption
 from .asking import Callback
 from .inbox import Inbox, Selection
 from .keeping import Keeping, Waits
-from .redelivery import Redelivery
+from .redelivery import Redelivery, nothingToRedeliver
 
 _log = Logger()
 _T = TypeVar("_T")
@@ -132,6 +131,7 @@ class Inboxes(Service):
         super().startService()
         if self._adoption is not None:
             self._waits.begin()
+            self._leaving.clear()
             self._isBeginning = True
             self._do(self._begin())
         for each in (self._nobody, *self.inboxes.values()):
@@ -184,7 +184,7 @@ class Inboxes(Service):
         async def prior() -> None:
             # What is older has to come first, and what is under way to an end.
             while self._isBeginning or self.isLeaving(way.name):
-                waiting: Deferred[None] = Deferred(self._waiting.remove)
+                waiting: Deferred[None] = Deferred()
                 self._waiting.append(waiting)
                 await waiting
 
@@ -271,15 +271,7 @@ class Inboxes(Service):
         @raise StoreUnavailable: Some of them may be delivered all the same.
         """
         if not any(each.keeps for each in self.inboxes.values()):
-            raise Refusal(
-                Problem(
-                    409,
-                    "cancel",
-                    "conflict",
-                    "There is no callback, or nothing is kept for it, so nothing can be"
-                    " redelivered; configure callback-url and store.",
-                )
-            )
+            raise nothingToRedeliver()
         again: Deferred[Sequence[Incoming]] = Deferred()
         redelivering = self._redelivery.run(webhookIDs, since, until)
         # Who waits may leave; what is pending must be known here all the same.

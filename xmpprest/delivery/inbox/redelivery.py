@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ...core.errors import Problem, Refusal
 from ...core.records import Incoming
 from .adoption import Adoption
 from .keeping import Keeping
@@ -52,3 +53,16 @@ class Redelivery:
             if not isNew or len(page) < limit:
                 break
         return again
+
+
+def nothingToRedeliver() -> Refusal:
+    """Refuse where there is nobody to deliver to: 409."""
+    return Refusal(
+        Problem(
+            409,
+            "cancel",
+            "conflict",
+            "There is no callback, or nothing is kept for it, so nothing can be"
+            " redelivered; configure callback-url and store.",
+        )
+    )
