@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -13,6 +14,7 @@ from twisted.words.xish.domish import Element
 
 import xmpprest
 from xmpprest import Config, Gateway, makeGateway
+from xmpprest.monitor.survey import PATIENCE
 
 from .delivery.doubles import HeldConnection
 from .doubles import DOMAIN, HeldServer, HTTPClient, HTTPResponse
@@ -46,15 +48,26 @@ def post(client: HTTPClient, body: str, path: str = "/rest", *fields: str) -> No
     client.send("\r\n".join([*head, "", body]).encode())
 
 
+class DeafReactor(MemoryReactorClock):
+    """A reactor to which nothing comes back from the store's thread."""
+
+    def callFromThread(self, *_: object) -> None:
+        """Forget it."""
+
+
 class GatewayTestCase(SynchronousTestCase):
     """
     A test that has a gateway, and holds the ends of the server, the callback and
     the clients.
+
+    @ivar makeReactor: Makes the reactor that it has.
     """
+
+    makeReactor: Callable[[], MemoryReactorClock] = MemoryReactorClock
 
     def start(self, **settings: Any) -> Gateway:
         """Make a gateway and start it."""
-        self.reactor = MemoryReactorClock()
+        self.reactor = self.makeReactor()
         gateway = makeGateway(configuration(**settings), self.reactor)
         gateway.service.startService()
         self.addCleanup(self._stop, gateway)
@@ -448,6 +461,21 @@ class MonitoringTests(GatewayTestCase):
         self.assertNotIn(
             b"xmpprest_http_requests_total{", self.get("/metrics", other.admin).body
         )
+
+    def test_hangingDisk(self) -> None:
+        """
+        A store that does not answer does not hold up the metrics, and they show it.
+        """
+        self.makeReactor = DeafReactor
+        gateway = self.start(store=f"sqlite:{self.mktemp()}")
+        client = HTTPClient(gateway.admin)
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: gateway.example\r\n\r\n")
+        self.assertEqual(client.responses(), [])
+        self.reactor.advance(PATIENCE)
+        shown = client.response().body
+        self.assertIn(b"\nxmpprest_store_up 0.0\n", shown)
+        self.assertNotIn(b"\nxmpprest_dead_letters ", shown)
+        self.assertIn(b"\nxmpprest_stream_up 0.0\n", shown)
 
     def test_admin(self) -> None:
         """
