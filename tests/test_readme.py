@@ -175,12 +175,14 @@ class CommandTests(PasteTestCase):
 
     async def test_page(self) -> None:
         """
-        There is a page where it says.
+        There are pages where it says.
         """
-        (url,) = re.findall(r"Open (\S+) in a browser", README.text)
+        urls = re.findall(r"(?:Open|At) (http\S+/rest/\w+/?)\s", README.text)
+        self.assertEqual(len(urls), 2)
         await self.prepare()
         await self.start()
-        self.assertIn("<!DOCTYPE html>", await self.run_(f"curl -sSL {url}"))
+        for url in urls:
+            self.assertIn("<!DOCTYPE html>", await self.run_(f"curl -sSL {url}"))
 
     async def test_receive(self) -> None:
         """

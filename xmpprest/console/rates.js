@@ -1,6 +1,6 @@
 // How much happens, and how fast: small plots of the last 15 minutes.
 
-import { byId, make, pairs } from "./dom.js";
+import { byId, make } from "./dom.js";
 
 const SPAN = 15 * 60 * 1000;
 const [WIDTH, HEIGHT] = [300, 72];
@@ -39,10 +39,10 @@ const PLOTS = [
 
 /** What the queues are called; those that the gateway does not have are left out. */
 const DEPTHS = {
-  outbox: "Outbox: for the XMPP server",
-  inbox: "Inbox: for the callback",
+  outbox: "Wait for the server",
+  inbox: "Wait for the callback",
   dead: "Dead letters",
-  iqs: "Queries that wait for a reply",
+  iqs: "Wait for a reply",
 };
 
 export class Rates {
@@ -68,7 +68,10 @@ export class Rates {
     for (const plot of this.#plots) plot.draw(this.#samples);
     const { queues } = this.#samples.at(-1);
     const known = Object.keys(DEPTHS).filter((name) => name in queues);
-    pairs(byId("depths"), known.map((name) => [DEPTHS[name], number(queues[name])]));
+    const depths = known.map((name) =>
+      make("div", {}, make("dt", {}, DEPTHS[name]), make("dd", {}, number(queues[name]))),
+    );
+    byId("depths").replaceChildren(...depths);
   }
 }
 
