@@ -177,7 +177,7 @@ class CommandTests(PasteTestCase):
         """
         There are pages where it says.
         """
-        urls = re.findall(r"(?:Open|At) (http\S+/rest/\w+/?)\s", README.text)
+        urls = re.findall(r"(?:Open|At)\s(http\S+/rest/\w+/?)\s", README.text)
         self.assertEqual(len(urls), 2)
         await self.prepare()
         await self.start()
