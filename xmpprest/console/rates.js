@@ -157,10 +157,10 @@ function shape(name, attributes) {
   return element;
 }
 
-const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
-const COUNT = new Intl.NumberFormat();
+const NUMBER = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
+const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 
 function number(value) {
   if (value == null) return "–";
-  return (value < 1000 ? NUMBER : COUNT).format(value < 1000 ? value : Math.round(value));
+  return (value < 10 ? NUMBER : WHOLE).format(value);
 }

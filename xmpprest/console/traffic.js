@@ -56,7 +56,7 @@ export class Traffic {
     else this.#drawSoon();
   }
 
-  /** Whatever has come, a few times a second, and not at all while nobody can see it. */
+  /** Whatever has come, with the next frame, and so not while nobody can see it. */
   #drawSoon() {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
@@ -86,7 +86,7 @@ export class Traffic {
   #pause(isPaused) {
     this.#isPaused = isPaused;
     const button = byId("pause");
-    button.setAttribute("aria-pressed", String(isPaused));
+    button.dataset.paused = String(isPaused);
     if (isPaused) this.#tellPaused();
     else {
       button.textContent = "Pause";
