@@ -186,6 +186,18 @@ class TargetTests(SynchronousTestCase):
             ]
             self.assertEqual(batch.measured(found), expected)
 
+    def test_apart(self) -> None:
+        """
+        What is to cost the same is neither to cost more nor less.
+        """
+        (rows,) = [it for it in TARGETS if it.text == "POST: CPU, 10,000 rows and none"]
+        for many in (250, 160):
+            found = [
+                Result("prosody", "rows-post", who, 0, {"cpu": cpu})
+                for who, cpu in (("0", 200), ("10,000", many))
+            ]
+            self.assertEqual(rows.measured(found), 1.25)
+
 
 class PlotTests(SynchronousTestCase):
     """
