@@ -8,6 +8,7 @@ the edges turn it into an HTTP answer or into a stanza error.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 
@@ -109,6 +110,7 @@ _RENAMED = {
 }
 
 
+@lru_cache(maxsize=256)
 def reasonPhrase(status: int) -> str:
     """
     The standard reason phrase of an HTTP status; never what a peer called it.

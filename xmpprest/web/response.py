@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from twisted.internet.defer import Deferred, succeed
@@ -65,8 +66,13 @@ def pathTo(request: Request, *segments: str) -> str:
 
     @param segments: Below the resource.
     """
-    mounted = [quote(each, safe="") for each in request.prepath or () if each]
-    return "/".join(["", *mounted, *(quote(each, safe="") for each in segments)])
+    mounted = _mounted(tuple(request.prepath or ()))
+    return "/".join([mounted, *(quote(each, safe="") for each in segments)])
+
+
+@lru_cache(maxsize=16)  # mostly asked for one
+def _mounted(prepath: tuple[bytes, ...]) -> str:
+    return "/".join(["", *(quote(each, safe="") for each in prepath if each)])
 
 
 def rawHeader(request: Request, name: bytes) -> bytes | None:
