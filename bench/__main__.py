@@ -147,9 +147,8 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(asked: argparse.Namespace) -> Measuring:
+async def main(asked: argparse.Namespace, measuring: Measuring) -> None:
     """Measure what is asked for."""
-    measuring = Measuring()
     effort = Effort(asked.seconds, asked.quick)
     for server in asked.servers:
         if reason := SERVERS[server].missing():
@@ -162,7 +161,6 @@ async def main(asked: argparse.Namespace) -> Measuring:
                 await measuring.run(bed, server, case, effort, asked.rounds)
         finally:
             await bed.stop()
-    return measuring
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -183,11 +181,15 @@ def run(arguments: Sequence[str]) -> None:
     def loop() -> asyncio.SelectorEventLoop:
         return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
-    with asyncio.Runner(loop_factory=loop) as runner:
-        measuring = runner.run(main(asked))
-    print(report.tables(measuring.results, CASES))
-    if asked.output is not None:
-        report.write(asked.output, measuring.results, machine())
+    measuring = Measuring()
+    try:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(main(asked, measuring))
+    finally:
+        # Whatever ended it, what was measured was.
+        print(report.tables(measuring.results, CASES))
+        if asked.output is not None:
+            report.write(asked.output, measuring.results, machine())
     if measuring.failed:
         raise SystemExit(f"Not all was measured of {', '.join(measuring.failed)}.")
 

@@ -17,7 +17,14 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
 from xmpprest.core.keys import Keys
-from xmpprest.core.records import CONFIRMED, DELIVERED, PENDING, Attempt, Change
+from xmpprest.core.records import (
+    CONFIRMED,
+    DELIVERED,
+    PENDING,
+    Attempt,
+    Change,
+    Message,
+)
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -36,6 +43,7 @@ async def fill(store: Store, each: int, now: float) -> None:
     for first in range(1, each + 1, STEP):
         numbers = range(first, min(first + STEP, each + 1))
         kept: list[Deferred[Any]] = []  # of this and that
+        sent: list[Message] = []
         for number in numbers:
             person = number % CONVERSATIONS
             sender = f"p{person}@elsewhere.localhost"
@@ -43,13 +51,13 @@ async def fill(store: Store, each: int, now: float) -> None:
             # Of even numbers, all delivered: its conversations have nothing to do.
             state = PENDING if number % 2 else DELIVERED
             attempt = Attempt(now, None if number % 2 else 204, None)
+            sent.append(Message(f"out{number}", "user@example.org", stanza, now))
             kept += [
-                store.accept(f"out{number}", "user@example.org", stanza, now),
                 store.receive(f"in{number}", KEYS.of(sender, GATEWAY), stanza, now),
                 store.attempted(number, attempt, state, now + 3600),
             ]
         done = [Change(number, CONFIRMED, now) for number in numbers]
-        await gatherResults([*kept, store.change(done)])
+        await gatherResults([*kept, store.acceptAll(sent), store.change(done)])
 
 
 async def main(reactor: Any, path: str, rows: str) -> None:
