@@ -226,6 +226,21 @@ class TableTests(SourcesTestCase):
             self.assertIn("expected tables like [tokens.NAME]", self.refusal(toml=text))
         self.assertIn("expected a table.", self.refusal(toml="[tokens]\none = 5"))
 
+    def test_secret(self) -> None:
+        """
+        A token that stands where its hash should, or its table, is not repeated.
+        """
+        secret = "secret-token:0123456789abcdef"
+        for text in (
+            f'tokens = "{secret}"',
+            f'[tokens]\none = "{secret}"',
+            f'[tokens.one]\nsha256 = "{secret}"',
+            f'[tokens.one]\nsha256 = ["{ONE}", "{secret}"]',
+        ):
+            refusal = self.refusal(toml=text)
+            self.assertIn("expected", refusal)
+            self.assertNotIn("0123456789abcdef", refusal)
+
     def test_fedBack(self) -> None:
         """
         What C{--print-config} prints of tokens is good as a file again.

@@ -30,7 +30,7 @@ def readTokens(file: Mapping[str, object], path: str | None) -> tuple[Token, ...
     tables = file.get(TOKENS, {})
     if not isinstance(tables, dict):
         raise ConfigurationError(
-            f"{TOKENS} in {path} is {tables!r}: expected tables like [{TOKENS}.NAME]."
+            f"{TOKENS} in {path} is a value: expected tables like [{TOKENS}.NAME]."
         )
     return tuple(
         toml.readTable(Token, table, f"[{TOKENS}.{name}] in {path}", name=name)
@@ -47,8 +47,7 @@ def readCallbacks(file: Mapping[str, object], path: str | None) -> Signed:
     tables = file.get(CALLBACKS, [])
     if not isinstance(tables, list):
         raise ConfigurationError(
-            f"{CALLBACKS} in {path} is {tables!r}: expected tables like"
-            f" [[{CALLBACKS}]]."
+            f"{CALLBACKS} in {path} is no list: expected tables like [[{CALLBACKS}]]."
         )
     return [
         _callback(table, f"[[{CALLBACKS}]] {number} in {path}")

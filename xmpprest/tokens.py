@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ from .core.access import RIGHTS
 from .core.addresses import isAt, normalPattern
 from .core.stanza import TYPES
 from .setting import normalise, setting
+
+
+def _unlessToken(written: str) -> str:
+    """What may be shown in the place of a hash: not what may be the token itself."""
+    return written if re.fullmatch("[0-9A-Fa-f]{1,128}", written) else readers.MASK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,7 @@ class Token:
         readers.digest,
         "The SHA-256 of the token, in hexadecimal; several while it is changed.",
         (),
+        show=_unlessToken,
     )
     from_: tuple[str, ...] = setting(
         normalPattern, "From which addresses it may send.", ("*",), show=str

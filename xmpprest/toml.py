@@ -23,7 +23,8 @@ def readTable(kind: type[_Made], table: object, where: str, **given: object) -> 
     @raise ConfigurationError: Something in it is unknown, missing or bad.
     """
     if not isinstance(table, dict):
-        raise ConfigurationError(f"{where} is {table!r}: expected a table.")
+        # Which may be a secret, and is not repeated.
+        raise ConfigurationError(f"{where} is a value: expected a table.")
     settings = {each.name: each for each in settingsOf(kind)}
     refuseUnknown(table, [*settings], where)
     values = {
