@@ -320,6 +320,18 @@ class RefusedTests(BatchTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertProblem(client.response(), 500)
 
+    def test_brokenUnseen(self) -> None:
+        """The same if it breaks while the client does not take what came before."""
+        client = self.client()
+        client.send(head() + chunk(lined(message(0))))
+        client.transport.fill()
+        client.send(chunk(lined(*map(message, range(1, GROUP + 2)))) + chunk(b""))
+        self.outbox.problem = RuntimeError("broken")
+        self.clock.advance(0)
+        client.transport.drain()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertTrue(client.transport.disconnected)
+
     def test_grant(self) -> None:
         """A token may send by a batch what it may send."""
         headers = self.allow(Grant("some", kinds=frozenset({"message"})))

@@ -71,7 +71,7 @@ class BatchRun:
             reading.addErrback(self._unread).addCallback(self._readAll)
             try:
                 while self._isReading or self._open:
-                    if not self._lines:
+                    if not (self._lines or self._failure):
                         await self._news.wait()
                     if self._failure is not None:
                         self._failure.raiseException()
