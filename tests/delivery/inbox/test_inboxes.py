@@ -353,6 +353,22 @@ class ChangeTests(InboxesTestCase):
         self.inboxes.change([Way(way.callback, EVERYTHING, 3, "a")])
         self.assertEqual(2, len(self.posted("a")))
 
+    def test_connectionsStay(self) -> None:
+        """
+        Where as many may be asked about as before, those that are under way count.
+        """
+        self.begin(Way(HeldCallback(), EVERYTHING, 1, "a"))
+        for number in range(3):
+            query = (
+                f"<iq type='get' id='{number}' from='u{number}@example.com' to='{BOT}'>"
+                "<query xmlns='urn:example:unknown'/></iq>"
+            )
+            self.inboxes.receive(stanza(query))
+        way = self.way("a")
+        self.inboxes.change([Way(way.callback, EVERYTHING, 1, "a")])
+        self.inboxes.receive(stanza(query.replace("u2", "u3")))
+        self.assertEqual([], self.posted("a"))
+
     def test_added(self) -> None:
         """
         One that is new gets what it wants from then on, in its place.

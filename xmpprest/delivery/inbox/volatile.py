@@ -97,7 +97,8 @@ class Volatile:
 
     def setConnections(self, connections: int) -> None:
         """Ask about more at once from now on, or fewer: those that come."""
-        self._turns = DeferredSemaphore(connections)
+        if connections != self._turns.limit:
+            self._turns = DeferredSemaphore(connections)
 
     async def drained(self) -> None:
         """Wait until nothing is under way."""
