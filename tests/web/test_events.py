@@ -6,10 +6,14 @@ import json
 import re
 from typing import Any
 
+from twisted.web.server import Request
+
 from xmpprest.core.access import Grant
+from xmpprest.core.auth import allMayDo
 from xmpprest.monitor.live import GRACE, WATCHERS, Live
 from xmpprest.web.channel import CLOSE_TIMEOUT
 from xmpprest.web.events import BATCH, PAUSE, SILENCE, EventPages
+from xmpprest.web.metrics import forTokens
 
 from ..doubles import HTTPClient, HTTPResponse
 from .case import TOKEN, SiteTestCase, request
@@ -29,9 +33,13 @@ class EventsTestCase(SiteTestCase):
         self.live = Live(self.clock, self.clock.seconds)
         self.watched: list[bool] = []
         self.live.watched = self.watched.append
-        self.pages = EventPages(self.live, self.clock)
+        self.pages = EventPages(self.live, self.clock, self.guard)
         self.pages.startService()
         self.build(self.pages.routes)
+
+    def guard(self, request: Request) -> None:
+        """Let those watch who may, as things are now."""
+        forTokens(self.authenticator, "events")(request)
 
     def watch(
         self, path: str = "/rest/events", **headers: str
@@ -289,6 +297,21 @@ class EndingTests(EventsTestCase):
         self.clock.advance(PAUSE)
         self.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.disconnected)
+
+    def test_tokenTakenBack(self) -> None:
+        """
+        Whose token has been taken back, or may no longer see it, is told no more.
+        """
+        for later in ((), allMayDo([TOKEN], Grant("poor", frozenset({"inbox"})))):
+            earlier = self.authenticator.grants
+            client, _ = self.watch()
+            self.told(client)
+            self.authenticator.grants = later
+            self.live.sent(MESSAGE.format("secret"))
+            self.clock.advance(PAUSE)
+            self.assertEqual(client.transport.taken(), b"0\r\n\r\n")
+            client.leave()
+            self.authenticator.grants = earlier
 
     def test_stop(self) -> None:
         """

@@ -73,7 +73,7 @@ class MetricsTests(SiteTestCase):
             *allMayDo([TOKEN], Grant("all", frozenset({"metrics"}))),
             *allMayDo(["other"], Grant("other", frozenset({"outbox"}))),
         )
-        self.mount(forTokens(Authenticator(DOMAIN, grants)))
+        self.mount(forTokens(Authenticator(DOMAIN, grants), "metrics"))
         self.assertProblem(self.see(), 401)
         self.assertProblem(self.see("wrong"), 401)
         self.assertProblem(self.see("other"), 403)

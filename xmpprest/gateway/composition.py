@@ -132,7 +132,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     traffic = Traffic()
     component.sent, component.received = traffic.out, traffic.come
     live = makeLive(component, reactor)
-    events = EventPages(live, reactor)
+    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
+    events = EventPages(live, reactor, forTokens(authenticator, "events"))
     batches = Batches(sending, outbox, once, reactor, config.stanzaSizeLimit)
     routes = {
         **ConsolePage().routes,
@@ -143,7 +144,6 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         **InboxPages(Kept(store, inbox) if keeps(config) else None, once).routes,
     }
     rest = Routes(sending, routes)
-    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
     resource = RestResource(
         rest,
         authenticator,
@@ -167,7 +167,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     monitor.lag.setServiceParent(service)
     makeRates(live, monitor, reactor).setServiceParent(service)
     events.setServiceParent(service)
-    metrics = MetricsResource(monitor, forTokens(authenticator))
+    metrics = MetricsResource(monitor, forTokens(authenticator, "metrics"))
     health = {"livez": LiveResource(), "readyz": ready}
     site = GatewaySite.around(
         resource,

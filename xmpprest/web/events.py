@@ -5,7 +5,7 @@ What the gateway does, as it does it: C{/rest/events}, as Server-Sent Events
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -70,7 +70,17 @@ class EventPages(Service):
     Tells clients what happens, until they leave or this is stopped.
     """
 
-    def __init__(self, happenings: Happenings, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        happenings: Happenings,
+        clock: IReactorTime,
+        guard: Callable[[Request], object] = lambda request: None,
+    ) -> None:
+        """
+        @param guard: Raises L{Refusal} once a request would no longer be let in, such
+            as when its token has been taken back: then no more is told.
+        """
+        self._guard = guard
         self._happenings = happenings
         self._clock = clock
         self._pauses: set[Deferred[None]] = set()
@@ -103,7 +113,7 @@ class EventPages(Service):
     async def _told(self, watcher: Watcher, request: Request) -> AsyncGenerator[bytes]:
         yield _BEGINNING
         spokenAt = self._clock.seconds()
-        while self.running and request.channel is not None:
+        while self._isTold(request):
             piece = b"".join(_written(*each) for each in watcher.take(BATCH))
             if not piece and self._clock.seconds() - spokenAt >= SILENCE:
                 piece = _KEEPALIVE
@@ -111,6 +121,16 @@ class EventPages(Service):
                 yield piece
                 spokenAt = self._clock.seconds()
             await self._pause()
+
+    def _isTold(self, request: Request) -> bool:
+        """Whether a client is to be told more."""
+        if not self.running or request.channel is None:
+            return False
+        try:
+            self._guard(request)
+        except Refusal:
+            return False  # Which it hears when it comes back.
+        return True
 
     async def _pause(self) -> None:
         pause: Deferred[None] = Deferred()

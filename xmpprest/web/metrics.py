@@ -27,12 +27,12 @@ def openToAll(request: Request) -> None:
     """Let anybody see; where only those can ask who may."""
 
 
-def forTokens(authenticator: Authenticator) -> Guard:
-    """Let those see who have a token that may."""
+def forTokens(authenticator: Authenticator, right: str) -> Guard:
+    """Let those see who have a token with a right to."""
 
     def check(request: Request) -> None:
         header = rawHeader(request, b"Authorization")
-        authenticator.check(header).require("metrics")
+        authenticator.check(header).require(right)
 
     return check
 
