@@ -130,6 +130,7 @@ def _resource(text: str) -> str:
     return text if text.isascii() else _prepared(resourceprep, text)
 
 
+@lru_cache(maxsize=512)
 def _domainpart(text: str) -> str:
     address = _IPV6.fullmatch(text)
     if address:
