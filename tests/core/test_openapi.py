@@ -24,7 +24,9 @@ from xmpprest.core.mapping import UNKNOWN, Given
 from xmpprest.core.openapi import document
 from xmpprest.core.records import SENT, Outgoing
 from xmpprest.core.slots import Child
+from xmpprest.core.splitting import NDJSON
 from xmpprest.monitor.live import Live
+from xmpprest.web.batch import Batches
 from xmpprest.web.events import EventPages
 from xmpprest.web.inbox import InboxPages, KeptStanzas
 from xmpprest.web.outbox import OutboxPages
@@ -61,6 +63,8 @@ def resolved(part: Any) -> Any:
 
 #: Where the answer has no end.
 EVENTS = "/events"
+#: Where it is a stream of answers.
+BATCH = "/batch"
 
 
 def references(part: Any) -> Iterator[str]:
@@ -131,6 +135,8 @@ class DocumentTests(SynchronousTestCase):
                     self.assertEqual(content, problems)
                 elif isOfRecords(path):
                     self.assertEqual(content, {media.JSON}, path)
+                elif path == BATCH:
+                    self.assertEqual(content, {NDJSON})
                 elif path == EVENTS:
                     self.assertEqual(content, {"text/event-stream"})
                 else:
@@ -268,7 +274,7 @@ class ExampleTests(SynchronousTestCase):
         """Every example of an answer is what the gateway would make of that stanza."""
         for path, _, operation in operations():
             answer = operation["responses"].get("200")
-            if answer is None or isOfRecords(path) or path == EVENTS:
+            if answer is None or isOfRecords(path) or path in (EVENTS, BATCH):
                 continue
             (example,) = examplesOf(answer["content"][media.JSON])
             for value in example.get("xmpp", [example]):
@@ -305,7 +311,15 @@ class SentTests(SiteTestCase):
         inbox.put(incoming(1, webhookID=TRIED["id"]))
         pages = InboxPages(KeptStanzas(inbox, inbox), self.once)
         events = EventPages(Live(self.clock, self.clock.seconds), self.clock)
-        self.build({**OutboxPages(statuses).routes, **pages.routes, **events.routes})
+        batches = Batches(self.sending, self.outbox, self.once, self.clock, 10**6)
+        self.build(
+            {
+                **OutboxPages(statuses).routes,
+                **pages.routes,
+                **events.routes,
+                **batches.routes,
+            }
+        )
 
     def post(self, path: str, contentType: str, body: bytes) -> HTTPResponse | None:
         """Post a body; returns the answer, or C{None} if an iq waits for its reply."""

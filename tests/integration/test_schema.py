@@ -93,6 +93,8 @@ class SchemaTests(SynchronousTestCase):
         command += ["run", f"{self.url}/openapi.json", f"--url={self.url}"]
         # Its answer has no end.
         command += ["--exclude-path=/events"]
+        # What it makes of a text is no stream of stanzas.
+        command += ["--exclude-path=/batch"]
         command += ["--header", f"Authorization: Bearer {self.token}"]
         command += ["--phases=examples,coverage,fuzzing,stateful", "--no-color"]
         command += ["--checks", ",".join(_CHECKS), "--max-examples", str(_EXAMPLES)]

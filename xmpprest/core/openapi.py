@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import descriptions, media
+from .batchpaths import batchPaths
 from .bodies import (
     ACCEPTED,
     IS_ACCEPTED,
@@ -166,6 +167,7 @@ def _paths() -> Part:
         assert isinstance(slot, Child)  # as all payloads are
         paths[f"/{key}/{{to}}"] = {"get": _query(key, slot)}
         paths[f"/iq/{key}/{{to}}"] = {"post": _payload(key, slot)}
+    paths |= batchPaths("Send", [_WAITS, _KEYS])
     return {**paths, **recordPaths(), **eventPaths(), "/echo": {"post": _echo()}}
 
 
