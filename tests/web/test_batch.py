@@ -209,7 +209,7 @@ class AcceptedTests(BatchTestCase):
 
     def test_otherSite(self) -> None:
         """Somebody else's site gives the batch as a whole."""
-        client = HTTPClient(Site(self.resource))
+        client = HTTPClient(Site(self.resource, reactor=self.clock))
         body = lined(*map(message, range(1000)))
         fields = (
             f"Host: a\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: {NDJSON}\r\n"

@@ -339,7 +339,7 @@ class CompleteTests(PouringTestCase):
     def test_otherSite(self) -> None:
         """They are read in pieces."""
         body = b"x" * (PIECE + 1)
-        site = Site(self.resource)
+        site = Site(self.resource, reactor=self.clock)
         client = HTTPClient(site)
         fields = f"Host: a\r\nAuthorization: Bearer {TOKEN}\r\n"
         client.send(f"POST /pour HTTP/1.1\r\n{fields}".encode())
