@@ -18,17 +18,21 @@ class HeldMetrics:
     Something that was measured.
 
     @ivar showing: Who waits for it.
+    @ivar problem: What is raised instead, if anything.
     """
 
     def __init__(self) -> None:
         self.showing: list[Deferred[None]] = []
         self.isHeld = False
+        self.problem: Exception | None = None
 
     async def show(self) -> tuple[str, bytes]:
         """Show it, at once or when the test says so."""
         if self.isHeld:
             self.showing.append(Deferred())
             await self.showing[-1]
+        if self.problem is not None:
+            raise self.problem
         return "text/plain; version=0.0.4; charset=utf-8", b"x 1\n"
 
 
@@ -86,6 +90,12 @@ class MetricsTests(SiteTestCase):
         (showing,) = self.metrics.showing
         self.assertTrue(showing.called)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_broken(self) -> None:
+        """What is wrong with the gateway is said, and not waited for."""
+        self.metrics.problem = RuntimeError("broken")
+        self.assertProblem(self.begin().response(), 500)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_method(self) -> None:
         """They are only looked at."""

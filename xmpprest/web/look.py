@@ -6,12 +6,15 @@ from abc import abstractmethod
 from typing import cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ..core.errors import Problem, Refusal
-from .response import Response, jsonResponse, problemResponse, write
+from .response import BROKEN, Response, jsonResponse, problemResponse, write
+
+_log = Logger()
 
 
 class LookResource(Resource):
@@ -47,9 +50,14 @@ class LookResource(Resource):
         return await self.look(request)
 
 
-def _refused(reason: Failure, request: Request) -> Response:
-    reason.trap(Refusal)
-    return problemResponse(cast(Refusal, reason.value).problem, request)
+def _refused(reason: Failure, request: Request) -> Response | Failure:
+    """The outer edge of looking."""
+    if reason.check(CancelledError):
+        return reason
+    if reason.check(Refusal):
+        return problemResponse(cast(Refusal, reason.value).problem, request)
+    _log.failure("There is nothing to see at {path}.", reason, path=request.path)
+    return problemResponse(BROKEN, request)
 
 
 class LiveResource(LookResource):

@@ -24,6 +24,7 @@ from .claims import hasKey
 from .cors import CORS, Headers
 from .request import GatewayRequest
 from .response import (
+    BROKEN,
     Response,
     header,
     problemResponse,
@@ -188,12 +189,7 @@ class RestResource(Resource):
                 failure=reason,
                 request=visit.id,
             )
-            problem = Problem(
-                500,
-                "wait",
-                "internal-server-error",
-                "Something went wrong in the gateway; its log says what.",
-            )
+            problem = BROKEN
         if request.startedWriting:
             # It cannot be taken back; that it is cut off tells that it is no answer.
             cast(ITCPTransport, request.transport).abortConnection()

@@ -38,6 +38,14 @@ class Response:
     pieces: AsyncGenerator[bytes] | None = None
 
 
+#: What is said of what should not have happened.
+BROKEN = Problem(
+    500,
+    "wait",
+    "internal-server-error",
+    "Something went wrong in the gateway; its log says what.",
+)
+
 #: The forms of an error, the default first.
 _ERROR_TYPES = [media.JSON, media.PROBLEM_JSON, media.XML]
 
