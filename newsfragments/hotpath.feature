@@ -1,1 +1,1 @@
-A plain HTTP request costs the gateway a third of the processor time that it took, since it is read at once.
+A plain HTTP request is read and answered with less work: without a store, a message costs about a quarter less processor time.

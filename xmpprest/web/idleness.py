@@ -11,8 +11,7 @@ from twisted.protocols.policies import TimeoutMixin
 class LazyTimeout(TimeoutMixin):
     """
     A L{TimeoutMixin} whose timer is not set anew whenever something happens: it finds
-    out when it fires, and then waits for the rest. (Two timers for each request cost
-    12 µs of 160 for an empty resource.)
+    out when it fires, and then waits for the rest.
     """
 
     _firing: IDelayedCall | None = None

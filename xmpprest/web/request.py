@@ -42,8 +42,9 @@ class GatewayRequest(Request):
 
     def __init__(self, channel: Any, *_: object, **__: object) -> None:
         """@param channel: A L{GatewayChannel}, though Twisted says otherwise."""
-        # Not Request's own, which makes all that follows at once: 11 µs of 160 for an
-        # empty resource.
+        # Not Request's own, which makes all that follows at once. Reading and answering
+        # a plain request here took a message without a store from 1.3 to 1.0 times what
+        # an empty resource of Twisted's takes.
         self.channel = channel
         self.transport = channel.transport
         self.notifications = []
@@ -118,7 +119,7 @@ class GatewayRequest(Request):
 
     def reply(self, status: int, phrase: str, fields: str, body: bytes) -> None:
         """
-        Answer a plain request: at once, and without L{Headers}, which cost 30 µs.
+        Answer a plain request: at once, and without L{Headers}.
 
         @param fields: The lines of the head, each with its end; in good order.
         """
