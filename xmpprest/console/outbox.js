@@ -45,7 +45,7 @@ function described(message) {
     ["Changed", time(message.changed_at)],
   ]);
   if (!message.error_xml) return [list];
-  const shown = make("pre", { tabIndex: 0, role: "region", aria: { label: "The error" } });
+  const shown = make("pre", { tabIndex: 0, role: "group", aria: { label: "The error" } });
   shown.append(...code.xml(message.error_xml));
   return [list, shown];
 }

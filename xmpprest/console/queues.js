@@ -139,8 +139,8 @@ async function attempts(id) {
 
 function forms({ xml, stanza }) {
   const form = (name, nodes) => {
-    const shown = make("pre", { tabIndex: 0, role: "region", aria: { label: name } }, ...nodes);
-    return make("div", {}, make("h4", {}, name), shown);
+    const shown = make("pre", { tabIndex: 0, role: "group", aria: { label: name } }, ...nodes);
+    return make("div", {}, make("h3", {}, name), shown);
   };
   return make(
     "div",
