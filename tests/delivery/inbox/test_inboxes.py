@@ -399,6 +399,22 @@ class ChangeTests(InboxesTestCase):
         self.assertEqual(0, self.pending())
         self.assertEqual(0, self.inboxes.kept)
 
+    def test_removedCounted(self) -> None:
+        """
+        While what is not kept has not come to its end there, what is kept counts for
+        the other alone.
+        """
+        self.begin(self.way("old"))
+        iq = f"<iq type='get' id='q' from='bob@example.com/r' to='{BOT}'><a/></iq>"
+        self.inboxes.receive(stanza(iq))
+        self.message("one")
+        self.message("two")
+        self.inboxes.change([self.way("new")])
+        self.answer("old", OK)
+        self.assertEqual(["two"], self.posted("new"))
+        self.assertEqual(1, self.inboxes.waiting)
+        self.assertEqual(1, self.inboxes.kept)
+
     def test_removedFailing(self) -> None:
         """
         If what was under way there gets no answer, it is for the other, too.

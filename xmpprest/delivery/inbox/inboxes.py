@@ -99,7 +99,9 @@ class Inboxes(Service):
     @property
     def kept(self) -> int:
         """The same of those that are kept."""
-        return sum(each.kept for each in self._all)
+        # What the others had is no longer theirs.
+        keeping = [each for each, isKeeping in self._leaving.items() if isKeeping]
+        return sum(each.kept for each in (*self.inboxes.values(), *keeping))
 
     @property
     def room(self) -> int:
