@@ -10,7 +10,7 @@ from xmpprest import __version__  # noqa: E402
 
 project = "xmpprest"
 version = release = __version__
-extensions = ["docs.manual"]
+extensions = ["docs.manual.extension"]
 exclude_patterns = ["examples"]
 # Nothing is asked from anywhere else when a page is read.
 html_theme = "alabaster"

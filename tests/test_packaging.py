@@ -81,14 +81,14 @@ class WheelTests(SynchronousTestCase):
 
     def test_wheel(self) -> None:
         """
-        The wheel has the package, its types and the plugin, and nothing else: above
-        all no file of Twisted's.
+        The wheel has the package, its types, the console and the plugin, and nothing
+        else: above all no file of Twisted's.
         """
         with zipfile.ZipFile(self.build()) as wheel:
             names = {n for n in wheel.namelist() if ".dist-info/" not in n}
-        expected = {
-            str(path.relative_to(ROOT)) for path in (ROOT / "xmpprest").rglob("*.py")
-        }
+        package = ROOT / "xmpprest"
+        paths = [*package.rglob("*.py"), *(package / "console").iterdir()]
+        expected = {str(path.relative_to(ROOT)) for path in paths if path.is_file()}
         plugin = "twisted/plugins/xmpprest_plugin.py"
         self.assertEqual(names, {*expected, "xmpprest/py.typed", plugin})
 

@@ -1,21 +1,4 @@
 """
-What the manual needs of Sphinx: pages into which something is generated, and links
-where a page or a file is named.
+How the manual is made of its pages. All but C{extension} and C{paths} do without Sphinx,
+since the tests read the pages, too.
 """
-
-from __future__ import annotations
-
-from typing import Any
-
-from docutils.parsers.rst import directives
-from sphinx.application import Sphinx
-
-from .generated import Generated
-from .paths import Paths
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """What Sphinx calls."""
-    directives.register_directive("generated", Generated)
-    app.add_transform(Paths)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

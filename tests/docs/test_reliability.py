@@ -119,4 +119,4 @@ class CommandTests(PasteTestCase):
         """
         await self.prepare()
         await self.start()
-        self.assertIn('"barrier": "loopback"', await self.run_(f"{READY} -s"))
+        self.assertIn('"means": "loopback"', await self.run_(f"{READY} -s"))

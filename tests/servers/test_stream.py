@@ -263,7 +263,7 @@ class LifeMixin(GatewayMixin):
         once, and the next attempt is half a minute away.
         """
         self.makeGateway(secret="wrong")
-        trouble = self.gateway.component._trouble
+        trouble = self.gateway.component.trouble
         said = await self.saidTrouble()
         self.assertEqual((await self.ping()).status, 503)
         self.assertEqual(trouble.delay(), 30.0)
