@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.core.test_writer import trees
 from tests.hostile import SIZE_LIMIT, accepted, refused
-from tests.hypothesis_profiles import THOROUGH
+from tests.hypothesis_profiles import FUZZ
 from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import XML, GatewayMixin
 from tests.servers.prosody import Prosody
@@ -65,7 +65,7 @@ def mutilated(draw: st.DrawFn) -> bytes:
     return body
 
 
-@settings(max_examples=THOROUGH, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=FUZZ, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutilated() | wellFormed())
 def _collect(body: bytes) -> None:
     _made.add(body)
@@ -118,7 +118,7 @@ class FuzzMixin(GatewayMixin):
         """
         await self.startGateway()
         peer = await self.connect(self.server.peerDomain)
-        made = payloads()[:: 1 if THOROUGH < 1000 else 10]
+        made = payloads()[:: 1 if FUZZ < 1000 else 10]
         for start in range(0, len(made), 50):
             batch = made[start : start + 50]
             for number, body in enumerate(batch, start):

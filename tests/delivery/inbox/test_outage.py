@@ -474,7 +474,7 @@ class AnyTests(OutageTestCase):
     Tests of order, whatever happens.
     """
 
-    @settings(max_examples=THOROUGH)
+    @settings(max_examples=THOROUGH // 10)
     @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(0, 60))
     def test_any(self, seed: int, inMemory: int, steps: int) -> None:
         """
