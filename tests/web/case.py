@@ -66,6 +66,7 @@ class SiteTestCase(SynchronousTestCase):
 
     @ivar outbox: What was sent.
     @ivar requester: The iqs that wait for the test to answer them.
+    @ivar numbers: What the ids that are made are made of.
     @ivar keys: What was answered to those with an idempotency key.
     """
 
@@ -75,12 +76,12 @@ class SiteTestCase(SynchronousTestCase):
         self.once = Once(self.keys, self.clock.seconds)
         self.outbox = HeldOutbox(self.keys)
         self.requester = HeldRequester()
-        numbers = count(1)
+        self.numbers = count(1)
         self.sending = Sending(
             DOMAIN,
             self.outbox,
             self.requester,
-            lambda: f"made-{next(numbers)}",
+            lambda: f"made-{next(self.numbers)}",
             self.once,
             timeout=120,
             maxTimeout=300,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,6 +91,7 @@ class PlainTests(SiteTestCase):
 
     def outcome(self, pieces: list[bytes]) -> object:
         """What a site makes of some pieces: all that a client sees, and is sent."""
+        self.numbers = count(1)
         client = self.client()
         for piece in pieces:
             client.send(piece)
@@ -121,6 +123,7 @@ class PlainTests(SiteTestCase):
         """For requests of all kinds, good and bad."""
         good = [request(), request(IQ), request(b""), request(method="GET")]
         good += [request(path="/rest/echo"), request(path="/")]
+        good += [request(IQ.replace(b" id=", b" x=")), request(b"<message to='a@b'/>")]
         others = [each for what, each in NOT_PLAIN.items() if what != "HTTP/1.0"]
         good += [request(headers={"Accept": "a/b, */*"}), *others]
         bad = [raw("POST /rest HTTP/1.1", fields, MESSAGE) for fields in HEADS.values()]
