@@ -14,9 +14,9 @@ _ASKED = os.environ.get("XMPPREST_HYPOTHESIS")
 _CI = _ASKED == "ci"
 
 #: For the tests that deserve it: C{@settings(max_examples=THOROUGH)}.
-THOROUGH = 10_000 if _CI else 100
+THOROUGH = 3_000 if _CI else 100
 #: The same on real servers.
-FUZZ = 10_000 if _ASKED in ("ci", "servers") else 100
+FUZZ = 3_000 if _ASKED in ("ci", "servers") else 100
 
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=500, deadline=None, print_blob=True)
