@@ -75,7 +75,7 @@ _made: set[bytes] = set()
 
 
 def payloads() -> list[bytes]:
-    """10,000 in CI, a few otherwise; the same for every server."""
+    """Many in CI, a few otherwise; the same for every server."""
     if not _made:
         _collect()
     return sorted(_made)

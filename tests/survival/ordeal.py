@@ -30,6 +30,10 @@ from .programs import PLAIN_DOMAIN, GatewayProcess
 #: Seconds after which something has gone wrong, on the slowest machine.
 TIMEOUT = 60.0
 
+#: The same until a server has written everything that it keeps for somebody to its
+#: disk, one message a commit.
+KEEPING = 300.0
+
 #: Seconds without news, after which none is expected: where nothing is missing, and
 #: where something is.
 QUIET, PATIENCE = 1.0, 40.0
@@ -113,20 +117,26 @@ class Lane:
         examples = ", ".join(map(str, labels[:5]))
         return f"{len(labels)} with several answers ({examples})" if labels else ""
 
-    async def taken(self) -> bool:
+    async def taken(self) -> None:
         """
-        Wait until the server has taken everything; returns whether it has.
+        Wait until the server has taken everything.
+
+        @raise AssertionError: It has not in L{KEEPING} seconds.
         """
         last = {label.conversation: label for label in self.outbound.promised}
-        deadline = time.monotonic() + TIMEOUT
-        while (await self.states(last.values())).keys() & UNDER_WAY:
+        deadline = time.monotonic() + KEEPING
+        while (states := await self.states(last.values())).keys() & UNDER_WAY:
             if time.monotonic() > deadline:
-                return False
+                raise AssertionError(
+                    f"{self.name}: the server has not taken everything in"
+                    f" {KEEPING:g} s; the last of each conversation: {dict(states)}"
+                )
             await sleep(PAUSE)
         client = Client(self.gateway.port)
         answer = await client.request("POST", "/rest", PING.format(self.domain))
         await client.close()
-        return answer.status == 200
+        if answer.status != 200:
+            raise AssertionError(f"{self.name}: {answer.status} to the last ping")
 
     async def states(self, labels: Iterable[Label]) -> Counter[str]:
         """How many messages the gateway says to be in which state."""

@@ -24,6 +24,9 @@ SERVERS: tuple[type[ServerProcess], ...] = (SurvivalProsody, SurvivalEjabberd)
 #: How often a server is killed.
 KILLS = 10
 
+#: Seconds between two messages of a client: no more than the slower server can keep.
+PAUSE = 0.05
+
 #: Seconds for which a server stands still.
 STOP = 20
 
@@ -35,20 +38,18 @@ class KillServerTests(TestCase):
 
     timeout = 600
 
-    async def begin(self, kind: type[ServerProcess], pause: float) -> Ordeal:
+    async def begin(self, kind: type[ServerProcess]) -> Ordeal:
         """
         Start everything.
-
-        @param pause: Of each client, between two messages.
         """
         shared.require(kind)
-        ordeal = Ordeal(kind(), newSeed(), offline=True, pause=pause)
+        ordeal = Ordeal(kind(), newSeed(), offline=True, pause=PAUSE)
         self.addCleanup(ordeal.stop)
         await ordeal.start()
         return ordeal
 
     async def survive(
-        self, pause: float, blow: Callable[[Ordeal], Awaitable[None]], count: int
+        self, blow: Callable[[Ordeal], Awaitable[None]], count: int
     ) -> None:
         """Nothing is wrong after so many blows."""
 
@@ -57,7 +58,7 @@ class KillServerTests(TestCase):
                 await blow(ordeal)
             await ordeal.settle()
 
-        ordeals = [await self.begin(kind, pause) for kind in SERVERS]
+        ordeals = [await self.begin(kind) for kind in SERVERS]
         suffering = [Deferred.fromCoroutine(suffer(each)) for each in ordeals]
         await gatherResults(suffering)
         for ordeal, kind in zip(ordeals, SERVERS, strict=True):
@@ -69,10 +70,10 @@ class KillServerTests(TestCase):
         Whenever it is killed, what was accepted in both directions arrives, in order,
         and what comes twice has the same id.
         """
-        await self.survive(0.01, Ordeal.killServer, KILLS)
+        await self.survive(Ordeal.killServer, KILLS)
 
     async def test_frozen(self) -> None:
         """
         When it stands still for a while, and goes on, the same holds.
         """
-        await self.survive(0.04, lambda ordeal: ordeal.freezeServer(STOP), 1)
+        await self.survive(lambda ordeal: ordeal.freezeServer(STOP), 1)
