@@ -36,9 +36,8 @@ ROUND = 10
 #: Seconds for which a server stands still.
 STOP = 20.0
 
-#: Seconds between two messages of a client, where a server writes them to its disk,
-#: and where it stands still for long.
-PAUSE, LONG_PAUSE = 0.01, 0.04
+#: Seconds between two messages of a client, where a server writes them to its disk.
+PAUSE = 0.05
 
 #: How many times as often gateways are killed as clients with keys see it.
 BLIND_SHARE = 10
@@ -146,7 +145,6 @@ def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:
     """All there are, in their order."""
     killed, frozen = Ordeal.killServer, lambda ordeal: ordeal.freezeServer(STOP)
     away = {"offline": True, "pause": PAUSE}
-    slowly = {"offline": True, "pause": LONG_PAUSE}
     servers = {"Prosody": SurvivalProsody, "ejabberd": SurvivalEjabberd}
     found = [
         Experiment(
@@ -169,7 +167,7 @@ def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:
             ),
             Experiment(
                 f"{name} stands still for {STOP:g} s, {{count}} times",
-                *(kind, stops, frozen, slowly),
+                *(kind, stops, frozen, away),
             ),
         ]
     return [each for each in found if each.count]
