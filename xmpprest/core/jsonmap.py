@@ -10,14 +10,14 @@ mod_rest's. What C{/rest/openapi.json} says of them is made from this table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
 from .forms import DATA_FORM, Extensions
-from .mapping import Given, StanzaMapping
-from .payloads import ERROR, JSON_PAYLOAD, PAGE, Beside, Carbon, Markup
+from .forwarding import forwarded
+from .mapping import StanzaMapping
+from .payloads import ERROR, JSON_PAYLOAD, PAGE, Carbon, Markup
 from .queries import ARCHIVE_QUERY, COMMAND
 from .rows import Row
 from .scalars import (
@@ -26,81 +26,14 @@ from .scalars import (
     JID,
     NUMBER,
     URI,
-    QName,
-    Schema,
-    Unfit,
     integer,
     string,
 )
-from .shapes import Flag, Inner, NoText, Only, Record, Short, Text
-from .slots import Attribute, Child, Children, Choice, Content, ListOf, Nowhere
-from .stanza import TYPES, elements, isLarger
+from .shapes import Flag, Inner, Only, Record, Short, Text
+from .slots import Attribute, Child, Children, Choice, Content, ListOf
 from .values import Value
 
-
-@dataclass(frozen=True)
-class _Stanza(NoText):
-    """A stanza within another (XEP-0297)."""
-
-    kind: str
-
-    @property
-    def parameters(self) -> Mapping[str, Schema]:
-        """None of its own."""
-        return {}
-
-    @property
-    def schema(self) -> Schema:
-        """As it would be alone."""
-        return {"$ref": f"#/components/schemas/{self.kind}"}
-
-    def read(self, element: Element) -> Value:
-        """Its JSON form, if it is a proper one, and no part of a game of nesting."""
-        isProper = element.getAttribute("type") in TYPES[self.kind]
-        isGame = isLarger(element, _MAX_WITHIN) or _levels(element) > _MAX_LEVELS
-        if isGame or not isProper:
-            raise Unfit
-        return STANZAS.encode(element)
-
-    def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The stanza."""
-        return STANZAS.decodePart(value, Given(kind=self.kind), f"{at}.")
-
-    def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """All of them."""
-        return {**pairs}
-
-
-#: How many stanzas may stand one within another and be read: a result of an archive
-#: that is a carbon of a forwarded one has three. Each level is written twice, in its
-#: key and as XML, if no key can carry all of it.
-_MAX_LEVELS = 4
-#: How many elements such a stanza may hold.
-_MAX_WITHIN = 1000
-
-
-def _levels(part: Element) -> int:
-    """How many stanzas stand one within another, an outermost one included."""
-    own = int((part.uri, part.name) == (ns.CLIENT, "message"))
-    return own + max(map(_levels, elements(part)), default=0)
-
-
-class _Forwarded(Beside):
-    """A stanza, with who delayed it and until when."""
-
-    key = "delay_from"
-    child = "delay"
-    attribute = "from"
-    scalar = JID
-
-
-_FORWARDED = _Forwarded(
-    {
-        "delay": Child("delay", Only("stamp", DATETIME), "urn:xmpp:delay"),
-        "delay_from": Nowhere(JID),
-        "message": Child("message", _Stanza("message"), ns.CLIENT),
-    }
-)
+_FORWARDED = forwarded(lambda: STANZAS)
 
 _INVITATION = Record(
     {"from": Attribute("from", JID), "to": Attribute("to", JID)}
