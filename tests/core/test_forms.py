@@ -1,4 +1,7 @@
-"""Tests of L{xmpprest.core.forms}: data forms (XEP-0004), whole and in short."""
+"""
+Tests of data forms (XEP-0004): whole, in L{xmpprest.core.forms}; in short, in
+L{xmpprest.core.compactforms}; and those of L{xmpprest.core.disco}.
+"""
 
 from __future__ import annotations
 
@@ -307,7 +310,7 @@ class RefusalTests(CoreTestCase):
 
 class CompactTests(_FormsTestCase):
     """
-    L{CompactForm<xmpprest.core.forms.CompactForm>}
+    L{CompactForm<xmpprest.core.compactforms.CompactForm>}
     """
 
     def test_read(self) -> None:
@@ -379,7 +382,7 @@ class CompactTests(_FormsTestCase):
 
 class ExtensionsTests(_FormsTestCase):
     """
-    L{Extensions<xmpprest.core.forms.Extensions>}
+    L{Extensions<xmpprest.core.disco.Extensions>}
     """
 
     def disco(self, *forms: str) -> dict[str, Any]:

@@ -1,9 +1,6 @@
 """
-Data forms (XEP-0004) in JSON: whole, and in short.
-
-A whole form is an object with all that the form says. A compact one is only what its
-fields hold, by their C{var}: lists as arrays, several lines as one string, booleans as
-booleans, other typed fields as a string or null, and what has no type as an array.
+Data forms (XEP-0004) in JSON, whole: an object with all that the form says. In short
+they are in L{compactforms<xmpprest.core.compactforms>}.
 """
 
 from __future__ import annotations
@@ -22,9 +19,6 @@ from .slots import Attribute, Child, Children, ListOf
 from .stanza import element, elements
 from .values import Value
 
-#: XEP-0068
-FORM_TYPE = "FORM_TYPE"
-
 #: XEP-0004 §3.3: the types of fields.
 FIELD_TYPES = (
     "boolean",
@@ -41,11 +35,9 @@ FIELD_TYPES = (
 
 #: Those that may have several values, apart from lines of text.
 _MULTI = frozenset({"jid-multi", "list-multi"})
-#: Those that are an array in a compact form.
-_ARRAYS = frozenset({"jid-multi", "list-multi", "list-single", None})
 
 
-def _texts(field: Element) -> list[str]:
+def textsOf(field: Element) -> list[str]:
     """
     The values of a field.
 
@@ -54,8 +46,9 @@ def _texts(field: Element) -> list[str]:
     return [textOf(child) for child in elements(field) if child.name == "value"]
 
 
-_ONE: Schema = {"type": ["string", "boolean", "number"]}
-_VALUES: Schema = {"anyOf": [_ONE, {"type": "array", "items": _ONE}]}
+#: What one value of a field may be.
+ONE_VALUE: Schema = {"type": ["string", "boolean", "number"]}
+_VALUES: Schema = {"anyOf": [ONE_VALUE, {"type": "array", "items": ONE_VALUE}]}
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ class _Values:
         """A string, or for several an array; lines of text as one string."""
         if not self.reads:
             return None
-        type, texts = element.getAttribute("type"), _texts(element)
+        type, texts = element.getAttribute("type"), textsOf(element)
         if type in _MULTI or (len(texts) > 1 and type != "text-multi"):
             return [*texts]
         return "\n".join(texts) if texts else None
@@ -121,7 +114,7 @@ def _asText(value: Value, at: str) -> str:
     return value
 
 
-def _checkSize(form: Value, at: str) -> None:
+def checkSize(form: Value, at: str) -> None:
     """
     Refuse a form before it is made that would have too many values: each item of a
     list is one, and each line of a text may be.
@@ -200,7 +193,7 @@ class _Item(NoText):
         """Each field, a string, or an array if it has not one value."""
         row: dict[str, Value] = {}
         for field in elements(element):
-            texts = _texts(field)
+            texts = textsOf(field)
             var = field.getAttribute("var")
             if var is None or var in row:
                 raise Unfit
@@ -212,7 +205,7 @@ class _Item(NoText):
         if not isinstance(value, dict):
             raise wrong(at, "an object", value)
         return element(
-            *name, None, [_field(v, inner, f"{at}.{v}") for v, inner in value.items()]
+            *name, None, [fieldOf(v, inner, f"{at}.{v}") for v, inner in value.items()]
         )
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
@@ -220,7 +213,7 @@ class _Item(NoText):
         return {**pairs}
 
 
-def _field(var: str, value: Value, at: str, type: str | None = None) -> Element:
+def fieldOf(var: str, value: Value, at: str, type: str | None = None) -> Element:
     """A field that holds a value, or null for none."""
     attributes = {"var": var, "type": type} if type else {"var": var}
     made = element(ns.DATA, "field", attributes)
@@ -234,7 +227,7 @@ class _DataForm(Record):
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """The form, unless it would be too large."""
-        _checkSize(value, at)
+        checkSize(value, at)
         return super().write(name, value, at)
 
 
@@ -248,148 +241,3 @@ DATA_FORM = _DataForm(
         "items": Children("item", _Item()),
     }
 )
-
-
-def submit(formType: str, values: Mapping[str, Value], at: str) -> Element:
-    """
-    A form to submit.
-
-    @param formType: What it is about (XEP-0068).
-    @param values: By C{var}.
-    """
-    _checkSize({**values}, at)
-    fields = [_field(FORM_TYPE, formType, at, "hidden")]
-    fields += [_field(var, value, f"{at}.{var}") for var, value in values.items()]
-    return element(ns.DATA, "x", {"type": "submit"}, fields)
-
-
-def _compact(form: Element) -> dict[str, Value] | None:
-    """
-    What the fields of a form hold, by their C{var}; C{None} if two have one name, or
-    one holds no text.
-    """
-    values: dict[str, Value] = {}
-    for field in elements(form):
-        var = field.getAttribute("var")
-        if field.name != "field" or var is None:
-            continue
-        try:
-            texts = _texts(field)
-        except Unfit:
-            return None
-        if var in values:
-            return None
-        values[var] = _compactValue(field.getAttribute("type"), texts)
-    return values
-
-
-def _compactValue(type: str | None, texts: list[str]) -> Value:
-    if type in _ARRAYS:
-        return [*texts]
-    if type == "text-multi":
-        return "\n".join(texts)
-    if type == "boolean":
-        return texts[:1] in (["1"], ["true"])
-    return texts[0] if texts else None
-
-
-def _typeOf(value: Value) -> str | None:
-    """The type that reads back as such a value."""
-    if isinstance(value, list):
-        return None
-    if isinstance(value, bool):
-        return "boolean"
-    isLines = isinstance(value, str) and "\n" in value
-    return "text-multi" if isLines else "text-single"
-
-
-_COMPACT: Schema = {
-    "type": "object",
-    "additionalProperties": {
-        "anyOf": [{"type": "null"}, _ONE, {"type": "array", "items": _ONE}]
-    },
-}
-
-
-@dataclass(frozen=True)
-class CompactForm(NoText):
-    """A form that an element holds, in short: to be submitted, or a result."""
-
-    @property
-    def schema(self) -> Schema:
-        """An object of values."""
-        return _COMPACT
-
-    def position(self, element: Element) -> int:
-        """After what stands there in full."""
-        return len(element.children)
-
-    def read(self, element: Element) -> Value:
-        """What the form holds, if it asks for nothing."""
-        for child in elements(element):
-            if (child.uri, child.name) == (ns.DATA, "x"):
-                isFilled = child.getAttribute("type") in ("submit", "result")
-                return _compact(child) if isFilled else None
-        return None
-
-    def write(self, value: Value, at: str, into: Element) -> None:
-        """A form to submit, whose lines of text are told apart."""
-        _checkSize(value, at)
-        if not isinstance(value, dict):
-            raise wrong(at, "an object", value)
-        fields = [
-            _field(var, _lines(inner), f"{at}.{var}") for var, inner in value.items()
-        ]
-        into.children.append(element(ns.DATA, "x", {"type": "submit"}, fields))
-
-
-def _lines(value: Value) -> Value:
-    isLines = isinstance(value, str) and "\n" in value
-    return [*value.split("\n")] if isLines and isinstance(value, str) else value
-
-
-@dataclass(frozen=True)
-class Extensions(NoText):
-    """The forms of a disco#info result (XEP-0128), in short, by their FORM_TYPE."""
-
-    @property
-    def schema(self) -> Schema:
-        """An object of compact forms."""
-        return {"type": "object", "additionalProperties": _COMPACT}
-
-    def position(self, element: Element) -> int:
-        """Where the first is."""
-        for position, child in enumerate(element.children):
-            if not isinstance(child, str) and child.uri == ns.DATA:
-                return position
-        return -1
-
-    def read(self, element: Element) -> Value:
-        """All that have a FORM_TYPE."""
-        forms: dict[str, Value] = {}
-        for child in elements(element):
-            if (child.uri, child.name) == (ns.DATA, "x"):
-                form = _compact(child)
-                if form is None:
-                    continue
-                name = form.pop(FORM_TYPE, None)
-                if isinstance(name, list):
-                    name = name[0] if name else None
-                if isinstance(name, str):
-                    forms[name] = form
-        return forms or None
-
-    def write(self, value: Value, at: str, into: Element) -> None:
-        """A form of type result for each."""
-        _checkSize(value, at)
-        if not isinstance(value, dict):
-            raise wrong(at, "an object", value)
-        for name, form in value.items():
-            if not isinstance(form, dict):
-                raise wrong(f"{at}.{name}", "an object", form)
-            fields = [_field(FORM_TYPE, name, at, "hidden")]
-            fields += [
-                _field(var, inner, f"{at}.{name}.{var}", _typeOf(inner))
-                for var, inner in form.items()
-            ]
-            into.children.append(element(ns.DATA, "x", {"type": "result"}, fields))

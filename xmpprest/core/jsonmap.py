@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twisted.words.xish.domish import Element
-
 from . import namespaces as ns
-from .forms import DATA_FORM, Extensions
+from .disco import INFO, ITEMS
+from .forms import DATA_FORM
 from .forwarding import forwarded
 from .mapping import StanzaMapping
 from .payloads import ERROR, JSON_PAYLOAD, PAGE, Carbon, Markup
@@ -31,7 +30,6 @@ from .scalars import (
 )
 from .shapes import Flag, Inner, Only, Record, Short, Text
 from .slots import Attribute, Child, Children, Choice, Content, ListOf
-from .values import Value
 
 _FORWARDED = forwarded(lambda: STANZAS)
 
@@ -75,43 +73,6 @@ _RANGE = Record({key: Attribute(key, integer()) for key in ("start", "end")})
 _ENCRYPTION = Only("namespace")
 
 
-class _Disco(Record):
-    """What an entity is and can do: both lists are always there, as in mod_rest."""
-
-    def read(self, element: Element) -> dict[str, Value]:
-        """The keys, if it says anything."""
-        found = super().read(element)
-        if found.keys() - {"node"}:
-            found.setdefault("identities", [])
-            found.setdefault("features", [])
-        return found
-
-
-_DISCO = _Disco(
-    {
-        "node": Attribute("node"),
-        "identities": Children(
-            "identity",
-            Record(
-                {key: Attribute(key) for key in ("category", "type", "name")},
-                required=("category", "type"),
-            ),
-        ),
-        "features": Children("feature", Only("var")),
-        "extensions": Extensions(),
-    }
-)
-_ITEM = Short(
-    Record(
-        {
-            "jid": Attribute("jid", JID),
-            "node": Attribute("node"),
-            "name": Attribute("name"),
-        },
-        required=("jid",),
-    ),
-    "jid",
-)
 _SERVICE = Record(
     {
         "type": Attribute("type"),
@@ -402,13 +363,13 @@ IQ: Mapping[str, Row] = {
     ),
     "disco": Row(
         "XEP-0030: Service Discovery",
-        Child("query", Short(_DISCO, "node", shortens=True), ns.DISCO_INFO),
+        Child("query", INFO, ns.DISCO_INFO),
     ),
     "items": Row(
         "XEP-0030: Service Discovery",
         Child(
             "query",
-            Short(ListOf("item", _ITEM, ("node",)), "node", shortens=True),
+            ITEMS,
             ns.DISCO_ITEMS,
         ),
         emptyResult=[],

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
+from .compactforms import CompactForm, submit
 from .errors import unprocessable
-from .forms import DATA_FORM, CompactForm, submit
+from .forms import DATA_FORM
 from .payloads import BEFORE, PAGE
 from .scalars import (
     STRING,
