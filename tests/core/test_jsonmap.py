@@ -25,16 +25,11 @@ from tests.core.stanzamaker import (
 )
 from tests.hypothesis_profiles import THOROUGH
 from xmpprest.core import values
+from xmpprest.core.commonrows import COMMON
 from xmpprest.core.errors import Refusal
-from xmpprest.core.jsonmap import (
-    COMMON,
-    IQ,
-    KEYS,
-    MESSAGE,
-    PAYLOADS,
-    PRESENCE,
-    STANZAS,
-)
+from xmpprest.core.iqrows import IQ
+from xmpprest.core.jsonmap import KEYS, MESSAGE, PAYLOADS, STANZAS
+from xmpprest.core.presencerows import PRESENCE
 from xmpprest.core.slots import Child
 from xmpprest.core.stanza import TYPES
 from xmpprest.core.values import Value

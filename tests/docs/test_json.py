@@ -17,7 +17,8 @@ from tests.docs.world import DOMAIN, ROOT, USER
 from tests.doubles import stanza
 from xmpprest.config import Config
 from xmpprest.core import media
-from xmpprest.core.jsonmap import COMMON, KEYS, STANZAS
+from xmpprest.core.commonrows import COMMON
+from xmpprest.core.jsonmap import KEYS, STANZAS
 from xmpprest.core.mapping import ATTRIBUTES
 from xmpprest.core.media import FORM, JSON
 from xmpprest.core.rules import submission

@@ -18,10 +18,11 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 from . import values
 from .errors import Problem, Refusal, notWellFormed, unprocessable
-from .jsonmap import SHOWS, STANZAS
+from .jsonmap import STANZAS
 from .mapping import UNKNOWN, Given, toPairs
 from .negotiation import parseContentType
 from .parser import Name, decoded, illegalCharacter, parseDocument
+from .presencerows import SHOWS
 from .scalars import shown
 from .stanza import element, make
 from .values import Value
