@@ -12,7 +12,8 @@ from twisted.words.protocols.jabber.component import (
 )
 
 from xmpprest.core.errors import Problem
-from xmpprest.xmpp.component import HANDSHAKE_TIMEOUT, STOP_TIMEOUT, WIRE_LIMIT
+from xmpprest.xmpp.component import HANDSHAKE_TIMEOUT, STOP_TIMEOUT
+from xmpprest.xmpp.wire import WIRE_LIMIT
 
 from ..doubles import (
     DOMAIN,

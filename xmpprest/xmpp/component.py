@@ -7,7 +7,6 @@ says why a server refuses it, notices a dead connection, and never queues unseen
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import cast
@@ -31,7 +30,7 @@ from wokkel.component import Component
 from wokkel.subprotocols import StreamManager
 
 from ..core import namespaces as ns
-from ..core.errors import Problem, Refusal, StanzaError, unavailable
+from ..core.errors import Refusal, StanzaError, unavailable
 from ..core.rules import a, bounce
 from ..core.stanza import TYPES, error, isResponse, make
 from ..core.writer import toXML
@@ -42,6 +41,7 @@ from .pressure import Pressure
 from .reconnecting import Reconnecting
 from .stream import ComponentStream, StanzaReader
 from .trouble import ADVICE, Trouble
+from .wire import STAMP, WIRE_LIMIT, onWire
 
 _log = Logger()
 
@@ -49,12 +49,6 @@ _log = Logger()
 HANDSHAKE_TIMEOUT = 20.0
 #: Seconds for the stream to close in good order.
 STOP_TIMEOUT = 5.0
-#: Bytes of a tag that may hold up the server's parser; see L{_padding}.
-LONG_TAG = 1024
-#: Bytes of a stanza as it is written; Prosody closes the stream at 512 KiB.
-WIRE_LIMIT = 500_000
-#: Bytes that a stamp may take; it has the component domain.
-STAMP = 2048
 
 
 class ComponentService(Component):
@@ -159,7 +153,7 @@ class ComponentService(Component):
                 " again.",
                 retryAfter=2,
             )
-        data = _onWire(xml, WIRE_LIMIT)
+        data = onWire(xml, WIRE_LIMIT)
         self._pressure.add(len(data))
         self.xmlstream.send(data)
 
@@ -170,7 +164,7 @@ class ComponentService(Component):
 
         @raise Refusal: 413, it is longer than servers take.
         """
-        _onWire(xml, WIRE_LIMIT - STAMP)
+        onWire(xml, WIRE_LIMIT - STAMP)
 
     def eased(self) -> Deferred[None]:
         """Wait until the server has taken what was written, or the stream is gone."""
@@ -331,43 +325,6 @@ class ComponentService(Component):
                     to=stanza.getAttribute("to"),
                     reason=refusal.problem.text,
                 )
-
-
-def _onWire(xml: str, limit: int) -> bytes:
-    """
-    The bytes of a stanza.
-
-    @raise Refusal: 413, there are more of them than that.
-    """
-    data = xml.encode("utf-8")
-    if len(data) > LONG_TAG:
-        data += _padding(data)
-    if len(data) > limit:
-        raise Refusal(
-            Problem(
-                413,
-                "modify",
-                "resource-constraint",
-                f"On its way the stanza takes {len(data)} bytes, and XMPP servers take"
-                f" {limit}: each < becomes &lt; there, and a long tag counts twice;"
-                " shorten it.",
-            )
-        )
-    return data
-
-
-_TAG = re.compile(rb"<[^>]*>")
-
-
-def _padding(data: bytes) -> bytes:
-    """
-    White space to follow a stanza with a long tag (RFC 6120 §4.6.1 allows it).
-
-    A server reads a long tag in pieces; since CVE-2023-52425 its expat may then hold
-    back the tag, and all that comes after it, until twice as much has come.
-    """
-    longest = max(map(len, _TAG.findall(data)))
-    return b" " * longest if longest > LONG_TAG else b""
 
 
 def _isStanza(element: Element) -> bool:
