@@ -27,6 +27,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--cases", nargs="+", default=["*"], help="patterns of their names")
+    add("--who", nargs="+", default=["*"], help="patterns of contenders, or of rows")
     add("--servers", nargs="+", default=[*SERVERS], choices=[*SERVERS])
     add("--rounds", type=int, help="5 by default")
     add("--seconds", type=int, help="of a measurement, 5 by default")
@@ -58,10 +60,16 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     asked.rounds = asked.rounds or default
     asked.seconds = asked.seconds or default
     asked.chosen = [
-        case for case in CASES if any(fnmatch(case.name, it) for it in asked.cases)
+        replace(case, rows=rows)
+        for case in CASES
+        if _isOne(case.name, asked.cases)
+        and (rows := {it: case.rows[it] for it in case.rows if _isOne(it, asked.who)})
     ]
     if not asked.chosen:
-        parser.error(f"no case is called {' or '.join(asked.cases)}; try --list")
+        parser.error(
+            f"no case is called {' or '.join(asked.cases)}, or none has what is called"
+            f" {' or '.join(asked.who)}; try --list"
+        )
     if asked.mod_rest is not None:
         asked.mod_rest = asked.mod_rest.resolve()
         if not (asked.mod_rest / "mod_rest.lua").exists():
@@ -69,6 +77,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         if asked.mod_rest.name != "mod_rest":
             parser.error("the directory must be called mod_rest, as Prosody expects")
     return asked
+
+
+def _isOne(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name is as one of the patterns says."""
+    return any(fnmatch(name, each) for each in patterns)
 
 
 class Measuring:
@@ -168,7 +181,7 @@ def run(arguments: Sequence[str]) -> None:
     asked = parsed(arguments)
     if asked.list:
         for case in asked.chosen:
-            print(f"{case.name:20} {case.title}")
+            print(f"{case.name:20} {case.title}: {' | '.join(case.rows)}")
         return
     if shutil.which("wrk") is None:
         raise SystemExit("There is no program 'wrk' in PATH; Debian's package is wrk.")
