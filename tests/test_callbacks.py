@@ -61,6 +61,7 @@ class CallbackTests(SourcesTestCase):
             callbackStanzas=["iq"],
             callbackEvents=["host"],
             callbackConnections=3,
+            callbackBatch=4,
             callbackCAFile="x",
             callbackSigningSecrets=[OLD],
         )
@@ -72,6 +73,7 @@ class CallbackTests(SourcesTestCase):
             stanzas=frozenset({"iq"}),
             events=frozenset({"host"}),
             connections=3,
+            batch=4,
             caFile="x",
             signingSecrets=(OLD,),
         )

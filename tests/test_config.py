@@ -52,6 +52,7 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
     ],
     "callback-events": [(["bare host"], frozenset({"bare", "host"}))],
     "callback-connections": [(["1"], 1), (["64"], 64)],
+    "callback-batch": [(["1"], 1), (["16"], 16), (["100"], 100)],
     "callback-ca-file": [(["/etc/ssl/my ca.pem"], "/etc/ssl/my ca.pem")],
     "iq-timeout": [(["60"], 60.0), (["0.5"], 0.5)],
     "iq-max-timeout": [(["600"], 600.0)],
@@ -111,6 +112,10 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "callback-connections": [
         ([text], "expected a whole number above 0")
         for text in ("0", "-1", "1.5", "many", "", "9" * 13, "\u0661")
+    ],
+    "callback-batch": [
+        ([text], "expected a whole number from 1 to 100")
+        for text in ("0", "101", "-1", "1.5", "all", "", "9" * 13, "\u0661")
     ],
     "callback-ca-file": [([""], "expected one line")],
     "iq-timeout": [
@@ -241,6 +246,7 @@ class ConfigTests(SynchronousTestCase):
         self.assertIsNone(config.callbackURL)
         self.assertIsNone(config.callbackCAFile)
         self.assertEqual(config.callbackConnections, 32)
+        self.assertEqual(config.callbackBatch, 1)
         self.assertEqual(config.iqTimeout, 120)
         self.assertEqual(config.iqMaxTimeout, 300)
         self.assertEqual(config.stanzaSizeLimit, 196608)

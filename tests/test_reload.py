@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
@@ -23,6 +24,7 @@ from tests.test_gateway import (
 from xmpprest import Gateway, makeGateway
 from xmpprest.callbacks import Callback
 from xmpprest.config import SETTINGS
+from xmpprest.core.splitting import NDJSON
 from xmpprest.tokens import Token
 
 URL = "http://127.0.0.1:9999/in"
@@ -219,6 +221,27 @@ class SettingsTests(ReloadTestCase):
         for number in range(5):
             self.inbound(f"user{number}")
         self.assertEqual(len(self.posts()), 2)
+
+    def test_callbackBatch(self) -> None:
+        """
+        What comes from then on goes by several, or alone; what is under way is
+        answered in its own way.
+        """
+        self.begin(callbackURL=URL, callbackConnections=1)
+        self.change(callbackBatch=3)
+        for number in range(3):
+            self.inbound(f"user{number}")
+        self.reactor.advance(0)
+        ((connection, request),) = self.posts()
+        self.assertEqual(request["Content-Type"], NDJSON)
+        self.change(callbackBatch=1)
+        self.inbound("other")
+        self.assertEqual(self.posted()["Content-Type"], "application/xmpp+xml")
+        ids = [json.loads(line)["id"] for line in request.body.splitlines()]
+        self.assertEqual(len(ids), 3)
+        lines = [json.dumps({"id": id, "reply": {"body": id}}) for id in ids]
+        connection.answer(200, "\n".join(lines).encode(), NDJSON)
+        self.assertEqual([str(each.body) for each in self.server.stanzas()], ids)
 
     def test_callbackCAFile(self) -> None:
         """

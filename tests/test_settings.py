@@ -566,6 +566,7 @@ class DescribeTests(SourcesTestCase):
                 'callback-stanzas = ["iq", "message", "presence"]  # default',
                 'callback-events = ["bare", "full", "host"]  # default',
                 "callback-connections = 32  # default",
+                "callback-batch = 1  # default",
                 "# callback-ca-file is not set  # default",
                 "iq-timeout = 2.5  # --iq-timeout",
                 "iq-max-timeout = 300  # default",

@@ -16,6 +16,9 @@ from .setting import normalise, setting
 
 EVENTS = ("bare", "full", "host")
 
+#: How many stanzas one POST may have: each of them waits for the slowest.
+MAX_BATCH = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
@@ -53,6 +56,12 @@ class Callback:
     )
     connections: int = setting(
         readers.count, "How many requests to it may be in flight.", 32
+    )
+    batch: int = setting(
+        readers.countUpTo(MAX_BATCH),
+        "How many stanzas of different conversations one request may have, as lines of"
+        " JSON; with 1 each has its own.",
+        1,
     )
     caFile: str | None = setting(
         readers.line, "A PEM file with the CAs of an https URL, not the system's."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from . import readers
-from .callbacks import EVENTS, Callback, checkNames, checkSecrets
+from .callbacks import EVENTS, MAX_BATCH, Callback, checkNames, checkSecrets
 from .core import media
 from .core.auth import parseCredential
 from .core.keys import DEFAULT
@@ -98,6 +98,12 @@ class Config:
     callbackConnections: int = setting(
         readers.count, "How many requests to the callback may be in flight.", 32
     )
+    callbackBatch: int = setting(
+        readers.countUpTo(MAX_BATCH),
+        "How many stanzas of different conversations one request to the callback may"
+        " have, as lines of JSON; with 1 each has its own.",
+        1,
+    )
     callbackCAFile: str | None = setting(
         readers.line,
         "A PEM file with the CAs of an https callback, instead of the system's.",
@@ -185,6 +191,7 @@ class Config:
                 stanzas=self.callbackStanzas,
                 events=self.callbackEvents,
                 connections=self.callbackConnections,
+                batch=self.callbackBatch,
                 caFile=self.callbackCAFile,
                 signingSecrets=self.callbackSigningSecrets,
             ),

@@ -73,6 +73,17 @@ def count(written: str) -> int:
     return int(written)
 
 
+def countUpTo(most: int) -> Reader:
+    """A reader of how many, at least one."""
+
+    def read(written: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", written) or not 1 <= int(written) <= most:
+            raise ValueError(f"expected a whole number from 1 to {most}")
+        return int(written)
+
+    return read
+
+
 def some(*known: str) -> Reader:
     """The same as C{choices}, but there may be none."""
     read = choices(*known)

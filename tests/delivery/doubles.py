@@ -24,6 +24,7 @@ from tests.doubles import HeldTransport, stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.records import Attempt, Depth, Incoming, StoreUnavailable
 from xmpprest.core.rules import Answer
+from xmpprest.delivery.inbox.asking import Callback
 from xmpprest.delivery.inbox.conversations import read
 from xmpprest.delivery.inbox.inbox import Selection
 from xmpprest.delivery.inbox.inboxes import Inboxes, Way
@@ -384,7 +385,7 @@ class KeepingWorld:
         self.inbox = Inboxes(
             self.stream.send,
             lambda iq: None,
-            [Way(self.callback, EVERYTHING, self._connections)],
+            [Way(self.door(), EVERYTHING, self._connections)],
             reply=reply,
             keeping=Keeping(
                 self.store,
@@ -396,6 +397,10 @@ class KeepingWorld:
         )
         self.inbox.startService()
         return self.inbox
+
+    def door(self) -> Callback:
+        """What the inbox gives stanzas to."""
+        return self.callback
 
     def message(self, id: str, sender: str = ANN, children: str = "") -> None:
         """A message comes in."""

@@ -8,8 +8,15 @@ do with one is nobody else's matter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from twisted.words.xish.domish import Element
+
+from . import jid
 from .parser import SEPARATOR
+
+#: The sender, the addressee, and whether it is about iqs.
+Row: TypeAlias = tuple[str, str, bool]
 
 #: The callback whose conversations have no name before them: that of the settings that
 #: are for one alone, and of every gateway before there could be several.
@@ -17,6 +24,15 @@ DEFAULT = "default"
 
 #: Comes after the separator, and in no name.
 _BEYOND = chr(ord(SEPARATOR) + 1)
+
+
+def rowOf(stanza: Element) -> Row:
+    """
+    What a stanza of an address waits for: those before it of its conversation. An iq
+    concerns one client of its sender, a message all of them.
+    """
+    sender, isIQ = stanza["from"], stanza.name == "iq"
+    return (sender if isIQ else jid.bareOf(sender), stanza["to"], isIQ)
 
 
 @dataclass(frozen=True, slots=True)

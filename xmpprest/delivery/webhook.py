@@ -20,8 +20,9 @@ from ..core.mapping import UNTYPED
 from ..core.negotiation import negotiate
 from ..core.rules import Answer
 from ..core.signing import Signer
+from ..core.splitting import NDJSON
 from ..core.stanza import LANG, TYPES
-from .httpclient import BoundedClient, HTTPAnswer, NoAnswer
+from .httpclient import BoundedClient, NoAnswer
 
 _log = Logger()
 
@@ -132,25 +133,27 @@ class Webhook(Service):
         @raise NoAnswer: It said nothing that counts.
         """
         async with self._turns:
-            said = await self._send(stanza, id)
-        return Answer(
-            said.status,
-            said.header("Content-Type"),
-            said.body,
-            said.header("Retry-After"),
-        )
+            body = media.encode([stanza], self.contentType)
+            headers = self._headersFor(self.contentType, media.INPUT_TYPES)
+            language = stanza.getAttribute(LANG)
+            if language and _LANGUAGE.fullmatch(language):
+                headers.addRawHeader(b"Content-Language", language.encode())
+            return await self._send(self.urlOf(stanza), headers, body, id)
 
-    async def _send(self, stanza: Element, id: str) -> HTTPAnswer:
-        body = media.encode([stanza], self.contentType)
-        headers = self._headers.copy()
-        headers.addRawHeader(b"Content-Type", self.contentType.encode())
-        headers.addRawHeader(b"Accept", media.INPUT_TYPES.encode())
-        language = stanza.getAttribute(LANG)
-        if language and _LANGUAGE.fullmatch(language):
-            headers.addRawHeader(b"Content-Language", language.encode())
-        for name, value in self._signer.headers(id, int(self._now()), body):
-            headers.addRawHeader(name.encode(), value.encode())
-        url = self._url.fill(
+    async def postLines(self, url: bytes, lines: bytes, id: str) -> Answer:
+        """
+        Deliver several stanzas at once. It is for the caller to wait for its turn.
+
+        @param url: That of each of them.
+        @param lines: See L{xmpprest.core.callbackbatch}.
+        @param id: What the callback knows this post by.
+        @raise NoAnswer: It said nothing that counts.
+        """
+        return await self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
+
+    def urlOf(self, stanza: Element) -> bytes:
+        """Where a stanza is posted."""
+        return self._url.fill(
             {
                 "kind": stanza.name,
                 "type": _type(stanza),
@@ -158,4 +161,20 @@ class Webhook(Service):
                 "from": stanza.getAttribute("from", ""),
             }
         )
-        return await self._client.request(b"POST", url, headers, body)
+
+    def _headersFor(self, contentType: str, accept: str) -> Headers:
+        headers = self._headers.copy()
+        headers.addRawHeader(b"Content-Type", contentType.encode())
+        headers.addRawHeader(b"Accept", accept.encode())
+        return headers
+
+    async def _send(self, url: bytes, headers: Headers, body: bytes, id: str) -> Answer:
+        for name, value in self._signer.headers(id, int(self._now()), body):
+            headers.addRawHeader(name.encode(), value.encode())
+        said = await self._client.request(b"POST", url, headers, body)
+        return Answer(
+            said.status,
+            said.header("Content-Type"),
+            said.body,
+            said.header("Retry-After"),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from twisted.application.service import MultiService
@@ -14,6 +15,7 @@ from ..config import Config
 from ..core.addresses import Addresses
 from ..core.keys import DEFAULT
 from ..core.signing import Signer
+from ..delivery.gathering import Gathering
 from ..delivery.httpclient import BoundedClient
 from ..delivery.inbox.inbox import Selection
 from ..delivery.inbox.inboxes import Inboxes, Way
@@ -26,8 +28,22 @@ from ..xmpp.builtin import BuiltinAnswers
 from ..xmpp.component import ComponentService
 from .outbound import keeps
 
-#: Each callback, and what posts to it, in their order.
-Made: TypeAlias = Sequence[tuple[Callback, Webhook]]
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """
+    What posts to a callback.
+
+    @ivar door: Takes stanzas for it.
+    """
+
+    callback: Callback
+    webhook: Webhook
+    door: Webhook | Gathering
+
+
+#: What posts to each, in their order.
+Made: TypeAlias = Sequence[Posting]
 
 
 def makeInboxes(
@@ -66,33 +82,36 @@ class Webhooks(MultiService):
     @property
     def ways(self) -> Sequence[Way]:
         """To each callback, with what it is to get."""
-        return [_wayTo(*each, self.isLogged) for each in self._made]
+        return [_wayTo(each, self.isLogged) for each in self._made]
 
     def change(self, made: Made) -> None:
         """
         Post by these from now on. What the others are posting, they do to the end.
         """
-        before = {each.name: (each, webhook) for each, webhook in self._made}
+        before = {each.callback.name: each for each in self._made}
         self._made = tuple(made)
-        for callback, webhook in made:
-            old, oldWebhook = before.get(callback.name, (None, None))
-            if old is not None and oldWebhook is not None and _isSame(old, callback):
+        for each in made:
+            old = before.get(each.callback.name)
+            if old is not None and _isSame(old.callback, each.callback):
                 # It may have asked for another, and is asked again only now.
-                webhook.contentType = oldWebhook.contentType
-            webhook.setServiceParent(self)
-        for _, oldWebhook in before.values():
-            oldWebhook.disownServiceParent()
+                each.webhook.contentType = old.webhook.contentType
+            each.webhook.setServiceParent(self)
+        for gone in before.values():
+            gone.webhook.disownServiceParent()
 
 
 def _isSame(old: Callback, new: Callback) -> bool:
     return (old.url, old.contentType) == (new.url, new.contentType)
 
 
-def _wayTo(callback: Callback, webhook: Webhook, isLogged: bool) -> Way:
+def _wayTo(posting: Posting, isLogged: bool) -> Way:
+    callback = posting.callback
     to = None if "*" in callback.to else Addresses(*callback.to)
     selection = Selection(callback.stanzas, callback.events, to)
-    posting = Told(webhook, callback.name) if isLogged else webhook
-    return Way(posting, selection, callback.connections, callback.name)
+    door = Told(posting.door, callback.name) if isLogged else posting.door
+    # As many as fill what may be under way at once.
+    stanzas = callback.connections * callback.batch
+    return Way(door, selection, stanzas, callback.name)
 
 
 def makeWebhooks(config: Config, reactor: Any) -> Made:
@@ -101,7 +120,21 @@ def makeWebhooks(config: Config, reactor: Any) -> Made:
 
     @raise ValueError: The CAs of one cannot be read.
     """
-    return [(each, _makeWebhook(each, config, reactor)) for each in config.allCallbacks]
+    return [_makePosting(each, config, reactor) for each in config.allCallbacks]
+
+
+def _makePosting(callback: Callback, config: Config, reactor: Any) -> Posting:
+    webhook = _makeWebhook(callback, config, reactor)
+    if callback.batch == 1:
+        return Posting(callback, webhook, webhook)
+    gathering = Gathering(
+        webhook,
+        reactor,
+        most=callback.batch,
+        connections=callback.connections,
+        limit=config.stanzaSizeLimit,
+    )
+    return Posting(callback, webhook, gathering)
 
 
 def _makeWebhook(callback: Callback, config: Config, reactor: Any) -> Webhook:

@@ -9,7 +9,6 @@ was said before, in a row of their own for each full address.
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
 
 from twisted.internet.defer import (
     CancelledError,
@@ -21,8 +20,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
-from ...core import jid, rules
+from ...core import rules
 from ...core.errors import INTERNAL_SERVER_ERROR
+from ...core.keys import Row, rowOf
 from ...core.rules import Verdict
 from ..httpclient import NoAnswer
 from ..ids import newID, newWebhookID
@@ -37,15 +37,6 @@ QUEUE_LIMIT = 10_000
 
 #: How many of them may be of one conversation, so that one sender leaves room.
 CONVERSATION_LIMIT = 500
-
-#: The sender, the addressee, and whether it is about iqs.
-_Key: TypeAlias = tuple[str, str, bool]
-
-
-def _key(stanza: Element) -> _Key:
-    """An iq concerns one client of its sender, a message all of them."""
-    sender, isIQ = stanza["from"], stanza.name == "iq"
-    return (sender if isIQ else jid.bareOf(sender), stanza["to"], isIQ)
 
 
 class Volatile:
@@ -72,7 +63,7 @@ class Volatile:
         )
         # First come, first served: who has had a turn goes to the end.
         self._turns = DeferredSemaphore(connections)
-        self._queues: dict[_Key, deque[Element]] = {}
+        self._queues: dict[Row, deque[Element]] = {}
         self._running: dict[Deferred[None], None] = {}
         self.waiting = 0
 
@@ -81,7 +72,7 @@ class Volatile:
         if not self._capacity.isFor(self.waiting):
             self._answers.refuse(stanza)
             return
-        key = _key(stanza)
+        key = rowOf(stanza)
         queue = self._queues.get(key)
         if queue is not None and len(queue) >= CONVERSATION_LIMIT:
             self._answers.refuse(stanza)
@@ -116,7 +107,7 @@ class Volatile:
         if result is not None:
             _log.failure("The delivery of a conversation failed.", failure=result)
 
-    async def _run(self, key: _Key) -> None:
+    async def _run(self, key: Row) -> None:
         """
         Deliver a conversation until nothing of it is left; its outer edge.
         """
