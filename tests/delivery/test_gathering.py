@@ -453,6 +453,21 @@ class GivenUpTests(GatheringTestCase):
         self.turn()
         self.assertEqual(self.poster.posted[2:], [["e"]])
 
+    def test_all(self) -> None:
+        """
+        If all are given up, whichever first, none is posted for a moment.
+        """
+        for order in (1, -1):
+            self.make()
+            posting = self.post("a", "b")
+            self.turn()
+            posting = [*posting, *self.post("c", "d")]
+            for each in posting[::order]:
+                self.cancel(each)
+            self.assertEqual(self.poster.posted, [["a", "b"]])
+            self.assertEqual(len(self.poster.cancelled), 1)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_failing(self) -> None:
         """
         The same if the request fails.

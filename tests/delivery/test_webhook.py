@@ -29,6 +29,7 @@ from xmpprest.core.media import (
 )
 from xmpprest.core.rules import Answer
 from xmpprest.core.signing import Signer
+from xmpprest.core.splitting import NDJSON
 from xmpprest.core.values import Value, fromCBOR
 from xmpprest.delivery.httpclient import BoundedClient, NoAnswer
 from xmpprest.delivery.webhook import Webhook
@@ -332,6 +333,48 @@ class SignatureTests(WebhookTestCase):
         self.webhook.startService()
         names = [name for name, _ in self.server.accept().request().fields]
         self.assertEqual([], [name for name in names if name.startswith("webhook")])
+
+
+class LinesTests(WebhookTestCase):
+    """
+    Tests of L{Webhook.postLines}.
+    """
+
+    def test_request(self) -> None:
+        """
+        Lines are posted as they are, signed as a whole, with the batch's own id.
+        """
+        url = "http://b:c@callback.example/{kind}"
+        webhook = self.make(url, JSON, signer=Signer([OLD]))
+        text = b'{"id": "w1"}\n{"id": "w2"}\n'
+        target = webhook.urlOf(stanza(MESSAGE.replace("id=", "xml:lang='en' id=")))
+        posting = Deferred.fromCoroutine(webhook.postLines(target, text, "batch_1"))
+        connection = self.server.accept()
+        request = connection.request()
+        self.assertEqual(("POST", "/message"), (request.method, request.target))
+        self.assertEqual(NDJSON, request["Content-Type"])
+        self.assertEqual(NDJSON, request["Accept"])
+        self.assertEqual(f"xmpprest/{__version__}", request["User-Agent"])
+        self.assertIn("Authorization", request)
+        self.assertNotIn("Content-Language", request)
+        self.assertEqual(text, request.body)
+        self.assertEqual(
+            Signer([OLD]).headers("batch_1", 0, text),
+            [field for field in request.fields if field[0].startswith("webhook")],
+        )
+        connection.answer(200, b"{}", NDJSON)
+        self.assertEqual(Answer(200, NDJSON, b"{}"), self.successResultOf(posting))
+
+    def test_noAnswer(self) -> None:
+        """
+        An answer that is longer than one to a stanza may be is none.
+        """
+        posting = Deferred.fromCoroutine(
+            self.webhook.postLines(b"http://callback.example/", b"{}\n", "batch_1")
+        )
+        self.server.accept().answer(200, b"x" * 1001, NDJSON)
+        self.reactor.advance(0)
+        self.failureResultOf(posting, NoAnswer)
 
 
 class FormatTests(WebhookTestCase):

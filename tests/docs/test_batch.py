@@ -7,6 +7,10 @@ import json
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
+from xmpprest.core import media
+from xmpprest.core.callbackbatch import lineOf, read
+from xmpprest.core.rules import Answer
+from xmpprest.core.splitting import NDJSON
 
 PAGE = Document(ROOT / "docs" / "batch.rst")
 
@@ -34,6 +38,30 @@ class BatchTests(PasteTestCase):
                 self.assertEqual(
                     sorted(map(json.loads, again.splitlines()), key=_index), lines
                 )
+
+    def test_bot(self) -> None:
+        """
+        The bot that stands there is the example, which is run as such.
+        """
+        (bot,) = PAGE.of("python")
+        example = ROOT / "docs" / "examples" / "echobatch.py"
+        self.assertEqual(bot + "\n", example.read_text())
+
+    def test_lines(self) -> None:
+        """
+        The lines that stand there can be read, and mean what is said of them.
+        """
+        posted, answered = PAGE.of("json")
+        line = json.loads(posted)
+        element = media.decode(media.JSON, json.dumps(line["stanza"]).encode())
+        self.assertEqual(json.loads(lineOf(line["id"], element)), line)
+        ids = [json.loads(text)["id"] for text in answered.splitlines()]
+        reading = read(Answer(200, NDJSON, answered.encode()), [*ids, "msg_x"])
+        self.assertEqual([*reading.faults], ["msg_x"])
+        self.assertEqual(reading.strays, 0)
+        statuses = [reading.answers[id].status for id in ids]
+        self.assertEqual(statuses, [204, 200, 404, 503])
+        self.assertEqual(reading.answers[ids[-1]].retryAfter, "60")
 
 
 def _index(line: dict[str, int]) -> int:

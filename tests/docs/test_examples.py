@@ -80,11 +80,11 @@ class BotTests(WorldTestCase):
     Tests of the bots.
     """
 
-    async def answers(self, name: str, contentType: str = "json") -> None:
+    async def begin(self, name: str, flags: str) -> Program:
         """
-        Check that a bot answers, and when it should not.
+        Start a bot, and a gateway for it; the bot.
 
-        @param contentType: What it wants stanzas as.
+        @param flags: Of the gateway, beside those that every bot needs.
         """
         interpreter = "node" if name.endswith(".js") else ".venv/bin/python"
         (port,) = freePorts(1)
@@ -101,11 +101,19 @@ class BotTests(WorldTestCase):
         }
         self.shell(
             f".venv/bin/twist xmpprest --domain {DOMAIN} --callback-stanzas message"
-            f" --callback-url http://127.0.0.1:{port}/"
-            f" --callback-content-type {contentType}",
+            f" --callback-url http://127.0.0.1:{port}/ {flags}",
             **environ,
         )
         await self.connected()
+        return bot
+
+    async def answers(
+        self, name: str, flags: str = "--callback-content-type json"
+    ) -> None:
+        """
+        Check that a bot answers, and when it should not.
+        """
+        bot = await self.begin(name, flags)
         start = f"<message from='{USER}/phone' to='bot@{DOMAIN}' type='chat'"
         self.send(f"{start} id='1'><composing xmlns='http://jabber.org/x'/></message>")
         for text in ("1 < 2, ünïcödé", 'a "quoted" line\nand another, 🤖'):
@@ -141,7 +149,38 @@ class BotTests(WorldTestCase):
         """
         The same for XML.
         """
-        await self.answers("echobot_xml.py", "xml")
+        await self.answers("echobot_xml.py", "--callback-content-type xml")
+
+    async def test_batch(self) -> None:
+        """
+        The same for batches.
+        """
+        await self.answers("echobatch.py", "--callback-batch 16")
+
+    async def test_batches(self) -> None:
+        """
+        It answers each of many who write at once, in the order of each.
+        """
+        self.silence()
+        flags = "--callback-batch 16 --callback-connections 2"
+        bot = await self.begin("echobatch.py", flags)
+        senders = [f"user{number}@example.org/phone" for number in range(50)]
+        for number in range(4):
+            for sender in senders:
+                self.send(
+                    f"<message from='{sender}' to='bot@{DOMAIN}' type='chat'>"
+                    f"<body>{number}</body></message>"
+                )
+        said: dict[str, list[str]] = {sender: [] for sender in senders}
+        for _ in range(4 * len(senders)):
+            reply = await self.received()
+            said[reply["to"]].append(str(reply.body))
+        expected = [f"You said: {number}" for number in range(4)]
+        self.assertEqual(said, dict.fromkeys(senders, expected))
+        # It logs each request.
+        posts = bot.output.count('"POST / ')
+        self.assertLess(posts, 4 * len(senders))
+        self.assertNotIn("Traceback", bot.output)
 
     def test_all(self) -> None:
         """

@@ -104,13 +104,12 @@ class Gathering:
         """
         Deliver a stanza; see L{Webhook.post<xmpprest.delivery.webhook.Webhook.post>}.
 
-        @param stanza: No other of its conversation is being delivered.
+        @param stanza: Those before it of its conversation are answered.
         """
         line = _Line(stanza, id, self._poster.urlOf(stanza))
         line.said = Deferred(lambda _: self._forget(line))
         self._queues.setdefault(line.url, {})[line] = None
-        if self._soon is None and self._free:
-            self._soon = self._clock.callLater(0, self._start)
+        self._startSoon()
         return await line.said
 
     def _forget(self, line: _Line) -> None:
@@ -130,6 +129,11 @@ class Gathering:
 
     # --- posting ---
 
+    def _startSoon(self) -> None:
+        """Post as much as may be, together with what else comes in this turn."""
+        if self._soon is None and self._free and self._queues:
+            self._soon = self._clock.callLater(0, self._start)
+
     def _start(self) -> None:
         """Post as much as may be."""
         self._soon = None
@@ -140,7 +144,7 @@ class Gathering:
                 line.batch = batch
             batch.posting = Deferred.fromCoroutine(self._post(batch.lines))
             batch.posting.addErrback(self._failed, batch.lines)
-            batch.posting.addBoth(self._posted)
+            batch.posting.addBoth(self._posted, batch)
 
     def _take(self) -> Sequence[_Line]:
         """Those that go together next."""
@@ -212,7 +216,13 @@ class Gathering:
             else:
                 line.said.errback(reason)
 
-    def _posted(self, result: object) -> None:
+    def _posted(self, result: object, batch: _Batch) -> None:
         self._free += 1
-        if self._soon is None:
+        if self._soon is not None:
+            return
+        if batch.waiting:
             self._start()
+        else:
+            # At the end the others are given up, too, in any order: not one by one,
+            # each posted for a moment.
+            self._startSoon()
