@@ -530,6 +530,17 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(reply["to"], "c@example.com/home")
         self.assertEqual(self.world.clock.getDelayedCalls(), [])
 
+    def test_tries(self) -> None:
+        """
+        What is measured is each stanza's try, by its own result.
+        """
+        self.world.messages("a", "b", "c")
+        self.world.batch.answer({"status": 204}, {"status": 404})
+        tries = self.world.inbox.inboxes["default"].tries
+        counts = {result: tally.count for result, tally in tries.items()}
+        found = {result: count for result, count in counts.items() if count}
+        self.assertEqual(found, {"2xx": 1, "4xx": 1, "none": 1})
+
     def test_order(self) -> None:
         """
         The next of a conversation goes only after the one before it was answered, be
