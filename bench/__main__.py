@@ -202,7 +202,7 @@ def run(arguments: Sequence[str]) -> None:
         # Whatever ended it, what was measured was.
         print(report.tables(measuring.results, CASES))
         if asked.output is not None:
-            report.write(asked.output, measuring.results, machine())
+            report.write(asked.output, measuring.results, [machine()])
     if measuring.failed:
         raise SystemExit(f"Not all was measured of {', '.join(measuring.failed)}.")
 

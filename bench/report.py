@@ -1,8 +1,8 @@
 """
 Tables and plots of what was measured.
 
-C{python -m bench.report DIR...} makes them of the results of several runs together, and
-writes the plots to the first of the directories.
+C{python -m bench.report DESTINATION DIR...} makes them of the results of several runs
+together. Where two have measured the same, the later one counts.
 """
 
 from __future__ import annotations
@@ -171,39 +171,50 @@ def _distinct(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def write(directory: Path, results: Sequence[Result], machine: object) -> None:
+def write(
+    directory: Path, results: Sequence[Result], runs: Sequence[Mapping[str, object]]
+) -> None:
     """
     Write all of it.
 
-    @param machine: Where, when and with what it was measured, as JSON has it.
+    @param runs: Where, when and with what it was measured, as JSON has it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine, "results": [asdict(each) for each in results]}
-    (directory / RESULTS).write_text(json.dumps(found, indent=1))
-    draw(directory, results)
-
-
-def draw(directory: Path, results: Sequence[Result]) -> None:
-    """Write the tables and the plots."""
+    found = {"runs": runs, "results": [asdict(each) for each in results]}
+    (directory / RESULTS).write_text(json.dumps(found, indent=1) + "\n")
     (directory / "tables.rst").write_text(tables(results, CASES))
     for name, drawn in plots(results, CASES).items():
         (directory / name).write_text(drawn)
 
 
-def read(directory: Path) -> list[Result]:
-    """The results that were written there."""
+def read(directory: Path) -> tuple[list[Result], list[Mapping[str, object]]]:
+    """The results that were written there, and of which runs."""
     found = json.loads((directory / RESULTS).read_text())
-    return [
+    results = [
         Result(**{**each, "series": tuple(each["series"])}) for each in found["results"]
     ]
+    return results, found["runs"]
 
 
-def main(*directories: str) -> None:
+def main(destination: str, *directories: str) -> None:
     """Put together what several runs have measured."""
-    places = [Path(each) for each in directories]
-    results = [result for place in places for result in read(place)]
-    print(tables(results, CASES))
-    draw(places[0], results)
+    results: dict[tuple[str, ...], list[Result]] = {}
+    runs: list[Mapping[str, object]] = []
+    for directory in directories:
+        measured, its = read(Path(directory))
+        runs.extend(its)
+        results.update(_byRow(measured))
+    found = [each for row in results.values() for each in row]
+    write(Path(destination), found, runs)
+    print(tables(found, CASES))
+
+
+def _byRow(results: Iterable[Result]) -> Mapping[tuple[str, ...], list[Result]]:
+    """The rounds of each row."""
+    found: dict[tuple[str, ...], list[Result]] = {}
+    for each in results:
+        found.setdefault((each.server, each.case, each.row), []).append(each)
+    return found
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from xmpprest import __version__  # noqa: E402
 project = "xmpprest"
 version = release = __version__
 extensions = ["docs.manual.extension"]
-exclude_patterns = ["examples"]
+exclude_patterns = ["examples", "performance"]
 # Nothing is asked from anywhere else when a page is read.
 html_theme = "alabaster"
 html_theme_options = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -131,10 +133,28 @@ class FileTests(SynchronousTestCase):
             *results("post-json-16", "rate", a=[1, 2]),
             Result("prosody", "soak", KEPT, 0, {"growth": 1.5}, series),
         ]
-        report.write(place, found, {"cores": 2})
-        self.assertEqual(report.read(place), found)
+        report.write(place, found, [{"cores": 2}])
+        self.assertEqual(report.read(place), (found, [{"cores": 2}]))
         self.assertIn("post-json-16", (place / "tables.rst").read_text())
         self.assertTrue((place / "prosody-soak-rss.svg").exists())
+
+    def test_together(self) -> None:
+        """
+        Of what two runs have measured, the later counts; of other things, each.
+        """
+        one, other, together = (Path(self.mktemp()) for _ in range(3))
+        first = results("post-json-16", "rate", a=[1, 2], b=[3])
+        second = results("post-json-16", "rate", a=[4])
+        report.write(one, first, [{"date": "1"}])
+        report.write(other, second, [{"date": "2"}])
+        with redirect_stdout(StringIO()) as printed:
+            report.main(str(together), str(one), str(other))
+        found, runs = report.read(together)
+        self.assertCountEqual([each.values["rate"] for each in found], [4, 3])
+        self.assertEqual(runs, [{"date": "1"}, {"date": "2"}])
+        self.assertEqual(
+            printed.getvalue().strip(), (together / "tables.rst").read_text().strip()
+        )
 
 
 class TargetTests(SynchronousTestCase):
