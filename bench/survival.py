@@ -43,7 +43,7 @@ PAUSE = 0.05
 BLIND_SHARE = 10
 
 HEADINGS = (
-    *("gateway", "direction", "promised", "lost", "confirmed", "bounced", "twice"),
+    *("gateway", "direction", "promised", "lost", "confirmed", "returned", "twice"),
     *("at once", "disorder", "other id"),
 )
 
@@ -56,8 +56,8 @@ class Experiment:
     @ivar name: What it is, and to whom; C{{count}} stands for how often.
     @ivar blow: Does it once.
     @ivar settings: Of the L{Ordeal}.
-    @ivar strict: Whether everything that was promised has to arrive, or only what the
-        server has neither taken nor sent back.
+    @ivar strict: Whether everything that was promised has to arrive or to come back, or
+        only what the server has not taken.
     """
 
     name: str
@@ -109,8 +109,7 @@ class Experiment:
         if wrong and not self.strict:
             states = await kept.states(kept.findings()[0].lost)
             inbound = kept.findings()[1].wrong
-            isKnown = set(states) <= {"confirmed", "bounced"}
-            wrong = inbound if isKnown else wrong
+            wrong = inbound if set(states) <= {"confirmed"} else wrong
         if wrong:
             print(f"\nWrong: {wrong}", flush=True)
         return not wrong
@@ -133,7 +132,8 @@ def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
     return (
         f"{findings.promised:,}",
         f"{len(findings.lost):,}",
-        *(f"{states[each]:,}" if states else "" for each in ("confirmed", "bounced")),
+        "" if states is None else f"{states['confirmed']:,}",
+        f"{findings.returned:,}",
         f"{findings.doubled:,}",
         f"{findings.mostDoubled:,}",
         f"{len(findings.inverted):,}",

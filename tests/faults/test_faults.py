@@ -120,7 +120,7 @@ class FaultMixin(_Base):
             lambda: len(world.outbound.promised) > promised + 50, "202 again"
         )
         await world.unload()
-        await world.until(lambda: not world.outbound.unseen, "complete arrival")
+        await world.until(lambda: not world.outbound.missing, "complete arrival")
         self.assertEqual(check(world.outbound).wrong, "")
         self.assertEqual(world.refused & set(world.arrived), set())
         self.assertEqual(world.receipts - world.delivered, set())
@@ -172,7 +172,7 @@ class FaultMixin(_Base):
 
     async def assertKept(self, world: World) -> None:
         """All has come that waited, in order."""
-        await world.until(lambda: not world.outbound.unseen, "complete arrival")
+        await world.until(lambda: not world.outbound.missing, "complete arrival")
         await world.until(lambda: world.written <= world.delivered, "complete delivery")
         self.assertEqual(check(world.outbound).wrong, "")
         self.assertEqual(check(world.inbound).wrong, "")
@@ -193,7 +193,7 @@ class FaultMixin(_Base):
 
     async def assertComplete(self, world: World) -> None:
         """All is there that should, and nothing that should not."""
-        await world.until(lambda: not world.outbound.unseen, "complete arrival")
+        await world.until(lambda: not world.outbound.missing, "complete arrival")
         await world.until(
             lambda: world.written == world.delivered | world.bounced,
             "complete delivery",

@@ -17,7 +17,7 @@ from .ledger import Label
 from .load import labelled
 
 _BODY = re.compile(r"<body[^>]*>([^<]*)<")
-_ERROR = re.compile(r"<message [^>]*type='error'")
+_ERROR = re.compile(r"<message (?=[^>]*type='error')[^>]*\bid='([^']*)'")
 
 #: Seconds, at most, until an answer: so that some wait when the gateway is killed.
 DELAY = 0.02
@@ -34,14 +34,20 @@ class Callback(Resource):
     isLeaf = True
 
     def __init__(
-        self, see: Callable[[Label, str], None], chance: Random, clock: IReactorTime
+        self,
+        see: Callable[[Label, str], None],
+        returned: Callable[[str], None],
+        chance: Random,
+        clock: IReactorTime,
     ) -> None:
         """
         @param see: Is told of each message that was answered, or would have been but
             for the end of the gateway, and of its C{webhook-id}.
+        @param returned: Is told of the id of each that came back as an error.
         """
         super().__init__()
         self._see = see
+        self._returned = returned
         self._chance = chance
         self._clock = clock
 
@@ -81,8 +87,9 @@ class Callback(Resource):
         request.finish()
 
     def _seen(self, request: Request, body: str) -> None:
-        written = _BODY.search(body)
         # Some servers put what was sent into the error about it.
-        if written is not None and not _ERROR.match(body):
+        if error := _ERROR.match(body):
+            self._returned(error[1])
+        elif written := _BODY.search(body):
             id = bytes(request.getHeader(b"webhook-id") or b"").decode()
             self._see(labelled(written[1]), id)

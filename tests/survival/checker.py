@@ -28,7 +28,8 @@ class Findings:
     @ivar arrived: How many came, doubles not counted.
     @ivar doubled: How many came again, each time counted.
     @ivar mostDoubled: How many at most between one kill and the next.
-    @ivar lost: Promised, and never seen.
+    @ivar lost: Promised, and neither seen nor returned to its sender.
+    @ivar returned: How many were returned, and not seen.
     @ivar renamed: Seen with more than one id, or with another than was promised.
     @ivar inverted: Seen for the first time when a later one of the same conversation
         had already been.
@@ -40,6 +41,7 @@ class Findings:
     arrived: int = 0
     doubled: int = 0
     mostDoubled: int = 0
+    returned: int = 0
     lost: list[Label] = field(default_factory=list)
     renamed: list[Label] = field(default_factory=list)
     inverted: list[Label] = field(default_factory=list)
@@ -69,12 +71,14 @@ def check(ledger: Ledger, window: int = WINDOW) -> Findings:
     """
     firsts = _firsts(ledger.seen)
     doubles = _doubles(ledger.seen)
+    missing = ledger.missing
     return Findings(
         promised=len(ledger.promised),
         arrived=len(firsts),
         doubled=doubles.total(),
         mostDoubled=max(doubles.values(), default=0),
-        lost=sorted(ledger.promised.keys() - firsts.keys()),
+        returned=len(ledger.promised.keys() - firsts.keys()) - len(missing),
+        lost=missing,
         renamed=_renamed(ledger),
         inverted=_inverted(firsts),
         excessive=_excessive(doubles, window),

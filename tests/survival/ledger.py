@@ -55,25 +55,33 @@ class Ledger:
     @ivar promised: The id that was given away with the promise, by label; empty if
         none was.
     @ivar seen: In the order of arrival.
+    @ivar returned: The ids of those that an error came back for.
     @ivar epoch: How often something has been killed.
-    @ivar unseen: What was promised and has not been seen so far.
     """
 
     def __init__(self) -> None:
         self.promised: dict[Label, str] = {}
         self.seen: list[Seen] = []
+        self.returned: set[str] = set()
         self.epoch = 0
-        self.unseen: set[Label] = set()
+        self._open: set[Label] = set()
         self._labels: set[Label] = set()
+
+    @property
+    def missing(self) -> list[Label]:
+        """What was promised, and has neither been seen so far nor come back."""
+        return sorted(
+            label for label in self._open if self.promised[label] not in self.returned
+        )
 
     def promise(self, label: Label, id: str = "") -> None:
         """It was said that a message is safe."""
         self.promised[label] = id
         if label not in self._labels:
-            self.unseen.add(label)
+            self._open.add(label)
 
     def see(self, label: Label, id: str) -> None:
         """A message has come to where it was to go."""
         self.seen.append(Seen(label, id, self.epoch))
         self._labels.add(label)
-        self.unseen.discard(label)
+        self._open.discard(label)

@@ -90,8 +90,8 @@ class Lane:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was promised has been seen."""
-        return not any(each.unseen for each in self.ledgers)
+        """Whether all that was promised has been seen, or has come back."""
+        return not any(each.missing for each in self.ledgers)
 
     @property
     def refused(self) -> str:
@@ -395,7 +395,8 @@ class Ordeal:
     def _listen(self) -> None:
         from twisted.internet import reactor
 
-        callback = Callback(self._called, Random(self.seed), reactor)
+        chance = Random(self.seed)
+        callback = Callback(self._called, self._returned, chance, reactor)
         site: Any = callback.site()
         self._port = reactor.listenTCP(0, site, interface=LOOPBACK)
 
@@ -427,6 +428,13 @@ class Ordeal:
         """The callback has got a message."""
         self._news += 1
         self._lane(label).inbound.see(label, webhookID)
+
+    def _returned(self, id: str) -> None:
+        """The callback has got an error for a message."""
+        self._news += 1
+        for lane in self.lanes:
+            # Only one of them has a message with this id.
+            lane.outbound.returned.add(id)
 
     def _hear(self, stanza: Received) -> None:
         """The other end has got a message."""

@@ -41,17 +41,29 @@ class LedgerTests(SynchronousTestCase):
     Tests for L{Ledger}.
     """
 
-    def test_unseen(self) -> None:
+    def test_missing(self) -> None:
         """
-        What was promised is unseen until it is seen; it may be seen before.
+        What was promised is missing until it is seen; it may be seen before.
         """
         ledger = Ledger()
         ledger.promise(A1, "1")
         ledger.see(A2, "2")
         ledger.promise(A2, "2")
-        self.assertEqual(ledger.unseen, {A1})
+        self.assertEqual(ledger.missing, [A1])
         ledger.see(A1, "1")
-        self.assertEqual(ledger.unseen, set())
+        self.assertEqual(ledger.missing, [])
+
+    def test_returned(self) -> None:
+        """
+        What came back is not missing.
+        """
+        ledger = Ledger()
+        ledger.promise(A1, "1")
+        ledger.promise(A2, "2")
+        ledger.returned.add("1")
+        self.assertEqual(ledger.missing, [A2])
+        self.assertEqual(check(ledger).lost, [A2])
+        self.assertEqual(check(ledger).returned, 1)
 
 
 class CheckTests(SynchronousTestCase):
