@@ -40,7 +40,7 @@ _SETTINGS = (
     "PRAGMA wal_autocheckpoint = 2000",
     # Bytes that the log keeps after it was longer, in a long transaction.
     "PRAGMA journal_size_limit = 67108864",
-    # KiB: the indexes by random ids want to be in memory.
+    # KiB: the indexes want to be in memory.
     "PRAGMA cache_size = -16384",
     # Content that is dropped is not to be found in the file.
     "PRAGMA secure_delete = ON",
