@@ -24,7 +24,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from xmpprest.core.records import CONFIRMED, DEAD, DELIVERED, Answered, Attempt, Change
+from xmpprest.core.records import (
+    BOUNCED,
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    Answered,
+    Attempt,
+    Change,
+)
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -140,7 +148,7 @@ async def questions(store: Store, rows: int) -> None:
         "outgoing, 100 in the middle": lambda: store.outgoing(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
         "accept": lambda: store.accept(_id(-1), TO, STANZA, 1.0),
-        "change": lambda: store.change([Change(next(queued), CONFIRMED, 1.0)]),
+        "change": lambda: store.change([Change(next(queued), BOUNCED, 1.0)]),
         "change 512": lambda: store.change(
             [Change(each, CONFIRMED, 1.0) for each in islice(queued, 512)]
         ),

@@ -60,6 +60,12 @@ class StoreTestCase(TestCase):
         assert isinstance(number, int)
         return number
 
+    async def change(self, *changes: Change) -> None:
+        """Let messages come into other states, without a wait for it alone."""
+        changed = self.store.change(changes)
+        await self.store.check()
+        await changed
+
     async def receive(
         self, webhookID: str = "msg_1", at: float = 1.0, conversation: str = THEM
     ) -> int:
@@ -127,7 +133,7 @@ class OutboxSuite(StoreTestCase):
         """
         number = await self.store.accept("a", TO, MESSAGE, 1.0, sender="me@x")
         assert isinstance(number, int)
-        await self.store.change([Change(number, CONFIRMED, 2.0)])
+        await self.change(Change(number, CONFIRMED, 2.0))
         found = await self.store.outgoingByID("a")
         assert found is not None
         self.assertEqual((found.sender, found.state), ("me@x", CONFIRMED))
@@ -161,8 +167,8 @@ class OutboxSuite(StoreTestCase):
         What waits is given from after a number, and so much of it as is wanted.
         """
         numbers = [await self.accept(each) for each in "abcde"]
-        await self.store.change([Change(numbers[1], SENT, 2.0)])
-        await self.store.change([Change(numbers[2], CONFIRMED, 2.0)])
+        await self.change(Change(numbers[1], SENT, 2.0))
+        await self.change(Change(numbers[2], CONFIRMED, 2.0))
         first = await self.store.outgoing(0, 2)
         self.assertEqual([each.id for each in first], ["a", "d"])
         second = await self.store.outgoing(first[-1].number, 10)
@@ -180,7 +186,7 @@ class OutboxSuite(StoreTestCase):
             (BOUNCED, "<error type='cancel'/>"),
         ):
             number = await self.accept(state)
-            await self.store.change([Change(number, state, 2.0, error)])
+            await self.change(Change(number, state, 2.0, error))
             message = await self.store.outgoingByID(state)
             expected = Outgoing(number, state, TO, "", state, 1.0, 2.0, error)
             self.assertEqual(message, expected)
@@ -194,15 +200,15 @@ class OutboxSuite(StoreTestCase):
         for before in (SENT, CONFIRMED, BOUNCED):
             for after in (SENT, CONFIRMED, BOUNCED):
                 number = await self.accept(id := f"{before} {after}")
-                await self.store.change([Change(number, before, 2.0, "1")])
-                await self.store.change([Change(number, after, 3.0, "2")])
+                await self.change(Change(number, before, 2.0, "1"))
+                await self.change(Change(number, after, 3.0, "2"))
                 found = await self.store.outgoingByID(id)
                 expected = (before, 2.0, "1")
                 if before != BOUNCED and after == BOUNCED:
                     expected = (BOUNCED, 3.0, "2")
                 assert found is not None
                 self.assertEqual((found.state, found.changedAt, found.error), expected)
-        await self.store.change([Change(number + 7, BOUNCED, 3.0)])
+        await self.change(Change(number + 7, BOUNCED, 3.0))
         self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
 
     async def test_manyChanges(self) -> None:
@@ -210,13 +216,11 @@ class OutboxSuite(StoreTestCase):
         Changes that are given together take effect together, in their order.
         """
         numbers = [await self.accept(f"{each}") for each in range(6)]
-        await self.store.change(
-            [
-                *(Change(each, CONFIRMED, 2.0) for each in numbers[:4]),
-                Change(numbers[1], BOUNCED, 3.0, "<error/>"),
-                Change(numbers[1], SENT, 4.0),
-                Change(numbers[4], CONFIRMED, 5.0),
-            ]
+        await self.change(
+            *(Change(each, CONFIRMED, 2.0) for each in numbers[:4]),
+            Change(numbers[1], BOUNCED, 3.0, "<error/>"),
+            Change(numbers[1], SENT, 4.0),
+            Change(numbers[4], CONFIRMED, 5.0),
         )
         (left,) = await self.store.outgoing(0, 10)
         self.assertEqual(left.number, numbers[5])
@@ -246,11 +250,11 @@ class OutboxSuite(StoreTestCase):
         self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
         self.assertEqual(await self.store.outgoingDepth(), Depth(2, 1.0))
-        await self.store.change([Change(one, SENT, 3.0)])
+        await self.change(Change(one, SENT, 3.0))
         self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
-        await self.store.change([Change(one, BOUNCED, 4.0)])
+        await self.change(Change(one, BOUNCED, 4.0))
         self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
-        await self.store.change([Change(two, CONFIRMED, 4.0)])
+        await self.change(Change(two, CONFIRMED, 4.0))
         self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
         await self.store.forget(9.0, 0.0, 0.0)
         await self.accept("c", at=3.0)
@@ -586,7 +590,7 @@ class HousekeepingSuite(StoreTestCase):
             (numbers[3], CONFIRMED, 10.0),
             (numbers[3], BOUNCED, 20.0),
         ):
-            await self.store.change([Change(number, state, at)])
+            await self.change(Change(number, state, at))
         await self.store.forget(15.0, 0.0, 0.0)
         left = [each for each in "abcde" if await self.store.outgoingByID(each)]
         self.assertEqual(left, ["b", "d", "e"])

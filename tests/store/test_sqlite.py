@@ -10,7 +10,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from xmpprest.core.records import CONFIRMED, DEAD, DELIVERED, PENDING, Answered, Change
+from xmpprest.core.records import (
+    BOUNCED,
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    PENDING,
+    Answered,
+    Change,
+)
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -72,6 +80,21 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
             self.assertEqual(await self.all(), before)
         self.assertGreater(await self.accept("b"), number)
 
+    async def test_rests(self) -> None:
+        """
+        Changes that nobody waits for are kept when it is closed; bounces, at once.
+        """
+        one, two = await self.accept("a"), await self.accept("b")
+        await self.store.change([Change(one, BOUNCED, 2.0, "<error/>")])
+        changed = self.store.change([Change(two, CONFIRMED, 2.0)])
+        self.assertFalse(changed.called)
+        await self.store.close()
+        await changed
+        await self.store.open()
+        for id, state in (("a", BOUNCED), ("b", CONFIRMED)):
+            found = await self.store.outgoingByID(id)
+            self.assertEqual(found and found.state, state)
+
     async def all(self) -> Sequence[object]:
         """What is there."""
         return [
@@ -90,7 +113,7 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
             sent = await self.store.accept(f"{number}", TO, secret, 1.0)
             assert isinstance(sent, int)
             received = await self.store.receive(f"{number}", TO, secret, 1.0)
-            await self.store.change([Change(sent, CONFIRMED, 2.0)])
+            await self.change(Change(sent, CONFIRMED, 2.0))
             await self.attempt(received, DELIVERED, 2.0)
         await self.store.close()
         self.assertNotIn(b"secret", self.path.read_bytes())
@@ -142,7 +165,7 @@ class PlanTests(_SQLite):
         """Ask everything once."""
         number = await self.accept()
         await self.store.outgoing(number, 10)
-        await self.store.change([Change(number, CONFIRMED, 1.0)])
+        await self.change(Change(number, CONFIRMED, 1.0))
         await self.store.outgoingByID("a")
         await self.store.outgoingDepth()
         await self.attempt(await self.receive("msg_1"), DEAD, 2.0)

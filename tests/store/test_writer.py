@@ -10,13 +10,19 @@ from threading import Event, get_ident
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from xmpprest.core.records import Message, StoreUnavailable
 from xmpprest.store.sqlite import outbox
 from xmpprest.store.sqlite.together import Together
-from xmpprest.store.sqlite.writer import BATCH_LIMIT, QUEUE_LIMIT, Writer
+from xmpprest.store.sqlite.writer import (
+    BATCH_LIMIT,
+    QUEUE_LIMIT,
+    REST,
+    REST_LIMIT,
+    Writer,
+)
 
 from ..programs import Place, Program
 from .doubles import FaultyDisk, diskError
@@ -217,6 +223,109 @@ class WriterTests(TestCase):
         await other.start()
         self.assertEqual(await other.call(lambda _: 7), 7)
         await other.stop()
+
+
+class Turns(Clock):
+    """A reactor whose turns and time are the test's."""
+
+    running = True
+
+    def callFromThread(self, callable: Any, *args: object, **kwargs: object) -> None:
+        """From the other thread."""
+        from twisted.internet import reactor
+
+        reactor.callFromThread(callable, *args, **kwargs)  # type: ignore[attr-defined]
+
+
+class RestTests(TestCase):
+    """
+    What nobody waits for
+    """
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
+        self.clock = Turns()
+        self.disk = FaultyDisk()
+        self.writer = Writer(self.mktemp(), self.clock, self.disk.connect)
+        await self.writer.start()
+        self.addCleanup(self.writer.stop)
+        self.disk.statements.clear()
+        self.done: list[str] = []
+
+    def ask(self, name: str, rests: int = 0) -> Deferred[None]:
+        """Do something that is told apart by a name."""
+        return self.writer.call(lambda _: self.done.append(name), rests)
+
+    async def test_rides(self) -> None:
+        """
+        It is in the commit of what is asked next, and done before that.
+        """
+        rests = self.ask("rests", 7)
+        self.clock.advance(REST / 2)
+        urgent = self.ask("urgent")
+        self.clock.advance(0)
+        await gatherResults([rests, urgent])
+        self.assertEqual(self.done, ["rests", "urgent"])
+        self.assertEqual(self.disk.commits, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def test_behind(self) -> None:
+        """
+        It is in the commit of what was asked before it in the same turn, too.
+        """
+        both = [self.ask("urgent"), self.ask("rests", 7)]
+        self.clock.advance(0)
+        await gatherResults(both)
+        self.assertEqual(self.disk.commits, 1)
+
+    async def test_alone(self) -> None:
+        """
+        If nothing is asked, it is done after a while, however much comes to it.
+        """
+        first = self.ask("first", 1)
+        self.clock.advance(REST * 0.9)
+        second = self.ask("second", 1)
+        self.clock.advance(REST * 0.1)
+        await gatherResults([first, second])
+        self.assertEqual(self.disk.commits, 1)
+
+    async def test_many(self) -> None:
+        """
+        If there is much, it is done at once.
+        """
+        first = self.ask("first", REST_LIMIT - 1)
+        self.clock.advance(REST / 2)
+        second = self.ask("second", 1)
+        self.clock.advance(0)
+        await gatherResults([first, second])
+        self.assertEqual(self.disk.commits, 1)
+
+    async def test_again(self) -> None:
+        """
+        What comes after a commit rests anew.
+        """
+        self.ask("rests", REST_LIMIT - 1)
+        await self.end()
+        again = self.ask("again", REST_LIMIT - 1)
+        (call,) = self.clock.getDelayedCalls()
+        self.assertEqual(call.getTime(), self.clock.seconds() + REST)
+        await self.end()
+        await again
+
+    async def end(self) -> None:
+        """Ask for something, and let it be done."""
+        urgent = self.ask("urgent")
+        self.clock.advance(0)
+        await urgent
+
+    async def test_stop(self) -> None:
+        """
+        It is done before the end, and nothing is left behind.
+        """
+        rests = self.ask("rests", 1)
+        await self.writer.stop()
+        await rests
+        self.assertEqual(self.disk.commits, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class BeforeTests(SynchronousTestCase):

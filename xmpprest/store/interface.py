@@ -84,6 +84,9 @@ class Store(Protocol):
         """
         Let messages come into other states: those that are queued into any, and
         those that are sent or confirmed into C{BOUNCED}. Else nothing happens.
+
+        Nobody should wait for it: unless one of them bounces, it may be committed a
+        little later, with what is asked next.
         """
 
     def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:

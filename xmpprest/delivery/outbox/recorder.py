@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,7 +19,9 @@ RETRY = 1.0
 
 class Recorder:
     """
-    Takes changes to the store, in their order.
+    Takes changes to the store, all at once: it takes its time with some, to do them
+    together. What could not be recorded may come after what came later, which makes no
+    difference: nothing but a bounce changes what is not queued, and a bounce is final.
 
     @ivar pending: How many are not recorded yet.
     """
@@ -38,43 +39,45 @@ class Recorder:
         self._change = change
         self._recorded = recorded
         self._clock = clock
-        self._changes: list[Change] = []
-        self._running: Deferred[None] | None = None
+        self._failed: list[Change] = []
+        self._retrying: IDelayedCall | None = None
+        self._isStopped = False
         self.pending = 0
 
     def record(self, changes: Sequence[Change]) -> None:
         """Record these, sooner or later."""
-        self._changes += changes
         self.pending += len(changes)
-        if self._running is None and self._changes:
-            running = Deferred.fromCoroutine(self._run())
-            # It may be over already.
-            self._running = running if not running.called else None
-            running.addErrback(self._ended)
+        if changes:
+            self._keep(changes)
 
     def stop(self) -> None:
         """Give up what is not recorded yet."""
-        if self._running is not None:
-            self._running.cancel()
+        self._isStopped = True
+        if self._retrying is not None:
+            self._retrying.cancel()
+            self._retrying = None
 
-    async def _run(self) -> None:
-        while self._changes:
-            changes, self._changes = self._changes, []
-            await self._keep(changes)
-            self.pending -= len(changes)
+    def _keep(self, changes: Sequence[Change]) -> None:
+        keeping = self._change(changes)
+        keeping.addCallbacks(self._kept, self._notKept, (changes,), {}, (changes,))
+        keeping.addErrback(
+            lambda reason: _log.failure(
+                "What became of messages was not recorded.", failure=reason
+            )
+        )
+
+    def _kept(self, result: None, changes: Sequence[Change]) -> None:
+        self.pending -= len(changes)
+        if not self._isStopped:
             self._recorded()
-        self._running = None
 
-    async def _keep(self, changes: Sequence[Change]) -> None:
-        while True:
-            try:
-                await self._change(changes)
-            except StoreUnavailable:
-                await deferLater(self._clock, RETRY)
-            else:
-                return
+    def _notKept(self, reason: Failure, changes: Sequence[Change]) -> None:
+        reason.trap(StoreUnavailable)
+        self._failed += changes
+        if self._retrying is None and not self._isStopped:
+            self._retrying = self._clock.callLater(RETRY, self._retry)
 
-    def _ended(self, reason: Failure) -> None:
-        self._running = None
-        if not reason.check(CancelledError):
-            _log.failure("What became of messages was not recorded.", failure=reason)
+    def _retry(self) -> None:
+        self._retrying = None
+        failed, self._failed = self._failed, []
+        self._keep(failed)

@@ -13,6 +13,7 @@ from typing import TypeVar, TypeVarTuple
 from twisted.internet.defer import Deferred
 
 from ...core.records import (
+    BOUNCED,
     DEAD,
     DELIVERED,
     Answered,
@@ -96,7 +97,10 @@ class SQLiteStore:
 
     def change(self, changes: Sequence[Change]) -> Deferred[None]:
         """See L{Store.change}."""
-        return self._call(outbox.change, changes)
+        # An error comes once; what else is lost is found out again, with the same id.
+        isTold = any(each.state == BOUNCED for each in changes)
+        work = partial(outbox.change, changes=changes)
+        return self._writer.call(work, rests=0 if isTold else len(changes))
 
     def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
         """See L{Store.outgoingByID}."""

@@ -2,7 +2,8 @@
 A thread that does work on a file, in the order it is asked to.
 
 What is asked in one turn of the reactor goes into one commit, together with what was
-asked while the one before it ran (group commit).
+asked while the one before it ran (group commit). What nobody waits for rests until
+there is a commit anyway.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from time import perf_counter
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -34,6 +36,9 @@ BATCH_LIMIT = 256
 
 #: How many calls may wait, on a disk that does not keep up.
 QUEUE_LIMIT = 10_000
+
+#: For how many seconds changes that nobody waits for may rest, and how many of them.
+REST, REST_LIMIT = 0.1, 256
 
 #: Something to do, and what fires with whatever it returns.
 _Call: TypeAlias = tuple[Work, Deferred[Any]]
@@ -55,7 +60,7 @@ class Reactor(Protocol):
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object
-    ) -> object:
+    ) -> IDelayedCall:
         """See L{IReactorTime<twisted.internet.interfaces>}."""
 
 
@@ -74,8 +79,12 @@ class Writer:
         self._reactor = reactor
         self._connect = connect
         self._queue: SimpleQueue[list[_Call] | None] = SimpleQueue()
-        #: Asked in this turn, and not in the queue yet.
+        #: Asked, and not in the queue yet; whether some of it waits only for the end of
+        #: this turn, how many changes rest, and what ends that.
         self._asked: list[_Call] = []
+        self._isUrgent = False
+        self._resting = 0
+        self._rest: IDelayedCall | None = None
         self._waiting = 0
         self.commits = Commits()
         self._stopped: Deferred[None] = succeed(None)
@@ -116,12 +125,15 @@ class Writer:
             self._queue.put(None)
         return self._stopped
 
-    def call(self, work: Callable[[Connection], _T]) -> Deferred[_T]:
+    def call(self, work: Callable[[Connection], _T], rests: int = 0) -> Deferred[_T]:
         """
         Do something.
 
         @param work: Is called in the thread, within a transaction; and again, if that
             is rolled back for another's fault.
+        @param rests: How many changes it makes, if nobody waits for them: then it is
+            done before what is asked next, but may rest until something is; or for
+            L{REST} seconds, or until L{REST_LIMIT} changes do.
         @return: Fires once the transaction is committed; fails with
             L{StoreUnavailable}, or with what C{work} raised.
         """
@@ -129,15 +141,22 @@ class Writer:
             return fail(StoreUnavailable("the store is closed"))
         if self._waiting >= QUEUE_LIMIT:
             return fail(StoreUnavailable("the disk does not keep up"))
-        if not self._asked:
-            self._reactor.callLater(0, self._handOver)
         deferred: Deferred[_T] = Deferred()
         self._asked.append((work, deferred))
         self._waiting += 1
+        self._resting += rests
+        if rests and self._resting < REST_LIMIT:
+            self._rest = self._rest or self._reactor.callLater(REST, self._handOver)
+        elif not self._isUrgent:
+            self._isUrgent = True
+            self._reactor.callLater(0, self._handOver)
         return deferred
 
     def _handOver(self) -> None:
-        """This turn of the reactor is over."""
+        """This turn of the reactor is over, or something has rested long enough."""
+        if self._rest is not None and self._rest.active():
+            self._rest.cancel()
+        self._rest, self._resting, self._isUrgent = None, 0, False
         asked, self._asked = self._asked, []
         for first in range(0, len(asked), BATCH_LIMIT):
             self._queue.put(asked[first : first + BATCH_LIMIT])
