@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 #: How long a plain head may be, in bytes, and how many fields it may have; more may be
@@ -60,7 +61,7 @@ def plainHead(data: bytes) -> Head | None:
     fields = {}
     for line in lines:
         name, _, value = line.partition(b":")
-        fields[name.lower()] = value.strip(b" \t")
+        fields[_lower(name)] = value.strip(b" \t")
     length = fields.get(b"content-length", b"0")
     isPlain = (
         b"host" in fields
@@ -70,3 +71,9 @@ def plainHead(data: bytes) -> Head | None:
         and _LENGTH.fullmatch(length)
     )
     return Head(method, uri, fields, match.end(), int(length)) if isPlain else None
+
+
+@lru_cache(maxsize=128)
+def _lower(name: bytes) -> bytes:
+    """A name in lower case: the same few at all times, which all requests share."""
+    return name.lower()
