@@ -46,6 +46,13 @@ async def immediately(response: Response) -> Response:
     return response
 
 
+async def _freely(acting: Awaitable[Awaitable[Response]]) -> Response:
+    """Do what has no key."""
+    answering = await acting
+    del acting
+    return await answering
+
+
 class Once:
     """
     Does what has a key once.
@@ -60,15 +67,23 @@ class Once:
         #: The fingerprints of what runs, by key.
         self._running: dict[str, bytes] = {}
 
-    async def do(self, claim: Claim | None, request: Request, act: Act) -> Response:
+    def do(
+        self, claim: Claim | None, request: Request, act: Act
+    ) -> Awaitable[Response]:
         """
         Do something, or give the answer that there is already.
 
         @param act: What it holds may be long, and the wait for the answer, too: it is
             let go of before.
-        @raise Refusal: Nothing has happened, or there is no claim; 409, it runs; 422,
-            the key is another's; 504, the answer was lost.
+        @return: Brings the answer. It raises L{Refusal}: nothing has happened, or there
+            is no claim; 409, it runs; 422, the key is another's; 504, the answer was
+            lost.
         """
+        if claim is None:
+            return _freely(act())
+        return self._do(claim, request, act)
+
+    async def _do(self, claim: Claim, request: Request, act: Act) -> Response:
         with self.running(claim):
             earlier = await self._begin(claim)
             if earlier is not None:
@@ -80,8 +95,7 @@ class Once:
             except (Refusal, StoreUnavailable):
                 await self._end(claim, None)
                 raise
-            if claim is None:
-                return await answering
+            del acting
             try:
                 response = await answering
             except Refusal as refusal:
@@ -116,9 +130,7 @@ class Once:
         """Keep an answer: the first one, or the last word instead of it."""
         await self._end(claim, dumped(response))
 
-    async def _begin(self, claim: Claim | None) -> Response | None:
-        if claim is None:
-            return None
+    async def _begin(self, claim: Claim) -> Response | None:
         earlier = await self._keys.begin(self._record(claim, None))
         return None if earlier is None else again(earlier, claim)
 

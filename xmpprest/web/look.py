@@ -12,6 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ..core.errors import Problem, Refusal
+from .request import whenGone
 from .response import BROKEN, Response, jsonResponse, problemResponse, write
 
 _log = Logger()
@@ -32,7 +33,7 @@ class LookResource(Resource):
         """Answer C{GET} and C{HEAD}."""
         looking = Deferred.fromCoroutine(self._looked(request))
         if not looking.called:
-            request.notifyFinish().addErrback(lambda _: looking.cancel())
+            whenGone(request, looking.cancel)
         looking.addErrback(_refused, request)
         looking.addCallback(write, request)
         # The client has gone away.

@@ -4,7 +4,7 @@ The resource at C{/rest}: routes a request, and answers it whatever happens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,7 +22,8 @@ from .body import Body, CompleteBody
 from .channel import tooLarge
 from .claims import hasKey
 from .cors import CORS, Headers
-from .request import GatewayRequest
+from .idempotency import immediately
+from .request import GatewayRequest, whenGone
 from .response import (
     BROKEN,
     Response,
@@ -88,39 +89,42 @@ class RestResource(Resource):
         if not answering.called and not hasKey(request):
             # A client that has gone away wants nothing any more, or comes back with
             # the same key.
-            request.notifyFinish().addErrback(lambda _: answering.cancel())
-        answering.addCallback(self._write, request, visit)
-        answering.addErrback(self._failed, request, visit)
-        answering.addCallback(lambda _: self.visits.end(visit, request))
+            whenGone(request, answering.cancel)
         return NOT_DONE_YET
 
-    async def _answer(self, request: Request, visit: Visit) -> Response | None:
-        """
-        Find the answer.
+    # Each coroutine and each callback takes 0.2 to 0.3 KB of a request that waits: so
+    # there is one here, with all that is to be done, and no callback.
+    async def _answer(self, request: Request, visit: Visit) -> None:
+        """Find the answer, and write it: the outer edge of all that is done for it."""
+        try:
+            self._checkWaiting()
+            self.waiting += 1
+            try:
+                response = await self._begin(request, visit)
+                if response.pieces is not None and request.channel is not None:
+                    common = self._common(request, visit)
+                    await writePieces(response.pieces, response, request, common)
+                    return
+            finally:
+                self.waiting -= 1
+            self._write(response, request, visit)
+        except Exception as error:
+            self._failed(error, request, visit)
+        self.visits.end(visit, request)
 
-        @return: What is to be written yet.
-        """
+    def _checkWaiting(self) -> None:
         if self.waiting >= self.waitingLimit:
             raise unavailable(
                 "resource-constraint",
                 "Too many requests are waiting for their answers; try again.",
                 retryAfter=5,
             )
-        self.waiting += 1
-        try:
-            response = await self._routed(request, visit)
-            if response.pieces is None or request.channel is None:
-                return response
-            common = self._common(request, visit)
-            await writePieces(response.pieces, response, request, common)
-            return None
-        finally:
-            self.waiting -= 1
 
-    async def _routed(self, request: Request, visit: Visit) -> Response:
+    def _begin(self, request: Request, visit: Visit) -> Awaitable[Response]:
         """
         Let answer who is at the path.
 
+        @return: Brings the answer, or raises as this does.
         @raise Refusal: 404, nobody; 405, nobody by this method; 401; 403.
         """
         assert request.postpath is not None
@@ -128,7 +132,7 @@ class RestResource(Resource):
         visit.route = route.template
         method = request.method.decode("latin-1")
         if method == "OPTIONS" and self.cors.enabled:
-            return self.cors.preflight(self._methods(route))
+            return immediately(self.cors.preflight(self._methods(route)))
         handler = route.methods.get(method)
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
@@ -143,8 +147,8 @@ class RestResource(Resource):
             if route.right is not None:
                 grant.require(route.right)
         if isinstance(handler, Streaming):
-            return await handler.handle(request, _bodyOf(request), grant)
-        return await handler(request, self._body(request), grant)
+            return handler.handle(request, _bodyOf(request), grant)
+        return handler(request, self._body(request), grant)
 
     def _body(self, request: Request) -> bytes:
         """
@@ -163,8 +167,8 @@ class RestResource(Resource):
         options = ("OPTIONS",) if self.cors.enabled else ()
         return ", ".join([*route.methods, *options])
 
-    def _write(self, response: Response | None, request: Request, visit: Visit) -> None:
-        if response is None or request.channel is None:
+    def _write(self, response: Response, request: Request, visit: Visit) -> None:
+        if request.channel is None:
             # The client left, and the work for it could not be cancelled.
             return
         visit.headers = response.headers
@@ -175,18 +179,18 @@ class RestResource(Resource):
         allowed = self.cors.headers(header(request, b"Origin"))
         return ((REQUEST_ID, visit.id), *allowed)
 
-    def _failed(self, reason: Failure, request: Request, visit: Visit) -> None:
-        """The outer edge of all that is done for a request."""
-        if reason.check(Refusal):
-            problem = cast(Refusal, reason.value).problem
-        elif reason.check(StoreUnavailable):
-            problem = nothingKept(str(reason.value)).problem
-        elif reason.check(CancelledError) and request.channel is None:
+    def _failed(self, error: Exception, request: Request, visit: Visit) -> None:
+        """There is no answer, or it could not be written."""
+        if isinstance(error, Refusal):
+            problem = error.problem
+        elif isinstance(error, StoreUnavailable):
+            problem = nothingKept(str(error)).problem
+        elif isinstance(error, CancelledError) and request.channel is None:
             return
         else:
             _log.failure(
                 "Request {request} could not be answered.",
-                failure=reason,
+                failure=Failure(error),
                 request=visit.id,
             )
             problem = BROKEN

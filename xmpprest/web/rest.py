@@ -97,27 +97,27 @@ class Sending:
         self.timeout = timeout
         self.maxTimeout = maxTimeout
 
-    async def post(
+    def post(
         self, given: Given, request: Request, body: bytes, grant: Grant
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """
         Send one stanza.
 
         @param given: What the path has said of it.
-        @raise Refusal: It was not sent, or an iq got no reply.
+        @return: Brings the answer; it holds neither body nor stanza, which may be long,
+            and the wait for an iq's reply, too.
+        @raise Refusal: It was not sent, or an iq got no reply; what is returned raises
+            it, too.
         """
         claim = claimOf(request, body, grant)
         payload = media.decode(header(request, b"Content-Type"), body, given)
         stanza = self.stanza(payload, grant)
         grant.spend()
-        sending = self.begin(stanza, request, claim)
-        # They may be long, and the wait for an iq's reply, too.
-        del body, payload, stanza
-        return await sending
+        return self.begin(stanza, request, claim)
 
-    async def query(
+    def query(
         self, given: Given, request: Request, body: bytes, grant: Grant
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """
         Send the iq that a path and a query stand for.
 
@@ -131,9 +131,7 @@ class Sending:
             raise Refusal(replace(refusal.problem, status=400)) from None
         grant.check(stanza)
         grant.spend()
-        sending = self.begin(stanza, request, None)
-        del value, stanza
-        return await sending
+        return self.begin(stanza, request, None)
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """

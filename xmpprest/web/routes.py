@@ -72,14 +72,14 @@ OF_PAYLOAD = "/rest/{payload}/{to}"
 class Sender(Protocol):
     """What sends, and asks."""
 
-    async def post(
+    def post(
         self, given: Given, request: Request, body: bytes, grant: Grant
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Send what the path and the body say."""
 
-    async def query(
+    def query(
         self, given: Given, request: Request, body: bytes, grant: Grant
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Ask what the path and the query say."""
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
