@@ -34,6 +34,7 @@ class CallbackURL:
             raise ValueError("expected a URL without placeholders before its path")
         userinfo, at, host = parts.netloc.rpartition("@")
         self._template = urlunsplit(parts._replace(netloc=host, fragment=""))
+        self._names = [name for name in PLACEHOLDERS if f"{{{name}}}" in self._template]
         self.authorization = _basic(userinfo) if at else None
 
     def fill(self, values: Mapping[str, str]) -> bytes:
@@ -43,7 +44,7 @@ class CallbackURL:
         @param values: By placeholder; percent-encoded here.
         """
         url = self._template
-        for name in PLACEHOLDERS:
+        for name in self._names:
             url = url.replace(f"{{{name}}}", quote(values[name], safe=""))
         return url.encode("ascii")
 
