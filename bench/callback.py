@@ -1,8 +1,9 @@
 """
-A callback in a process of its own: it answers 204, counts, and tells how late each was.
+A callback in a process of its own: it answers 204, be it to each stanza of a batch,
+counts them, and tells how late each was.
 
 C{python -m bench.callback PORT} serves until its standard input ends. For each line
-C{count} it prints how many requests have come; for C{times}, how many seconds the
+C{count} it prints how many stanzas have come; for C{times}, how many seconds the
 messages took whose body says when they were due, and forgets them.
 """
 
@@ -14,12 +15,18 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import IO
 
 from tests.servers.process import LOOPBACK, freePorts
 
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _DUE = re.compile(rb"due=(\d+\.\d+)")
+#: The id of each stanza of a batch, with its quotes.
+_LINES = re.compile(rb'^{"id": ("[^"]*")', re.MULTILINE)
+
+#: The answer to a stanza alone.
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def dueAt(at: float) -> str:
@@ -34,12 +41,15 @@ class Seen:
         self.count = 0
         self.times: list[float] = []
 
-    def see(self, request: bytes) -> None:
-        """A request, all of it."""
-        if request.startswith(b"POST"):
-            self.count += 1
-            if due := _DUE.search(request):
-                self.times.append(time.monotonic() - float(due[1]))
+    def see(self, request: bytes) -> bytes:
+        """A request, all of it; returns the answer."""
+        if not request.startswith(b"POST"):
+            return NO_CONTENT
+        lines = _LINES.findall(request)
+        self.count += len(lines) or 1
+        now = time.monotonic()
+        self.times += [now - float(due) for due in _DUE.findall(request)]
+        return _toBatch(lines) if lines else NO_CONTENT
 
     def answer(self, question: str) -> object:
         """What the other process wants to know."""
@@ -47,6 +57,15 @@ class Seen:
             return self.count
         times, self.times = self.times, []
         return times
+
+
+def _toBatch(ids: Sequence[bytes]) -> bytes:
+    """The answer to a batch."""
+    body = b"".join(b'{"id": %s, "status": 204}\n' % id for id in ids)
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
 
 
 class Serving(asyncio.Protocol):
@@ -69,9 +88,8 @@ class Serving(asyncio.Protocol):
             end += 4 + (int(found[1]) if found else 0)
             if len(self._data) < end:
                 return
-            self._seen.see(self._data[:end])
+            self._transport.write(self._seen.see(self._data[:end]))
             self._data = self._data[end:]
-            self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
 async def serve(port: int) -> None:

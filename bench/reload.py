@@ -25,7 +25,7 @@ from tests.servers.process import LOOPBACK, ServerProcess
 from tests.servers.prosody import Prosody
 from tests.survival.programs import GatewayProcess
 
-from .callback import Seen, Serving
+from .callback import NO_CONTENT, Seen, Serving
 from .component import Component
 from .http import Reader
 from .pacing import Connection, Pacing, Queue, pace
@@ -112,12 +112,13 @@ class Came(Seen):
         self.messages: Counter[int] = Counter()
         self.paths: Counter[str] = Counter()
 
-    def see(self, request: bytes) -> None:
-        """A request, all of it."""
+    def see(self, request: bytes) -> bytes:
+        """A request, all of it; returns the answer."""
         label = _LABEL.search(request)
         if label is not None:
             self.messages[int(label[1])] += 1
             self.paths[request.split(b" ", 2)[1].decode()] += 1
+        return NO_CONTENT
 
 
 class Trial:

@@ -9,7 +9,7 @@ from bench.bed import Bed, Case, Effort
 from bench.callback import dueAt
 from bench.component import flood
 from bench.contenders.contender import Contender
-from bench.contenders.entrants import KEPT, MOD_REST, PLAIN, SLIXMPP
+from bench.contenders.entrants import BATCHED, KEPT, MOD_REST, PLAIN, SLIXMPP
 from bench.figures import Outcome, latencies
 from bench.pacing import Pacing, pace
 from bench.patience import settled
@@ -19,7 +19,7 @@ from .posting import PEOPLE, STEADY
 #: Messages in a second, where latency is measured.
 RATE = 500
 
-ALL = (KEPT, PLAIN, SLIXMPP, MOD_REST)
+ALL = (KEPT, BATCHED, PLAIN, SLIXMPP, MOD_REST)
 
 
 @dataclass(frozen=True)

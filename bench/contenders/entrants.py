@@ -19,11 +19,15 @@ Server = BenchProsody | BenchEjabberd
 
 KEPT = "xmpprest, store on"
 PLAIN = "xmpprest, store off"
+BATCHED = "xmpprest, store on, in batches"
 SLIXMPP = "slixmpp + aiohttp"
 MOD_REST = "Prosody's mod_rest"
 API = "ejabberd's mod_http_api"
 EMPTY = "twisted.web, empty"
 RAW = "raw component"
+
+#: How many messages go to the callback at once, where they do.
+BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,12 @@ class XMPPRest(ModRestDialect):
 
     authorization = f"Bearer {TOKEN}"
 
-    def __init__(self, site: Site, name: str, store: str) -> None:
+    def __init__(self, site: Site, name: str, store: str, batch: int = 1) -> None:
+        """@param batch: How many messages go to the callback at once."""
         self.domain = domain(name)
-        self.process = GatewayProcess(site.server, self.domain, site.callback, store)
+        self.process = GatewayProcess(
+            site.server, self.domain, site.callback, store, batch
+        )
         self.port = self.process.port
         self.process.start()
 
@@ -167,6 +174,9 @@ def _api(site: Site, name: str) -> Contender | None:
 STARTED: Mapping[str, Callable[[Site, str], Contender | None]] = {
     KEPT: lambda site, name: XMPPRest(site, name, f"sqlite:{site.place}/{name}.db"),
     PLAIN: lambda site, name: XMPPRest(site, name, "memory"),
+    BATCHED: lambda site, name: XMPPRest(
+        site, name, f"sqlite:{site.place}/{name}.db", BATCH
+    ),
     SLIXMPP: Slixmpp,
     MOD_REST: _modRest,
     API: _api,
@@ -174,4 +184,4 @@ STARTED: Mapping[str, Callable[[Site, str], Contender | None]] = {
 }
 
 #: The names of those that are components.
-NAMED = {KEPT: "kept", PLAIN: "plain", SLIXMPP: "slixmpp"}
+NAMED = {KEPT: "kept", PLAIN: "plain", BATCHED: "batched", SLIXMPP: "slixmpp"}

@@ -13,7 +13,17 @@ from tests.servers.process import LOOPBACK
 from tests.servers.prosody import Prosody
 
 #: Whose components there are: a gateway has one to itself.
-NAMES = ("kept", "plain", "slixmpp", "raw", "fresh", "rows0", "rows1", "rows2")
+NAMES = (
+    "kept",
+    "batched",
+    "plain",
+    "slixmpp",
+    "raw",
+    "fresh",
+    "rows0",
+    "rows1",
+    "rows2",
+)
 
 #: The domain of Prosody's mod_rest.
 REST_DOMAIN = "rest.localhost"

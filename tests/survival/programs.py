@@ -94,12 +94,18 @@ class GatewayProcess(ServerProcess):
     name = "gateway"
 
     def __init__(
-        self, server: ServerProcess, domain: str, callback: str, store: str
+        self,
+        server: ServerProcess,
+        domain: str,
+        callback: str,
+        store: str,
+        batch: int = 1,
     ) -> None:
         """
         @param server: What it is a component of.
         @param callback: The callback's URL.
         @param store: As C{--store} has it.
+        @param batch: How many stanzas a callback's request may have.
         """
         super().__init__()
         # A server has two ports at least.
@@ -112,6 +118,7 @@ class GatewayProcess(ServerProcess):
             "XMPPREST_SERVER": f"tcp:{LOOPBACK}:{server.componentPort}",
             "XMPPREST_LISTEN": f"tcp:{self.port}:interface={LOOPBACK}",
             "XMPPREST_CALLBACK_URL": callback,
+            "XMPPREST_CALLBACK_BATCH": str(batch),
             "XMPPREST_STORE": store,
         }
 
