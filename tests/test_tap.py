@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -22,7 +23,7 @@ from xmpprest._version import __version__
 from xmpprest.config import SETTINGS
 from xmpprest.demo import Demo
 from xmpprest.sighup import Reloading
-from xmpprest.tap import Options, makeService
+from xmpprest.tap import GC_THRESHOLD, Options, makeService
 from xmpprest.web.listener import Listener
 
 from .programs import Place, Program, require, twist, twistd
@@ -255,6 +256,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.patch(os, "environ", dict(ENOUGH))
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
 
     def make(self, *arguments: str) -> MultiService:
         """The service for a command line."""
@@ -303,6 +305,14 @@ class MakeServiceTests(SynchronousTestCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         self.make()
         self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE)[0], hard)
+
+    def test_garbage(self) -> None:
+        """
+        Python looks for garbage less often than by itself.
+        """
+        gc.set_threshold(700)
+        self.make()
+        self.assertEqual(gc.get_threshold()[0], GC_THRESHOLD)
 
     def test_plugin(self) -> None:
         """

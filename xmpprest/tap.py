@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import os
 import re
 import resource
@@ -25,6 +26,11 @@ from .settings import Loaded, Sources
 from .sighup import Reloading
 from .systemd import notifier
 from .web.listener import Listener
+
+#: How many more objects there must be before Python looks for garbage. With its own 700
+#: it looks at messages on their way to the callback again and again, of which none is:
+#: of the 295 µs that each took with a store, 65.
+GC_THRESHOLD = 10_000
 
 _FLAGS = [
     ("demo", None, "Run with an XMPP server of its own, to try it out."),
@@ -209,6 +215,7 @@ def makeService(options: Options) -> IService:
     @raise SystemExit: Something that the configuration names is of no use.
     """
     _raiseFileLimit()
+    gc.set_threshold(GC_THRESHOLD)
     loaded = options.loaded
     service = Demo(reactor, options.demo) if loaded is None else _run(loaded, options)
     return logged(service, options.logFormat, options.parent)
