@@ -19,7 +19,7 @@ class RealtimeTests(TestCase):
     Tests of a callback that is out for a time that passes.
     """
 
-    timeout = 180
+    timeout = 600
 
     def setUp(self) -> None:
         """Have a callback that is out."""
