@@ -3,8 +3,8 @@ A store with much in it.
 
 C{python -m bench.filling FILE ROWS} keeps so many rows: half of them messages, all of
 them confirmed, and half of them stanzas for the callback, of a thousand conversations.
-Of these, half have been delivered; the others were tried without success, and are to be
-tried again in an hour.
+Of these, half have been delivered; the others, but no more than C{WAITING}, were tried
+without success, and are to be tried again in an hour.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
 CONVERSATIONS = 1000
+#: A gateway for which 100,000 wait takes no more.
+WAITING = 50_000
 STEP = 1000
 
 GATEWAY = "gateway.localhost"
@@ -49,8 +51,9 @@ async def fill(store: Store, each: int, now: float) -> None:
             sender = f"p{person}@elsewhere.localhost"
             stanza = STANZA.format(sender, GATEWAY, BODY)
             # Of even numbers, all delivered: its conversations have nothing to do.
-            state = PENDING if number % 2 else DELIVERED
-            attempt = Attempt(now, None if number % 2 else 204, None)
+            waits = number % 2 and number < 2 * WAITING
+            state = PENDING if waits else DELIVERED
+            attempt = Attempt(now, None if waits else 204, None)
             sent.append(Message(f"out{number}", "user@example.org", stanza, now))
             kept += [
                 store.receive(f"in{number}", KEYS.of(sender, GATEWAY), stanza, now),

@@ -121,7 +121,12 @@ def _bars(case: Case, server: str, results: Sequence[Result]) -> str:
     heading, format, _ = COLUMNS[case.compared]
     values = {
         row: medians(each for each in results if each.row == row)[case.compared]
-        for row in _distinct(each.row for each in results)
+        for row in _distinct(
+            # Where nothing came, there is nothing to measure.
+            each.row
+            for each in results
+            if case.compared in each.values
+        )
     }
     return svg.bars(f"{case.title} ({server}): {heading}", values, format)
 
