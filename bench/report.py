@@ -52,7 +52,8 @@ def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
             ]
             if found:
                 parts.append(f"{title}, {server}:\n\n{_group(found)}\n")
-        parts.append(f"What was to be shown, {server}:\n\n{_shown(results, server)}\n")
+        if shown := _shown(results, server):
+            parts.append(f"What was to be shown, {server}:\n\n{shown}\n")
     return "\n".join(parts)
 
 
@@ -92,16 +93,14 @@ def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
 
 
 def _shown(results: Sequence[Result], server: str) -> str:
-    """The targets, and whether each is met."""
+    """The targets that were measured, and whether each is met."""
     rows = [("what", "wanted", "measured", "")]
     for target in TARGETS:
         found = target.measured([each for each in results if each.server == server])
-        verdict = "not measured"
         if found is not None:
             verdict = "hit" if target.isMet(found) else "missed"
-        figure = "" if found is None else f"{found:.2f}"
-        rows.append((target.text, target.wanted, figure, verdict))
-    return table(rows)
+            rows.append((target.text, target.wanted, f"{found:.2f}", verdict))
+    return table(rows) if len(rows) > 1 else ""
 
 
 def plots(results: Sequence[Result], cases: Iterable[Case]) -> Mapping[str, str]:
