@@ -19,6 +19,7 @@ import os
 import platform
 import resource
 import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -156,7 +157,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "commit": commit.stdout.strip() or "unknown",
-        "command": " ".join(["python", "-m", "bench", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "bench", *sys.argv[1:]]),
     }
 
 

@@ -215,6 +215,15 @@ class ReadTests(SynchronousTestCase):
             found = reading(text, contentType=other)
             self.assertEqual(found, Reading(faults=dict.fromkeys(IDS, fault)))
 
+    def test_alone(self) -> None:
+        """
+        What is said of a batch of one is about that one, unless it cannot be.
+        """
+        for status, expected in ((400, True), (500, True), (502, False), (401, False)):
+            found = read(Answer(status), IDS[:1])
+            self.assertEqual(found.answers == {IDS[0]: Answer(status)}, expected)
+            self.assertEqual(len(found.faults), not expected)
+
     def test_whole(self) -> None:
         """
         What is no 2xx is said of every stanza, whatever there is in the lines.

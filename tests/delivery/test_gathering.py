@@ -21,7 +21,7 @@ from xmpprest.core.schedule import LIFETIME
 from xmpprest.core.splitting import NDJSON
 from xmpprest.delivery import gathering
 from xmpprest.delivery.gathering import Gathering
-from xmpprest.delivery.httpclient import NoAnswer
+from xmpprest.delivery.httpclient import NoAnswer, Overrun
 
 OUT = NoAnswer("it is out")
 
@@ -352,21 +352,34 @@ class AnswerTests(GatheringTestCase):
     def test_apart(self) -> None:
         """
         Those of a batch that the callback has refused go alone the next time: one of
-        them may be what it cannot take. After that it is forgotten.
+        them may be what it cannot take. That one has its answer then.
         """
         self.make(connections=8)
         first = self.post("a", "b")
         self.turn()
         self.poster.batches[0].said.callback(Answer(500))
         self.faults(first)
-        self.post("c", "a", "d", "b", "e")
+        again = self.post("c", "a", "d", "b", "e")
         self.turn()
         self.assertEqual(self.poster.posted[1:], [["c", "d", "e"], ["a"], ["b"]])
-        for batch in self.poster.batches[1:]:
-            batch.said.callback(Answer(500))
-        self.post("a", "b")
+        self.poster.batches[2].said.callback(Answer(500))
+        self.assertEqual(self.successResultOf(again[1]), Answer(500))
+
+    def test_overrun(self) -> None:
+        """
+        So do those of a batch that took too long, as long as they do.
+        """
+        self.make(connections=8)
+        for _ in range(2):
+            self.post("a", "b")
+            self.turn()
+            for batch in self.poster.batches:
+                if not batch.said.called:
+                    batch.said.errback(Overrun("it sent no answer within 15 s"))
+        self.post("a", "b", "c")
         self.turn()
-        self.assertEqual(self.poster.posted[4:], [["a", "b"]])
+        alone = [["a"], ["b"]]
+        self.assertEqual(self.poster.posted, [["a", "b"], *alone, ["a"], ["b"], ["c"]])
 
     def test_together(self) -> None:
         """

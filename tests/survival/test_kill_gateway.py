@@ -35,3 +35,4 @@ class KillGatewayTests(TestCase):
             await ordeal.killGateways()
         await ordeal.settle()
         self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
+        self.assertEqual(ordeal.lanes[0].findings()[0].returned, 0)

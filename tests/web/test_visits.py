@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from twisted.logger import capturedLogs
+from collections.abc import AsyncGenerator
 
+from twisted.logger import capturedLogs
+from twisted.web.server import Request
+
+from xmpprest.core.access import Grant
 from xmpprest.core.stanza import TYPES
-from xmpprest.web.routes import Route
+from xmpprest.web.body import Body
+from xmpprest.web.response import Response
+from xmpprest.web.routes import Route, Streaming
 
 from ..doubles import said
 from .case import MESSAGE, TOKEN, SiteTestCase, request
@@ -51,6 +57,20 @@ class CountTests(SiteTestCase):
         for id in ("a", "b"):
             self.ask(path=f"/rest/outbox/{id}")
         self.assertEqual(self.counts(), {("/rest/outbox/{id}", "200"): 2})
+
+    def test_pieces(self) -> None:
+        """An answer that is written piece by piece counts at its end."""
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            yield b"one"
+            yield b"two"
+
+        async def pour(request: Request, body: Body, grant: Grant) -> Response:
+            return Response(200, b"", "text/plain", pieces=pieces())
+
+        self.build({"pour": Route({"POST": Streaming(pour)})})
+        self.ask(path="/rest/pour")
+        self.assertEqual(self.counts(), {("/rest/pour", "200"): 1})
 
     def test_nowhere(self) -> None:
         """No client can make up routes."""

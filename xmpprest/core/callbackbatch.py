@@ -75,8 +75,11 @@ def read(said: Answer, ids: Collection[str]) -> Reading:
         everyone = Answer(said.status, retryAfter=said.retryAfter)
         return Reading(answers=dict.fromkeys(ids, everyone))
     if not said.isSuccess:
-        fault = f"it answered a batch with {errorFromStatus(said.status).text}"
         isSuspect = said.status not in _ELSEWHERE
+        if isSuspect and len(ids) == 1:
+            # There is no other that it could be about.
+            return Reading(answers=dict.fromkeys(ids, Answer(said.status)))
+        fault = f"it answered a batch with {errorFromStatus(said.status).text}"
         return Reading(faults=dict.fromkeys(ids, fault), isSuspect=isSuspect)
     if not _isLines(said.contentType):
         fault = _NO_LINES.format(status=said.status)

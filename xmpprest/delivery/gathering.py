@@ -20,7 +20,7 @@ from twisted.words.xish.domish import Element
 from ..core.callbackbatch import Reading, lineOf, read
 from ..core.keys import rowOf
 from ..core.rules import Answer
-from .httpclient import NoAnswer
+from .httpclient import NoAnswer, Overrun
 from .ids import newID
 
 _log = Logger()
@@ -180,7 +180,7 @@ class Gathering:
         said = await self._poster.postLines(lines[0].url, text, id)
         reading = read(said, [line.id for line in lines])
         self._tell(reading, id)
-        if reading.isSuspect and len(lines) > 1:
+        if reading.isSuspect:
             self._part(lines)
         for line in lines:
             if line.said.called:
@@ -208,6 +208,9 @@ class Gathering:
 
     def _failed(self, reason: Failure, lines: Sequence[_Line]) -> None:
         """There is no answer to any of them."""
+        if reason.check(Overrun):
+            # They are too many, or one of them takes too long.
+            self._part(lines)
         for line in lines:
             if line.said.called:
                 continue

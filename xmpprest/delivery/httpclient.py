@@ -50,6 +50,12 @@ class NoAnswer(Exception):
     """
 
 
+class Overrun(NoAnswer):
+    """
+    The answer took too long, or was too long. To less there might be one.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class HTTPAnswer:
     """
@@ -113,7 +119,7 @@ class BoundedClient:
         but within L{STALE_TIME} it is likely.)
 
         @return: Whatever the server answered; redirects are not followed.
-        @raise NoAnswer: It did not, or not within the limits.
+        @raise NoAnswer: It did not; L{Overrun}, not within the limits.
         """
         await self._inFlight.acquire()
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
@@ -132,11 +138,12 @@ class BoundedClient:
             content = await deadline.watch(readBody(response, self._bodyLimit))
         except Exception as problem:
             if deadline.missed:
-                raise NoAnswer(deadline.missed) from None
+                raise Overrun(deadline.missed) from None
             cause = _cause(problem)
             if isinstance(cause, CancelledError | error.ConnectingCancelledError):
                 raise CancelledError from None
-            raise NoAnswer(_inWords(cause, problem)) from None
+            kind = Overrun if isinstance(cause, TooLong) else NoAnswer
+            raise kind(_inWords(cause, problem)) from None
         finally:
             deadline.stop()
             self._inFlight.release()

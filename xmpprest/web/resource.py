@@ -96,6 +96,7 @@ class RestResource(Resource):
     # there is one here, with all that is to be done, and no callback.
     async def _answer(self, request: Request, visit: Visit) -> None:
         """Find the answer, and write it: the outer edge of all that is done for it."""
+        response: Response | None
         try:
             self._checkWaiting()
             self.waiting += 1
@@ -104,10 +105,11 @@ class RestResource(Resource):
                 if response.pieces is not None and request.channel is not None:
                     common = self._common(request, visit)
                     await writePieces(response.pieces, response, request, common)
-                    return
+                    response = None
             finally:
                 self.waiting -= 1
-            self._write(response, request, visit)
+            if response is not None:
+                self._write(response, request, visit)
         except Exception as error:
             self._failed(error, request, visit)
         self.visits.end(visit, request)
