@@ -1,0 +1,63 @@
+"""Tests of docs/performance.rst."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bench import report
+from bench.__main__ import parsed
+from bench.cases import CASES
+from bench.targets import TARGETS
+from tests.docs.world import ROOT
+
+PAGE = ROOT / "docs" / "performance.rst"
+PLACE = ROOT / "docs" / "performance"
+
+
+class PerformanceTests(SynchronousTestCase):
+    """
+    What it tells was measured
+    """
+
+    def setUp(self) -> None:
+        self.text = PAGE.read_text()
+        self.results, self.runs = report.read(PLACE)
+
+    def test_tables(self) -> None:
+        """
+        Its tables are those of the figures beside it.
+        """
+        self.assertIn(".. include:: performance/tables.rst", self.text)
+        written = (PLACE / "tables.rst").read_text()
+        self.assertEqual(written, report.tables(self.results, CASES))
+
+    def test_plots(self) -> None:
+        """
+        So are its plots.
+        """
+        drawn = report.plots(self.results, CASES)
+        shown = re.findall(r"(?m)^\.\. (?:image|figure):: performance/(.*)$", self.text)
+        self.assertTrue(shown)
+        for name in shown:
+            self.assertEqual((PLACE / name).read_text(), drawn[name], name)
+
+    def test_commands(self) -> None:
+        """
+        It has the command of every run, and each can be given.
+        """
+        self.assertTrue(self.runs)
+        for run in self.runs:
+            command = str(run["command"])
+            self.assertIn(command, re.sub(r" *\\\n *", " ", self.text))
+            self.assertTrue(parsed(shlex.split(command)[3:]).chosen)
+
+    def test_targets(self) -> None:
+        """
+        Every target was measured on Prosody.
+        """
+        found = [each for each in self.results if each.server == "prosody"]
+        missing = [it.text for it in TARGETS if it.measured(found) is None]
+        self.assertEqual(missing, [])
