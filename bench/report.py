@@ -40,10 +40,12 @@ SIZES = "size-"
 
 
 def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
-    """All tables: those of each server, and what was to be shown."""
+    """All tables: of each server, what was to be shown, and all figures."""
     known = list(cases)
     parts = []
     for server in _distinct(each.server for each in results):
+        if shown := _shown(results, server):
+            parts.append(f"What was to be shown, {server}:\n\n{shown}\n")
         for figure, title in GROUPS.items():
             found = [
                 (case, _of(results, server, case))
@@ -52,8 +54,6 @@ def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
             ]
             if found:
                 parts.append(f"{title}, {server}:\n\n{_group(found)}\n")
-        if shown := _shown(results, server):
-            parts.append(f"What was to be shown, {server}:\n\n{shown}\n")
     return "\n".join(parts)
 
 
