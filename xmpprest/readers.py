@@ -66,20 +66,25 @@ seconds = duration("seconds")
 days = duration("days")
 
 
+def _number(written: str) -> int:
+    """How many; 0, if that is no number."""
+    return int(written) if re.fullmatch(r"[0-9]{1,12}", written) else 0
+
+
 def count(written: str) -> int:
     """How many, at least one."""
-    if not re.fullmatch(r"[0-9]{1,12}", written) or int(written) == 0:
+    if not (number := _number(written)):
         raise ValueError("expected a whole number above 0")
-    return int(written)
+    return number
 
 
 def countUpTo(most: int) -> Reader:
     """A reader of how many, at least one."""
 
     def read(written: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", written) or not 1 <= int(written) <= most:
+        if not 1 <= (number := _number(written)) <= most:
             raise ValueError(f"expected a whole number from 1 to {most}")
-        return int(written)
+        return number
 
     return read
 
