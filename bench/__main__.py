@@ -42,7 +42,12 @@ LIMIT = 1800
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """What is asked for."""
+    """
+    Parse the command line. No file that it names has to exist, so that a recorded
+    command parses on every machine; L{requireModRest} checks them before a run.
+
+    @raise SystemExit: An option is unknown, or no case or contender has the given name.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m bench", description=__doc__.split("\n\n")[0]
     )
@@ -73,11 +78,22 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         )
     if asked.mod_rest is not None:
         asked.mod_rest = asked.mod_rest.resolve()
-        if not (asked.mod_rest / "mod_rest.lua").exists():
-            parser.error(f"there is no mod_rest.lua in {asked.mod_rest}")
         if asked.mod_rest.name != "mod_rest":
             parser.error("the directory must be called mod_rest, as Prosody expects")
     return asked
+
+
+def requireModRest(directory: Path | None) -> None:
+    """
+    Check the directory given with C{--mod-rest}, before anything is started.
+
+    @raise SystemExit: The directory holds no C{mod_rest.lua}.
+    """
+    if directory is not None and not (directory / "mod_rest.lua").is_file():
+        raise SystemExit(
+            f"{directory} has no file mod_rest.lua; give --mod-rest a copy of"
+            " Prosody's mod_rest, or leave it out."
+        )
 
 
 def _isOne(name: str, patterns: Sequence[str]) -> bool:
@@ -184,6 +200,7 @@ def run(arguments: Sequence[str]) -> None:
         for case in asked.chosen:
             print(f"{case.name:20} {case.title}: {' | '.join(case.rows)}")
         return
+    requireModRest(asked.mod_rest)
     if shutil.which("wrk") is None:
         raise SystemExit("There is no program 'wrk' in PATH; Debian's package is wrk.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

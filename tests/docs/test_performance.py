@@ -46,7 +46,8 @@ class PerformanceTests(SynchronousTestCase):
 
     def test_commands(self) -> None:
         """
-        It has the command of every run, and each can be given.
+        The page has the command of every run, and each command parses, without the
+        files that it names: those are on the machine that the run was made on.
         """
         self.assertTrue(self.runs)
         for run in self.runs:
