@@ -24,7 +24,7 @@ setup(
     packages=[*find_packages(include=["xmpprest", "xmpprest.*"]), "twisted.plugins"],
     package_data={"xmpprest": ["py.typed", "console/*"]},
     include_package_data=False,
-    # Each with its reason in docs/dependencies.rst.
+    # Each with its reason in docs/explanation/dependencies.rst.
     install_requires=[
         "Twisted[tls]>=26.10",
         "mkdocs-swagger-ui-tag>=0.8.1,<0.9",
@@ -36,7 +36,12 @@ setup(
     extras_require={
         "bench": ["aiohttp>=3.9", "slixmpp>=1.10"],
         "cbor": ["cbor2>=5.7.1,!=6.0.0"],
-        "docs": ["docutils>=0.20", "sphinx>=7.3", "towncrier>=23.11"],
+        "docs": [
+            "docutils>=0.20",
+            "furo>=2024.8.6",
+            "sphinx>=7.3",
+            "towncrier>=23.11",
+        ],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
             "cbor2>=5.7.1,!=6.0.0",

@@ -2,7 +2,7 @@
 What is lost when gateways and servers are killed under load, again and again.
 
 C{python -m bench.survival [--kills 1000] [--server-kills 200] [--stops 20]} takes some
-hours, and prints a table as it stands in docs/reliability.rst. Beside each gateway with
+hours, and prints a table as it stands in docs/explanation/reliability.rst. Beside each gateway with
 a store there is one without, under the same load; it shows what a plain component
 would have lost. The tests in C{tests.survival} do the same for a shorter time.
 

@@ -11,16 +11,12 @@ from xmpprest import __version__  # noqa: E402
 project = "xmpprest"
 version = release = __version__
 extensions = ["docs.manual.extension"]
-exclude_patterns = ["examples", "performance"]
-# Nothing is asked from anywhere else when a page is read.
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "An HTTP gateway to XMPP, beside any server",
-    "fixed_sidebar": True,
-    "page_width": "72rem",
-    "body_max_width": "52rem",
-}
-html_sidebars = {"**": ["about.html", "searchbox.html", "navigation.html"]}
+exclude_patterns = ["examples", "explanation/performance"]
+# No page asks any other server for anything: Furo brings its own files.
+html_theme = "furo"
+html_title = f"xmpprest {version}"
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 html_show_copyright = False
 html_copy_source = False
 # What has no language of its own is what somebody types, or reads in a terminal.

@@ -113,7 +113,7 @@ class WheelTests(SynchronousTestCase):
 
 class DependenciesTests(SynchronousTestCase):
     """
-    Tests of C{docs/dependencies.rst}.
+    Tests of C{docs/explanation/dependencies.rst}.
     """
 
     def test_all(self) -> None:
@@ -121,7 +121,7 @@ class DependenciesTests(SynchronousTestCase):
         Each dependency has its reason there.
         """
         source = (ROOT / "setup.py").read_text()
-        text = (ROOT / "docs" / "dependencies.rst").read_text()
+        text = (ROOT / "docs/explanation/dependencies.rst").read_text()
         needed = set(re.findall(r'"([\w-]+)(?:\[\w+\])?>=', source))
         self.assertGreater(len(needed), 10)
         for name in needed:

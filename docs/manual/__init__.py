@@ -1,4 +1,4 @@
 """
-How the manual is made of its pages. All but C{extension} and C{paths} do without
+How the manual is made of its pages. All but C{extension} and C{links} do without
 Sphinx, since the tests read the pages, too.
 """

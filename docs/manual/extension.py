@@ -11,11 +11,11 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 
 from .generated import Generated
-from .paths import Paths
+from .links import PageLinks
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls."""
     directives.register_directive("generated", Generated)
-    app.add_transform(Paths)
+    app.add_transform(PageLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Tests of C{docs/access.rst}: its commands are pasted, and its tables are good."""
+"""Tests of the page about tokens: its commands are pasted, its tables are checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from xmpprest.setting import settingsOf
 from xmpprest.tokens import Token
 from xmpprest.toml import readTable
 
-PAGE = Document(ROOT / "docs" / "access.rst")
+PAGE = Document(ROOT / "docs/how-to/tokens.rst")
 (MAKE, MAY, MAY_NOT) = PAGE.of("sh")
 (TABLE, ROTATED) = PAGE.of("toml")
 (REFUSED,) = PAGE.of("json")
@@ -33,7 +33,7 @@ class TableTests(SynchronousTestCase):
     def token(self, text: str) -> Token:
         """The token that a table means."""
         (table,) = tomllib.loads(text)["tokens"].values()
-        return readTable(Token, table, "docs/access.rst", name="notifier")
+        return readTable(Token, table, "docs/how-to/tokens.rst", name="notifier")
 
     def test_same(self) -> None:
         """

@@ -1,4 +1,4 @@
-"""Tests of C{docs/api.rst}: it has what the gateway has."""
+"""Tests of C{docs/reference/http-api.rst}: it has what the gateway has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xmpprest.core.bodies import PROBLEMS
 from xmpprest.core.jsonmap import PAYLOADS
 from xmpprest.core.openapi import document
 
-PAGE = Document(ROOT / "docs" / "api.rst")
+PAGE = Document(ROOT / "docs/reference/http-api.rst")
 (PROBLEM,) = PAGE.of("json")
 
 

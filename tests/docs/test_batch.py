@@ -1,4 +1,4 @@
-"""Tests of C{docs/batch.rst}: its commands, and what is answered."""
+"""Tests of C{docs/how-to/batches.rst}: its commands, and what is answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmpprest.core.callbackbatch import lineOf, read
 from xmpprest.core.rules import Answer
 from xmpprest.core.splitting import NDJSON
 
-PAGE = Document(ROOT / "docs" / "batch.rst")
+PAGE = Document(ROOT / "docs/how-to/batches.rst")
 
 
 class BatchTests(PasteTestCase):

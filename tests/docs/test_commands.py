@@ -1,6 +1,6 @@
 """
-Tests of C{docs/commands.rst}: its commands are pasted, in its order, and answered by
-what it says, by Prosody, and by ejabberd.
+Tests of C{docs/how-to/ad-hoc-commands.rst}: its commands are pasted in order, and the
+answers are those of the page, of Prosody and of ejabberd.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xmpprest.core.jsonmap import STANZAS
 from xmpprest.core.queries import COMMAND
 from xmpprest.core.stanza import make
 
-PAGE = Document(ROOT / "docs" / "commands.rst")
+PAGE = Document(ROOT / "docs/how-to/ad-hoc-commands.rst")
 COMMANDS = PAGE.of("sh")
 #: What is answered to each but the last.
 ANSWERS = PAGE.of("json")

@@ -1,4 +1,4 @@
-"""Tests of C{docs/configuration.rst}: it has every setting that can be given."""
+"""Tests of C{docs/reference/settings.rst}: it has every setting that can be given."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xmpprest.config import SETTINGS
 from xmpprest.settings import Sources
 from xmpprest.tap import Options
 
-PAGE = Document(ROOT / "docs" / "configuration.rst")
+PAGE = Document(ROOT / "docs/reference/settings.rst")
 
 #: What is no setting, but about them.
 _ABOUT = {"config", "check-config", "print-config", "demo", "help", "version"}

@@ -1,4 +1,4 @@
-"""Tests of C{docs/events.rst}: what it says is what the code has."""
+"""Tests of C{docs/reference/live-events.rst}: what it says is what the code has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xmpprest.monitor.live import GRACE, WATCHERS
 from xmpprest.web import events
 from xmpprest.web.channel import CLOSE_TIMEOUT
 
-TEXT = " ".join((ROOT / "docs" / "events.rst").read_text().split())
+TEXT = " ".join((ROOT / "docs/reference/live-events.rst").read_text().split())
 
 
 class EventsTests(SynchronousTestCase):
@@ -26,7 +26,7 @@ class EventsTests(SynchronousTestCase):
         """
         Every event, and every key that it may have, is explained.
         """
-        literals = {*Document(ROOT / "docs" / "events.rst").literals}
+        literals = {*Document(ROOT / "docs/reference/live-events.rst").literals}
         schemas = eventSchemas({})
         keys = {key for schema in schemas.values() for key in schema["properties"]}
         # They stand in the example.

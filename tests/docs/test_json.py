@@ -1,4 +1,4 @@
-"""Tests of C{docs/json.rst}: every example in it is sent, or read and written."""
+"""Tests of C{docs/reference/json.rst}: each example is sent, or read and written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from xmpprest.core.mapping import ATTRIBUTES
 from xmpprest.core.media import FORM, JSON
 from xmpprest.core.rules import submission
 
-PAGE = Document(ROOT / "docs" / "json.rst")
+PAGE = Document(ROOT / "docs/reference/json.rst")
 
 #: The sections that have tables of keys, and the kind that these belong to.
 TABLES = {

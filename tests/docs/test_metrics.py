@@ -1,6 +1,6 @@
 """
-Tests of C{docs/metrics.rst}, the dashboard and the alerts: each metric that they name
-is measured, and those of the table are all that there are.
+Tests of C{docs/reference/metrics.rst}, the dashboard and the alerts: each metric that
+they name is measured, and the page has all metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.docs.world import ROOT
 from tests.programs import require
 from xmpprest.monitor.catalogue import METRICS
 
-PAGE = Document(ROOT / "docs" / "metrics.rst")
+PAGE = Document(ROOT / "docs/reference/metrics.rst")
 DASHBOARD = ROOT / "packaging" / "grafana.json"
 ALERTS = ROOT / "packaging" / "alerts.yaml"
 CASES = ROOT / "tests" / "alerts.yaml"
@@ -51,7 +51,7 @@ class TableTests(SynchronousTestCase):
     def test_prose(self) -> None:
         """What the page names beside it is there."""
         names = {metric.name for metric in METRICS} | {*_BY_SERIES}
-        for path in sorted((ROOT / "docs").glob("*.rst")):
+        for path in sorted((ROOT / "docs").rglob("*.rst")):
             self.assertLessEqual(named(path.read_text()), names, path.name)
 
 

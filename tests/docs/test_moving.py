@@ -1,4 +1,4 @@
-"""Tests of C{docs/moving-from-mod-rest.rst}: what it says of this gateway is so."""
+"""Tests of the page about mod_rest: what it says of this gateway is so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xmpprest.core.jsonmap import KEYS
 from xmpprest.core.media import SHORT_NAMES
 from xmpprest.settings import SECRETS, Sources
 
-PAGE = Document(ROOT / "docs" / "moving-from-mod-rest.rst")
+PAGE = Document(ROOT / "docs/how-to/migrate-from-mod-rest.rst")
 
 #: What mod_rest reads from Prosody's configuration.
 OPTIONS = {

@@ -1,4 +1,4 @@
-"""Tests of C{docs/operating.rst} and C{docs/callbacks.rst}."""
+"""Tests of C{docs/how-to/reload.rst} and C{docs/how-to/several-callbacks.rst}."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from xmpprest.setting import settingsOf
 from xmpprest.settings import OPTIONAL_SECRETS, SECRETS, Sources
 from xmpprest.sighup import Reloading
 
-OPERATING = Document(ROOT / "docs" / "operating.rst")
-CALLBACKS = Document(ROOT / "docs" / "callbacks.rst")
+OPERATING = Document(ROOT / "docs/how-to/reload.rst")
+CALLBACKS = Document(ROOT / "docs/how-to/several-callbacks.rst")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -47,7 +47,7 @@ class ChangesTests(SynchronousTestCase):
         """
         What the log says stands there as it does.
         """
-        text = Path(ROOT, "docs", "operating.rst").read_text()
+        text = Path(ROOT, "docs/how-to/reload.rst").read_text()
         source = Path(str(Reloading.__module__).replace(".", "/") + ".py")
         source = ROOT / source
         for line in re.findall(r"(?m)^    (The configuration[^:.]*|Other [^:]*)", text):

@@ -1,4 +1,4 @@
-"""Tests of docs/performance.rst."""
+"""Tests of docs/explanation/performance.rst."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bench.cases import CASES
 from bench.targets import TARGETS
 from tests.docs.world import ROOT
 
-PAGE = ROOT / "docs" / "performance.rst"
-PLACE = ROOT / "docs" / "performance"
+PAGE = ROOT / "docs/explanation/performance.rst"
+PLACE = ROOT / "docs/explanation/performance"
 
 
 class PerformanceTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests of C{docs/proxies.rst}: the gateway behind a real nginx, and a real Caddy."""
+"""Tests of the page about reverse proxies: the gateway behind nginx and Caddy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of C{docs/reliability.rst}: its commands are pasted, its numbers looked up."""
+"""Tests of the page about reliability: its commands are pasted, its numbers checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xmpprest.core.schedule import DELAYS
 from xmpprest.delivery.outbox.wire import WINDOW
 from xmpprest.web.claims import MAX_KEY
 
-PAGE = Document(ROOT / "docs" / "reliability.rst")
+PAGE = Document(ROOT / "docs/explanation/reliability.rst")
 (WAIT, KEY, DEAD, REDELIVER, READY) = PAGE.of("sh")
 
 

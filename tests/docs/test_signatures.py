@@ -1,6 +1,6 @@
 """
-Tests of C{docs/signatures.rst}: its examples get what the gateway posts, as it was
-posted and as somebody has changed it.
+Tests of C{docs/how-to/webhook-signatures.rst}: its examples receive genuine requests of
+the gateway, and changed ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from xmpprest.delivery.httpclient import BoundedClient, HTTPAnswer, NoAnswer
 from xmpprest.delivery.webhook import Webhook
 from xmpprest.settings import Sources
 
-PAGE = Document(ROOT / "docs" / "signatures.rst")
+PAGE = Document(ROOT / "docs/how-to/webhook-signatures.rst")
 EXAMPLES = ROOT / "docs" / "examples"
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

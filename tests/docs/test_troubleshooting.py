@@ -1,4 +1,4 @@
-"""Tests of C{docs/troubleshooting.rst}: the doctor says what is written there."""
+"""Tests of the page about troubleshooting: the doctor prints what the page shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
 
-PAGE = Document(ROOT / "docs" / "troubleshooting.rst")
+PAGE = Document(ROOT / "docs/how-to/troubleshooting.rst")
 (DOCTOR, READY) = PAGE.of("sh")
 (REPORT,) = PAGE.of("text")
 

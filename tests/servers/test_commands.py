@@ -1,6 +1,6 @@
 """
-Ad-hoc commands (XEP-0050) in JSON: those of real servers, as docs/commands.rst shows
-them, and one of several steps that a component plays.
+Ad-hoc commands (XEP-0050) in JSON: the commands of real servers, as
+docs/how-to/ad-hoc-commands.rst shows them, and one of several steps by a component.
 """
 
 from __future__ import annotations

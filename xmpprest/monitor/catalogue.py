@@ -1,6 +1,6 @@
 """
 Every metric there is, each with its one sentence: the table from which they are shown,
-and against which docs/metrics.rst, the dashboard and the alerts are checked.
+and against which docs/reference/metrics.rst, the dashboard and the alerts are checked.
 """
 
 from __future__ import annotations
