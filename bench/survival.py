@@ -2,8 +2,8 @@
 What is lost when gateways and servers are killed under load, again and again.
 
 C{python -m bench.survival [--kills 1000] [--server-kills 200] [--stops 20]} takes some
-hours, and prints a table as it stands in docs/explanation/reliability.rst. Beside each gateway with
-a store there is one without, under the same load; it shows what a plain component
+hours, and prints the tables of docs/explanation/reliability.rst. Beside each gateway
+with a store there is one without, under the same load; it shows what a plain component
 would have lost. The tests in C{tests.survival} do the same for a shorter time.
 
 It ends with status 1 if anything is wrong with what the gateways with a store have
