@@ -1,1 +1,0 @@
-Several callbacks, each with its own URL, format, signing secrets, connections and selection, as ``[[callbacks]]`` in the TOML file: the first that wants a stanza gets it, and one that is down delays no other.

@@ -1,1 +1,0 @@
-Browsers of the origins given with ``--cors-origin`` may use the gateway.

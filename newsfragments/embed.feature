@@ -1,1 +1,0 @@
-``makeGateway`` makes a resource and a service for other Twisted applications.

@@ -1,1 +1,0 @@
-``GET /rest/outbox/{id}`` also says whom the message is from.

@@ -1,1 +1,0 @@
-Nothing that was accepted is lost: messages are kept in a store (``--store sqlite:xmpprest.db``) until the XMPP server has taken them, and stanzas for the callback until it has answered; ``docs/explanation/reliability.rst`` has all of it.

@@ -1,1 +1,0 @@
-``[tokens.NAME]`` in the TOML file lets somebody send with a token of his own, which says from and to which addresses, what, how often, and what it may see; ``python -m xmpprest token NAME`` makes one, and the gateway keeps only its SHA-256.
