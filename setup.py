@@ -36,6 +36,7 @@ setup(
     extras_require={
         "bench": ["aiohttp>=3.9", "slixmpp>=1.10"],
         "cbor": ["cbor2>=5.7.1,!=6.0.0"],
+        "dev": ["xmpprest[docs,lint,test]", "nox>=2024.4.15", "pre-commit>=4"],
         "docs": [
             "docutils>=0.20",
             "furo>=2024.8.6",
