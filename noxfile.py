@@ -102,7 +102,7 @@ def docs(session: nox.Session) -> None:
 def packages(session: nox.Session) -> None:
     """Build the wheel, install it, and remove it; Twisted must be whole afterwards."""
     session.install("build")
-    work = Path(session.create_tmp())
+    work = Path(session.create_tmp()).resolve()
     shutil.rmtree(work)
     work.mkdir()
     session.run("python", "-m", "build", "--outdir", str(work / "dist"))
