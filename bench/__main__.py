@@ -33,15 +33,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from . import report
-from .bed import SERVERS, Bed, Case, Effort, Measure
 from .cases import CASES
-from .figures import COLUMNS, Outcome, Result
+from .reporting.statistics import COLUMNS, Measurement, Result
+from .testbed import SERVERS, Case, Measure, RunOptions, TestBed
 
 #: Seconds that one measurement may take; that fills a store is the longest.
 LIMIT = 1800
 
 
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def parseArguments(arguments: Sequence[str]) -> argparse.Namespace:
     """
     Parse the command line. No file that it names has to exist, so that a recorded
     command parses on every machine; L{requireModRest} checks them before a run.
@@ -101,7 +101,7 @@ def _isOne(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch(name, each) for each in patterns)
 
 
-class Measuring:
+class BenchmarkRun:
     """
     Measures cases on a bed.
 
@@ -114,7 +114,7 @@ class Measuring:
         self.failed: list[str] = []
 
     async def run(
-        self, bed: Bed, server: str, case: Case, effort: Effort, rounds: int
+        self, bed: TestBed, server: str, case: Case, effort: RunOptions, rounds: int
     ) -> None:
         """Measure all rows of a case, in turn."""
         for number in range(1 if case.once else rounds):
@@ -125,11 +125,11 @@ class Measuring:
                         *(server, case.name, row, number, found.values, found.series)
                     )
                     self.results.append(result)
-                    print(said(result), file=sys.stderr, flush=True)
+                    print(formatResult(result), file=sys.stderr, flush=True)
 
     async def _attempt(
-        self, measure: Measure, bed: Bed, effort: Effort, case: Case
-    ) -> Outcome | None:
+        self, measure: Measure, bed: TestBed, effort: RunOptions, case: Case
+    ) -> Measurement | None:
         """If something cannot be measured, the others are all the same."""
         try:
             return await asyncio.wait_for(measure(bed, effort), LIMIT)
@@ -139,7 +139,7 @@ class Measuring:
             return None
 
 
-def said(result: Result) -> str:
+def formatResult(result: Result) -> str:
     """A line about it."""
     figures = [
         f"{COLUMNS[name][0]} {result.values[name]:{COLUMNS[name][1]}}"
@@ -177,14 +177,14 @@ def machine() -> dict[str, object]:
     }
 
 
-async def main(asked: argparse.Namespace, measuring: Measuring) -> None:
+async def main(asked: argparse.Namespace, measuring: BenchmarkRun) -> None:
     """Measure what is asked for."""
-    effort = Effort(asked.seconds, asked.quick)
+    effort = RunOptions(asked.seconds, asked.quick)
     for server in asked.servers:
         if reason := SERVERS[server].missing():
             print(reason, file=sys.stderr)
             continue
-        bed = Bed(server, asked.mod_rest)
+        bed = TestBed(server, asked.mod_rest)
         try:
             await bed.start()
             for case in asked.chosen:
@@ -195,7 +195,7 @@ async def main(asked: argparse.Namespace, measuring: Measuring) -> None:
 
 def run(arguments: Sequence[str]) -> None:
     """Measure, print, and write."""
-    asked = parsed(arguments)
+    asked = parseArguments(arguments)
     if asked.list:
         for case in asked.chosen:
             print(f"{case.name:20} {case.title}: {' | '.join(case.rows)}")
@@ -212,7 +212,7 @@ def run(arguments: Sequence[str]) -> None:
     def loop() -> asyncio.SelectorEventLoop:
         return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
-    measuring = Measuring()
+    measuring = BenchmarkRun()
     try:
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(main(asked, measuring))

@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tests.core.traps import cborTraps, jsonTraps
-from tests.hostile import SIZE_LIMIT, accepted, refused
-from xmpprest.core import media
+from tests.support.hostile import SIZE_LIMIT, accepted, refused
+from tests.support.traps import cborTraps, jsonTraps
 from xmpprest.core.errors import Refusal
-from xmpprest.core.rules import submission
-from xmpprest.core.writer import toXML
+from xmpprest.core.media import formats
+from xmpprest.core.policy.rules import buildSubmission
+from xmpprest.core.stanza.serializer import toXML
 
 #: Milliseconds.
 LIMIT = 100
@@ -31,7 +31,7 @@ def _json(**keys: object) -> bytes:
 
 
 #: Bodies that hold little, and would make much.
-MULTIPLIED = {
+ENTITY_BOMBS = {
     "lines in a compact form": _json(
         command={"node": "x", "data": {"a": "\n" * 90_000}}
     ),
@@ -50,10 +50,10 @@ MULTIPLIED = {
 def payloads() -> Iterator[tuple[str, str, bytes]]:
     """Every payload: its name, its media type, itself."""
     for hostile in (*refused(), *accepted()):
-        yield hostile.name, media.XML, hostile.body
-    for name, body in MULTIPLIED.items():
-        yield name, media.JSON, body
-    for type, traps in ((media.JSON, jsonTraps()), (media.CBOR, cborTraps())):
+        yield hostile.name, formats.XML, hostile.body
+    for name, body in ENTITY_BOMBS.items():
+        yield name, formats.JSON, body
+    for type, traps in ((formats.JSON, jsonTraps()), (formats.CBOR, cborTraps())):
         for trap in traps:
             yield trap.name, type, trap.body
 
@@ -64,8 +64,8 @@ def cost(type: str, body: bytes) -> float:
     for _ in range(ROUNDS):
         began = time.thread_time()
         with suppress(Refusal):
-            stanza = media.decode(type, body)
-            toXML(submission(stanza, "gateway.localhost", lambda: "1"))
+            stanza = formats.decode(type, body)
+            toXML(buildSubmission(stanza, "gateway.localhost", lambda: "1"))
         times.append(time.thread_time() - began)
     return sorted(times)[ROUNDS // 2] * 1000
 

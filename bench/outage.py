@@ -22,7 +22,7 @@ from typing import Any
 from twisted.internet.interfaces import ITransport
 from twisted.internet.task import react
 
-from tests.delivery.inbox.realtime import CONNECTIONS, RealWorld
+from tests.support.realtime import CONNECTIONS, RealWorld
 
 #: Seconds for which the callback keeps what it fails.
 HANG = 0.5
@@ -34,11 +34,11 @@ async def outage(world: RealWorld, seconds: float, people: int, each: int) -> No
     """Have it out, and back; print what came of it."""
     began = time.monotonic()
     await world.queue(people, each, seconds)
-    await world.until(lambda: world.inbox.kept == people * each)
+    await world.until(lambda: world.inbox.storedCount == people * each)
     out = time.monotonic() - began
     world.open()
     back = time.monotonic()
-    await world.until(lambda: world.inbox.kept == 0)
+    await world.until(lambda: world.inbox.storedCount == 0)
     distinct = {(seen.person, seen.number) for seen in world.seen}
     print(f"out for {out:.1f} s, {people * each:,} messages of {people:,} waiting")
     print(f"delivered {len(distinct):,}, twice {len(world.seen) - len(distinct):,}")
@@ -50,7 +50,7 @@ async def outage(world: RealWorld, seconds: float, people: int, each: int) -> No
     print(f"from recovery to the first {first:.1f} s, to the last {last:.1f} s")
 
 
-async def steady(world: RealWorld) -> Sequence[float]:
+async def measureSteadyState(world: RealWorld) -> Sequence[float]:
     """How many seconds the messages of others take, the quickest first."""
     people = world.newPeople(OTHERS)
     before = len(world.seen)
@@ -77,9 +77,9 @@ def show(name: str, times: Sequence[float]) -> None:
     )
 
 
-async def failing(world: RealWorld) -> None:
+async def measureWithFailingConversation(world: RealWorld) -> None:
     """Have one fail, and print how long others take."""
-    show("others, if nobody fails", await steady(world))
+    show("others, if nobody fails", await measureSteadyState(world))
     (victim,) = world.newPeople(1)
 
     def fault(transport: ITransport, person: int) -> bool:
@@ -90,8 +90,11 @@ async def failing(world: RealWorld) -> None:
     world.fault = fault
     for _ in range(MESSAGES):
         world.message(victim)
-    show("others, if one always fails", await steady(world))
-    print(f"it was tried {world.tries[victim]} times; {world.inbox.kept} of it wait")
+    show("others, if one always fails", await measureSteadyState(world))
+    print(
+        f"it was tried {world.tries[victim]} times; {world.inbox.storedCount} of it "
+        "wait"
+    )
 
 
 async def main(
@@ -103,7 +106,7 @@ async def main(
         await world.begin()
         try:
             await outage(world, float(seconds), int(people), int(each))
-            await failing(world)
+            await measureWithFailingConversation(world)
         finally:
             await world.end()
 

@@ -22,15 +22,15 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 
-from tests.survival.programs import GatewayProcess
+from tests.support.gateway_process import GatewayProcess
 from xmpprest.tap import Options, makeService
 
-from .bed import Bed, ready
-from .component import HELLO
-from .contenders.contender import Contender
-from .contenders.entrants import KEPT, NAMED, XMPPRest
-from .contenders.servers import domain
-from .wrk import closedLoop
+from .candidates.candidate import Candidate
+from .candidates.registry import COMPONENT_NAMES, XMPPREST_SQLITE, XMPPRest
+from .candidates.servers import domain
+from .harness.component import HELLO
+from .load.closed_loop import closedLoop
+from .testbed import TestBed, waitUntilReady
 
 CONNECTIONS = 16
 #: How many are shown.
@@ -63,8 +63,8 @@ class Profiled(GatewayProcess):
 class ProfiledXMPPRest(XMPPRest):
     """Such a gateway as a contender."""
 
-    def __init__(self, bed: Bed) -> None:
-        name = NAMED[KEPT]
+    def __init__(self, bed: TestBed) -> None:
+        name = COMPONENT_NAMES[XMPPREST_SQLITE]
         self.domain = domain(name)
         store = f"sqlite:{bed.place}/{name}.db"
         self.profiled = Profiled(bed.server, self.domain, bed.callback.url, store)
@@ -92,12 +92,12 @@ async def measure(seconds: int) -> tuple[Stats, int]:
 
     @return: Its profile, and how often it was asked.
     """
-    bed = Bed("prosody", None)
+    bed = TestBed("prosody", None)
     await bed.start()
-    gateway: Contender | None = None
+    gateway: Candidate | None = None
     try:
         gateway = ProfiledXMPPRest(bed)
-        await asyncio.to_thread(ready, gateway, bed.server.host)
+        await asyncio.to_thread(waitUntilReady, gateway, bed.server.host)
         request = gateway.message("json", bed.recipient, HELLO)
         assert request is not None
         answered = await closedLoop(

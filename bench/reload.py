@@ -21,16 +21,16 @@ from collections import Counter
 from collections.abc import Callable
 from statistics import quantiles
 
-from tests.servers.process import LOOPBACK, ServerProcess
-from tests.servers.prosody import Prosody
-from tests.survival.programs import GatewayProcess
+from tests.support.gateway_process import GatewayProcess
+from tests.support.process import LOOPBACK, ServerProcess
+from tests.support.prosody import Prosody
 
-from .callback import NO_CONTENT, Seen, Serving
-from .component import Component
-from .http import Reader
-from .pacing import Connection, Pacing, Queue, pace
-from .patience import until
-from .tables import table
+from .harness.callback_server import NO_CONTENT, CallbackProtocol, RequestLog
+from .harness.component import LoadComponent
+from .harness.http import Reader
+from .harness.polling import waitUntil
+from .load.open_loop import Connection, OpenLoopSchedule, Queue, runSchedule
+from .reporting.rst_table import table
 
 #: Seconds between two signals, and between two messages that come in.
 TURN = 1.0
@@ -58,7 +58,7 @@ def written(path: str, token: str, body: str) -> bytes:
     ).encode()
 
 
-class ChangingGateway(GatewayProcess):
+class ReloadingGateway(GatewayProcess):
     """
     A gateway with a file that changes.
     """
@@ -99,7 +99,7 @@ class ChangingGateway(GatewayProcess):
         os.kill(self.pid, signal.SIGHUP)
 
 
-class Came(Seen):
+class InboundLog(RequestLog):
     """
     What has come to the callbacks.
 
@@ -121,7 +121,7 @@ class Came(Seen):
         return NO_CONTENT
 
 
-class Trial:
+class ReloadRun:
     """
     A gateway under load, whose configuration changes.
 
@@ -138,9 +138,9 @@ class Trial:
         self.statuses: Counter[int] = Counter()
         self.failed = self.late = self.sent = 0
         self.times: list[float] = []
-        self.came = Came()
+        self.came = InboundLog()
         self._server = server
-        self._peer = Component(server, server.peerDomain)
+        self._peer = LoadComponent(server, server.peerDomain)
         #: The token of each request that is not answered yet.
         self._asked: dict[int, str] = {}
         self._token = tokenOf(0)
@@ -149,20 +149,24 @@ class Trial:
     async def run(self, rate: float, seconds: float) -> None:
         """All of it."""
         loop = asyncio.get_running_loop()
-        serving = await loop.create_server(lambda: Serving(self.came), LOOPBACK, 0)
+        serving = await loop.create_server(
+            lambda: CallbackProtocol(self.came), LOOPBACK, 0
+        )
         port = serving.sockets[0].getsockname()[1]
-        self._gateway = ChangingGateway(self._server, f"http://{LOOPBACK}:{port}/")
+        self._gateway = ReloadingGateway(self._server, f"http://{LOOPBACK}:{port}/")
         await asyncio.to_thread(self._gateway.start)
         await self._peer.connect()
         await self._reach("/rest", tokenOf(0), "It was never ready.")
         others = [asyncio.create_task(each()) for each in (self._turn, self._write)]
         try:
             await self._ask(rate, seconds)
-            await until(lambda: self.turns > 1 and len(self.came.paths) > 1, PATIENCE)
+            await waitUntil(
+                lambda: self.turns > 1 and len(self.came.paths) > 1, PATIENCE
+            )
         finally:
             self._isOver = True
             await asyncio.gather(*others)
-            await until(lambda: len(self.came.messages) == self.sent, PATIENCE)
+            await waitUntil(lambda: len(self.came.messages) == self.sent, PATIENCE)
             await self._peer.close()
             await asyncio.to_thread(self._gateway.stop)
             serving.close()
@@ -170,7 +174,7 @@ class Trial:
     async def _ask(self, rate: float, seconds: float) -> None:
         """Ask at a rate, as far as the machine can; wait for all answers."""
         loop = asyncio.get_running_loop()
-        pacing = Pacing(rate, int(rate * seconds), loop.time)
+        pacing = OpenLoopSchedule(rate, int(rate * seconds), loop.time)
 
         def answered(number: int, status: int) -> None:
             pacing.answered(number)
@@ -182,9 +186,9 @@ class Trial:
             await loop.create_connection(
                 lambda: Connection(queue, self._request), LOOPBACK, self._gateway.port
             )
-        await pace(pacing, queue.send, patience=TURN)
+        await runSchedule(pacing, queue.send, patience=TURN)
         self.late = queue.drop()
-        await until(lambda: not self._asked, PATIENCE)
+        await waitUntil(lambda: not self._asked, PATIENCE)
         self.times = pacing.times
         self.failed = len(self._asked)
         self.failed += sum(n for status, n in self.statuses.items() if status >= 300)
@@ -215,7 +219,7 @@ class Trial:
         self.turns = turn
 
     async def _until(self, done: Callable[[], bool]) -> None:
-        if not await until(done, PATIENCE):
+        if not await waitUntil(done, PATIENCE):
             raise SystemExit("A request is not answered.")
 
     async def _reach(self, path: str, token: str, fault: str) -> None:
@@ -264,7 +268,7 @@ class Trial:
         return written("/rest", self._token, body)
 
 
-def rows(trial: Trial) -> list[tuple[str, ...]]:
+def rows(trial: ReloadRun) -> list[tuple[str, ...]]:
     """The table."""
     cuts = quantiles(trial.times, n=1000, method="inclusive")
     doubles = sum(trial.came.messages.values()) - len(trial.came.messages)
@@ -297,7 +301,7 @@ def main() -> None:
     server = Prosody()
     server.start()
     try:
-        trial = Trial(server)
+        trial = ReloadRun(server)
         asyncio.run(trial.run(asked.rate, asked.seconds))
     finally:
         server.stop()

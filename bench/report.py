@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import svg
-from .bed import Case
 from .cases import CASES
-from .figures import COLUMNS, Result, medians, ratio
-from .tables import table
-from .targets import TARGETS
+from .reporting import svg_plots
+from .reporting.rst_table import table
+from .reporting.statistics import COLUMNS, Result, medians, ratio
+from .reporting.targets import TARGETS
+from .testbed import Case
 
 #: What the cases are about whose ratios are of a figure.
 GROUPS: Mapping[str, str] = {
@@ -98,7 +98,7 @@ def _shown(results: Sequence[Result], server: str) -> str:
     for target in TARGETS:
         found = target.measured([each for each in results if each.server == server])
         if found is not None:
-            verdict = "hit" if target.isMet(found) else "missed"
+            verdict = "hit" if target.met(found) else "missed"
             rows.append((target.text, target.wanted, f"{found:.2f}", verdict))
     return table(rows) if len(rows) > 1 else ""
 
@@ -127,7 +127,7 @@ def _bars(case: Case, server: str, results: Sequence[Result]) -> str:
             if case.compared in each.values
         )
     }
-    return svg.bars(f"{case.title} ({server}): {heading}", values, format)
+    return svg_plots.bars(f"{case.title} ({server}): {heading}", values, format)
 
 
 def _overTime(
@@ -141,7 +141,9 @@ def _overTime(
         }
         if series:
             heading = COLUMNS[figure][0]
-            drawn = svg.lines(f"{case.title} ({server})", "seconds", heading, series)
+            drawn = svg_plots.lines(
+                f"{case.title} ({server})", "seconds", heading, series
+            )
             yield f"{server}-{case.name}-{figure}.svg", drawn
 
 
@@ -167,7 +169,7 @@ def _bySize(results: Sequence[Result], server: str) -> str:
     title = f"POST a message ({server}), 16 connections"
     if not series:
         return ""
-    return svg.lines(title, "KiB", "its CPU µs", series, log=True)
+    return svg_plots.lines(title, "KiB", "its CPU µs", series, log=True)
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

@@ -29,9 +29,9 @@ from xmpprest.core.records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
-    Answered,
-    Attempt,
-    Change,
+    DeliveryAttempt,
+    IdempotencyRecord,
+    StateChange,
 )
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
@@ -48,7 +48,7 @@ STANZA = f"<message><body>{'x' * (SIZE - 80)}</body></message>"
 Asking = Callable[[], Awaitable[object]]
 
 
-class Counter:
+class ConnectionCounter:
     """Counts commits."""
 
     def __init__(self) -> None:
@@ -92,17 +92,19 @@ async def measure(
     return time.perf_counter() - began, sorted(times)
 
 
-async def speed(store: Store, counter: Counter) -> None:
+async def speed(store: Store, counter: ConnectionCounter) -> None:
     """Print how fast a new store keeps messages."""
     await store.open()
     ids = map(_id, count())
 
     async def accept() -> None:
-        await store.accept(next(ids), TO, STANZA, time.time())
+        await store.addOutgoing(next(ids), TO, STANZA, time.time())
 
     async def deliver() -> None:
-        number = await store.receive(next(ids), TO, STANZA, time.time())
-        await store.attempted(number, Attempt(1.0, 204, None), DELIVERED, 0.0)
+        number = await store.addIncoming(next(ids), TO, STANZA, time.time())
+        await store.recordAttempt(
+            number, DeliveryAttempt(1.0, 204, None), DELIVERED, 0.0
+        )
 
     for ask in (accept, deliver):
         for callers, total in ROUNDS:
@@ -124,13 +126,15 @@ async def fill(store: Store, rows: int) -> None:
         done = [number for number in numbers if number % 10]
         kept: list[Deferred[Any]] = []  # of this and that
         for number in numbers:
-            kept.append(store.accept(_id(number), TO, STANZA, number))
-            kept.append(store.receive(_id(number), TO, STANZA, number))
-        kept.append(store.change([Change(each, CONFIRMED, each) for each in done]))
+            kept.append(store.addOutgoing(_id(number), TO, STANZA, number))
+            kept.append(store.addIncoming(_id(number), TO, STANZA, number))
+        kept.append(
+            store.updateStates([StateChange(each, CONFIRMED, each) for each in done])
+        )
         for number in done:
             state = DELIVERED if number % 2 else DEAD
-            attempt = Attempt(number, 200, None)
-            kept.append(store.attempted(number, attempt, state, 0.0))
+            attempt = DeliveryAttempt(number, 200, None)
+            kept.append(store.recordAttempt(number, attempt, state, 0.0))
         await gatherResults(kept)
 
 
@@ -145,19 +149,21 @@ async def questions(store: Store, rows: int) -> None:
     queued = iter(range(10, rows, 10))
     asked: dict[str, Asking] = {
         "outgoingDepth": store.outgoingDepth,
-        "outgoing, 100 in the middle": lambda: store.outgoing(half, 100),
+        "outgoing, 100 in the middle": lambda: store.queuedMessages(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
-        "accept": lambda: store.accept(_id(-1), TO, STANZA, 1.0),
-        "change": lambda: store.change([Change(next(queued), BOUNCED, 1.0)]),
-        "change 512": lambda: store.change(
-            [Change(each, CONFIRMED, 1.0) for each in islice(queued, 512)]
+        "accept": lambda: store.addOutgoing(_id(-1), TO, STANZA, 1.0),
+        "change": lambda: store.updateStates([StateChange(next(queued), BOUNCED, 1.0)]),
+        "change 512": lambda: store.updateStates(
+            [StateChange(each, CONFIRMED, 1.0) for each in islice(queued, 512)]
         ),
         "incomingDepth": lambda: store.incomingDepth(DELIVERED),
         "conversations": lambda: store.conversations("", 100),
         "pending, 100 in the middle": lambda: store.pending(TO, half, 100),
-        "incoming, 100 dead": lambda: store.incoming(DEAD, half, 100),
-        "redeliver 100 by time": lambda: store.redeliver(None, half, rows, 1.0, 100),
-        "begin": lambda: store.begin(Answered(next(keys), b"", b"", 1.0)),
+        "incoming, 100 dead": lambda: store.listIncoming(DEAD, half, 100),
+        "redeliver 100 by time": lambda: store.requeueDead(None, half, rows, 1.0, 100),
+        "begin": lambda: store.beginRequest(
+            IdempotencyRecord(next(keys), b"", b"", 1.0)
+        ),
     }
     for name, ask in asked.items():
         _, times = await measure(ask, 1, 50)
@@ -165,7 +171,7 @@ async def questions(store: Store, rows: int) -> None:
             f"{name:30} median {_at(times, 0.5):6.2f} ms"
             f"   longest {_at(times, 1):6.2f} ms"
         )
-    forgotten = store.forget(rows * 0.1, 0.0, 0.0)
+    forgotten = store.purge(rows * 0.1, 0.0, 0.0)
     began = time.perf_counter()
     _, times = await measure(asked["accept"], 1, 200)
     print(
@@ -201,7 +207,7 @@ def _at(times: Sequence[float], share: float) -> float:
 async def main(reactor: Any, directory: str = ".", rows: str = "1_000_000") -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory(dir=directory) as place:
-        counter = Counter()
+        counter = ConnectionCounter()
         await speed(SQLiteStore(f"{place}/few.db", reactor, counter.connect), counter)
         await questions(SQLiteStore(f"{place}/many.db", reactor), int(rows))
         print(f"{_size(Path(place)):,.0f} MB")

@@ -23,12 +23,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from tests.servers.process import ServerProcess
-from tests.survival.checker import Findings
-from tests.survival.ordeal import Lane, Ordeal, newSeed
-from tests.survival.programs import SurvivalEjabberd, SurvivalProsody
+from tests.support.gateway_process import SurvivalEjabberd, SurvivalProsody
+from tests.support.process import ServerProcess
+from tests.support.survival.checker import Findings
+from tests.support.survival.ordeal import Lane, Ordeal, newSeed
 
-from .tables import table
+from .reporting.rst_table import table
 
 #: After so many blows, the load pauses until everything has come.
 ROUND = 10

@@ -1,3 +1,3 @@
 """The tests; what needs a real server is in L{tests.servers}."""
 
-from . import hypothesis_profiles as hypothesis_profiles
+from .support import hypothesis_profiles as hypothesis_profiles

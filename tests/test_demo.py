@@ -17,15 +17,15 @@ from twisted.web.server import Site
 from twisted.words.xish.domish import Element
 
 from xmpprest import demo
-from xmpprest.core import media
-from xmpprest.core import namespaces as ns
 from xmpprest.core.errors import StanzaError
-from xmpprest.core.rules import bounce
+from xmpprest.core.media import formats
+from xmpprest.core.policy.rules import errorReply
+from xmpprest.core.stanza import namespaces as ns
 from xmpprest.demo import Demo, DemoPeer, DemoRouter, EchoCallback
 
-from .doubles import HTTPClient, HTTPResponse
-from .doubles import stanza as parsed
-from .programs import Place, Program, require, twist
+from .support.doubles import HTTPClient, HTTPResponse
+from .support.doubles import stanza as parsed
+from .support.programs import Place, Program, require, twist
 
 ECHO = "echo@localhost"
 GATEWAY = "gateway.localhost"
@@ -100,11 +100,11 @@ class DemoPeerTests(SynchronousTestCase):
         """
         What is for nobody bounces, unless it is an error itself.
         """
-        (error,) = self.peer.answer(stanza("message", demo.NOBODY, id="1"))
+        (error,) = self.peer.answer(stanza("message", demo.UNKNOWN_USER, id="1"))
         self.assertEqual(error["type"], "error")
         self.assertIn("<item-not-found ", error.toXml())
         self.assertEqual(
-            self.peer.answer(stanza("message", demo.NOBODY, type="error")), ()
+            self.peer.answer(stanza("message", demo.UNKNOWN_USER, type="error")), ()
         )
 
 
@@ -150,7 +150,7 @@ class DemoRouterTests(SynchronousTestCase):
         """
         Bounces of bounces come to an end.
         """
-        (error,) = bounce(
+        (error,) = errorReply(
             stanza("message", "user@example.org"), StanzaError("cancel", "gone")
         )
         self.router.route(error)
@@ -164,13 +164,13 @@ class EchoCallbackTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.said: list[str] = []
-        self.patch(demo, "say", self.said.append)
+        self.patch(demo, "printWelcome", self.said.append)
         reactor = MemoryReactorClock()
         self.client = HTTPClient(Site(EchoCallback(), reactor=reactor))
 
-    def post(self, message: Element, contentType: str = media.XML) -> HTTPResponse:
+    def post(self, message: Element, contentType: str = formats.XML) -> HTTPResponse:
         """Post a stanza; returns the answer."""
-        body = media.encode([message], contentType)
+        body = formats.encode([message], contentType)
         self.client.send(
             f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {contentType}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n".encode()
@@ -186,11 +186,11 @@ class EchoCallbackTests(SynchronousTestCase):
         message = stanza(
             "message", GATEWAY, "<body>Echo: Hi &lt;é</body>", type="chat", id="1"
         )
-        for contentType in media.OUTPUT_TYPES:
+        for contentType in formats.OUTPUT_TYPES:
             response = self.post(message, contentType)
             self.assertEqual(response.status, 200)
             self.assertEqual(response["Content-Type"], contentType)
-            answer = media.decode(contentType, response.body)
+            answer = formats.decode(contentType, response.body)
             self.assertEqual(answer.attributes, {"type": "chat"})
             self.assertEqual(str(answer.body), "Bot: Echo: Hi <é")
             received, answered = self.said
@@ -203,10 +203,10 @@ class EchoCallbackTests(SynchronousTestCase):
         What is shown is what was posted, and what is answered.
         """
         message = stanza("message", GATEWAY, "<body>Hé</body>", type="chat", id="1")
-        for contentType in (media.XML, media.JSON):
+        for contentType in (formats.XML, formats.JSON):
             response = self.post(message, contentType)
             received, answered = self.said
-            posted = media.encode([message], contentType).decode()
+            posted = formats.encode([message], contentType).decode()
             self.assertEqual(received, f"POSTed to the callback: {posted}")
             answer = response.body.decode()
             self.assertEqual(answered, f"The callback answers: 200 OK {answer}\n")
@@ -224,7 +224,7 @@ class EchoCallbackTests(SynchronousTestCase):
             stanza("message", GATEWAY, "<body>Bot: Hi</body>"),
             stanza("iq", GATEWAY, "<query xmlns='urn:x'/>", type="get", id="1"),
         ):
-            for contentType in media.OUTPUT_TYPES:
+            for contentType in formats.OUTPUT_TYPES:
                 self.assertEqual(self.post(other, contentType).status, 204)
                 self.assertEqual(len(self.said), 2)
                 self.said.clear()
@@ -232,7 +232,7 @@ class EchoCallbackTests(SynchronousTestCase):
 
 class SayTests(SynchronousTestCase):
     """
-    Tests for L{demo.say}.
+    Tests for L{demo.printWelcome}.
     """
 
     def test_encoding(self) -> None:
@@ -242,7 +242,7 @@ class SayTests(SynchronousTestCase):
         shown = io.BytesIO()
         terminal = io.TextIOWrapper(shown, encoding="latin-1")
         self.patch(sys, "__stdout__", terminal)
-        demo.say("é 🤖")
+        demo.printWelcome("é 🤖")
         self.assertEqual(shown.getvalue(), b"\xe9 \\U0001f916\n")
 
 
@@ -257,8 +257,8 @@ class DemoTests(SynchronousTestCase):
         """
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.patch(demo, "PORT", taken.getsockname()[1])
-            self.assertEqual(demo.someEndpoint(), "tcp:0:interface=127.0.0.1")
-        self.assertEqual(demo.someEndpoint(), f"tcp:{demo.PORT}:interface=127.0.0.1")
+            self.assertEqual(demo.freeEndpoint(), "tcp:0:interface=127.0.0.1")
+        self.assertEqual(demo.freeEndpoint(), f"tcp:{demo.PORT}:interface=127.0.0.1")
 
     def test_noTCP(self) -> None:
         """

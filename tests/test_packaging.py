@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted import plugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from .programs import ROOT, Place
+from .support.programs import ROOT, Place
 
 #: The command C{twistd}, of whatever Python.
 _TWISTD = ["-c", "from twisted.scripts.twistd import run; run()"]

@@ -13,18 +13,18 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from xmpprest.core import media
 from xmpprest.core.errors import errorFromStatus
-from xmpprest.core.media import FORMATS
+from xmpprest.core.media import formats
+from xmpprest.core.media.formats import FORMATS
 
 from .docs.paste import README, PasteTestCase
 from .docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, got
-from .programs import require
-from .servers.certificates import Authority
-from .servers.ejabberd import Ejabberd
-from .servers.process import LOOPBACK, ServerProcess
-from .servers.prosody import Prosody
 from .servers.shared import require as requireServer
+from .support.ejabberd import Ejabberd
+from .support.process import LOOPBACK, ServerProcess
+from .support.programs import require
+from .support.prosody import Prosody
+from .support.server_certificates import Authority
 
 #: What sets up the demo, and what runs the tests.
 (TRY_LINE, TEST_LINE) = README.of("")
@@ -197,7 +197,7 @@ class CommandTests(PasteTestCase):
         await self.prepare()
         await self.start(*flags.replace("9999", str(port)).split(), *only.split())
         self.send(f"<presence to='bot@{DOMAIN}' from='{USER}'/>")
-        stanza = media.decode(media.JSON, body.encode())
+        stanza = formats.decode(formats.JSON, body.encode())
         self.send(stanza.toXml())
         request, content = await got(posted)
         self.assertEqual(

@@ -20,14 +20,14 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest._version import __version__
-from xmpprest.config import SETTINGS
+from xmpprest.config.config import SETTINGS
 from xmpprest.demo import Demo
-from xmpprest.sighup import Reloading
+from xmpprest.service.reload import ReloadOnSIGHUP
 from xmpprest.tap import GC_THRESHOLD, Options, makeService
-from xmpprest.web.listener import Listener
+from xmpprest.web.server.listener import Listener
 
-from .programs import Place, Program, require, twist, twistd
-from .servers.certificates import Authority
+from .support.programs import Place, Program, require, twist, twistd
+from .support.server_certificates import Authority
 
 #: An environment that is enough to start with.
 ENOUGH = {
@@ -82,7 +82,7 @@ class OptionsTests(SynchronousTestCase):
             *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),
         )
         assert options.loaded is not None
-        where = options.loaded.where
+        where = options.loaded.origins
         self.assertEqual(where, {name: f"--{name}" for name in where})
         self.assertEqual(options.loaded.config.listen, ("tcp:1", "tcp:2"))
         self.assertEqual(options.loaded.config.corsOrigin, ("http://a", "http://b"))
@@ -111,7 +111,7 @@ class OptionsTests(SynchronousTestCase):
         for setting in SETTINGS:
             self.assertIn(f"--{setting.name}=", words)
             self.assertIn(setting.help, words)
-            default = ",".join(setting.write(setting.field.default))
+            default = ",".join(setting.format(setting.field.default))
             if default:
                 self.assertIn(f"{setting.help} [default: {default}]", words)
         for name in ("demo", "check-config", "print-config", "config="):
@@ -273,7 +273,7 @@ class MakeServiceTests(SynchronousTestCase):
         """
         gateway, *others = self.make("--listen", "tcp:1", "--listen", "unix:/x")
         self.assertIsInstance(gateway, MultiService)
-        kinds = [Listener, Listener, Reloading]
+        kinds = [Listener, Listener, ReloadOnSIGHUP]
         self.assertEqual([type(each) for each in others], kinds)
 
     def test_admin(self) -> None:

@@ -16,13 +16,15 @@ import xmpprest
 _ROOT = Path(xmpprest.__file__).parent
 
 #: The rooms that know nothing of each other.
-ROOMS = frozenset({"xmpp", "web", "delivery", "store", "monitor"})
+ROOMS = frozenset(
+    {"xmpp", "web", "outbox", "inbox", "webhook", "store", "metrics", "live"}
+)
 
 #: What every room may use.
-COMMON = frozenset({"core", "_version"})
+COMMON = frozenset({"core", "ids", "_version"})
 
 #: The modules beside the rooms that may join them.
-JOINERS = frozenset({"gateway", "tap", "demo", "doctor"})
+JOINERS = frozenset({"gateway", "tap", "demo", "commands"})
 
 #: What the core may use beside the standard library and itself.
 PURE = (

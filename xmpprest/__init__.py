@@ -1,13 +1,13 @@
 """
 An HTTP gateway to XMPP, beside any server.
 
-Who embeds it needs L{Config}, perhaps with L{Token}s, L{makeGateway} and the L{Gateway}
-that results.
+Who embeds it needs L{Config}, perhaps with L{TokenConfig}s, L{makeGateway} and the
+L{Gateway} that results.
 """
 
 from ._version import __version__
-from .config import Config
+from .config.config import Config
+from .config.tokens import TokenConfig
 from .gateway import Gateway, makeGateway
-from .tokens import Token
 
-__all__ = ["Config", "Gateway", "Token", "__version__", "makeGateway"]
+__all__ = ["Config", "Gateway", "TokenConfig", "__version__", "makeGateway"]

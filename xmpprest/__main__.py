@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .doctor.command import main as doctor
-from .newtoken import main as token
+from .commands.doctor.command import main as doctor
+from .commands.new_token import main as token
 
 #: What can be done, and what that is good for.
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {

@@ -26,25 +26,26 @@ from twisted.words.protocols.jabber.component import (
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
-from .config import Config
-from .core import jid, media
-from .core import namespaces as ns
+from .config.config import Config
 from .core.errors import SERVICE_UNAVAILABLE, StanzaError
-from .core.parser import Name
-from .core.rules import bounce
-from .core.stanza import element, find, isRequest, isResponse, make
-from .core.writer import toXML
-from .delivery.ids import newID
+from .core.media import formats
+from .core.policy.rules import errorReply
+from .core.stanza import jid
+from .core.stanza import namespaces as ns
+from .core.stanza.build import element, firstChild, isRequest, isResponse, make
+from .core.stanza.parser import Name
+from .core.stanza.serializer import toXML
 from .gateway import makeGateway
-from .web.listener import CannotListen, Listener
-from .xmpp.builtin import BuiltinAnswers
+from .ids import newID
+from .web.server.listener import Listener, ListenError
+from .xmpp.builtin import BuiltinResponder
 from .xmpp.stream import ComponentStream
 
 #: The domain that the gateway serves, and the one that its peer lives at.
 DOMAIN = "gateway.localhost"
 PEER = "localhost"
 ECHO = f"echo@{PEER}"
-NOBODY = f"nobody@{PEER}"
+UNKNOWN_USER = f"nobody@{PEER}"
 
 #: Where it listens unless it is told; somewhere else, if that is taken.
 PORT = 8080
@@ -103,15 +104,15 @@ class DemoPeer:
 
     def __init__(self, domain: str, clock: IReactorTime) -> None:
         self.domain = domain
-        self._builtin = BuiltinAnswers("Echo peer", clock)
+        self._builtin = BuiltinResponder("Echo peer", clock)
 
     def answer(self, stanza: Element) -> tuple[Element, ...]:
         """What comes back for a stanza."""
-        if jid.normalise(stanza["to"]).local == "nobody":
-            return bounce(stanza, StanzaError("cancel", "item-not-found"))
+        if jid.normaliseJID(stanza["to"]).local == "nobody":
+            return errorReply(stanza, StanzaError("cancel", "item-not-found"))
         if isRequest(stanza):
             answer = self._builtin.answer(stanza)
-            return (answer,) if answer else bounce(stanza, SERVICE_UNAVAILABLE)
+            return (answer,) if answer else errorReply(stanza, SERVICE_UNAVAILABLE)
         echo = _echo(stanza, _ECHO)
         if echo is None:
             return ()
@@ -126,7 +127,7 @@ class DemoPeer:
 
 def _echo(stanza: Element, mark: str) -> Element | None:
     """The body to send back; C{None} if there is nothing to say."""
-    body = find(stanza, ns.CLIENT, "body")
+    body = firstChild(stanza, ns.CLIENT, "body")
     if stanza.name != "message" or isResponse(stanza) or body is None:
         return None
     text = str(body)
@@ -147,7 +148,7 @@ class DemoRouter(Router):
 
     def route(self, stanza: Element) -> None:
         """Carry a stanza to whom it is for."""
-        domain = jid.normalise(stanza.getAttribute("to", "")).domain
+        domain = jid.normaliseJID(stanza.getAttribute("to", "")).domain
         if domain in self.routes:
             self.routes[domain].send(toXML(stanza))
             return
@@ -157,7 +158,7 @@ class DemoRouter(Router):
 
 
 def _unknownDomain(stanza: Element) -> tuple[Element, ...]:
-    return bounce(stanza, StanzaError("cancel", "remote-server-not-found"))
+    return errorReply(stanza, StanzaError("cancel", "remote-server-not-found"))
 
 
 class _Authenticator(ListenComponentAuthenticator):
@@ -197,16 +198,16 @@ class EchoCallback(Resource):
         contentType = request.getHeader("Content-Type")
         assert contentType is not None  # the gateway always says
         body = request.content.read()
-        say(f"POSTed to the callback: {_shown(body)}")
-        message = media.decode(contentType, body)
+        printWelcome(f"POSTed to the callback: {_shown(body)}")
+        message = formats.decode(contentType, body)
         echo = _echo(message, _BOT)
         if echo is None:
-            say("The callback answers: 204 No Content\n")
+            printWelcome("The callback answers: 204 No Content\n")
             request.setResponseCode(204)
             return b""
         reply = make("message", {"type": message.getAttribute("type")}, [echo])
-        answer = media.encode([reply], contentType)
-        say(f"The callback answers: 200 OK {_shown(answer)}\n")
+        answer = formats.encode([reply], contentType)
+        printWelcome(f"The callback answers: 200 OK {_shown(answer)}\n")
         request.setHeader(b"Content-Type", contentType.encode())
         return answer
 
@@ -238,12 +239,12 @@ class _Announcer(XMPPHandler):
             "token": self._token,
             "echo": ECHO,
             "peer": PEER,
-            "nobody": NOBODY,
+            "nobody": UNKNOWN_USER,
         }
-        say(WELCOME.format(**values))
+        printWelcome(WELCOME.format(**values))
 
 
-def say(text: str) -> None:
+def printWelcome(text: str) -> None:
     """Tell the person at the terminal, not the log, into which twistd turns print."""
     terminal = sys.__stdout__
     assert terminal is not None
@@ -268,7 +269,7 @@ class Demo(MultiService):
         self._settings = settings
         self._ports: list[IListeningPort] = []
         self._directory = TemporaryDirectory(prefix="xmpprest-demo-")
-        self._listen = settings.get("listen", (someEndpoint(),))[0]
+        self._listen = settings.get("listen", (freeEndpoint(),))[0]
         if not self._listen.startswith("tcp"):
             raise SystemExit("xmpprest: the demo listens on tcp: endpoints only.")
 
@@ -281,7 +282,7 @@ class Demo(MultiService):
         try:
             self._build()
         except ValueError as error:
-            raise CannotListen(f"xmpprest: {error}") from None
+            raise ListenError(f"xmpprest: {error}") from None
         super().startService()
 
     def _build(self) -> None:
@@ -299,7 +300,7 @@ class Demo(MultiService):
         if "callbackURL" not in settings:
             callback = Site(EchoCallback())
             callback.log = lambda request: None  # type: ignore[method-assign]
-            settings.setdefault("callbackContentType", media.JSON)
+            settings.setdefault("callbackContentType", formats.JSON)
             settings["callbackURL"] = f"http://127.0.0.1:{self._open(callback)}/"
         gateway = makeGateway(Config(**settings), self._reactor)
         listener = Listener(self._listen, gateway.site, self._reactor)
@@ -325,7 +326,7 @@ class Demo(MultiService):
         return number
 
 
-def someEndpoint() -> str:
+def freeEndpoint() -> str:
     """Where to listen if nobody says: at L{PORT}, or at a port that is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,15 +17,15 @@ from twisted.internet import reactor
 from twisted.python import usage
 
 from ._version import __version__
-from .config import SETTINGS, Config, ConfigurationError
+from .config.config import SETTINGS, Config, ConfigurationError
+from .config.loader import ConfigLoader, LoadedConfig
+from .config.setting import Setting
 from .demo import Demo
 from .gateway import Gateway, makeGateway
-from .logs import logAs, logged
-from .setting import Setting
-from .settings import Loaded, Sources
-from .sighup import Reloading
-from .systemd import notifier
-from .web.listener import Listener
+from .service.log_format import configureLogFormat, withLogFormat
+from .service.reload import ReloadOnSIGHUP
+from .service.systemd import notifierFromEnvironment
+from .web.server.listener import Listener
 
 #: How many more objects there must be before Python looks for garbage. With its own 700
 #: it looks at messages on their way to the callback again and again, of which none is:
@@ -60,7 +60,7 @@ _NOT_IN_DEMO = (
 
 
 def _help(setting: Setting) -> str:
-    default = ",".join(setting.write(setting.field.default))
+    default = ",".join(setting.format(setting.field.default))
     return f"{setting.help} [default: {default}]" if default else setting.help
 
 
@@ -80,7 +80,7 @@ class Options(usage.Options):
     @ivar loaded: The configuration; C{None} with C{--demo}.
     @ivar logFormat: How the log is to be written, if somebody has said.
     @ivar demo: What is different in the demo, by the name of its field in
-        L{Config<xmpprest.config.Config>}.
+        L{Config<xmpprest.config.config.Config>}.
     """
 
     synopsis = "[options]"
@@ -105,7 +105,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self.repeated: dict[str, list[str]] = {}
-        self.loaded: Loaded | None = None
+        self.loaded: LoadedConfig | None = None
         self.demo: dict[str, Any] = {}
         self.logFormat: str | None = None
 
@@ -150,16 +150,16 @@ class Options(usage.Options):
                 self._refuseInDemo()
                 self._refuseInBackground()
                 # What else is in the environment is meant for the real thing.
-                self.demo = Sources(flags, {}).settings()[0]
+                self.demo = ConfigLoader(flags, {}).loadSettings()[0]
                 self.logFormat = self.demo.get("logFormat")
             else:
-                self.loaded = Sources(flags, os.environ).load()
+                self.loaded = ConfigLoader(flags, os.environ).load()
                 self._inspect(self.loaded)
                 self.logFormat = self.loaded.config.logFormat
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
         if self.parent is not None and self.logFormat is not None:
-            logAs(self.logFormat, self.parent)
+            configureLogFormat(self.logFormat, self.parent)
 
     def load(self) -> Config:
         """
@@ -167,7 +167,7 @@ class Options(usage.Options):
 
         @raise ConfigurationError: It is not good enough to go on with.
         """
-        return Sources(self._flags(), os.environ).load().config
+        return ConfigLoader(self._flags(), os.environ).load().config
 
     def _flags(self) -> dict[str, list[str]]:
         flags = {name: [text] for name, text in self.items() if isinstance(text, str)}
@@ -189,7 +189,7 @@ class Options(usage.Options):
                 " 'twistd -n xmpprest --demo'."
             )
 
-    def _inspect(self, loaded: Loaded) -> None:
+    def _inspect(self, loaded: LoadedConfig) -> None:
         if self["print-config"]:
             print(loaded.describe())
             sys.exit(0)
@@ -218,10 +218,10 @@ def makeService(options: Options) -> IService:
     gc.set_threshold(GC_THRESHOLD)
     loaded = options.loaded
     service = Demo(reactor, options.demo) if loaded is None else _run(loaded, options)
-    return logged(service, options.logFormat, options.parent)
+    return withLogFormat(service, options.logFormat, options.parent)
 
 
-def _run(loaded: Loaded, options: Options) -> MultiService:
+def _run(loaded: LoadedConfig, options: Options) -> MultiService:
     """The gateway, what listens for it, and what tells it and others how it is."""
     try:
         gateway, listeners = _build(loaded)
@@ -231,15 +231,15 @@ def _run(loaded: Loaded, options: Options) -> MultiService:
     gateway.service.setServiceParent(service)
     for listener in listeners:
         listener.setServiceParent(service)
-    Reloading(options.load, gateway, listeners, reactor).setServiceParent(service)
+    ReloadOnSIGHUP(options.load, gateway, listeners, reactor).setServiceParent(service)
     # The last to start, which is what it tells.
-    telling = notifier(os.environ, gateway.component, reactor)
+    telling = notifierFromEnvironment(os.environ, gateway.component, reactor)
     if telling is not None:
         telling.setServiceParent(service)
     return service
 
 
-def _build(loaded: Loaded) -> tuple[Gateway, list[Listener]]:
+def _build(loaded: LoadedConfig) -> tuple[Gateway, list[Listener]]:
     """
     The gateway, and what listens for it.
 

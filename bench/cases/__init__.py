@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bench.bed import Case
+from bench.testbed import Case
 
-from . import backlog, batch, inbound, life, posting, waiting
+from . import batch, full_store, inbound, post, startup_and_soak, waiting_iqs
 
 #: All of it, in the order of the tables.
 CASES: tuple[Case, ...] = (
-    *posting.CASES,
+    *post.CASES,
     *inbound.CASES,
-    *waiting.CASES,
-    *backlog.CASES,
+    *waiting_iqs.CASES,
+    *full_store.CASES,
     *batch.CASES,
-    *life.CASES,
+    *startup_and_soak.CASES,
 )

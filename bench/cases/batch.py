@@ -6,14 +6,14 @@ import json
 import sys
 from dataclasses import dataclass
 
-from bench.bed import Bed, Case, Effort
-from bench.component import HELLO
-from bench.contenders.entrants import KEPT, RAW, XMPPRest
-from bench.figures import Outcome
-from bench.http import Request
-from bench.wrk import closedLoop
+from bench.candidates.registry import RAW, XMPPREST_SQLITE, XMPPRest
+from bench.harness.component import HELLO
+from bench.harness.http import Request
+from bench.load.closed_loop import closedLoop
+from bench.reporting.statistics import Measurement
+from bench.testbed import Case, RunOptions, TestBed
 
-from .posting import Flood
+from .post import RawThroughput
 
 SIZE = 1000
 #: Requests at the same time.
@@ -21,14 +21,14 @@ CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchCase:
     """
     Batches, until all of their messages have arrived, so that the server has them.
     """
 
     who: str
 
-    async def __call__(self, bed: Bed, effort: Effort) -> Outcome | None:
+    async def __call__(self, bed: TestBed, effort: RunOptions) -> Measurement | None:
         contender = await bed.contender(self.who)
         assert isinstance(contender, XMPPRest)
         to = [f"p{number}@{bed.peer.domain}" for number in range(SIZE)]
@@ -46,10 +46,10 @@ class Batch:
             contender.port, request, connections=CONNECTIONS, seconds=effort.seconds
         )
         # wrk does not wait for the last of each connection, which arrive all the same.
-        settled = await bed.settled(sys.maxsize)
+        settled = await bed.waitForCount(sys.maxsize)
         seconds = answered.seconds + settled
         count = bed.peer.messages - before
-        return Outcome(
+        return Measurement(
             {
                 "rate": count / seconds,
                 "refused": answered.refused,
@@ -63,6 +63,6 @@ CASES = (
     Case(
         "batch",
         f"POST messages, {SIZE:,} in a batch, {CONNECTIONS} connections",
-        {KEPT: Batch(KEPT), RAW: Flood()},
+        {XMPPREST_SQLITE: BatchCase(XMPPREST_SQLITE), RAW: RawThroughput()},
     ),
 )

@@ -1,8 +1,8 @@
-"""The metrics, as L{xmpprest.monitor.catalogue} has them, for the page about them."""
+"""The metrics, as L{xmpprest.metrics.definitions} has them, for the page about them."""
 
 from __future__ import annotations
 
-from xmpprest.monitor.catalogue import METRICS, Metric
+from xmpprest.metrics.definitions import METRICS, Metric
 
 from .markup import literal, prose, table
 

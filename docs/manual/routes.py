@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xmpprest import __version__
-from xmpprest.core.bodies import PROBLEMS
-from xmpprest.core.jsonmap import KEYS, PAYLOADS
-from xmpprest.core.openapi import document
+from xmpprest.core.codec.table import KEYS, PAYLOADS
+from xmpprest.core.openapi.bodies import PROBLEMS
+from xmpprest.core.openapi.document import document
 
 from .markup import literal, prose, table
 

@@ -1,15 +1,15 @@
-"""The settings, as L{xmpprest.config} has them, for the page about them."""
+"""The settings, as L{xmpprest.config.config} has them, for the page about them."""
 
 from __future__ import annotations
 
-from xmpprest import readers
-from xmpprest.callbacks import Callback
-from xmpprest.config import SETTINGS
-from xmpprest.core.access import RIGHTS
-from xmpprest.setting import Setting, settingsOf
-from xmpprest.settings import OPTIONAL_SECRETS, SECRETS
+from xmpprest.config import parsers
+from xmpprest.config.callback import CallbackConfig
+from xmpprest.config.config import SETTINGS
+from xmpprest.config.loader import OPTIONAL_SECRETS, SECRETS
+from xmpprest.config.setting import Setting, settingsOf
+from xmpprest.config.tokens import TokenConfig
+from xmpprest.core.policy.permissions import PERMISSIONS
 from xmpprest.tap import Options
-from xmpprest.tokens import Token
 
 from .markup import literal, prose, table
 
@@ -21,24 +21,24 @@ def written() -> str:
 
 def tokensWritten() -> str:
     """A table of what is said of a token."""
-    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(Token))))
+    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(TokenConfig))))
 
 
 def callbacksWritten() -> str:
     """A table of what is said of one of several callbacks."""
-    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(Callback))))
+    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(CallbackConfig))))
 
 
 def changesWritten() -> str:
     """A table of when the new value of each setting counts."""
-    now = [each.name for each in SETTINGS if not each.restart]
+    now = [each.name for each in SETTINGS if not each.needsRestart]
     files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
     now += [each for each in files if each != "secret-file"]
     now += ["[tokens.NAME]", "[[callbacks]]"]
     rows = (
         ("At once", now),
         ("With the next connection to the XMPP server", ["secret-file"]),
-        ("After a restart", [each.name for each in SETTINGS if each.restart]),
+        ("After a restart", [each.name for each in SETTINGS if each.needsRestart]),
     )
     cells = [(when, " ".join(map(literal, names))) for when, names in rows]
     return "\n".join(table("30 70", ("When", "What"), cells))
@@ -46,7 +46,9 @@ def changesWritten() -> str:
 
 def rightsWritten() -> str:
     """A table of what a token may beside sending."""
-    rows = [(literal(right), f"{prose(words)}.") for right, words in RIGHTS.items()]
+    rows = [
+        (literal(right), f"{prose(words)}.") for right, words in PERMISSIONS.items()
+    ]
     return "\n".join(table("20 80", ("Right", "It may"), rows))
 
 
@@ -60,16 +62,16 @@ def _row(setting: Setting) -> tuple[str, str, str]:
 
 
 def _default(setting: Setting) -> str:
-    texts = setting.write(setting.field.default)
+    texts = setting.format(setting.field.default)
     return " ".join(map(literal, texts))
 
 
 def _expected(setting: Setting) -> str:
     """What may stand there, in the words in which the setting refuses anything else."""
-    if setting.field.metadata["read"] is readers.line:
+    if setting.field.metadata["read"] is parsers.singleLine:
         return ""
     try:
-        setting.read([""])
+        setting.parse([""])
     except ValueError as error:
         return f"*E{prose(str(error)[1:])}.*"
     return ""

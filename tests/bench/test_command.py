@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.__main__ import parsed, requireModRest, run
+from bench.__main__ import parseArguments, requireModRest, run
 
 
 class ModRestTests(SynchronousTestCase):
@@ -25,7 +25,7 @@ class ModRestTests(SynchronousTestCase):
         A command that names no copy of mod_rest parses, but does not run.
         """
         arguments = ["--mod-rest", str(self.directory)]
-        self.assertEqual(parsed(arguments).mod_rest, self.directory.resolve())
+        self.assertEqual(parseArguments(arguments).mod_rest, self.directory.resolve())
         ended = self.assertRaises(SystemExit, run, arguments)
         self.assertIn("has no file mod_rest.lua", str(ended))
 
@@ -43,5 +43,5 @@ class ModRestTests(SynchronousTestCase):
         """
         said = StringIO()
         with redirect_stderr(said):
-            self.assertRaises(SystemExit, parsed, ["--mod-rest", "mods/rest"])
+            self.assertRaises(SystemExit, parseArguments, ["--mod-rest", "mods/rest"])
         self.assertIn("must be called mod_rest", said.getvalue())

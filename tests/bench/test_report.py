@@ -11,12 +11,20 @@ from docutils.core import publish_doctree
 from docutils.nodes import entry, row
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import report, svg
+from bench import report
+from bench.candidates.registry import EMPTY, RAW, SLIXMPP, XMPPREST_SQLITE
 from bench.cases import CASES
-from bench.contenders.entrants import EMPTY, KEPT, RAW, SLIXMPP
-from bench.figures import COLUMNS, Result, latencies, medians, percentile, ratio
-from bench.tables import table
-from bench.targets import TARGETS
+from bench.reporting import svg_plots
+from bench.reporting.rst_table import table
+from bench.reporting.statistics import (
+    COLUMNS,
+    Result,
+    latencies,
+    medians,
+    percentile,
+    ratio,
+)
+from bench.reporting.targets import TARGETS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,7 +40,7 @@ def results(case: str, figure: str, **rows: list[float]) -> list[Result]:
 
 class FigureTests(SynchronousTestCase):
     """
-    Tests of L{bench.figures}.
+    Tests of L{bench.reporting.statistics}.
     """
 
     def test_percentile(self) -> None:
@@ -106,13 +114,13 @@ class TableTests(SynchronousTestCase):
         found = [
             Result("prosody", "post-json-16", who, number, {"rate": rate, "cpu": cpu})
             for who, rates, cpu in (
-                (KEPT, (900, 1200), 300),
+                (XMPPREST_SQLITE, (900, 1200), 300),
                 (EMPTY, (1800, 2400), 150),
             )
             for number, rate in enumerate(rates)
         ]
         lines = self.cells(report.tables(found, CASES))
-        self.assertIn(["post-json-16", KEPT, "1.00", "1,050", "300"], lines)
+        self.assertIn(["post-json-16", XMPPREST_SQLITE, "1.00", "1,050", "300"], lines)
         self.assertIn(["post-json-16", EMPTY, "2.00", "2,100", "150"], lines)
         cpu = [line for line in lines if "twisted.web's" in line[0]]
         self.assertEqual([line[1:] for line in cpu], [["≤ 1.2", "2.00", "missed"]])
@@ -131,7 +139,7 @@ class FileTests(SynchronousTestCase):
         series = ({"at": 5.0, "rss": 60.0, "p99": 2.0},)
         found = [
             *results("post-json-16", "rate", a=[1, 2]),
-            Result("prosody", "soak", KEPT, 0, {"growth": 1.5}, series),
+            Result("prosody", "soak", XMPPREST_SQLITE, 0, {"growth": 1.5}, series),
         ]
         report.write(place, found, [{"cores": 2}])
         self.assertEqual(report.read(place), (found, [{"cores": 2}]))
@@ -190,9 +198,9 @@ class TargetTests(SynchronousTestCase):
         least = next(each for each in TARGETS if each.isLeast)
         most = next(each for each in TARGETS if not each.isLeast)
         for target, better in ((least, 1), (most, -1)):
-            self.assertTrue(target.isMet(target.limit))
-            self.assertTrue(target.isMet(target.limit + better))
-            self.assertFalse(target.isMet(target.limit - better * 0.01))
+            self.assertTrue(target.met(target.limit))
+            self.assertTrue(target.met(target.limit + better))
+            self.assertFalse(target.met(target.limit - better * 0.01))
 
     def test_batch(self) -> None:
         """
@@ -202,7 +210,7 @@ class TargetTests(SynchronousTestCase):
         for ours, raw, expected in ((6_000, 8_000, 1.5), (15_000, 50_000, 1.5)):
             found = [
                 Result("prosody", "batch", who, 0, {"rate": rate})
-                for who, rate in ((KEPT, ours), (RAW, raw))
+                for who, rate in ((XMPPREST_SQLITE, ours), (RAW, raw))
             ]
             self.assertEqual(batch.measured(found), expected)
 
@@ -228,7 +236,7 @@ class PlotTests(SynchronousTestCase):
         """
         Bars are as long as what they stand for, and have its name and number.
         """
-        drawn = ElementTree.fromstring(svg.bars("a < b", {"x & y": 10, "z": 5}))
+        drawn = ElementTree.fromstring(svg_plots.bars("a < b", {"x & y": 10, "z": 5}))
         _, *bars = drawn.findall(f"{SVG}rect")
         long, short = (float(each.attrib["width"]) for each in bars)
         self.assertAlmostEqual(long / short, 2, 2)
@@ -240,7 +248,7 @@ class PlotTests(SynchronousTestCase):
         Twice the value is twice as high; by factors, the middle is in the middle.
         """
         points = [(1, 0), (10, 40), (100, 80)]
-        drawn = svg.lines("t", "x", "y", {"a": points}, log=True)
+        drawn = svg_plots.lines("t", "x", "y", {"a": points}, log=True)
         (line,) = ElementTree.fromstring(drawn).findall(f"{SVG}polyline")
         found = [each.split(",") for each in line.attrib["points"].split()]
         (x0, y0), (x1, y1), (x2, y2) = (tuple(map(float, each)) for each in found)
@@ -253,8 +261,8 @@ class PlotTests(SynchronousTestCase):
         Of nothing but noughts, or of one point, there is a plot, too.
         """
         for points in ([(0, 0), (1, 0)], [(5, 3)]):
-            ElementTree.fromstring(svg.lines("t", "x", "y", {"a": points}))
-        ElementTree.fromstring(svg.bars("t", {"a": 0}))
+            ElementTree.fromstring(svg_plots.lines("t", "x", "y", {"a": points}))
+        ElementTree.fromstring(svg_plots.bars("t", {"a": 0}))
 
     def test_plots(self) -> None:
         """
@@ -262,7 +270,7 @@ class PlotTests(SynchronousTestCase):
         """
         series = [{"at": 5, "rss": 60, "p99": 2}, {"at": 10, "rss": 61, "p99": 3}]
         found = [
-            Result("prosody", "soak", KEPT, 0, {"growth": 1.5}, series),
+            Result("prosody", "soak", XMPPREST_SQLITE, 0, {"growth": 1.5}, series),
             *results("post-json-16", "rate", a=[1]),
             *(
                 Result("prosody", f"size-{size}", SLIXMPP, 0, {"rate": 1, "cpu": 2})

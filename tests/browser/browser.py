@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.programs import TIMEOUT, Place, require
+from tests.support.programs import TIMEOUT, Place, require
 
 #: It has no screen, no sandbox where root starts it, and nobody to talk to.
 _ARGUMENTS = """

@@ -11,10 +11,10 @@ from typing import Any
 
 from twisted.internet.task import react
 
-from xmpprest.core.kept import read
-from xmpprest.core.keys import Keys
-from xmpprest.core.records import DEAD, PENDING, Attempt
-from xmpprest.delivery.inbox.conversations import keyOf, written
+from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
+from xmpprest.core.stanza.stored import parseStored
+from xmpprest.core.webhook.conversation_key import ConversationKeys
+from xmpprest.inbox.conversation import keyOf, serialize
 from xmpprest.store.sqlite import SQLiteStore
 
 #: What the callback said, each time; also to whoever looks at the page.
@@ -29,13 +29,15 @@ async def main(reactor: Any, path: str) -> None:
     store = SQLiteStore(path, reactor)
     await store.open()
     for number, xml in enumerate(sys.stdin.read().splitlines()):
-        now, stanza = time.time() - 3600, read(xml)
-        kept = await store.receive(
-            f"msg_{number}", keyOf(stanza, Keys()), written(stanza), now
+        now, stanza = time.time() - 3600, parseStored(xml)
+        kept = await store.addIncoming(
+            f"msg_{number}", keyOf(stanza, ConversationKeys()), serialize(stanza), now
         )
         for status, error in ATTEMPTS:
             state = PENDING if status is None else DEAD
-            await store.attempted(kept, Attempt(now, status, error), state, now)
+            await store.recordAttempt(
+                kept, DeliveryAttempt(now, status, error), state, now
+            )
     await store.close()
 
 

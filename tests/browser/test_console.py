@@ -13,7 +13,7 @@ from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.browser import Browser
-from tests.programs import ROOT, Place, twist
+from tests.support.programs import ROOT, Place, twist
 from xmpprest.demo import DOMAIN, ECHO, PEER
 
 WIDE = 1440

@@ -8,7 +8,7 @@ from selenium.webdriver.support.select import Select
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.browser import Browser
-from tests.programs import Place, twist
+from tests.support.programs import Place, twist
 from xmpprest.demo import ECHO
 
 #: Selectors of operations of openapi.json, by their C{operationId}.

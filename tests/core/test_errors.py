@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tests.core.case import CoreTestCase
+from tests.core.codec.case import CoreTestCase
 from xmpprest.core.errors import (
     Problem,
     Refusal,
     StanzaError,
+    badRequest,
     errorFromStatus,
-    notWellFormed,
     reasonPhrase,
-    unavailable,
+    serviceUnavailable,
     unprocessable,
 )
 
@@ -156,7 +156,7 @@ class ProblemTests(CoreTestCase):
         """
         for refusal, problem in (
             (
-                notWellFormed("A."),
+                badRequest("A."),
                 Problem(400, "modify", "not-well-formed", "A."),
             ),
             (
@@ -164,7 +164,7 @@ class ProblemTests(CoreTestCase):
                 Problem(422, "modify", "invalid-from", "B."),
             ),
             (
-                unavailable("resource-constraint", "C.", retryAfter=5),
+                serviceUnavailable("resource-constraint", "C.", retryAfter=5),
                 Problem(
                     503, "wait", "resource-constraint", "C.", (("Retry-After", "5"),)
                 ),

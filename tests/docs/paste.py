@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.docs.document import Document
 from tests.docs.world import ROOT, WorldTestCase
-from tests.programs import Program, require
+from tests.support.programs import Program, require
 
 README = Document(ROOT / "README.rst")
 (FILES, START) = README.of("sh")[:2]

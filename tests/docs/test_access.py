@@ -12,12 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT, USER
-from xmpprest.config import Config
-from xmpprest.core.access import RIGHTS
-from xmpprest.core.addresses import Addresses
-from xmpprest.setting import settingsOf
-from xmpprest.tokens import Token
-from xmpprest.toml import readTable
+from xmpprest.config.config import Config
+from xmpprest.config.setting import settingsOf
+from xmpprest.config.tokens import TokenConfig
+from xmpprest.config.toml import readTable
+from xmpprest.core.policy.permissions import PERMISSIONS
+from xmpprest.core.stanza.jid_pattern import JIDPatterns
 
 PAGE = Document(ROOT / "docs/how-to/tokens.rst")
 (MAKE, MAY, MAY_NOT) = PAGE.of("sh")
@@ -30,10 +30,10 @@ class TableTests(SynchronousTestCase):
     Tests of what stands there for the file.
     """
 
-    def token(self, text: str) -> Token:
+    def token(self, text: str) -> TokenConfig:
         """The token that a table means."""
         (table,) = tomllib.loads(text)["tokens"].values()
-        return readTable(Token, table, "docs/how-to/tokens.rst", name="notifier")
+        return readTable(TokenConfig, table, "docs/how-to/tokens.rst", name="notifier")
 
     def test_same(self) -> None:
         """
@@ -46,13 +46,13 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(token.sha256, (digest,))
         self.assertEqual((rotated.sha256[0], len(set(rotated.sha256))), (digest, 2))
         (table,) = tomllib.loads(TABLE)["tokens"].values()
-        keys = [each.name for each in settingsOf(Token)]
+        keys = [each.name for each in settingsOf(TokenConfig)]
         self.assertEqual([*table], keys)
         self.assertEqual(
             [row[0].text for row in PAGE.table("The keys of the table")], keys
         )
         rights = PAGE.table("What it may beside sending")
-        self.assertEqual([row[0].text for row in rights], [*RIGHTS])
+        self.assertEqual([row[0].text for row in rights], [*PERMISSIONS])
 
     def test_patterns(self) -> None:
         """
@@ -61,9 +61,9 @@ class TableTests(SynchronousTestCase):
         patterns = {text for text in PAGE.literals if re.search(r"[*@]", text)}
         self.assertGreater(len(patterns), 4)
         for pattern in patterns:
-            Addresses(pattern)
+            JIDPatterns(pattern)
         self.assertEqual(Config.__dataclass_fields__["tokens"].default, ())
-        self.assertIn("from_", Token.__dataclass_fields__)
+        self.assertIn("from_", TokenConfig.__dataclass_fields__)
 
 
 class PasteTests(PasteTestCase):

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT, TOKEN
-from xmpprest.core import media
-from xmpprest.core.bodies import PROBLEMS
-from xmpprest.core.jsonmap import PAYLOADS
-from xmpprest.core.openapi import document
+from xmpprest.core.codec.table import PAYLOADS
+from xmpprest.core.media import formats
+from xmpprest.core.openapi.bodies import PROBLEMS
+from xmpprest.core.openapi.document import document
 
 PAGE = Document(ROOT / "docs/reference/http-api.rst")
 (PROBLEM,) = PAGE.of("json")
@@ -58,9 +58,9 @@ class TableTests(SynchronousTestCase):
         The media types are those that there are.
         """
         rows = {row[0].text: row[1:] for row in PAGE.table("Media types")}
-        self.assertEqual(set(rows), set(media.FORMATS))
+        self.assertEqual(set(rows), set(formats.FORMATS))
         answers = {name for name, row in rows.items() if row[1].text == "yes"}
-        self.assertEqual(answers, set(media.OUTPUT_TYPES))
+        self.assertEqual(answers, set(formats.OUTPUT_TYPES))
 
     def test_statuses(self) -> None:
         """

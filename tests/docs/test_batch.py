@@ -7,10 +7,10 @@ import json
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
-from xmpprest.core import media
-from xmpprest.core.callbackbatch import lineOf, read
-from xmpprest.core.rules import Answer
-from xmpprest.core.splitting import NDJSON
+from xmpprest.core.media import formats
+from xmpprest.core.media.framing import NDJSON
+from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.webhook.batch import encodeLine, parseBatchResponse
 
 PAGE = Document(ROOT / "docs/how-to/batches.rst")
 
@@ -53,12 +53,14 @@ class BatchTests(PasteTestCase):
         """
         posted, answered = PAGE.of("json")
         line = json.loads(posted)
-        element = media.decode(media.JSON, json.dumps(line["stanza"]).encode())
-        self.assertEqual(json.loads(lineOf(line["id"], element)), line)
+        element = formats.decode(formats.JSON, json.dumps(line["stanza"]).encode())
+        self.assertEqual(json.loads(encodeLine(line["id"], element)), line)
         ids = [json.loads(text)["id"] for text in answered.splitlines()]
-        reading = read(Answer(200, NDJSON, answered.encode()), [*ids, "msg_x"])
-        self.assertEqual([*reading.faults], ["msg_x"])
-        self.assertEqual(reading.strays, 0)
+        reading = parseBatchResponse(
+            CallbackResponse(200, NDJSON, answered.encode()), [*ids, "msg_x"]
+        )
+        self.assertEqual([*reading.errors], ["msg_x"])
+        self.assertEqual(reading.unmatchedLines, 0)
         statuses = [reading.answers[id].status for id in ids]
         self.assertEqual(statuses, [204, 200, 404, 503])
         self.assertEqual(reading.answers[ids[-1]].retryAfter, "60")

@@ -16,12 +16,12 @@ from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
 from tests.servers.client import User
-from tests.servers.process import ServerProcess
 from tests.servers.shared import require as requireServer
+from tests.support.process import ServerProcess
 from tests.test_readme import ReadmeEjabberd, ReadmeProsody
-from xmpprest.core.jsonmap import STANZAS
-from xmpprest.core.queries import COMMAND
-from xmpprest.core.stanza import make
+from xmpprest.core.codec.queries import COMMAND
+from xmpprest.core.codec.table import STANZAS
+from xmpprest.core.stanza.build import make
 
 PAGE = Document(ROOT / "docs/how-to/ad-hoc-commands.rst")
 COMMANDS = PAGE.of("sh")

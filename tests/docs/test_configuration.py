@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import DOMAIN, ROOT
-from tests.programs import Place
-from xmpprest.config import SETTINGS
-from xmpprest.settings import Sources
+from tests.support.programs import Place
+from xmpprest.config.config import SETTINGS
+from xmpprest.config.loader import ConfigLoader
 from xmpprest.tap import Options
 
 PAGE = Document(ROOT / "docs/reference/settings.rst")
@@ -47,7 +47,7 @@ class SettingsTests(SynchronousTestCase):
         for setting in SETTINGS:
             texts = defaults[setting.name]
             if texts:
-                self.assertEqual(setting.read(texts), setting.field.default)
+                self.assertEqual(setting.parse(texts), setting.field.default)
         required = {name for name, texts in defaults.items() if not texts}
         self.assertIn("domain", required)
 
@@ -67,6 +67,6 @@ class SettingsTests(SynchronousTestCase):
         place = Place(self)
         secrets = {"XMPPREST_SECRET": "x", "XMPPREST_CREDENTIALS": "Bearer x"}
         path = place.write("xmpprest.toml", text)
-        loaded = Sources({"config": [path]}, secrets).load()
+        loaded = ConfigLoader({"config": [path]}, secrets).load()
         self.assertEqual(loaded.config.iqTimeout, 60)
         self.assertEqual(len(loaded.config.listen), 2)

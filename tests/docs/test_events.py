@@ -8,11 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import ROOT
-from xmpprest.core.eventmap import SHOWN, eventSchemas
-from xmpprest.monitor import rates, record
-from xmpprest.monitor.live import GRACE, WATCHERS
-from xmpprest.web import events
-from xmpprest.web.channel import CLOSE_TIMEOUT
+from xmpprest.core.codec.events import MAX_XML_SHOWN, eventSchemas
+from xmpprest.live import event_log, rates
+from xmpprest.live.hub import GRACE, MAX_SUBSCRIBERS
+from xmpprest.web.api import events
+from xmpprest.web.server.channel import CLOSE_TIMEOUT
 
 TEXT = " ".join((ROOT / "docs/reference/live-events.rst").read_text().split())
 
@@ -39,14 +39,14 @@ class EventsTests(SynchronousTestCase):
         Each number that it names is that of the code.
         """
         for said, number in {
-            r"Beyond ([\d,]+) characters": SHOWN,
-            r"the last ([\d,]+) stanzas": record.COUNT,
-            r"of (\d+) MiB of characters": record.SIZE / 2**20,
-            r"(\d+) clients at a time": WATCHERS,
-            r"About (\d+) events a second": events.BATCH / events.PAUSE,
+            r"Beyond ([\d,]+) characters": MAX_XML_SHOWN,
+            r"the last ([\d,]+) stanzas": event_log.COUNT,
+            r"of (\d+) MiB of characters": event_log.SIZE / 2**20,
+            r"(\d+) clients at a time": MAX_SUBSCRIBERS,
+            r"About (\d+) events a second": events.BATCH / events.POLL_INTERVAL,
             r"and writes (\d+) at most": events.BATCH,
-            r"looks (\d+) times a second": 1 / events.PAUSE,
-            r"After (\d+) s of silence": events.SILENCE,
+            r"looks (\d+) times a second": 1 / events.POLL_INTERVAL,
+            r"After (\d+) s of silence": events.KEEPALIVE_INTERVAL,
         }.items():
             (found,) = re.findall(said, TEXT)
             self.assertEqual(float(found.replace(",", "")), number, said)
@@ -57,4 +57,4 @@ class EventsTests(SynchronousTestCase):
         self.assertIn("for half a minute", TEXT)
         self.assertEqual(CLOSE_TIMEOUT, 30)
         self.assertIn("rates of the last 15 minutes", TEXT)
-        self.assertEqual(record.OTHERS * rates.INTERVAL, 15 * 60)
+        self.assertEqual(event_log.MAX_OTHER_EVENTS * rates.INTERVAL, 15 * 60)

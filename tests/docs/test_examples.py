@@ -9,9 +9,9 @@ import signal
 from xml.sax.saxutils import escape
 
 from tests.docs.world import DOMAIN, ROOT, SECRET, TOKEN, USER, WorldTestCase
-from tests.programs import Program, require, twistd
-from tests.servers.process import freePorts
-from xmpprest.settings import SECRETS, Sources
+from tests.support.process import freePorts
+from tests.support.programs import Program, require, twistd
+from xmpprest.config.loader import SECRETS, ConfigLoader
 from xmpprest.tap import Options
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -202,7 +202,7 @@ class ServiceTests(WorldTestCase):
         """
         environ = {"XMPPREST_SECRET": "x", "XMPPREST_CREDENTIALS": "Bearer x"}
         path = str(EXAMPLES / "xmpprest.toml")
-        loaded = Sources({"config": [path]}, environ).load()
+        loaded = ConfigLoader({"config": [path]}, environ).load()
         self.assertEqual(loaded.config.domain, DOMAIN)
 
     def test_unit(self) -> None:

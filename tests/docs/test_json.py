@@ -9,19 +9,19 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from tests.canonical import canonical
-from tests.core.case import CoreTestCase
+from tests.core.codec.case import CoreTestCase
 from tests.docs.document import Block, Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import DOMAIN, ROOT, USER
-from tests.doubles import stanza
-from xmpprest.config import Config
-from xmpprest.core import media
-from xmpprest.core.commonrows import COMMON
-from xmpprest.core.jsonmap import KEYS, STANZAS
-from xmpprest.core.mapping import ATTRIBUTES
-from xmpprest.core.media import FORM, JSON
-from xmpprest.core.rules import submission
+from tests.support.canonical import canonical
+from tests.support.doubles import stanza
+from xmpprest.config.config import Config
+from xmpprest.core.codec.fields_common import COMMON
+from xmpprest.core.codec.mapping import ATTRIBUTES
+from xmpprest.core.codec.table import KEYS, STANZAS
+from xmpprest.core.media import formats
+from xmpprest.core.media.formats import FORM, JSON
+from xmpprest.core.policy.rules import buildSubmission
 
 PAGE = Document(ROOT / "docs/reference/json.rst")
 
@@ -155,9 +155,9 @@ class ExampleTests(SynchronousTestCase):
             value = json.loads(group[0].text)
             if "xmpp" in value:
                 stanzas = [STANZAS.decode(each) for each in value["xmpp"]]
-                self.assertEqual(json.loads(media.encode(stanzas, JSON)), value)
+                self.assertEqual(json.loads(formats.encode(stanzas, JSON)), value)
             else:
-                submission(STANZAS.decode(value), DOMAIN, lambda: "1")
+                buildSubmission(STANZAS.decode(value), DOMAIN, lambda: "1")
         self.assertEqual(found, 3)
 
     def test_languages(self) -> None:
@@ -258,7 +258,7 @@ class LimitTests(CoreTestCase):
     def send(self, value: Any) -> None:
         """Read as a body, and check."""
         body = json.dumps(value).encode()
-        submission(media.decode(JSON, body), DOMAIN, lambda: "1")
+        buildSubmission(formats.decode(JSON, body), DOMAIN, lambda: "1")
 
     def test_form(self) -> None:
         """
@@ -268,7 +268,7 @@ class LimitTests(CoreTestCase):
         number = int(limit.text.partition(" ")[0])
         for count, expected in ((number, 422), (number + 1, int(status.text))):
             body = "&".join(f"k{n}=v" for n in range(count)).encode()
-            self.assertEqual(self.refusal(media.decode, FORM, body).status, expected)
+            self.assertEqual(self.refusal(formats.decode, FORM, body).status, expected)
 
 
 def _payload(data: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import ROOT
-from tests.programs import require
-from xmpprest.monitor.catalogue import METRICS
+from tests.support.programs import require
+from xmpprest.metrics.definitions import METRICS
 
 PAGE = Document(ROOT / "docs/reference/metrics.rst")
 DASHBOARD = ROOT / "packaging" / "grafana.json"

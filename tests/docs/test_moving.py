@@ -11,14 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import DOMAIN, ROOT
-from tests.doubles import HTTPClient
-from tests.programs import Place
+from tests.support.doubles import HTTPClient
+from tests.support.programs import Place
 from xmpprest import Config, makeGateway
-from xmpprest.config import SETTINGS
+from xmpprest.config.config import SETTINGS
+from xmpprest.config.loader import SECRETS, ConfigLoader
+from xmpprest.core.codec.table import KEYS
 from xmpprest.core.errors import errorFromStatus
-from xmpprest.core.jsonmap import KEYS
-from xmpprest.core.media import SHORT_NAMES
-from xmpprest.settings import SECRETS, Sources
+from xmpprest.core.media.formats import SHORT_NAMES
 
 PAGE = Document(ROOT / "docs/how-to/migrate-from-mod-rest.rst")
 
@@ -92,7 +92,7 @@ class MovingTests(SynchronousTestCase):
             toml = toml.replace(f'-file = "{name}"', f'-file = "{place.path / name}"')
             place.write(name, text)
         path = place.write("xmpprest.toml", toml)
-        config = Sources({"config": [path]}, {}).load().config
+        config = ConfigLoader({"config": [path]}, {}).load().config
         after, before = PAGE.of("lua")
         self.assertIn(f'Component "{config.domain}" "rest"', before)
         self.assertIn(f'rest_callback_url = "{config.callbackURL}"', before)

@@ -10,12 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import ROOT
-from tests.programs import Place
-from xmpprest.callbacks import Callback
-from xmpprest.config import SETTINGS
-from xmpprest.setting import settingsOf
-from xmpprest.settings import OPTIONAL_SECRETS, SECRETS, Sources
-from xmpprest.sighup import Reloading
+from tests.support.programs import Place
+from xmpprest.config.callback import CallbackConfig
+from xmpprest.config.config import SETTINGS
+from xmpprest.config.loader import OPTIONAL_SECRETS, SECRETS, ConfigLoader
+from xmpprest.config.setting import settingsOf
+from xmpprest.service.reload import ReloadOnSIGHUP
 
 OPERATING = Document(ROOT / "docs/how-to/reload.rst")
 CALLBACKS = Document(ROOT / "docs/how-to/several-callbacks.rst")
@@ -35,7 +35,7 @@ class ChangesTests(SynchronousTestCase):
         rows = {
             row[0].text: row[1].literals for row in OPERATING.table("What changes when")
         }
-        restart = {each.name for each in SETTINGS if each.restart}
+        restart = {each.name for each in SETTINGS if each.needsRestart}
         self.assertEqual(set(rows["After a restart"]), restart)
         named = [each for names in rows.values() for each in names]
         files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
@@ -48,7 +48,7 @@ class ChangesTests(SynchronousTestCase):
         What the log says stands there as it does.
         """
         text = Path(ROOT, "docs/how-to/reload.rst").read_text()
-        source = Path(str(Reloading.__module__).replace(".", "/") + ".py")
+        source = Path(str(ReloadOnSIGHUP.__module__).replace(".", "/") + ".py")
         source = ROOT / source
         for line in re.findall(r"(?m)^    (The configuration[^:.]*|Other [^:]*)", text):
             self.assertIn(line, source.read_text())
@@ -69,11 +69,11 @@ class CallbacksTests(SynchronousTestCase):
         text = text.replace("/etc/xmpprest/orders-secret", secrets)
         path = place.write("xmpprest.toml", f'domain = "x.example"\n{text}')
         environ = {"XMPPREST_SECRET": "x", "XMPPREST_CREDENTIALS": "Bearer x"}
-        config = Sources({"config": [path]}, environ).load().config
+        config = ConfigLoader({"config": [path]}, environ).load().config
         names = [each.name for each in config.allCallbacks]
         self.assertEqual(names, ["orders", "queries", "default"])
         self.assertEqual(config.callbacks[0].signingSecrets, (SECRET,))
-        keys = [each.name for each in settingsOf(Callback)]
+        keys = [each.name for each in settingsOf(CallbackConfig)]
         first = tomllib.loads(text)["callbacks"][0]
         self.assertEqual([*first], [*keys, "signing-secret-file"])
         table = CALLBACKS.table("The keys of a table")

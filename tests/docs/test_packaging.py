@@ -9,7 +9,7 @@ import shlex
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.paste import PasteTestCase
-from tests.programs import ROOT, Place, require
+from tests.support.programs import ROOT, Place, require
 
 UNIT = ROOT / "packaging" / "xmpprest.service"
 CONTAINER = ROOT / "packaging" / "Containerfile"

@@ -8,9 +8,9 @@ import shlex
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import report
-from bench.__main__ import parsed
+from bench.__main__ import parseArguments
 from bench.cases import CASES
-from bench.targets import TARGETS
+from bench.reporting.targets import TARGETS
 from tests.docs.world import ROOT
 
 PAGE = ROOT / "docs/explanation/performance.rst"
@@ -53,7 +53,7 @@ class PerformanceTests(SynchronousTestCase):
         for run in self.runs:
             command = str(run["command"])
             self.assertIn(command, re.sub(r" *\\\n *", " ", self.text))
-            self.assertTrue(parsed(shlex.split(command)[3:]).chosen)
+            self.assertTrue(parseArguments(shlex.split(command)[3:]).chosen)
 
     def test_targets(self) -> None:
         """

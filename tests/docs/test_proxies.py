@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import DOMAIN, ROOT, TOKEN, USER
-from tests.programs import require
-from tests.servers.certificates import Authority, Certificate
-from tests.servers.process import freePorts
+from tests.support.process import freePorts
+from tests.support.programs import require
+from tests.support.server_certificates import Authority, Certificate
 
 _GATEWAY = "127.0.0.1:8080"
 

@@ -10,11 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
-from xmpprest.config import SETTINGS
+from xmpprest.config.config import SETTINGS
 from xmpprest.core import records
-from xmpprest.core.schedule import DELAYS
-from xmpprest.delivery.outbox.wire import WINDOW
-from xmpprest.web.claims import MAX_KEY
+from xmpprest.core.policy.retry import BACKOFF_SCHEDULE
+from xmpprest.outbox.sender import MAX_IN_FLIGHT
+from xmpprest.web.idempotency.key import MAX_KEY
 
 PAGE = Document(ROOT / "docs/explanation/reliability.rst")
 (WAIT, KEY, DEAD, REDELIVER, READY) = PAGE.of("sh")
@@ -31,7 +31,7 @@ class TextTests(SynchronousTestCase):
         """
         defaults = {each.name: each.field.default for each in SETTINGS}
         for words, number in {
-            r"At most (\d+) messages": WINDOW,
+            r"At most (\d+) messages": MAX_IN_FLIGHT,
             r"(\d+)\s+\(``--callback-connections``\)": defaults["callback-connections"],
             r"to\s+([\d,]+) of them \(``--outbox-limit``\)": defaults["outbox-limit"],
             r"kept for (\d+) days \(``--dead-days``\)": defaults["dead-days"],
@@ -53,7 +53,7 @@ class TextTests(SynchronousTestCase):
             PAGE.text,
         )
         minutes = [60 * number for number in (2, 5, 15, 30)]
-        self.assertEqual(list(DELAYS), [0, 1, 5, 30, *minutes])
+        self.assertEqual(list(BACKOFF_SCHEDULE), [0, 1, 5, 30, *minutes])
 
     def test_states(self) -> None:
         """

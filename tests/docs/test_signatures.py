@@ -15,19 +15,20 @@ from twisted.internet.defer import DeferredQueue
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from tests.delivery.doubles import NoTLS
 from tests.docs.document import Document
 from tests.docs.world import DOMAIN, ROOT, USER, WorldTestCase, got
-from tests.doubles import stanza
-from tests.programs import Program, require
-from tests.servers.process import freePorts
-from xmpprest.config import Config
+from tests.support.delivery import NoTLS
+from tests.support.doubles import stanza
+from tests.support.process import freePorts
+from tests.support.programs import Program, require
+from xmpprest.config.config import Config
+from xmpprest.config.loader import ConfigLoader
 from xmpprest.core.errors import errorFromStatus
-from xmpprest.core.media import CBOR, FORM, JSON, XML
-from xmpprest.core.signing import Signer
-from xmpprest.delivery.httpclient import BoundedClient, HTTPAnswer, NoAnswer
-from xmpprest.delivery.webhook import Webhook
-from xmpprest.settings import Sources
+from xmpprest.core.media.formats import CBOR, FORM, JSON, XML
+from xmpprest.core.webhook.errors import DeliveryError
+from xmpprest.core.webhook.signing import Signer
+from xmpprest.webhook.client import WebhookClient
+from xmpprest.webhook.http_client import BoundedClient, HTTPResponse
 
 PAGE = Document(ROOT / "docs/how-to/webhook-signatures.rst")
 EXAMPLES = ROOT / "docs" / "examples"
@@ -113,7 +114,7 @@ class Meddler(BoundedClient):
 
     async def request(
         self, method: bytes, url: bytes, headers: Headers, body: bytes = b""
-    ) -> HTTPAnswer:
+    ) -> HTTPResponse:
         """Change a request, and send it."""
         if self.alter is not None:
             changed, body = self.alter((signed(headers), body))
@@ -187,7 +188,7 @@ class VerifyingTestCase(WorldTestCase):
         """
         self.client.alter = alter
         self.posts += 1
-        webhook = Webhook(
+        webhook = WebhookClient(
             self.client,
             f"http://127.0.0.1:{self.port}/",
             contentType,
@@ -271,7 +272,7 @@ class ServerTests(VerifyingTestCase):
         await self.start("verify_once.py", OLD, **broken)
         try:
             await self.post(OLD, id="a")
-        except NoAnswer:
+        except DeliveryError:
             program = await self.start("verify_once.py", OLD)
         self.assertEqual(await self.post(OLD, id="a"), 204)
         await self.waiting(program.expect, "genuine: ")
@@ -346,7 +347,7 @@ class ExchangeTests(VerifyingTestCase):
             "XMPPREST_CREDENTIALS": "Bearer x",
         }
         flags = {"callback-signing-secret-file": [str(self.file)]}
-        return Sources(flags, environ).load().config.callbackSigningSecrets
+        return ConfigLoader(flags, environ).load().config.callbackSigningSecrets
 
     async def test_asWritten(self) -> None:
         """

@@ -32,10 +32,11 @@ class TextTests(SynchronousTestCase):
         The lines that the doctor may write are those that there are.
         """
         source = "".join(
-            path.read_text() for path in (ROOT / "xmpprest" / "doctor").glob("*.py")
+            path.read_text()
+            for path in (ROOT / "xmpprest" / "commands" / "doctor").glob("*.py")
         )
         written = re.findall(
-            r"\b(?:failed|warning|Finding)\((?:\w+, )?\s*\"([\w ]+)\"", source
+            r"\b(?:failed|warning|CheckResult)\((?:\w+, )?\s*\"([\w ]+)\"", source
         )
         named = {row[0].text for row in PAGE.table("Run the doctor")}
         # That of a callback has the callback's name, and the doctor's own is no line

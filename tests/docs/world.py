@@ -18,8 +18,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from twisted.words.xish.domish import Element
 
-from tests.doubles import stanza
-from tests.programs import ROOT, TIMEOUT, Place, Program
+from tests.support.doubles import stanza
+from tests.support.programs import ROOT, TIMEOUT, Place, Program
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
 
 reactor: Any = _reactor

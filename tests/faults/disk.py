@@ -18,7 +18,7 @@ from unittest import SkipTest
 
 from twisted.internet.threads import deferToThread
 
-from tests.programs import TIMEOUT, require
+from tests.support.programs import TIMEOUT, require
 
 #: Lets any process of this user trace what is run, if the machine is one where only
 #: its parents may (Yama's ptrace_scope 1); where there is no Yama, nothing happens.

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.programs import ROOT
-from tests.servers.process import LOOPBACK, ServerProcess
+from tests.support.process import LOOPBACK, ServerProcess
+from tests.support.programs import ROOT
 
 from .disk import Disk
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from tests.servers.process import ServerFailed
-from tests.survival.checker import check
+from tests.support.process import ServerFailed
+from tests.support.survival.checker import check
 
 from .disk import Disk, Injected, Small
 from .world import CLIENTS, USERS, World

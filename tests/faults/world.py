@@ -32,11 +32,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.words.xish.domish import Element
 
-from tests.doubles import stanza
-from tests.programs import TIMEOUT
-from tests.servers.process import LOOPBACK
-from tests.survival.ledger import Label, Ledger
-from xmpprest.core import namespaces as ns
+from tests.support.doubles import stanza
+from tests.support.process import LOOPBACK
+from tests.support.programs import TIMEOUT
+from tests.support.survival.ledger import Label, Ledger
+from xmpprest.core.stanza import namespaces as ns
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
 
 from .disk import Disk

@@ -17,11 +17,11 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from xmpprest.core import media
-from xmpprest.core.examples import EXAMPLES
-from xmpprest.core.jsonmap import STANZAS
-from xmpprest.core.openapi import document
-from xmpprest.core.writer import toXML
+from xmpprest.core.codec.table import STANZAS
+from xmpprest.core.media import formats
+from xmpprest.core.openapi.document import document
+from xmpprest.core.openapi.examples import EXAMPLES
+from xmpprest.core.stanza.serializer import toXML
 
 # --- what is sent ---------------------------------------------------------------
 
@@ -49,13 +49,13 @@ schemathesis.openapi.format("xmpp-stanza", _WHOLE | _BROKEN)
 schemathesis.openapi.format("xml", st.sampled_from(["<a xmlns='b'/>", "a &amp; b"]))
 
 
-@schemathesis.serializer(media.XML)
+@schemathesis.serializer(formats.XML)
 def asXML(context: Any, value: Any) -> bytes:
     """What is no text is no XML, but may be sent."""
     return (value if isinstance(value, str) else repr(value)).encode()
 
 
-@schemathesis.serializer(media.CBOR)
+@schemathesis.serializer(formats.CBOR)
 def asCBOR(context: Any, value: Any) -> bytes:
     """A JSON value in CBOR."""
     return cbor2.dumps(value)
@@ -71,28 +71,35 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 _ACCEPTED = (
-    *(media.JSON, media.JSON, media.JSON, media.XML, media.CBOR, media.FORM),
-    *(media.PROBLEM_JSON, "*/*"),
+    *(
+        formats.JSON,
+        formats.JSON,
+        formats.JSON,
+        formats.XML,
+        formats.CBOR,
+        formats.FORM,
+    ),
+    *(formats.PROBLEM_JSON, "*/*"),
 )
 
 
 # --- what comes back ------------------------------------------------------------
 
 
-@schemathesis.deserializer(media.XML)
+@schemathesis.deserializer(formats.XML)
 def fromXML(context: Any, response: Any) -> Any:
     """A string, if it is XML at all."""
     ElementTree.fromstring(response.content)
     return response.content.decode()
 
 
-@schemathesis.deserializer(media.CBOR)
+@schemathesis.deserializer(formats.CBOR)
 def fromCBOR(context: Any, response: Any) -> Any:
     """The value."""
     return cbor2.loads(response.content)
 
 
-@schemathesis.deserializer(media.FORM)
+@schemathesis.deserializer(formats.FORM)
 def fromForm(context: Any, response: Any) -> Any:
     """The texts."""
     text = response.content.decode()
@@ -156,7 +163,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
 
 def _isUnsaid(case: Any, response: Any) -> bool:
     """Whether a schema could not have said what the gateway did not like."""
-    isMarkup = case.media_type == media.XML
+    isMarkup = case.media_type == formats.XML
     return isMarkup or _REFUSED.search(response.content.decode()) is not None
 
 
@@ -177,7 +184,7 @@ def _isUnderstood(case: Any) -> bool:
     body = _withoutNull(case.body)
     if isinstance(body, dict) and "form" in body:
         body.pop("data", None)  # the form of a command counts
-    return _isValid(schema, body, isText=case.media_type == media.FORM)
+    return _isValid(schema, body, isText=case.media_type == formats.FORM)
 
 
 def _isValid(schema: Any, value: Any, *, isText: bool) -> bool:

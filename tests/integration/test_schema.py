@@ -28,7 +28,7 @@ from urllib.request import Request, urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.programs import ROOT, Place, twist
+from tests.support.programs import ROOT, Place, twist
 
 #: How hard to try: briefly, or, if it is asked for, for some minutes.
 _LONG = os.environ.get("XMPPREST_SCHEMATHESIS") == "long"

@@ -19,8 +19,8 @@ from twisted.internet.threads import deferToThread
 
 from tests.servers import shared
 from tests.servers.client import User
-from tests.servers.process import ServerProcess
 from tests.servers.rawcomponent import RawComponent
+from tests.support.process import ServerProcess
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase as _Base

@@ -21,8 +21,8 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
 from tests.servers.peer import Once, Peer, PeerLost
-from tests.servers.process import LOOPBACK, ServerProcess
 from tests.servers.splitter import StreamSplitter
+from tests.support.process import LOOPBACK, ServerProcess
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HEADER = (

@@ -21,9 +21,9 @@ from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from tests.servers.case import ServerMixin
-from tests.servers.process import LOOPBACK
+from tests.support.process import LOOPBACK
 from xmpprest import Config, Gateway, makeGateway
-from xmpprest.web.channel import GatewayChannel
+from xmpprest.web.server.channel import GatewayChannel
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 XML = "application/xmpp+xml"

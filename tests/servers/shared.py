@@ -9,9 +9,9 @@ import threading
 import unittest
 from typing import TypeVar
 
-from tests.servers.ejabberd import Ejabberd
-from tests.servers.process import ServerProcess
-from tests.servers.prosody import Prosody
+from tests.support.ejabberd import Ejabberd
+from tests.support.process import ServerProcess
+from tests.support.prosody import Prosody
 
 _Server = TypeVar("_Server", bound=ServerProcess)
 

@@ -11,17 +11,17 @@ from uuid import uuid4
 
 from twisted.trial.unittest import TestCase
 
-from tests.canonical import canonical
-from tests.doubles import stanza
 from tests.servers.client import User
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import GatewayMixin, Reply
 from tests.servers.peer import PeerLost
-from tests.servers.prosody import Prosody
 from tests.servers.rawcomponent import RawComponent
-from xmpprest.core import namespaces as ns
-from xmpprest.core.media import CBOR, JSON
-from xmpprest.core.values import fromCBOR, toCBOR, toJSON
+from tests.support.canonical import canonical
+from tests.support.doubles import stanza
+from tests.support.ejabberd import Ejabberd
+from tests.support.prosody import Prosody
+from xmpprest.core.media.formats import CBOR, JSON
+from xmpprest.core.media.values import fromCBOR, toCBOR, toJSON
+from xmpprest.core.stanza import namespaces as ns
 
 COMMANDS = "http://jabber.org/protocol/commands"
 ADMIN = "http://jabber.org/protocol/admin"

@@ -10,12 +10,12 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from tests.servers.case import ServerMixin
-from tests.servers.ejabberd import Ejabberd
-from tests.servers.prosody import Prosody
-from xmpprest.config import Config
-from xmpprest.doctor.examination import Examination
-from xmpprest.doctor.findings import Finding
-from xmpprest.settings import Loaded
+from tests.support.ejabberd import Ejabberd
+from tests.support.prosody import Prosody
+from xmpprest.commands.doctor.result import CheckResult
+from xmpprest.commands.doctor.runner import CheckRunner
+from xmpprest.config.config import Config
+from xmpprest.config.loader import LoadedConfig
 
 
 class DoctorMixin(ServerMixin):
@@ -23,7 +23,7 @@ class DoctorMixin(ServerMixin):
     What is found.
     """
 
-    async def examine(self, **settings: Any) -> dict[str, Finding]:
+    async def examine(self, **settings: Any) -> dict[str, CheckResult]:
         """Examine a gateway that would connect; returns what was found, by subject."""
         good: dict[str, Any] = {
             "domain": self.server.componentDomain,
@@ -33,8 +33,8 @@ class DoctorMixin(ServerMixin):
             "listen": ("tcp:0:interface=127.0.0.1",),
             "store": "memory",
         }
-        loaded = Loaded(Config(**{**good, **settings}), {}, {})
-        findings = await Examination(loaded, reactor, lambda finding: None).run()
+        loaded = LoadedConfig(Config(**{**good, **settings}), {}, {})
+        findings = await CheckRunner(loaded, reactor, lambda finding: None).run()
         return {each.subject: each for each in findings}
 
     async def assertFailed(self, subject: str, words: str, **settings: Any) -> None:

@@ -10,16 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from tests.core.test_writer import trees
-from tests.hostile import SIZE_LIMIT, accepted, refused
-from tests.hypothesis_profiles import FUZZ
-from tests.servers.ejabberd import Ejabberd
+from tests.core.stanza.test_serializer import trees
 from tests.servers.gateway import XML, GatewayMixin
-from tests.servers.prosody import Prosody
 from tests.servers.splitter import Received
-from xmpprest.core.parser import Name
-from xmpprest.core.stanza import make
-from xmpprest.core.writer import toXML
+from tests.support.ejabberd import Ejabberd
+from tests.support.hostile import SIZE_LIMIT, accepted, refused
+from tests.support.hypothesis_profiles import FUZZ
+from tests.support.prosody import Prosody
+from xmpprest.core.stanza.build import make
+from xmpprest.core.stanza.parser import Name
+from xmpprest.core.stanza.serializer import toXML
 
 #: Valid and invalid, to be mutilated; the large ones would only make it slow.
 _SEEDS = [h.body for h in [*refused(), *accepted()] if len(h.body) < 2000]

@@ -10,9 +10,9 @@ from uuid import uuid4
 from twisted.trial.unittest import TestCase
 
 from tests.servers.client import User
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import XML, GatewayMixin
-from tests.servers.prosody import Prosody
+from tests.support.ejabberd import Ejabberd
+from tests.support.prosody import Prosody
 from xmpprest.core.errors import ERROR_BY_STATUS
 
 BOT = "bot@gateway.localhost"

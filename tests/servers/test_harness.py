@@ -13,12 +13,12 @@ from twisted.trial.unittest import TestCase
 
 from tests.servers.case import ServerMixin
 from tests.servers.client import User
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.peer import PeerLost
-from tests.servers.prosody import Prosody
 from tests.servers.queries import download, fillRoom, upload
 from tests.servers.rawcomponent import RawComponent
 from tests.servers.splitter import Received
+from tests.support.ejabberd import Ejabberd
+from tests.support.prosody import Prosody
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 COMMANDS = "http://jabber.org/protocol/commands"

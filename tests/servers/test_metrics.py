@@ -14,9 +14,9 @@ from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 
 from tests.servers.gateway import TOKEN, GatewayMixin
-from tests.servers.prosody import Prosody
-from xmpprest.core.records import DEAD, Attempt
-from xmpprest.monitor.catalogue import HISTOGRAM, METRICS
+from tests.support.prosody import Prosody
+from xmpprest.core.records import DEAD, DeliveryAttempt
+from xmpprest.metrics.definitions import HISTOGRAM, METRICS
 from xmpprest.store.sqlite import SQLiteStore
 
 BOT = "bot@gateway.localhost"
@@ -93,9 +93,9 @@ class MetricsTests(GatewayMixin, TestCase):
         store = SQLiteStore(path, anyReactor)
         await store.open()
         xml = f"<message xmlns='jabber:client' from='a@localhost' to='{BOT}'/>"
-        number = await store.receive("msg_1", "a", xml, time.time())
-        failed = Attempt(time.time(), None, "No answer.")
-        await store.attempted(number, failed, DEAD, time.time())
+        number = await store.addIncoming("msg_1", "a", xml, time.time())
+        failed = DeliveryAttempt(time.time(), None, "No answer.")
+        await store.recordAttempt(number, failed, DEAD, time.time())
         await store.close()
 
     async def send(self) -> None:

@@ -17,9 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from tests.servers import shared
 from tests.servers.case import ServerMixin
-from tests.servers.ejabberd import Ejabberd
-from tests.servers.process import LOOPBACK, ServerFailed, ServerProcess
-from tests.servers.prosody import Prosody
+from tests.support.ejabberd import Ejabberd
+from tests.support.process import LOOPBACK, ServerFailed, ServerProcess
+from tests.support.prosody import Prosody
 
 ROOT = Path(__file__).resolve().parents[2]
 # Starts a server, says where, and waits for a death it cannot tidy up after.

@@ -16,22 +16,22 @@ from uuid import uuid4
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from tests.canonical import Canonical, canonical
-from tests.core.traps import Trap, cborTraps, jsonTraps
-from tests.doubles import stanza
 from tests.servers.client import User
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import XML, Delivery, GatewayMixin, Reply
-from tests.servers.prosody import Prosody
 from tests.servers.queries import download, fillRoom, upload
 from tests.servers.rawcomponent import RawComponent
 from tests.servers.splitter import Received
-from xmpprest.core import namespaces as ns
-from xmpprest.core.jsonmap import STANZAS
-from xmpprest.core.mapping import toPairs
-from xmpprest.core.media import CBOR, FORM, JSON, TEXT
-from xmpprest.core.stanza import LANG, elements, find
-from xmpprest.core.values import Value, fromCBOR, fromJSON, toCBOR, toJSON
+from tests.support.canonical import Canonical, canonical
+from tests.support.doubles import stanza
+from tests.support.ejabberd import Ejabberd
+from tests.support.prosody import Prosody
+from tests.support.traps import Trap, cborTraps, jsonTraps
+from xmpprest.core.codec.mapping import toForm
+from xmpprest.core.codec.table import STANZAS
+from xmpprest.core.media.formats import CBOR, FORM, JSON, TEXT
+from xmpprest.core.media.values import Value, fromCBOR, fromJSON, toCBOR, toJSON
+from xmpprest.core.stanza import namespaces as ns
+from xmpprest.core.stanza.build import LANG, elements, firstChild
 
 GATEWAY = "gateway.localhost"
 BOT = "bot@gateway.localhost"
@@ -172,7 +172,7 @@ def said(received: Received) -> Canonical:
     """
     element = stanza(received.xml)
     del element["id"]
-    originID = find(element, "urn:xmpp:sid:0", "origin-id")
+    originID = firstChild(element, "urn:xmpp:sid:0", "origin-id")
     if originID is not None:
         element.children.remove(originID)
     element.attributes.pop(LANG, None)
@@ -364,7 +364,7 @@ class EverywhereMixin(GatewayMixin):
             self.assertEqual(self._same(read(reply), varying), expected, accepted)
         reply = await self.get(query.path(to), Accept=FORM)
         self.assertEqual(reply.header("Content-Type"), FORM)
-        pairs = toPairs({**last(answer), "id": ""})
+        pairs = toForm({**last(answer), "id": ""})
         self.assertEqual({**read(reply), "id": ""}, pairs)
         for path, contentType, body in query.posts(to):
             reply = await self.post(body, contentType, path=path, Accept=JSON)
@@ -665,7 +665,7 @@ class ForgedArchiveMixin(GatewayMixin):
         self.assertEqual({each["archive"]["queryid"] for each in results}, {"mine"})
         self.assertEqual({each["from"] for each in results}, {self.archive})
         self.assertEqual(iq["result"], {})
-        pairing = self.gateway.component.pairing
+        pairing = self.gateway.component.iqTracker
         self.assertEqual(pairing.mismatched, len(self.impostors) + 1)
         self.assertEqual(self.callback.deliveries.pending, [])
 
@@ -704,7 +704,7 @@ class ForgedArchiveMixin(GatewayMixin):
         peer.send(late)
         self.end(peer, query)
         self.assertEqual((await asking).json["result"], {})
-        self.assertEqual(self.gateway.component.pairing.late, 1)
+        self.assertEqual(self.gateway.component.iqTracker.late, 1)
         self.assertEqual(self.callback.deliveries.pending, [])
 
 

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.hostile import accepted, refused
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import XML, GatewayMixin, Reply
-from tests.servers.prosody import Prosody
+from tests.support.ejabberd import Ejabberd
+from tests.support.hostile import accepted, refused
+from tests.support.prosody import Prosody
 
 BOT = "bot@gateway.localhost"
 PING = "<ping xmlns='urn:xmpp:ping'/>"
@@ -153,7 +153,7 @@ class PairingMixin(GatewayMixin):
         self.assertIn("id='mine'", got.text)
         self.assertIn("999", got.text)
         self.assertNotIn("evil", got.text)
-        self.assertEqual(self.gateway.component.pairing.mismatched, 3)
+        self.assertEqual(self.gateway.component.iqTracker.mismatched, 3)
 
     async def test_doubledIDs(self) -> None:
         """
@@ -199,7 +199,7 @@ class PairingMixin(GatewayMixin):
         )
         peer.send(f"<message from='peer.localhost' to='{BOT}' id='after'/>")
         self.assertIn("after", (await self.delivered()).text)
-        self.assertEqual(self.gateway.component.pairing.late, 1)
+        self.assertEqual(self.gateway.component.iqTracker.late, 1)
 
     async def test_clientGone(self) -> None:
         """
@@ -209,12 +209,12 @@ class PairingMixin(GatewayMixin):
         peer = await self.connect(self.server.peerDomain)
         reply = self.post(f"<iq type='get' to='a@peer.localhost'>{PING}</iq>")
         await peer.expect("<iq", "to='a@peer.localhost'")
-        self.assertEqual(len(self.gateway.component.pairing), 1)
+        self.assertEqual(len(self.gateway.component.iqTracker), 1)
         reply.addErrback(lambda _: None)
         reply.cancel()
-        while len(self.gateway.component.pairing):
+        while len(self.gateway.component.iqTracker):
             await task.deferLater(_reactor(), 0.01)
-        self.assertEqual(self.gateway.resource.waiting, 0)
+        self.assertEqual(self.gateway.resource.pendingRequests, 0)
 
 
 class LifeMixin(GatewayMixin):
@@ -263,10 +263,10 @@ class LifeMixin(GatewayMixin):
         once, and the next attempt is half a minute away.
         """
         self.makeGateway(secret="wrong")
-        trouble = self.gateway.component.trouble
+        trouble = self.gateway.component.reporter
         said = await self.saidTrouble()
         self.assertEqual((await self.ping()).status, 503)
-        self.assertEqual(trouble.delay(), 30.0)
+        self.assertEqual(trouble.nextDelay(), 30.0)
         self.assertEqual(len(said), 1, said)
         self.assertIn("not-authorized", said[0])
         self.assertIn("component_secret", said[0])

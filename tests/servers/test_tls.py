@@ -9,9 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from tests.servers.certificates import Authority
-from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import GatewayMixin
+from tests.support.ejabberd import Ejabberd
+from tests.support.server_certificates import Authority
 
 
 class ComponentTLSTests(GatewayMixin, TestCase):

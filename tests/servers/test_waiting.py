@@ -22,8 +22,8 @@ from twisted.trial.unittest import TestCase
 from tests.servers.case import ServerMixin
 from tests.servers.gateway import TOKEN, XML
 from tests.servers.peer import Once
-from tests.servers.process import LOOPBACK, freePorts
-from tests.servers.prosody import Prosody
+from tests.support.process import LOOPBACK, freePorts
+from tests.support.prosody import Prosody
 
 reactor: Any = _reactor
 

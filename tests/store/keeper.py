@@ -43,7 +43,7 @@ class Keeper:
         """Keep one; returns whether it did."""
         id = uuid.uuid4().hex
         try:
-            await self._store.accept(id, "user@example.org", self._stanza, 1.0)
+            await self._store.addOutgoing(id, "user@example.org", self._stanza, 1.0)
         except StoreUnavailable as error:
             say(f"failed {id}: {error}")
             return False
@@ -83,7 +83,7 @@ async def main(reactor: Any, path: str, callers: str, ballast: str = "") -> None
     await keeper.fillUp(ballast)
     await store.close()
     await store.open()
-    for message in await store.outgoing(0, 1_000_000):
+    for message in await store.queuedMessages(0, 1_000_000):
         say(f"there {message.id}")
     await store.close()
     say("end")

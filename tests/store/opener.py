@@ -21,7 +21,7 @@ from .keeper import say
 
 async def keep(store: SQLiteStore, reactor: Any) -> None:
     """Keep a message, and end."""
-    await store.accept("a", "user@example.org", "", 1.0)
+    await store.addOutgoing("a", "user@example.org", "", 1.0)
     say("kept")
     await store.close()
     say("closed")

@@ -20,13 +20,13 @@ from xmpprest.core.records import (
     PENDING,
     QUEUED,
     SENT,
-    Answered,
-    Attempt,
-    Change,
-    Depth,
-    Incoming,
-    Message,
-    Outgoing,
+    DeliveryAttempt,
+    IdempotencyRecord,
+    InboxRecord,
+    NewMessage,
+    OutboxRecord,
+    QueueDepth,
+    StateChange,
     StoreUnavailable,
 )
 from xmpprest.store.interface import Store
@@ -56,23 +56,23 @@ class StoreTestCase(TestCase):
 
     async def accept(self, id: str = "a", at: float = 1.0) -> int:
         """Keep a message."""
-        number = await self.store.accept(id, TO, MESSAGE, at)
+        number = await self.store.addOutgoing(id, TO, MESSAGE, at)
         assert isinstance(number, int)
         return number
 
-    async def change(self, *changes: Change) -> None:
+    async def change(self, *changes: StateChange) -> None:
         """Let messages come into other states, without a wait for it alone."""
-        changed = self.store.change(changes)
-        await self.store.check()
+        changed = self.store.updateStates(changes)
+        await self.store.checkSize()
         await changed
 
     async def receive(
         self, webhookID: str = "msg_1", at: float = 1.0, conversation: str = THEM
     ) -> int:
         """Keep a stanza."""
-        return await self.store.receive(webhookID, conversation, MESSAGE, at)
+        return await self.store.addIncoming(webhookID, conversation, MESSAGE, at)
 
-    async def pending(self, after: int = 0, limit: int = 10) -> Sequence[Incoming]:
+    async def pending(self, after: int = 0, limit: int = 10) -> Sequence[InboxRecord]:
         """What is to be delivered of the conversation."""
         return await self.store.pending(THEM, after, limit)
 
@@ -80,9 +80,11 @@ class StoreTestCase(TestCase):
         self, number: int, state: str, at: float, dueAt: float = 0.0
     ) -> None:
         """Record a try."""
-        await self.store.attempted(number, Attempt(at, 500, "no"), state, dueAt)
+        await self.store.recordAttempt(
+            number, DeliveryAttempt(at, 500, "no"), state, dueAt
+        )
 
-    async def found(self, webhookID: str) -> Incoming:
+    async def found(self, webhookID: str) -> InboxRecord:
         """A stanza that is there."""
         found = await self.store.incomingByID(webhookID)
         assert found is not None
@@ -99,8 +101,8 @@ class OutboxSuite(StoreTestCase):
         What is accepted is there, as it was given.
         """
         number = await self.accept("a", at=1.5)
-        expected = Outgoing(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
-        self.assertEqual(await self.store.outgoing(0, 10), [expected])
+        expected = OutboxRecord(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
+        self.assertEqual(await self.store.queuedMessages(0, 10), [expected])
         self.assertEqual(await self.store.outgoingByID("a"), expected)
 
     async def test_acceptAll(self) -> None:
@@ -108,32 +110,38 @@ class OutboxSuite(StoreTestCase):
         Several are accepted at once: each as if it were alone.
         """
         first = await self.accept("a")
-        old = Answered("k", b"f", b"old", 1.0)
-        await self.store.begin(old)
-        new = Answered("l", b"f", b"new", 2.0)
-        found = await self.store.acceptAll(
+        old = IdempotencyRecord("k", b"f", b"old", 1.0)
+        await self.store.beginRequest(old)
+        new = IdempotencyRecord("l", b"f", b"new", 2.0)
+        found = await self.store.addAllOutgoing(
             [
-                Message("b", TO, MESSAGE, 2.0, sender="me@x"),
-                Message("c", TO, MESSAGE, 2.0, Answered("k", b"f", b"new", 2.0)),
-                Message("d", TO, MESSAGE, 2.0, new),
-                Message("e", TO, MESSAGE, 2.0, Answered("l", b"g", b"newer", 2.0)),
+                NewMessage("b", TO, MESSAGE, 2.0, sender="me@x"),
+                NewMessage(
+                    "c", TO, MESSAGE, 2.0, IdempotencyRecord("k", b"f", b"new", 2.0)
+                ),
+                NewMessage("d", TO, MESSAGE, 2.0, new),
+                NewMessage(
+                    "e", TO, MESSAGE, 2.0, IdempotencyRecord("l", b"g", b"newer", 2.0)
+                ),
             ]
         )
-        queued = await self.store.outgoing(first, 10)
+        queued = await self.store.queuedMessages(first, 10)
         self.assertEqual([each.id for each in queued], ["b", "d"])
         self.assertEqual([each.sender for each in queued], ["me@x", ""])
         numbers = [each.number for each in queued]
         self.assertEqual(found, [numbers[0], old, numbers[1], new])
-        self.assertEqual(await self.store.begin(Answered("l", b"", b"", 3.0)), new)
-        self.assertEqual(await self.store.acceptAll([]), [])
+        self.assertEqual(
+            await self.store.beginRequest(IdempotencyRecord("l", b"", b"", 3.0)), new
+        )
+        self.assertEqual(await self.store.addAllOutgoing([]), [])
 
     async def test_sender(self) -> None:
         """
         It is known whom it is from, where that was said, also when it is done.
         """
-        number = await self.store.accept("a", TO, MESSAGE, 1.0, sender="me@x")
+        number = await self.store.addOutgoing("a", TO, MESSAGE, 1.0, sender="me@x")
         assert isinstance(number, int)
-        await self.change(Change(number, CONFIRMED, 2.0))
+        await self.change(StateChange(number, CONFIRMED, 2.0))
         found = await self.store.outgoingByID("a")
         assert found is not None
         self.assertEqual((found.sender, found.state), ("me@x", CONFIRMED))
@@ -143,10 +151,10 @@ class OutboxSuite(StoreTestCase):
         Calls take effect in the order they are made, though nobody waits between.
         """
         numbers = await gatherResults(
-            [self.store.accept(f"{each}", TO, MESSAGE, 1.0) for each in range(50)]
+            [self.store.addOutgoing(f"{each}", TO, MESSAGE, 1.0) for each in range(50)]
         )
         self.assertEqual(numbers, sorted(set(numbers)))
-        kept = await self.store.outgoing(0, 100)
+        kept = await self.store.queuedMessages(0, 100)
         self.assertEqual([each.id for each in kept], [f"{each}" for each in range(50)])
         self.assertEqual([each.number for each in kept], numbers)
 
@@ -154,10 +162,10 @@ class OutboxSuite(StoreTestCase):
         """
         A question sees what was asked to be kept before it.
         """
-        accepted = self.store.accept("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
         asked = self.store.outgoingByID("a")
-        changed = self.store.change([Change(1, CONFIRMED, 2.0)])
-        askedAgain = self.store.outgoing(0, 10)
+        changed = self.store.updateStates([StateChange(1, CONFIRMED, 2.0)])
+        askedAgain = self.store.queuedMessages(0, 10)
         self.assertEqual(await askedAgain, [])
         self.assertTrue(accepted.called and changed.called)
         self.assertEqual(_of(await asked), "a")
@@ -167,13 +175,13 @@ class OutboxSuite(StoreTestCase):
         What waits is given from after a number, and so much of it as is wanted.
         """
         numbers = [await self.accept(each) for each in "abcde"]
-        await self.change(Change(numbers[1], SENT, 2.0))
-        await self.change(Change(numbers[2], CONFIRMED, 2.0))
-        first = await self.store.outgoing(0, 2)
+        await self.change(StateChange(numbers[1], SENT, 2.0))
+        await self.change(StateChange(numbers[2], CONFIRMED, 2.0))
+        first = await self.store.queuedMessages(0, 2)
         self.assertEqual([each.id for each in first], ["a", "d"])
-        second = await self.store.outgoing(first[-1].number, 10)
+        second = await self.store.queuedMessages(first[-1].number, 10)
         self.assertEqual([each.id for each in second], ["e"])
-        self.assertEqual(await self.store.outgoing(second[-1].number, 10), [])
+        self.assertEqual(await self.store.queuedMessages(second[-1].number, 10), [])
 
     async def test_done(self) -> None:
         """
@@ -186,11 +194,11 @@ class OutboxSuite(StoreTestCase):
             (BOUNCED, "<error type='cancel'/>"),
         ):
             number = await self.accept(state)
-            await self.change(Change(number, state, 2.0, error))
+            await self.change(StateChange(number, state, 2.0, error))
             message = await self.store.outgoingByID(state)
-            expected = Outgoing(number, state, TO, "", state, 1.0, 2.0, error)
+            expected = OutboxRecord(number, state, TO, "", state, 1.0, 2.0, error)
             self.assertEqual(message, expected)
-        self.assertEqual(await self.store.outgoing(0, 10), [])
+        self.assertEqual(await self.store.queuedMessages(0, 10), [])
 
     async def test_changes(self) -> None:
         """
@@ -200,16 +208,16 @@ class OutboxSuite(StoreTestCase):
         for before in (SENT, CONFIRMED, BOUNCED):
             for after in (SENT, CONFIRMED, BOUNCED):
                 number = await self.accept(id := f"{before} {after}")
-                await self.change(Change(number, before, 2.0, "1"))
-                await self.change(Change(number, after, 3.0, "2"))
+                await self.change(StateChange(number, before, 2.0, "1"))
+                await self.change(StateChange(number, after, 3.0, "2"))
                 found = await self.store.outgoingByID(id)
                 expected = (before, 2.0, "1")
                 if before != BOUNCED and after == BOUNCED:
                     expected = (BOUNCED, 3.0, "2")
                 assert found is not None
                 self.assertEqual((found.state, found.changedAt, found.error), expected)
-        await self.change(Change(number + 7, BOUNCED, 3.0))
-        self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
+        await self.change(StateChange(number + 7, BOUNCED, 3.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
 
     async def test_manyChanges(self) -> None:
         """
@@ -217,14 +225,14 @@ class OutboxSuite(StoreTestCase):
         """
         numbers = [await self.accept(f"{each}") for each in range(6)]
         await self.change(
-            *(Change(each, CONFIRMED, 2.0) for each in numbers[:4]),
-            Change(numbers[1], BOUNCED, 3.0, "<error/>"),
-            Change(numbers[1], SENT, 4.0),
-            Change(numbers[4], CONFIRMED, 5.0),
+            *(StateChange(each, CONFIRMED, 2.0) for each in numbers[:4]),
+            StateChange(numbers[1], BOUNCED, 3.0, "<error/>"),
+            StateChange(numbers[1], SENT, 4.0),
+            StateChange(numbers[4], CONFIRMED, 5.0),
         )
-        (left,) = await self.store.outgoing(0, 10)
+        (left,) = await self.store.queuedMessages(0, 10)
         self.assertEqual(left.number, numbers[5])
-        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 1.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 1.0))
         states = []
         for each in range(5):
             found = await self.store.outgoingByID(f"{each}")
@@ -247,18 +255,18 @@ class OutboxSuite(StoreTestCase):
         """
         What is queued is counted, with the time of the first of it.
         """
-        self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
-        self.assertEqual(await self.store.outgoingDepth(), Depth(2, 1.0))
-        await self.change(Change(one, SENT, 3.0))
-        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
-        await self.change(Change(one, BOUNCED, 4.0))
-        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 2.0))
-        await self.change(Change(two, CONFIRMED, 4.0))
-        self.assertEqual(await self.store.outgoingDepth(), Depth(0, None))
-        await self.store.forget(9.0, 0.0, 0.0)
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(2, 1.0))
+        await self.change(StateChange(one, SENT, 3.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 2.0))
+        await self.change(StateChange(one, BOUNCED, 4.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 2.0))
+        await self.change(StateChange(two, CONFIRMED, 4.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
+        await self.store.purge(9.0, 0.0, 0.0)
         await self.accept("c", at=3.0)
-        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 3.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 3.0))
 
 
 class InboxSuite(StoreTestCase):
@@ -271,7 +279,7 @@ class InboxSuite(StoreTestCase):
         What is received is there, as it was given, and due at once.
         """
         number = await self.receive("msg_1", at=1.5)
-        expected = Incoming(
+        expected = InboxRecord(
             number, "msg_1", THEM, MESSAGE, PENDING, 1.5, attempts=0, dueAt=1.5
         )
         self.assertEqual(await self.pending(), [expected])
@@ -316,7 +324,7 @@ class InboxSuite(StoreTestCase):
         expected = [numbers["d", 1], numbers["d", 2]]
         self.assertEqual([each.number for each in pending], expected)
         self.assertEqual(await self.store.pending("b", 0, 10), [])
-        await self.store.redeliver(["c 2"], 0.0, inf, 3.0, 10)
+        await self.store.requeueDead(["c 2"], 0.0, inf, 3.0, 10)
         self.assertEqual(await conversations("a", 2), ["c", "d"])
 
     async def test_retried(self) -> None:
@@ -336,9 +344,12 @@ class InboxSuite(StoreTestCase):
         is known.
         """
         number = await self.receive()
-        tries = [Attempt(2.0, None, "it is down"), Attempt(3.0, 200, None)]
-        await self.store.attempted(number, tries[0], PENDING, 3.0)
-        await self.store.attempted(number, tries[1], DELIVERED, 0.0)
+        tries = [
+            DeliveryAttempt(2.0, None, "it is down"),
+            DeliveryAttempt(3.0, 200, None),
+        ]
+        await self.store.recordAttempt(number, tries[0], PENDING, 3.0)
+        await self.store.recordAttempt(number, tries[1], DELIVERED, 0.0)
         self.assertEqual(await self.pending(), [])
         found = await self.store.incomingByID("msg_1")
         assert found is not None
@@ -359,7 +370,9 @@ class InboxSuite(StoreTestCase):
             (two + 7, DEAD, 4.0),
         ]
         asked = [
-            self.store.attempted(number, Attempt(at, None, "ü\n"), state, at + 1)
+            self.store.recordAttempt(
+                number, DeliveryAttempt(at, None, "ü\n"), state, at + 1
+            )
             for number, state, at in tries
         ]
         self.assertEqual(await gatherResults(asked), [None] * 5)
@@ -367,10 +380,10 @@ class InboxSuite(StoreTestCase):
         assert found is not None
         stanza, attempts = found
         self.assertEqual((stanza.state, stanza.attempts), (DELIVERED, 2))
-        expected = [Attempt(at, None, "ü\n") for at in (2.0, 3.0, 4.0)]
+        expected = [DeliveryAttempt(at, None, "ü\n") for at in (2.0, 3.0, 4.0)]
         self.assertEqual(list(attempts), expected)
         self.assertEqual((await self.found("msg_2")).state, DEAD)
-        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(0, None))
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(0, None))
 
     async def test_dead(self) -> None:
         """
@@ -394,7 +407,7 @@ class InboxSuite(StoreTestCase):
         assert found is not None
         self.assertEqual(found[0].state, DELIVERED)
         self.assertEqual([each.at for each in found[1]], [2.0, 3.0])
-        self.assertEqual(await self.store.incoming(DEAD, None, 10), [])
+        self.assertEqual(await self.store.listIncoming(DEAD, None, 10), [])
 
     async def test_states(self) -> None:
         """
@@ -403,11 +416,11 @@ class InboxSuite(StoreTestCase):
         numbers = [await self.receive(f"msg_{each}") for each in range(6)]
         for number in (numbers[4], numbers[0], numbers[2], numbers[3]):
             await self.attempt(number, DEAD, 2.0)
-        first = await self.store.incoming(DEAD, None, 2)
+        first = await self.store.listIncoming(DEAD, None, 2)
         self.assertEqual([each.number for each in first], [numbers[4], numbers[3]])
-        second = await self.store.incoming(DEAD, numbers[3], 10)
+        second = await self.store.listIncoming(DEAD, numbers[3], 10)
         self.assertEqual([each.number for each in second], [numbers[2], numbers[0]])
-        waiting = await self.store.incoming(PENDING, None, 10)
+        waiting = await self.store.listIncoming(PENDING, None, 10)
         self.assertEqual([each.number for each in waiting], [numbers[5], numbers[1]])
 
     async def test_depth(self) -> None:
@@ -416,15 +429,15 @@ class InboxSuite(StoreTestCase):
         """
         one = await self.receive("msg_1", at=1.0)
         two = await self.receive("msg_2", at=2.0)
-        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(2, 1.0))
-        self.assertEqual(await self.store.incomingDepth(DEAD), Depth(0, None))
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(2, 1.0))
+        self.assertEqual(await self.store.incomingDepth(DEAD), QueueDepth(0, None))
         await self.attempt(two, DEAD, 3.0)
         await self.attempt(one, DEAD, 3.0)
-        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(0, None))
-        self.assertEqual(await self.store.incomingDepth(DEAD), Depth(2, 1.0))
-        await self.store.redeliver(["msg_1"], 0.0, inf, 4.0, 10)
-        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(1, 1.0))
-        self.assertEqual(await self.store.incomingDepth(DEAD), Depth(1, 2.0))
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(0, None))
+        self.assertEqual(await self.store.incomingDepth(DEAD), QueueDepth(2, 1.0))
+        await self.store.requeueDead(["msg_1"], 0.0, inf, 4.0, 10)
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(1, 1.0))
+        self.assertEqual(await self.store.incomingDepth(DEAD), QueueDepth(1, 2.0))
 
     async def test_redeliver(self) -> None:
         """
@@ -434,7 +447,7 @@ class InboxSuite(StoreTestCase):
         for number in [await self.receive(f"msg_{each}") for each in range(3)]:
             await self.attempt(number, DEAD, 2.0)
         await self.receive("msg_3")
-        (again,) = await self.store.redeliver(
+        (again,) = await self.store.requeueDead(
             ["msg_1", "msg_3", "msg_9", "msg_1"], 0.0, inf, 9.0, 10
         )
         self.assertEqual(again.webhookID, "msg_1")
@@ -452,11 +465,11 @@ class InboxSuite(StoreTestCase):
         for each in range(6):
             number = await self.receive(f"msg_{each}", at=float(each))
             await self.attempt(number, DEAD, 10.0)
-        again = await self.store.redeliver(None, 1.0, 5.0, 20.0, 3)
+        again = await self.store.requeueDead(None, 1.0, 5.0, 20.0, 3)
         self.assertEqual([each.receivedAt for each in again], [1.0, 2.0, 3.0])
-        again = await self.store.redeliver(None, 1.0, 5.0, 20.0, 3)
+        again = await self.store.requeueDead(None, 1.0, 5.0, 20.0, 3)
         self.assertEqual([each.webhookID for each in again], ["msg_4"])
-        again = await self.store.redeliver(["msg_0", "msg_5"], 1.0, 9.0, 20.0, 3)
+        again = await self.store.requeueDead(["msg_0", "msg_5"], 1.0, 9.0, 20.0, 3)
         self.assertEqual([each.webhookID for each in again], ["msg_5"])
 
     async def test_pendingBetween(self) -> None:
@@ -468,7 +481,7 @@ class InboxSuite(StoreTestCase):
             await self.receive(f"msg_{number}", conversation=conversation)
         done = await self.receive("msg_done", conversation="b")
         await self.attempt(done, DELIVERED, 2.0)
-        between = self.store.pendingBetween
+        between = self.store.countPending
         self.assertEqual(await between("", None), 5)
         self.assertEqual(await between("", "b"), 2)
         self.assertEqual(await between("a", "d"), 2)
@@ -484,17 +497,17 @@ class InboxSuite(StoreTestCase):
         three = await self.receive("msg_3", conversation="a")
         dead = await self.receive("msg_4", conversation="a")
         await self.attempt(dead, DEAD, 2.0)
-        await self.store.move([three, one, dead, 1000], "b")
+        await self.store.reassign([three, one, dead, 1000], "b")
         moved = await self.store.pending("b", 0, 10)
         self.assertEqual([each.number for each in moved], [one, two, three])
         self.assertEqual({each.conversation for each in moved}, {"b"})
         self.assertEqual((await self.found("msg_4")).conversation, "a")
         self.assertEqual(await self.store.conversations("", 10), ["b"])
-        self.assertEqual(await self.store.incomingDepth(PENDING), Depth(3, 1.0))
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(3, 1.0))
 
 
 #: What L{StoreTestCase.attempt} records at 2.0.
-_NO = Attempt(2.0, 500, "no")
+_NO = DeliveryAttempt(2.0, 500, "no")
 
 
 class AnswersSuite(StoreTestCase):
@@ -502,54 +515,62 @@ class AnswersSuite(StoreTestCase):
     Requests with an idempotency key.
     """
 
-    running = Answered("key", b"\0print", None, 1.0)
-    done = Answered("key", b"\0print", b"\xff answer", 1.0)
+    running = IdempotencyRecord("key", b"\0print", None, 1.0)
+    done = IdempotencyRecord("key", b"\0print", b"\xff answer", 1.0)
 
     async def test_begin(self) -> None:
         """
         A key is kept once; whoever comes again is given what there is, first nothing
         but that it runs, then the answer.
         """
-        self.assertIsNone(await self.store.begin(self.running))
-        other = Answered("key", b"other", None, 2.0)
-        self.assertEqual(await self.store.begin(other), self.running)
+        self.assertIsNone(await self.store.beginRequest(self.running))
+        other = IdempotencyRecord("key", b"other", None, 2.0)
+        self.assertEqual(await self.store.beginRequest(other), self.running)
         assert self.done.answer is not None
-        await self.store.end("key", self.done.answer)
-        self.assertEqual(await self.store.begin(other), self.done)
+        await self.store.finishRequest("key", self.done.answer)
+        self.assertEqual(await self.store.beginRequest(other), self.done)
 
     async def test_forgotten(self) -> None:
         """
         A key without an answer is as if it had never been.
         """
-        await self.store.begin(self.running)
-        await self.store.end("key", None)
-        self.assertIsNone(await self.store.begin(self.running))
-        await self.store.end("unknown", None)
-        await self.store.end("unknown", b"answer")
-        self.assertIsNone(await self.store.begin(Answered("unknown", b"", None, 1.0)))
+        await self.store.beginRequest(self.running)
+        await self.store.finishRequest("key", None)
+        self.assertIsNone(await self.store.beginRequest(self.running))
+        await self.store.finishRequest("unknown", None)
+        await self.store.finishRequest("unknown", b"answer")
+        self.assertIsNone(
+            await self.store.beginRequest(IdempotencyRecord("unknown", b"", None, 1.0))
+        )
 
     async def test_interrupted(self) -> None:
         """
         What still ran gets its answer; what was answered keeps its own.
         """
-        await self.store.begin(self.running)
-        await self.store.begin(Answered("other", b"print", b"its own", 1.0))
-        await self.store.interrupted(b"sorry")
-        again = await self.store.begin(self.running)
+        await self.store.beginRequest(self.running)
+        await self.store.beginRequest(
+            IdempotencyRecord("other", b"print", b"its own", 1.0)
+        )
+        await self.store.failInterruptedRequests(b"sorry")
+        again = await self.store.beginRequest(self.running)
         self.assertEqual(again and again.answer, b"sorry")
-        again = await self.store.begin(Answered("other", b"print", None, 1.0))
+        again = await self.store.beginRequest(
+            IdempotencyRecord("other", b"print", None, 1.0)
+        )
         self.assertEqual(again and again.answer, b"its own")
 
     async def test_accept(self) -> None:
         """
         A message is kept with its key, or neither is.
         """
-        number = await self.store.accept("a", TO, MESSAGE, 1.0, self.done)
+        number = await self.store.addOutgoing("a", TO, MESSAGE, 1.0, self.done)
         self.assertIsInstance(number, int)
-        self.assertEqual(await self.store.begin(self.running), self.done)
-        again = await self.store.accept("b", TO, MESSAGE, 2.0, self.running)
+        self.assertEqual(await self.store.beginRequest(self.running), self.done)
+        again = await self.store.addOutgoing("b", TO, MESSAGE, 2.0, self.running)
         self.assertEqual(again, self.done)
-        self.assertEqual([each.id for each in await self.store.outgoing(0, 9)], ["a"])
+        self.assertEqual(
+            [each.id for each in await self.store.queuedMessages(0, 9)], ["a"]
+        )
         self.assertIsNone(await self.store.outgoingByID("b"))
 
     async def test_acceptMany(self) -> None:
@@ -559,16 +580,16 @@ class AnswersSuite(StoreTestCase):
         """
         one, again, two, other = await gatherResults(
             [
-                self.store.accept("a", TO, MESSAGE, 1.0, self.running),
-                self.store.accept("b", TO, MESSAGE, 1.0, self.done),
-                self.store.accept("c", TO, MESSAGE, 1.0),
-                self.store.accept(
-                    "d", TO, MESSAGE, 1.0, Answered("other", b"", None, 1.0)
+                self.store.addOutgoing("a", TO, MESSAGE, 1.0, self.running),
+                self.store.addOutgoing("b", TO, MESSAGE, 1.0, self.done),
+                self.store.addOutgoing("c", TO, MESSAGE, 1.0),
+                self.store.addOutgoing(
+                    "d", TO, MESSAGE, 1.0, IdempotencyRecord("other", b"", None, 1.0)
                 ),
             ]
         )
         self.assertEqual(again, self.running)
-        kept = await self.store.outgoing(0, 10)
+        kept = await self.store.queuedMessages(0, 10)
         self.assertEqual([each.id for each in kept], ["a", "c", "d"])
         self.assertEqual([each.number for each in kept], [one, two, other])
 
@@ -590,11 +611,11 @@ class HousekeepingSuite(StoreTestCase):
             (numbers[3], CONFIRMED, 10.0),
             (numbers[3], BOUNCED, 20.0),
         ):
-            await self.change(Change(number, state, at))
-        await self.store.forget(15.0, 0.0, 0.0)
+            await self.change(StateChange(number, state, at))
+        await self.store.purge(15.0, 0.0, 0.0)
         left = [each for each in "abcde" if await self.store.outgoingByID(each)]
         self.assertEqual(left, ["b", "d", "e"])
-        self.assertEqual(await self.store.outgoingDepth(), Depth(1, 1.0))
+        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 1.0))
 
     async def test_forgetIncoming(self) -> None:
         """
@@ -609,43 +630,47 @@ class HousekeepingSuite(StoreTestCase):
             ("waiting", PENDING, 10.0),
         ):
             await self.attempt(await self.receive(webhookID), state, at)
-        await self.store.forget(15.0, 5.0, 0.0)
+        await self.store.purge(15.0, 5.0, 0.0)
         self.assertEqual(await self.known(), ["new", "newer", "older", "waiting"])
-        await self.store.forget(5.0, 15.0, 0.0)
+        await self.store.purge(5.0, 15.0, 0.0)
         self.assertEqual(await self.known(), ["new", "newer", "waiting"])
-        self.assertEqual(await self.store.incomingDepth(DELIVERED), Depth(1, 1.0))
-        self.assertEqual(await self.store.incomingDepth(DEAD), Depth(1, 1.0))
+        self.assertEqual(await self.store.incomingDepth(DELIVERED), QueueDepth(1, 1.0))
+        self.assertEqual(await self.store.incomingDepth(DEAD), QueueDepth(1, 1.0))
 
     async def known(self) -> list[str]:
         """Which stanzas are still there."""
-        stanzas: list[Incoming] = []
+        stanzas: list[InboxRecord] = []
         for state in (PENDING, DELIVERED, DEAD):
-            stanzas += await self.store.incoming(state, None, 10)
+            stanzas += await self.store.listIncoming(state, None, 10)
         return sorted(each.webhookID for each in stanzas)
 
     async def test_forgetAnswers(self) -> None:
         """
         Keys are forgotten by when they were used first.
         """
-        await self.store.begin(Answered("old", b"", b"", 10.0))
-        await self.store.begin(Answered("new", b"", b"", 20.0))
-        await self.store.forget(0.0, 0.0, 15.0)
-        self.assertIsNone(await self.store.begin(Answered("old", b"", b"", 30.0)))
-        self.assertIsNotNone(await self.store.begin(Answered("new", b"", b"", 30.0)))
+        await self.store.beginRequest(IdempotencyRecord("old", b"", b"", 10.0))
+        await self.store.beginRequest(IdempotencyRecord("new", b"", b"", 20.0))
+        await self.store.purge(0.0, 0.0, 15.0)
+        self.assertIsNone(
+            await self.store.beginRequest(IdempotencyRecord("old", b"", b"", 30.0))
+        )
+        self.assertIsNotNone(
+            await self.store.beginRequest(IdempotencyRecord("new", b"", b"", 30.0))
+        )
 
     async def test_forgetMany(self) -> None:
         """
         However many there are, all are forgotten; and no number is used again.
         """
         numbers = [
-            self.store.accept(f"{each}", TO, MESSAGE, 1.0) for each in range(1000)
+            self.store.addOutgoing(f"{each}", TO, MESSAGE, 1.0) for each in range(1000)
         ]
         last = (await gatherResults(numbers))[-1]
         assert isinstance(last, int)
-        await self.store.change(
-            [Change(each + 1, CONFIRMED, 2.0) for each in range(last)]
+        await self.store.updateStates(
+            [StateChange(each + 1, CONFIRMED, 2.0) for each in range(last)]
         )
-        await self.store.forget(3.0, 3.0, 3.0)
+        await self.store.purge(3.0, 3.0, 3.0)
         for each in (0, 500, 999):
             self.assertIsNone(await self.store.outgoingByID(f"{each}"))
         self.assertGreater(await self.accept(), last)
@@ -669,12 +694,12 @@ class HousekeepingSuite(StoreTestCase):
         """Some questions, and some things to keep."""
         ids = map(str, count())
         return (
-            lambda: self.store.accept(next(ids), TO, MESSAGE, 1.0),
-            lambda: self.store.outgoing(0, 10),
-            lambda: self.store.receive(next(ids), THEM, MESSAGE, 1.0),
-            lambda: self.store.change([Change(1, CONFIRMED, 1.0)]),
-            self.store.check,
-            lambda: self.store.begin(Answered("key", b"", None, 1.0)),
+            lambda: self.store.addOutgoing(next(ids), TO, MESSAGE, 1.0),
+            lambda: self.store.queuedMessages(0, 10),
+            lambda: self.store.addIncoming(next(ids), THEM, MESSAGE, 1.0),
+            lambda: self.store.updateStates([StateChange(1, CONFIRMED, 1.0)]),
+            self.store.checkSize,
+            lambda: self.store.beginRequest(IdempotencyRecord("key", b"", None, 1.0)),
             lambda: self.store.conversations("", 1),
         )
 
@@ -682,7 +707,7 @@ class HousekeepingSuite(StoreTestCase):
         """
         To cancel gives up the wait, not the work.
         """
-        accepted = self.store.accept("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
         accepted.addErrback(lambda failure: failure.trap(CancelledError))
         accepted.cancel()
         self.assertEqual(_of(await self.store.outgoingByID("a")), "a")
@@ -691,13 +716,13 @@ class HousekeepingSuite(StoreTestCase):
         """
         All is well.
         """
-        await self.store.check()
+        await self.store.checkSize()
 
     async def test_closed(self) -> None:
         """
         What was asked before the end is done; what is asked later fails.
         """
-        accepted = self.store.accept("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
         await self.store.close()
         self.assertTrue(accepted.called)
         for ask in self.questions():
@@ -707,10 +732,10 @@ class HousekeepingSuite(StoreTestCase):
     def questions(self) -> Sequence[Callable[[], Awaitable[object]]]:
         """Some."""
         return (
-            lambda: self.store.accept("b", TO, MESSAGE, 1.0),
-            lambda: self.store.outgoing(0, 10),
-            self.store.check,
-            lambda: self.store.forget(0.0, 0.0, 0.0),
+            lambda: self.store.addOutgoing("b", TO, MESSAGE, 1.0),
+            lambda: self.store.queuedMessages(0, 10),
+            self.store.checkSize,
+            lambda: self.store.purge(0.0, 0.0, 0.0),
         )
 
     async def test_closedTwice(self) -> None:
@@ -721,5 +746,5 @@ class HousekeepingSuite(StoreTestCase):
         await self.store.close()
 
 
-def _of(message: Outgoing | None) -> str | None:
+def _of(message: OutboxRecord | None) -> str | None:
     return message.id if message else None

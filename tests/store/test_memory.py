@@ -6,8 +6,8 @@ from xmpprest.core.records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
-    Answered,
-    Change,
+    IdempotencyRecord,
+    StateChange,
     StoreUnavailable,
 )
 from xmpprest.store.interface import Store
@@ -63,9 +63,13 @@ class LimitTests(suite.StoreTestCase):
         with self.assertRaises(StoreUnavailable):
             await self.accept("three")
         with self.assertRaises(StoreUnavailable):
-            await self.store.accept("x", TO, MESSAGE, 1.0, Answered("k", b"", b"", 1.0))
-        self.assertIsNone(await self.store.begin(Answered("k", b"", None, 1.0)))
-        await self.store.change([Change(one, CONFIRMED, 2.0)])
+            await self.store.addOutgoing(
+                "x", TO, MESSAGE, 1.0, IdempotencyRecord("k", b"", b"", 1.0)
+            )
+        self.assertIsNone(
+            await self.store.beginRequest(IdempotencyRecord("k", b"", None, 1.0))
+        )
+        await self.store.updateStates([StateChange(one, CONFIRMED, 2.0)])
         await self.accept("three")
 
     async def test_done(self) -> None:
@@ -73,7 +77,9 @@ class LimitTests(suite.StoreTestCase):
         The messages that were done first are forgotten first.
         """
         for id in ("one", "two", "three", "three"):
-            await self.store.change([Change(await self.accept(id), CONFIRMED, 2.0)])
+            await self.store.updateStates(
+                [StateChange(await self.accept(id), CONFIRMED, 2.0)]
+            )
         self.assertIsNone(await self.store.outgoingByID("two"))
         self.assertIsNotNone(await self.store.outgoingByID("three"))
 
@@ -87,9 +93,9 @@ class LimitTests(suite.StoreTestCase):
                 number = await self.receive(f"{state}_{each}")
                 await self.attempt(number, state, 2.0)
             self.assertIsNone(await self.store.incomingByID(f"{state}_0"))
-            self.assertEqual(len(await self.store.incoming(state, None, 9)), 2)
+            self.assertEqual(len(await self.store.listIncoming(state, None, 9)), 2)
         await self.receive("msg_1")
-        again = await self.store.redeliver(None, 0.0, 9.0, 3.0, 10)
+        again = await self.store.requeueDead(None, 0.0, 9.0, 3.0, 10)
         self.assertEqual([each.webhookID for each in again], ["dead_1"])
         with self.assertRaises(StoreUnavailable):
             await self.receive("msg_2")
@@ -99,9 +105,13 @@ class LimitTests(suite.StoreTestCase):
         The first keys that were answered are forgotten first; those of requests that
         run are not.
         """
-        await self.store.begin(Answered("one", b"", None, 1.0))
-        await self.store.begin(Answered("two", b"", b"done", 1.0))
-        self.assertIsNone(await self.store.begin(Answered("three", b"", None, 1.0)))
+        await self.store.beginRequest(IdempotencyRecord("one", b"", None, 1.0))
+        await self.store.beginRequest(IdempotencyRecord("two", b"", b"done", 1.0))
+        self.assertIsNone(
+            await self.store.beginRequest(IdempotencyRecord("three", b"", None, 1.0))
+        )
         with self.assertRaises(StoreUnavailable):
-            await self.store.begin(Answered("two", b"", None, 1.0))
-        self.assertIsNotNone(await self.store.begin(Answered("one", b"", None, 1.0)))
+            await self.store.beginRequest(IdempotencyRecord("two", b"", None, 1.0))
+        self.assertIsNotNone(
+            await self.store.beginRequest(IdempotencyRecord("one", b"", None, 1.0))
+        )

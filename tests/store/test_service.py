@@ -7,11 +7,11 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import Answered, StoreUnavailable, StoreUnusable
+from xmpprest.core.records import IdempotencyRecord, StoreUnavailable, StoreUnusable
 from xmpprest.store.memory import MemoryStore
-from xmpprest.store.service import DAY, INTERVAL, CannotKeep, StoreService
+from xmpprest.store.service import DAY, PURGE_INTERVAL, StoreService, StoreStartupError
 
-from ..doubles import said
+from ..support.doubles import said
 
 
 class _Store(MemoryStore):
@@ -30,7 +30,7 @@ class _Store(MemoryStore):
         super().open()
         return self._opening
 
-    def forget(self, done: float, dead: float, answered: float) -> Deferred[None]:
+    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
         """Take down what is to be forgotten."""
         self.forgotten.append((done, dead, answered))
         return succeed(None) if self.problem is None else fail(self.problem)
@@ -60,7 +60,7 @@ class StoreServiceTests(SynchronousTestCase):
         service.startService()
         expected = (93 * DAY, 70 * DAY, 93 * DAY)
         self.assertEqual(self.store.forgotten, [expected])
-        self.clock.advance(INTERVAL)
+        self.clock.advance(PURGE_INTERVAL)
         self.assertEqual(self.store.forgotten, [expected] * 2)
         self.successResultOf(service.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -72,9 +72,9 @@ class StoreServiceTests(SynchronousTestCase):
         self.store.problem = StoreUnavailable("the disk is full")
         service.startService()
         self.store.problem = RuntimeError("what?")
-        self.clock.advance(INTERVAL)
+        self.clock.advance(PURGE_INTERVAL)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
-        self.clock.advance(INTERVAL)
+        self.clock.advance(PURGE_INTERVAL)
         self.assertEqual(len(self.store.forgotten), 3)
         self.flushLoggedErrors(RuntimeError)
         service.stopService()
@@ -83,10 +83,10 @@ class StoreServiceTests(SynchronousTestCase):
         """What ran when the gateway ended is answered."""
         service = self.make(succeed(None))
         self.store.open()
-        self.store.begin(Answered("key", b"print", None, 0))
+        self.store.beginRequest(IdempotencyRecord("key", b"print", None, 0))
         service.startService()
         again = self.successResultOf(
-            self.store.begin(Answered("key", b"print", None, 0))
+            self.store.beginRequest(IdempotencyRecord("key", b"print", None, 0))
         )
         assert again is not None
         self.assertEqual(again.answer, b"interrupted")
@@ -95,7 +95,7 @@ class StoreServiceTests(SynchronousTestCase):
     def test_unusable(self) -> None:
         """The gateway does not start with a store that is of no use."""
         service = self.make(fail(StoreUnusable("The store is in use.")))
-        with self.assertRaises(CannotKeep) as raised:
+        with self.assertRaises(StoreStartupError) as raised:
             service.startService()
         self.assertEqual(str(raised.exception), "xmpprest: The store is in use.")
 

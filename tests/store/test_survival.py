@@ -20,10 +20,10 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.store.sqlite import outbox
-from xmpprest.store.sqlite.file import StoreFile
+from xmpprest.store.sqlite import outbox_queries
+from xmpprest.store.sqlite.database_file import DatabaseFile
 
-from ..programs import Place, Program, require
+from ..support.programs import Place, Program, require
 from .doubles import Told
 
 FSYNC = "fsync,fdatasync"
@@ -58,10 +58,10 @@ class SurvivalTestCase(SynchronousTestCase):
 
     def there(self) -> set[str]:
         """The ids of all that is in the file."""
-        file = StoreFile(str(self.path), Told(), sqlite3.connect)
+        file = DatabaseFile(str(self.path), Told(), sqlite3.connect)
         self.addCleanup(file.release)
         connection = file.open()
-        messages = outbox.queued(connection, after=0, limit=10**6)
+        messages = outbox_queries.queued(connection, after=0, limit=10**6)
         connection.close()
         file.release()
         return {each.id for each in messages}

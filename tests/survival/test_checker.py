@@ -1,11 +1,11 @@
-"""Tests for L{tests.survival.checker}: what it has to find, it finds."""
+"""Tests for L{tests.support.survival.checker}: what it has to find, it finds."""
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .checker import Findings, check, contradictions
-from .ledger import Label, Ledger
+from ..support.survival.checker import Findings, check, contradictions
+from ..support.survival.ledger import Label, Ledger
 
 A1, A2, A3 = (Label("a", number) for number in (1, 2, 3))
 B1 = Label("b", 1)

@@ -12,10 +12,10 @@ from twisted.trial.unittest import TestCase
 from tests.servers import shared
 from tests.servers.rawcomponent import RawComponent
 
-from .http import Answer, Client, InDoubt
-from .load import PAUSE, sleep
-from .ordeal import PING, Ordeal, newSeed
-from .programs import GatewayProcess, SurvivalProsody
+from ..support.gateway_process import GatewayProcess, SurvivalProsody
+from ..support.survival.http import Answer, Client, InDoubt
+from ..support.survival.load import PAUSE, sleep
+from ..support.survival.ordeal import PING, Ordeal, newSeed
 
 #: How often a gateway is killed.
 KILLS = 10

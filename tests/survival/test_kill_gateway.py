@@ -8,8 +8,8 @@ from twisted.trial.unittest import TestCase
 
 from tests.servers import shared
 
-from .ordeal import Ordeal, newSeed
-from .programs import SurvivalProsody
+from ..support.gateway_process import SurvivalProsody
+from ..support.survival.ordeal import Ordeal, newSeed
 
 #: How often a gateway is killed.
 KILLS = 30

@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from tests.servers import shared
-from tests.servers.process import ServerProcess
+from tests.support.process import ServerProcess
 
-from .ordeal import Ordeal, newSeed
-from .programs import SurvivalEjabberd, SurvivalProsody
+from ..support.gateway_process import SurvivalEjabberd, SurvivalProsody
+from ..support.survival.ordeal import Ordeal, newSeed
 
 SERVERS: tuple[type[ServerProcess], ...] = (SurvivalProsody, SurvivalEjabberd)
 

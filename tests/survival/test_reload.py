@@ -8,9 +8,9 @@ import re
 import sys
 import unittest
 
-from tests.programs import Place
-from tests.servers.prosody import Prosody
 from tests.servers.shared import require
+from tests.support.programs import Place
+from tests.support.prosody import Prosody
 
 
 class ReloadTests(unittest.TestCase):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.servers.certificates import Authority, Certificate
+from tests.support.server_certificates import Authority, Certificate
 
 DAY = datetime.timedelta(days=1)
 

@@ -1,4 +1,7 @@
-"""Tests of L{Listener.renewed<xmpprest.web.listener.Listener>}: other certificates."""
+"""
+Tests of L{Listener.reloadCertificates<xmpprest.web.server.listener.Listener>}: other
+certificates.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from tests.servers.certificates import Authority, Certificate
-from xmpprest.web.listener import Listener
+from tests.support.server_certificates import Authority, Certificate
+from xmpprest.web.server.listener import Listener
 
 
 class Echo(Protocol):
@@ -116,7 +119,7 @@ class RenewalTests(TestCase):
         self.issue()
         again = await self.connect(listener)
         self.assertEqual(await again.serial, first)
-        listener.renewed()()
+        listener.reloadCertificates()()
         late = await self.connect(listener)
         self.assertNotEqual(await late.serial, first)
         for client in (early, late):
@@ -149,7 +152,7 @@ class RenewalTests(TestCase):
         )
         first = await (await self.connect(listener)).serial
         (self.directory / "localhost.pem").write_text("nothing")
-        self.assertRaises(ValueError, listener.renewed)
+        self.assertRaises(ValueError, listener.reloadCertificates)
         again = await self.connect(listener)
         self.assertEqual(await again.serial, first)
 
@@ -160,5 +163,5 @@ class RenewalTests(TestCase):
         memory = MemoryReactorClock()
         listener = Listener("tcp:8080", Factory.forProtocol(Echo), memory)
         listener.startService()
-        listener.renewed()()
+        listener.reloadCertificates()()
         self.assertEqual(len(memory.tcpServers), 1)

@@ -11,16 +11,16 @@ from xml.etree import ElementTree
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.access import Grant
-from xmpprest.core.auth import Authenticator, allMayDo
+from xmpprest.core.policy.authentication import Authenticator, grantAll
+from xmpprest.core.policy.permissions import Grant
+from xmpprest.web.api.stanzas import StanzaHandler
 from xmpprest.web.cors import CORS
-from xmpprest.web.idempotency import Once
+from xmpprest.web.idempotency.guard import IdempotencyGuard
 from xmpprest.web.resource import RestResource
-from xmpprest.web.rest import Sending
-from xmpprest.web.routes import Route, RouteOf, Routes
-from xmpprest.web.site import GatewaySite
+from xmpprest.web.router import Route, RouteFactory, RouteTable
+from xmpprest.web.server.site import GatewaySite
 
-from ..doubles import (
+from ..support.doubles import (
     DOMAIN,
     HeldKeys,
     HeldOutbox,
@@ -73,11 +73,11 @@ class SiteTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.keys = HeldKeys()
-        self.once = Once(self.keys, self.clock.seconds)
+        self.once = IdempotencyGuard(self.keys, self.clock.seconds)
         self.outbox = HeldOutbox(self.keys)
         self.requester = HeldRequester()
         self.numbers = count(1)
-        self.sending = Sending(
+        self.sending = StanzaHandler(
             DOMAIN,
             self.outbox,
             self.requester,
@@ -90,15 +90,15 @@ class SiteTestCase(SynchronousTestCase):
 
     def build(
         self,
-        own: Mapping[str, Route | RouteOf] | None = None,
+        own: Mapping[str, Route | RouteFactory] | None = None,
         origins: tuple[str, ...] = (),
         waitingLimit: int = 100,
         sizeLimit: int = SIZE_LIMIT,
         isLogged: bool = False,
     ) -> None:
         """Make the resource and a site around it."""
-        self.authenticator = Authenticator(DOMAIN, allMayDo([TOKEN]))
-        routes = Routes(self.sending, own or {})
+        self.authenticator = Authenticator(DOMAIN, grantAll([TOKEN]))
+        routes = RouteTable(self.sending, own or {})
         self.resource = RestResource(
             routes,
             self.authenticator,
@@ -107,8 +107,8 @@ class SiteTestCase(SynchronousTestCase):
             waitingLimit=waitingLimit,
             isLogged=isLogged,
         )
-        self.site = GatewaySite.around(
-            self.resource, sizeLimit, self.clock, streamed=routes.streamed
+        self.site = GatewaySite.forGateway(
+            self.resource, sizeLimit, self.clock, streamed=routes.streamingPaths
         )
 
     def allow(self, grant: Grant) -> dict[str, str | None]:
@@ -117,7 +117,7 @@ class SiteTestCase(SynchronousTestCase):
 
         @return: The header of whoever has it.
         """
-        self.authenticator.grants += allMayDo([grant.name], grant)
+        self.authenticator.grants += grantAll([grant.name], grant)
         return {"Authorization": f"Bearer {grant.name}"}
 
     def client(self) -> HTTPClient:

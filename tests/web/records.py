@@ -12,9 +12,9 @@ from xmpprest.core.records import (
     DEAD,
     DELIVERED,
     PENDING,
-    Attempt,
-    Incoming,
-    Outgoing,
+    DeliveryAttempt,
+    InboxRecord,
+    OutboxRecord,
 )
 
 #: A stanza that came in.
@@ -24,10 +24,10 @@ STANZA = (
 )
 
 
-def incoming(number: int, state: str = DEAD, **changed: Any) -> Incoming:
+def incoming(number: int, state: str = DEAD, **changed: Any) -> InboxRecord:
     """A stanza that came at a time, in seconds, which is its number."""
     text = "" if state == DELIVERED else STANZA
-    stanza = Incoming(
+    stanza = InboxRecord(
         number, f"msg_{number}", "c", text, state, number, attempts=3, dueAt=number + 5
     )
     return replace(stanza, **changed)
@@ -45,20 +45,20 @@ class HeldInbox:
     """
 
     def __init__(self) -> None:
-        self.held: dict[int, Incoming] = {}
-        self.attempts: dict[str, list[Attempt]] = {}
+        self.held: dict[int, InboxRecord] = {}
+        self.attempts: dict[str, list[DeliveryAttempt]] = {}
         self.asked: list[int] = []
         self.again: list[tuple[Sequence[str] | None, float, float]] = []
         self.isFull = False
         self.problem: Exception | None = None
 
-    def put(self, *stanzas: Incoming) -> None:
+    def put(self, *stanzas: InboxRecord) -> None:
         """Put stanzas into it."""
         self.held |= {stanza.number: stanza for stanza in stanzas}
 
-    def incoming(
+    def listIncoming(
         self, state: str, before: int | None, limit: int
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """As a store does it."""
         if self.problem is not None:
             return fail(self.problem)
@@ -72,7 +72,7 @@ class HeldInbox:
 
     def incomingByID(
         self, webhookID: str
-    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+    ) -> Deferred[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
         """As a store does it."""
         if self.problem is not None:
             return fail(self.problem)
@@ -83,7 +83,7 @@ class HeldInbox:
 
     async def redeliver(
         self, webhookIDs: Sequence[str] | None, since: float, until: float
-    ) -> Sequence[Incoming]:
+    ) -> Sequence[InboxRecord]:
         """Let what is dead be pending."""
         if self.problem is not None:
             raise self.problem
@@ -108,10 +108,10 @@ class HeldStatuses:
     """
 
     def __init__(self) -> None:
-        self.known: dict[str, Outgoing] = {}
+        self.known: dict[str, OutboxRecord] = {}
         self.problem: Exception | None = None
 
-    async def status(self, id: str) -> Outgoing | None:
+    async def status(self, id: str) -> OutboxRecord | None:
         """What the test has said."""
         if self.problem is not None:
             raise self.problem

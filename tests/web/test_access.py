@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.access import Grant
-from xmpprest.core.addresses import Addresses
-from xmpprest.core.bucket import Bucket
+from xmpprest.core.policy.permissions import Grant
+from xmpprest.core.policy.rate_limit import RateLimiter
+from xmpprest.core.stanza.jid_pattern import JIDPatterns
 
-from ..doubles import DOMAIN, HTTPResponse
+from ..support.doubles import DOMAIN, HTTPResponse
 from .case import IQ, MESSAGE, SiteTestCase, request
 
 JSON = "application/json"
@@ -62,14 +62,14 @@ class SendingTests(AccessTestCase):
         """
         To others than those that it may send to, a token sends in no way.
         """
-        self.grant(recipients=Addresses("*@example.com"))
+        self.grant(recipients=JIDPatterns("*@example.com"))
         for method, path, body, headers in self.ways(
             MESSAGE, "message/chat/a@example.org", "ping/example.org"
         ):
             text = self.said(self.ask(body, headers, method, path), 403)
             self.assertIn("only to: *@example.com.", text)
         self.assertEqual(self.sent(), [])
-        self.grant(recipients=Addresses("*@example.org"))
+        self.grant(recipients=JIDPatterns("*@example.org"))
         self.assertEqual(self.ask(headers=self.headers).status, 202)
         self.assertEqual(self.ask(headers=self.headers, path="/rest/echo").status, 200)
 
@@ -90,7 +90,7 @@ class SendingTests(AccessTestCase):
         From others than those that it may send from it sends in no way, which is the
         domain where nothing is said.
         """
-        self.grant(senders=Addresses(BOT, f"*@{DOMAIN}/x"))
+        self.grant(senders=JIDPatterns(BOT, f"*@{DOMAIN}/x"))
         for method, path, body, headers in self.ways(
             MESSAGE, "message/chat/a@example.org", "ping/example.org"
         ):
@@ -110,7 +110,7 @@ class SendingTests(AccessTestCase):
         """
         What does not say whom it is from is from whom the token is for, in every way.
         """
-        self.grant(senders=Addresses(BOT), sender=BOT)
+        self.grant(senders=JIDPatterns(BOT), defaultSender=BOT)
         for method, path, body, headers in self.ways(
             MESSAGE, "message/chat/a@example.org", "ping/example.org"
         ):
@@ -138,7 +138,7 @@ class RateTests(AccessTestCase):
         """
         Whatever is sent counts, in every way, and nothing else does.
         """
-        self.grant(bucket=Bucket(0.5, 1, self.clock.seconds))
+        self.grant(rateLimiter=RateLimiter(0.5, 1, self.clock.seconds))
         ways = self.ways(
             MESSAGE, "presence/available/a@example.org", "ping/example.org"
         )
@@ -163,7 +163,7 @@ class RateTests(AccessTestCase):
         """
         for isKeeping in (True, False):
             self.outbox.isKeeping = isKeeping
-            self.grant(bucket=Bucket(1, 1, self.clock.seconds))
+            self.grant(rateLimiter=RateLimiter(1, 1, self.clock.seconds))
             keyed = {**self.headers, "Idempotency-Key": f"{isKeeping}"}
             self.assertEqual(self.ask(headers=self.headers).status, 202)
             self.assertEqual(self.ask(headers=keyed).status, 429)

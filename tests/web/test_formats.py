@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.web.rest}: what is read and written in all its formats."""
+"""Tests of L{xmpprest.web.api.stanzas}: what is read and written in all its formats."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from urllib.parse import parse_qsl, urlencode
 
 from twisted.words.xish.domish import Element
 
-from tests import hostile
-from tests.core.traps import Trap, cborTraps, jsonTraps
-from xmpprest.core import namespaces as ns
-from xmpprest.core.media import CBOR, FORM, INPUT_TYPES, JSON, OUTPUT_TYPES, TEXT
-from xmpprest.core.values import Value, fromCBOR, fromJSON, toCBOR
+from tests.support import hostile
+from tests.support.traps import Trap, cborTraps, jsonTraps
+from xmpprest.core.media.formats import (
+    CBOR,
+    FORM,
+    INPUT_TYPES,
+    JSON,
+    OUTPUT_TYPES,
+    TEXT,
+)
+from xmpprest.core.media.values import Value, fromCBOR, fromJSON, toCBOR
+from xmpprest.core.stanza import namespaces as ns
 
-from ..canonical import canonical
-from ..doubles import DOMAIN, HTTPResponse, stanza
+from ..support.canonical import canonical
+from ..support.doubles import DOMAIN, HTTPResponse, stanza
 from .case import IQ, XML, SiteTestCase, request
 
 TO = "a@example.org"

@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.web.idempotency}: what has a key is done once."""
+"""Tests of L{xmpprest.web.idempotency.guard}: what has a key is done once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.access import Grant
-from xmpprest.core.errors import Problem, Refusal, unavailable
-from xmpprest.core.records import Answered, StoreUnavailable
-from xmpprest.web.idempotency import dumped, interruptedAnswer
+from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
+from xmpprest.core.policy.permissions import Grant
+from xmpprest.core.records import IdempotencyRecord, StoreUnavailable
+from xmpprest.web.idempotency.guard import interruptedAnswer, serializeResponse
 from xmpprest.web.response import Response
-from xmpprest.xmpp.pairing import streamLost
+from xmpprest.xmpp.iq_tracker import notConnected
 
-from ..doubles import HTTPClient, HTTPResponse, said, stanza
+from ..support.doubles import HTTPClient, HTTPResponse, said, stanza
 from .case import IQ, MESSAGE, XML, SiteTestCase, request
 
 JSON = "application/json"
@@ -185,7 +185,7 @@ class AgainTests(KeyTestCase):
             client = self.begin(IQ, {"Accept": JSON})
             if isGone:
                 client.leave()
-            self.requester.requests[0].reply.errback(streamLost())
+            self.requester.requests[0].reply.errback(notConnected())
             answers = [] if isGone else [client.response()]
             answers += [self.keyed(IQ), self.keyed(IQ)]
             for each in answers:
@@ -201,7 +201,7 @@ class AgainTests(KeyTestCase):
         """Without a key it may be tried again."""
         client = self.client()
         client.send(request(IQ))
-        self.requester.requests[0].reply.errback(streamLost())
+        self.requester.requests[0].reply.errback(notConnected())
         response = client.response()
         self.assertXMLProblem(response, 503)
         self.assertEqual(response["Retry-After"], "5")
@@ -269,7 +269,7 @@ class AgainTests(KeyTestCase):
         self.setUp()
         for key, record in kept.items():
             self.assertIsNone(record.answer)
-            self.keys.kept[key] = Answered(
+            self.keys.kept[key] = IdempotencyRecord(
                 key, record.fingerprint, interruptedAnswer(), record.at
             )
         text = self.assertProblem(self.keyed(IQ), 504)["detail"]
@@ -298,7 +298,7 @@ class RefusedTests(KeyTestCase):
 
     def test_notSent(self) -> None:
         """What could not be sent may be tried again."""
-        problem = unavailable("remote-connection-failed", "Gone.", 5)
+        problem = serviceUnavailable("remote-connection-failed", "Gone.", 5)
         for body in (MESSAGE, PRESENCE, IQ):
             self.outbox.problem = self.requester.problem = problem
             self.assertEqual(self.keyed(body).status, 503)
@@ -375,10 +375,10 @@ class LeavingTests(KeyTestCase):
         client.leave()
         (asked,) = self.requester.requests
         self.assertFalse(asked.cancelled)
-        self.assertEqual(self.resource.waiting, 1)
+        self.assertEqual(self.resource.pendingRequests, 1)
         self.assertXMLProblem(self.keyed(IQ), 409)
         asked.reply.callback(stanza(RESULT))
-        self.assertEqual(self.resource.waiting, 0)
+        self.assertEqual(self.resource.pendingRequests, 0)
         self.assertEqual(self.keyed(IQ).body, RESULT.encode())
         self.assertEqual(client.transport.taken(), b"")
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -450,7 +450,7 @@ class TroubleTests(KeyTestCase):
 
         def request(stanza: Element, timeout: float) -> Deferred[list[Element]]:
             self.keys.problem = FULL
-            raise unavailable("remote-connection-failed", "Gone.", 5)
+            raise serviceUnavailable("remote-connection-failed", "Gone.", 5)
 
         self.patch(self.requester, "request", request)
         with capturedLogs() as logged:
@@ -503,7 +503,9 @@ class DumpTests(KeyTestCase):
         ):
             self.keyed()
             fingerprint = self.keys.kept["k1"].fingerprint
-            self.keys.kept["k1"] = Answered("k1", fingerprint, dumped(response), 0.0)
+            self.keys.kept["k1"] = IdempotencyRecord(
+                "k1", fingerprint, serializeResponse(response), 0.0
+            )
             again = self.keyed()
             self.assertEqual(
                 (again.status, again.body), (response.status, response.body)

@@ -11,12 +11,12 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from xmpprest.core.access import Grant
 from xmpprest.core.errors import Problem, Refusal
+from xmpprest.core.policy.permissions import Grant
 from xmpprest.web.response import Response
-from xmpprest.web.routes import Route
+from xmpprest.web.router import Route
 
-from ..doubles import DOMAIN, HTTPClient, stanza
+from ..support.doubles import DOMAIN, HTTPClient, stanza
 from .case import IQ, MESSAGE, SIZE_LIMIT, TOKEN, XML, SiteTestCase, request
 
 
@@ -356,10 +356,10 @@ class MountedTests(SiteTestCase):
         """A client that goes away cancels the wait there, too."""
         client = HTTPClient(self.theirs)
         client.send(request(IQ, path="/api/xmpp"))
-        self.assertEqual(self.resource.waiting, 1)
+        self.assertEqual(self.resource.pendingRequests, 1)
         client.leave()
         self.assertTrue(self.requester.requests[0].cancelled)
-        self.assertEqual(self.resource.waiting, 0)
+        self.assertEqual(self.resource.pendingRequests, 0)
 
 
 class WaitingTests(SiteTestCase):
@@ -371,14 +371,14 @@ class WaitingTests(SiteTestCase):
         clients = [self.client() for _ in range(3)]
         for client in clients:
             client.send(request(IQ))
-        self.assertEqual(self.resource.waiting, 3)
+        self.assertEqual(self.resource.pendingRequests, 3)
         response = self.ask(IQ)
         self.assertEqual(self.assertXMLProblem(response, 503), "resource-constraint")
         self.assertEqual(response["Retry-After"], "5")
         self.assertEqual(len(self.requester.requests), 3)
         clients[0].leave()
         self.requester.requests[1].reply.callback(stanza("<iq type='result'/>"))
-        self.assertEqual(self.resource.waiting, 1)
+        self.assertEqual(self.resource.pendingRequests, 1)
         self.assertEqual(self.ask().status, 202)
 
     def test_bodyForgotten(self) -> None:
@@ -397,7 +397,7 @@ class WaitingTests(SiteTestCase):
         assert isinstance(content, BytesIO)
         self.assertTrue(content.closed)
         client.leave()
-        self.assertEqual(self.resource.waiting, 0)
+        self.assertEqual(self.resource.pendingRequests, 0)
 
 
 class FailureTests(SiteTestCase):
@@ -412,7 +412,7 @@ class FailureTests(SiteTestCase):
         for secret in (b"secret", b"Traceback", b"ZeroDivision", b".py"):
             self.assertNotIn(secret, response.body)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertEqual(self.resource.waiting, 0)
+        self.assertEqual(self.resource.pendingRequests, 0)
 
     def test_unexpectedLater(self) -> None:
         """The same while a request waits."""
@@ -477,5 +477,5 @@ class FailureTests(SiteTestCase):
             client.send(request())
             client.leave()
             self.assertEqual(client.transport.taken(), b"")
-            self.assertEqual(self.resource.waiting, 0)
+            self.assertEqual(self.resource.pendingRequests, 0)
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from xmpprest.core.errors import Problem, Refusal
+from xmpprest.xmpp.backpressure import LIMIT
 from xmpprest.xmpp.component import ComponentService
-from xmpprest.xmpp.pressure import LIMIT
 
-from ..doubles import DOMAIN, HeldEndpoint, HeldServer, stanza
+from ..support.doubles import DOMAIN, HeldEndpoint, HeldServer, stanza
 
 #: Not ASCII, so that its encoding matters.
 SECRET = "sëcret"
@@ -35,7 +35,7 @@ class ComponentTestCase(SynchronousTestCase):
             self.endpoint, "tcp:xmpp.example:5347", DOMAIN, SECRET, self.clock
         )
         self.received: list[Element] = []
-        self.component.receive = self.received.append
+        self.component.onStanza = self.received.append
         self.component.startService()
 
     def connect(self) -> HeldServer:
@@ -81,7 +81,7 @@ class PairingTestCase(ComponentTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.server: HeldServer = self.connect()
-        self.pairing = self.component.pairing
+        self.pairing = self.component.iqTracker
 
     def ask(
         self,

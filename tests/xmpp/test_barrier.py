@@ -7,10 +7,10 @@ from twisted.logger import capturedLogs
 from twisted.words.xish.domish import Element
 
 from xmpprest.core.errors import Refusal
-from xmpprest.core.writer import toXML
+from xmpprest.core.stanza.serializer import toXML
 from xmpprest.xmpp.barrier import LOOPBACK, NONE, PING, TIMEOUT
 
-from ..doubles import DOMAIN, HeldServer, said
+from ..support.doubles import DOMAIN, HeldServer, said
 from .case import ComponentTestCase
 
 #: What a component in no other domain is called.
@@ -27,9 +27,9 @@ class BarrierTests(ComponentTestCase):
         self.barrier = self.component.barrier
         self.server = self.connect()
 
-    def cross(self) -> Deferred[bool]:
+    def wait(self) -> Deferred[bool]:
         """Send a barrier."""
-        return Deferred.fromCoroutine(self.barrier.cross())
+        return Deferred.fromCoroutine(self.barrier.wait())
 
     def answer(self, type: str, condition: str = "", sender: str = DOMAIN) -> Element:
         """Answer the only iq; returns it."""
@@ -48,35 +48,35 @@ class BarrierTests(ComponentTestCase):
 
     def fallBack(self) -> Deferred[bool]:
         """The server does not route what we send to ourselves."""
-        crossing = self.cross()
+        crossing = self.wait()
         self.answer("error", "service-unavailable")
         return crossing
 
     def test_loopback(self) -> None:
         """Our own iq comes back."""
-        crossing = self.cross()
+        crossing = self.wait()
         iq = self.server.stanza()
         self.assertEqual((iq["to"], iq["from"], iq["type"]), (DOMAIN, DOMAIN, "get"))
         self.assertNoResult(crossing)
         self.server.send(toXML(iq))
         self.assertTrue(self.successResultOf(crossing))
-        self.assertEqual(self.barrier.means, LOOPBACK)
+        self.assertEqual(self.barrier.method, LOOPBACK)
         self.assertEqual(self.received, [])
 
     def test_crossedAt(self) -> None:
         """It is known when it came back, on this stream, and how long that took."""
-        self.assertIsNone(self.barrier.crossedAt)
-        crossing = self.cross()
+        self.assertIsNone(self.barrier.lastSuccessAt)
+        crossing = self.wait()
         self.clock.advance(0.5)
         self.answer("result")
         self.assertTrue(self.successResultOf(crossing))
-        self.assertEqual(self.barrier.crossedAt, self.clock.seconds())
+        self.assertEqual(self.barrier.lastSuccessAt, self.clock.seconds())
         trips = self.barrier.roundTrips
         self.assertEqual((trips.count, trips.sum), (1, 0.5))
         self.server.lose()
         self.clock.advance(1)
         self.server = self.connect()
-        self.assertIsNone(self.barrier.crossedAt)
+        self.assertIsNone(self.barrier.lastSuccessAt)
 
     def test_ping(self) -> None:
         """Where that is answered by an error, the server itself is pinged."""
@@ -85,12 +85,12 @@ class BarrierTests(ComponentTestCase):
             iq = self.answer("result", sender=PARENT)
         self.assertEqual(iq["to"], PARENT)
         self.assertTrue(self.successResultOf(crossing))
-        self.assertEqual(self.barrier.means, PING)
+        self.assertEqual(self.barrier.method, PING)
         (line,) = said(logs)
         self.assertIn("(service-unavailable)", line)
         # And from then on at once; nothing more is said.
         with capturedLogs() as logs:
-            crossing = self.cross()
+            crossing = self.wait()
             self.answer("result", sender=PARENT)
         self.assertTrue(self.successResultOf(crossing))
         self.assertEqual(said(logs), [])
@@ -100,7 +100,7 @@ class BarrierTests(ComponentTestCase):
         crossing = self.fallBack()
         self.answer("error", "service-unavailable", PARENT)
         self.assertTrue(self.successResultOf(crossing))
-        self.assertEqual(self.barrier.means, PING)
+        self.assertEqual(self.barrier.method, PING)
 
     def test_none(self) -> None:
         """The domain above is not the server's own: there is no way."""
@@ -108,14 +108,14 @@ class BarrierTests(ComponentTestCase):
             crossing = self.fallBack()
             self.answer("error", "remote-server-not-found", PARENT)
         self.assertFalse(self.successResultOf(crossing))
-        self.assertEqual(self.barrier.means, NONE)
+        self.assertEqual(self.barrier.method, NONE)
         self.assertEqual(len(said(logs)), 2)
-        self.assertFalse(self.successResultOf(self.cross()))
+        self.assertFalse(self.successResultOf(self.wait()))
         self.assertEqual(self.server.stanzas(), [])
 
     def test_timeout(self) -> None:
         """What is swallowed is waited for, once."""
-        crossing = self.cross()
+        crossing = self.wait()
         self.server.stanza()
         for _ in range(6):
             self.clock.advance(TIMEOUT / 6)
@@ -129,28 +129,28 @@ class BarrierTests(ComponentTestCase):
 
     def test_slow(self) -> None:
         """What has come back once, and does not now, is not given up: it is slow."""
-        crossing = self.cross()
+        crossing = self.wait()
         self.server.send(toXML(self.server.stanza()))
         self.assertTrue(self.successResultOf(crossing))
-        crossing = self.cross()
+        crossing = self.wait()
         for _ in range(6):
             self.clock.advance(TIMEOUT / 6)
             self.server.send(" ")
         refusal = self.failureResultOf(crossing, Refusal).value
         self.assertEqual(refusal.problem.status, 504)
-        self.assertEqual(self.barrier.means, LOOPBACK)
+        self.assertEqual(self.barrier.method, LOOPBACK)
 
     def test_streamLost(self) -> None:
         """Nothing comes back any more."""
-        crossing = self.cross()
+        crossing = self.wait()
         self.server.lose()
         self.failureResultOf(crossing, Refusal)
-        self.assertEqual(self.barrier.means, LOOPBACK)
+        self.assertEqual(self.barrier.method, LOOPBACK)
 
     def test_noStream(self) -> None:
         """There is none to send it on."""
         self.server.lose()
-        self.failureResultOf(self.cross(), Refusal)
+        self.failureResultOf(self.wait(), Refusal)
 
     def test_newStream(self) -> None:
         """Another stream may be to a server that knows better; it is said once."""
@@ -159,7 +159,7 @@ class BarrierTests(ComponentTestCase):
             self.server.lose()
             self.clock.advance(60)
             self.server = self.connect()
-            self.assertEqual(self.barrier.means, LOOPBACK)
+            self.assertEqual(self.barrier.method, LOOPBACK)
             self.fallBack().addErrback(lambda reason: reason.trap(Refusal))
         warnings = [line for line in said(logs) if "send back" in line]
         self.assertEqual(len(warnings), 1)
@@ -173,8 +173,8 @@ class OnlineTests(ComponentTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.heard: list[str] = []
-        self.component.online = lambda: self.heard.append("online")
-        self.component.offline = lambda: self.heard.append("offline")
+        self.component.onConnected = lambda: self.heard.append("online")
+        self.component.onDisconnected = lambda: self.heard.append("offline")
 
     def taken(self) -> list[str]:
         """What was heard since."""
@@ -212,8 +212,10 @@ class WritingTests(ComponentTestCase):
 
     def test_check(self) -> None:
         """There must be room for a stamp."""
-        self.component.check("<m>" + "x" * 497_949)
-        problem = self.refusedBy(lambda: self.component.check("<m>" + "x" * 497_950))
+        self.component.checkSize("<m>" + "x" * 497_949)
+        problem = self.refusedBy(
+            lambda: self.component.checkSize("<m>" + "x" * 497_950)
+        )
         self.assertEqual(problem.status, 413)
 
     def test_write(self) -> None:

@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from xmpprest._version import __version__
-from xmpprest.core.writer import toXML
-from xmpprest.xmpp.builtin import BuiltinAnswers
+from xmpprest.core.stanza.serializer import toXML
+from xmpprest.xmpp.builtin import BuiltinResponder
 
-from ..doubles import stanza
+from ..support.doubles import stanza
 
 INFO = "http://jabber.org/protocol/disco#info"
 ITEMS = "http://jabber.org/protocol/disco#items"
@@ -24,7 +24,7 @@ class BuiltinAnswersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
-        self.builtin = BuiltinAnswers(
+        self.builtin = BuiltinResponder(
             "Alert <bot>",
             self.clock,
             lambda: datetime(2026, 2, 3, 4, 5, 6, 789, UTC),

@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.xmpp.pairing}: what the query of an archive brings."""
+"""Tests of L{xmpprest.xmpp.iq_tracker}: what the query of an archive brings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from weakref import ref
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.archive import MAX_RESULTS
-from xmpprest.core.stanza import find
-from xmpprest.core.writer import toXML
+from xmpprest.core.stanza.build import firstChild
+from xmpprest.core.stanza.mam import MAX_RESULTS
+from xmpprest.core.stanza.serializer import toXML
 
-from ..doubles import DOMAIN, stanza
+from ..support.doubles import DOMAIN, stanza
 from .case import PEER, PairingTestCase
 
 MAM = "urn:xmpp:mam:2"
@@ -70,7 +70,7 @@ class CollectingTestCase(PairingTestCase):
 
 def result(message: Element) -> Element:
     """The result that a message holds."""
-    found = find(message, MAM, "result")
+    found = firstChild(message, MAM, "result")
     assert found is not None, toXML(message)
     return found
 

@@ -13,9 +13,9 @@ from twisted.words.protocols.jabber.component import (
 
 from xmpprest.core.errors import Problem
 from xmpprest.xmpp.component import HANDSHAKE_TIMEOUT, STOP_TIMEOUT
-from xmpprest.xmpp.wire import WIRE_LIMIT
+from xmpprest.xmpp.encoding import MAX_STANZA_BYTES
 
-from ..doubles import (
+from ..support.doubles import (
     DOMAIN,
     NS_COMPONENT,
     NS_STREAMS,
@@ -198,7 +198,7 @@ class SendTests(ComponentTestCase):
     def test_tooLong(self) -> None:
         """A stanza for which servers would close the stream is refused with 413."""
         server = self.connect()
-        refusal = self.refusal(MESSAGE.replace("hi", "&lt;" * (WIRE_LIMIT // 4)))
+        refusal = self.refusal(MESSAGE.replace("hi", "&lt;" * (MAX_STANZA_BYTES // 4)))
         self.assertEqual(refusal.status, 413)
         self.assertEqual(server.stanzas(), [])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import capturedLogs
 
-from ..doubles import DOMAIN, HeldServer, said
+from ..support.doubles import DOMAIN, HeldServer, said
 from .case import ComponentTestCase
 
 

@@ -6,9 +6,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.rules import a
+from xmpprest.core.policy.rules import withArticle
 
-from ..doubles import DOMAIN, said, stanza
+from ..support.doubles import DOMAIN, said, stanza
 from .case import ComponentTestCase
 
 
@@ -46,7 +46,7 @@ class ReceiveTests(ComponentTestCase):
                 raise errors.pop()
             self.received.append(stanza)
 
-        self.component.receive = receive
+        self.component.onStanza = receive
         self.server.send("<message id='1'/><message id='2'/>")
         (failure,) = self.flushLoggedErrors(ValueError)
         self.assertEqual(failure.getErrorMessage(), "oops")
@@ -81,7 +81,10 @@ class OversizedTests(ComponentTestCase):
             )
         self.assertEqual(
             said(events),
-            [f"Refused {a(kind)} from {sender}: it nests deeper than 64 levels."],
+            [
+                f"Refused {withArticle(kind)} from {sender}: it nests deeper than 64 "
+                "levels."
+            ],
         )
         self.assertEqual(self.received.pop()["id"], "next")
         return self.server.stanzas()

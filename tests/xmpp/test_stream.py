@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element, ParserError
 
-from xmpprest.core.parser import MAX_DEPTH, MAX_PREFIXES
-from xmpprest.core.writer import toXML
+from xmpprest.core.stanza.parser import MAX_DEPTH, MAX_PREFIXES
+from xmpprest.core.stanza.serializer import toXML
 from xmpprest.xmpp.stream import (
     MAX_INBOUND_ELEMENTS,
     MAX_INBOUND_TEXT,
-    StanzaReader,
+    StanzaStreamParser,
 )
 
-from ..doubles import NS_COMPONENT, NS_STREAMS
-from ..hypothesis_profiles import THOROUGH
+from ..support.doubles import NS_COMPONENT, NS_STREAMS
+from ..support.hypothesis_profiles import THOROUGH
 
 HEADER = (
     "<?xml version='1.0'?>"
@@ -42,7 +42,7 @@ class ReaderTestCase(SynchronousTestCase):
         self.roots: list[Element] = []
         self.stanzas: list[Element] = []
         self.refused: list[tuple[Element, str]] = []
-        self.reader = StanzaReader()
+        self.reader = StanzaStreamParser()
         self.reader.DocumentStartEvent = self.opened
         self.reader.ElementEvent = self.received
         self.reader.DocumentEndEvent = lambda: self.events.append("closed")
@@ -273,7 +273,7 @@ class LimitTests(ReaderTestCase):
 
     def test_default(self) -> None:
         """Before anyone is interested in oversized stanzas, they are dropped."""
-        reader = StanzaReader()
+        reader = StanzaStreamParser()
         reader.DocumentStartEvent = lambda root: None
         reader.ElementEvent = self.received
         reader.parse(f"{HEADER}{self.nested(100)}<message id='2'/>".encode())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.writer import toXML
+from xmpprest.core.stanza.serializer import toXML
 
-from ..doubles import DOMAIN, stanza
+from ..support.doubles import DOMAIN, stanza
 from .case import PairingTestCase
 
 MESSAGE = f"<message from='{DOMAIN}' to='a@example.org' id='1'/>"
@@ -18,9 +18,9 @@ class TapTests(PairingTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.sent: list[str] = []
-        self.component.sent = self.sent.append
+        self.component.onSent = self.sent.append
         self.came: list[str] = []
-        self.component.received = lambda stanza: self.came.append(stanza.name)
+        self.component.onReceived = lambda stanza: self.came.append(stanza.name)
 
     def test_sent(self) -> None:
         """What is written is told of once, as XML; and iqs are, as on the wire."""
@@ -49,7 +49,7 @@ class TapTests(PairingTestCase):
         def receive(stanza: Element) -> None:
             self.came.append("passed on")
 
-        self.component.receive = receive
+        self.component.onStanza = receive
         replying, wireID = self.ask()
         replying.addCallback(lambda _: self.came.append("replied"))
         self.reply(wireID)
@@ -58,7 +58,7 @@ class TapTests(PairingTestCase):
 
     def test_loopback(self) -> None:
         """The gateway's own iqs to itself are nobody else's business, both ways."""
-        crossing = self.pairing.loopback(30)
+        crossing = self.pairing.pingSelf(30)
         self.server.send(toXML(self.server.stanza()))
         self.successResultOf(crossing)
         self.assertEqual((self.sent, self.came), ([], []))

@@ -48,7 +48,7 @@ class Refusal(Exception):
         self.problem = problem
 
 
-def notWellFormed(text: str) -> Refusal:
+def badRequest(text: str) -> Refusal:
     """Refuse a body that is no document of its declared type: 400."""
     return Refusal(Problem(400, "modify", "not-well-formed", text))
 
@@ -63,7 +63,7 @@ def forbidden(text: str) -> Refusal:
     return Refusal(Problem(403, "auth", "not-authorized", text))
 
 
-def tooMany(text: str, retryAfter: int) -> Refusal:
+def tooManyRequests(text: str, retryAfter: int) -> Refusal:
     """
     Refuse what is asked too often: 429 (RFC 6585 §4).
 
@@ -73,7 +73,7 @@ def tooMany(text: str, retryAfter: int) -> Refusal:
     return Refusal(Problem(429, "wait", "resource-constraint", text, headers))
 
 
-def unavailable(condition: str, text: str, retryAfter: int) -> Refusal:
+def serviceUnavailable(condition: str, text: str, retryAfter: int) -> Refusal:
     """
     Refuse what could be done at another time: 503.
 
@@ -83,18 +83,18 @@ def unavailable(condition: str, text: str, retryAfter: int) -> Refusal:
     return Refusal(Problem(503, "wait", condition, text, headers))
 
 
-def nothingFound(text: str) -> Refusal:
+def notFound(text: str) -> Refusal:
     """Refuse what is about something that there is not: 404."""
     return Refusal(Problem(404, "cancel", "undefined-condition", text))
 
 
-def nothingKept(reason: str) -> Refusal:
+def storeUnavailable(reason: str) -> Refusal:
     """
     Refuse what needs the store, while nothing can be kept there: 503.
 
     @param reason: As in "the disk is full".
     """
-    return unavailable(
+    return serviceUnavailable(
         "resource-constraint",
         f"The gateway's store cannot be used at the moment ({reason}); try again.",
         retryAfter=5,

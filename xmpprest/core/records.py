@@ -33,7 +33,7 @@ BOUNCED = "bounced"
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutboxRecord:
     """
     A message on its way out.
 
@@ -69,7 +69,7 @@ class Accepted:
     number: int | None = None
 
 
-class Message(NamedTuple):
+class NewMessage(NamedTuple):
     """
     A message that is to be kept, and then sent.
 
@@ -82,12 +82,12 @@ class Message(NamedTuple):
     to: str
     stanza: str
     at: float
-    answered: Answered | None = None
+    answered: IdempotencyRecord | None = None
     sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """A message comes into another state; its stanza is dropped."""
 
     number: int
@@ -105,7 +105,7 @@ DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class InboxRecord:
     """
     A stanza on its way to the callback.
 
@@ -128,7 +128,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """
     One try to deliver a stanza.
 
@@ -142,7 +142,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Depth:
+class QueueDepth:
     """
     How much waits.
 
@@ -157,7 +157,7 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class IdempotencyRecord:
     """
     A request with an idempotency key.
 

@@ -1,5 +1,5 @@
 """The composition root: makes the parts and joins them, here and nowhere else."""
 
-from .composition import Gateway, makeGateway
+from .gateway import Gateway, makeGateway
 
 __all__ = ["Gateway", "makeGateway"]

@@ -8,31 +8,31 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
-from ..core.values import Value
-from ..monitor.live import Live
-from ..monitor.rates import Rates
+from ..core.media.values import Value
+from ..live.hub import EventHub
+from ..live.rates import RateSampler
 from ..xmpp.component import ComponentService
-from .monitoring import Monitor
+from .metrics import MetricsCollector
 
 
-def makeLive(component: ComponentService, reactor: Any) -> Live:
+def makeEventHub(component: ComponentService, reactor: Any) -> EventHub:
     """
     What is told of the stream, and of the stanzas on it while somebody watches. To be
     made when all others have been joined to the stream.
     """
-    live = Live(reactor, time.time)
-    online, offline = component.online, component.offline
+    live = EventHub(reactor, time.time)
+    online, offline = component.onConnected, component.onDisconnected
 
     def up() -> None:
         online()
-        live.up()
+        live.streamConnected()
 
     def down() -> None:
         offline()
-        live.down()
+        live.streamLost()
 
-    component.online, component.offline = up, down
-    sent, received = component.sent, component.received
+    component.onConnected, component.onDisconnected = up, down
+    sent, received = component.onSent, component.onReceived
 
     def tell(xml: str) -> None:
         sent(xml)
@@ -43,22 +43,22 @@ def makeLive(component: ComponentService, reactor: Any) -> Live:
         live.received(stanza)
 
     def watched(isWatched: bool) -> None:
-        component.sent = tell if isWatched else sent
-        component.received = tellReceived if isWatched else received
+        component.onSent = tell if isWatched else sent
+        component.onReceived = tellReceived if isWatched else received
 
-    live.watched = watched
+    live.onSubscribersChanged = watched
     return live
 
 
-def makeRates(live: Live, monitor: Monitor, reactor: Any) -> Rates:
+def makeRates(live: EventHub, monitor: MetricsCollector, reactor: Any) -> RateSampler:
     """
     What is told of how much happens.
     """
 
     def tell(value: dict[str, Value]) -> None:
         live.rates(value)
-        if live.isWatched:
+        if live.hasSubscribers:
             # For the next time; the store need not count for nobody.
-            Deferred.fromCoroutine(monitor.survey())
+            Deferred.fromCoroutine(monitor.refresh())
 
-    return Rates(monitor.readings, tell, reactor)
+    return RateSampler(monitor.readings, tell, reactor)

@@ -14,16 +14,16 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from ..core.histogram import CommitMetrics
 from ..core.records import (
-    Answered,
-    Attempt,
-    Change,
-    Depth,
-    Incoming,
-    Message,
-    Outgoing,
+    DeliveryAttempt,
+    IdempotencyRecord,
+    InboxRecord,
+    NewMessage,
+    OutboxRecord,
+    QueueDepth,
+    StateChange,
 )
-from ..core.tally import Commits
 
 
 class Store(Protocol):
@@ -32,7 +32,7 @@ class Store(Protocol):
     """
 
     @property
-    def commits(self) -> Commits:
+    def commits(self) -> CommitMetrics:
         """What has been committed."""
 
     def open(self) -> Deferred[None]:
@@ -45,21 +45,21 @@ class Store(Protocol):
     def close(self) -> Deferred[None]:
         """End, once all that was asked is done; what is asked later fails."""
 
-    def check(self) -> Deferred[None]:
+    def checkSize(self) -> Deferred[None]:
         """Fail if nothing can be kept at the moment; found out by trying."""
 
     # outbox
 
-    def accept(
+    def addOutgoing(
         self,
         id: str,
         to: str,
         stanza: str,
         at: float,
-        answered: Answered | None = None,
+        answered: IdempotencyRecord | None = None,
         *,
         sender: str = "",
-    ) -> Deferred[int | Answered]:
+    ) -> Deferred[int | IdempotencyRecord]:
         """
         Keep a message that is to be sent.
 
@@ -68,19 +68,21 @@ class Store(Protocol):
             the message is not kept.
         """
 
-    def acceptAll(
-        self, messages: Sequence[Message]
-    ) -> Deferred[Sequence[int | Answered]]:
+    def addAllOutgoing(
+        self, messages: Sequence[NewMessage]
+    ) -> Deferred[Sequence[int | IdempotencyRecord]]:
         """
         The same for several, each of which has come to be kept by then, or none.
 
         @return: The result of each.
         """
 
-    def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
+    def queuedMessages(
+        self, after: int, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]:
         """Those queued, in the order of their numbers, from after one."""
 
-    def change(self, changes: Sequence[Change]) -> Deferred[None]:
+    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
         """
         Let messages come into other states: those that are queued into any, and
         those that are sent or confirmed into C{BOUNCED}. Else nothing happens.
@@ -89,15 +91,15 @@ class Store(Protocol):
         little later, with what is asked next.
         """
 
-    def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
+    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
         """The newest message with an id."""
 
-    def outgoingDepth(self) -> Deferred[Depth]:
+    def outgoingDepth(self) -> Deferred[QueueDepth]:
         """Of those queued."""
 
     # inbox
 
-    def receive(
+    def addIncoming(
         self, webhookID: str, conversation: str, stanza: str, at: float
     ) -> Deferred[int]:
         """
@@ -111,13 +113,13 @@ class Store(Protocol):
 
     def pending(
         self, conversation: str, after: int, limit: int
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """
         Those of a conversation that are to be delivered, in the order of their
         numbers, from after one.
         """
 
-    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+    def countPending(self, first: str, last: str | None) -> Deferred[int]:
         """
         How many are to be delivered of some conversations.
 
@@ -125,14 +127,14 @@ class Store(Protocol):
         @param last: What they come before; C{None}, all that come after.
         """
 
-    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         """
         Let those of some stanzas that are to be delivered be of a conversation. What
         comes before what in it is for their numbers to say.
         """
 
-    def attempted(
-        self, number: int, attempt: Attempt, state: str, dueAt: float
+    def recordAttempt(
+        self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float
     ) -> Deferred[None]:
         """
         Record a try, and what becomes of the stanza.
@@ -141,24 +143,24 @@ class Store(Protocol):
         @param dueAt: When to try again, if it stays pending.
         """
 
-    def incoming(
+    def listIncoming(
         self, state: str, before: int | None, limit: int
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """Those in a state, the newest first, from before a number."""
 
     def incomingByID(
         self, webhookID: str
-    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+    ) -> Deferred[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
         """One, with every try."""
 
-    def redeliver(
+    def requeueDead(
         self,
         webhookIDs: Sequence[str] | None,
         since: float,
         until: float,
         at: float,
         limit: int,
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """
         Let dead stanzas be pending again, due at once, their tries forgotten in the
         count but not in the record.
@@ -171,27 +173,29 @@ class Store(Protocol):
         @return: Those that are pending again, in the order of their numbers.
         """
 
-    def incomingDepth(self, state: str) -> Deferred[Depth]:
+    def incomingDepth(self, state: str) -> Deferred[QueueDepth]:
         """Of those in a state."""
 
     # idempotency
 
-    def begin(self, request: Answered) -> Deferred[Answered | None]:
+    def beginRequest(
+        self, request: IdempotencyRecord
+    ) -> Deferred[IdempotencyRecord | None]:
         """
         Keep the key of a request that runs now.
 
         @return: What there is with that key already; then nothing is kept.
         """
 
-    def end(self, key: str, answer: bytes | None) -> Deferred[None]:
+    def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
         """Keep the answer; C{None} forgets the key, so that it may be used again."""
 
-    def interrupted(self, answer: bytes) -> Deferred[None]:
+    def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
         """Give this answer to every request that ran when the gateway ended."""
 
     # housekeeping
 
-    def forget(self, done: float, dead: float, answered: float) -> Deferred[None]:
+    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
         """
         Forget what ended before a time. It may be done piece by piece, with other
         calls between; if it fails, some of it may have happened.

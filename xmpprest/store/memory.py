@@ -15,22 +15,22 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 
+from ..core.histogram import CommitMetrics
 from ..core.records import (
     BOUNCED,
     DEAD,
     DELIVERED,
     PENDING,
     QUEUED,
-    Answered,
-    Attempt,
-    Change,
-    Depth,
-    Incoming,
-    Message,
-    Outgoing,
+    DeliveryAttempt,
+    IdempotencyRecord,
+    InboxRecord,
+    NewMessage,
+    OutboxRecord,
+    QueueDepth,
+    StateChange,
     StoreUnavailable,
 )
-from ..core.tally import Commits
 
 #: How many may wait, of messages, of stanzas and of keys; and how many of each that
 #: are done with are remembered.
@@ -67,22 +67,22 @@ class MemoryStore:
     def __init__(self, limit: int = LIMIT) -> None:
         """@param limit: Instead of L{LIMIT}."""
         self.isOpen = False
-        self.commits = Commits()
+        self.commits = CommitMetrics()
         self._limit = limit
         self._numbering = count(1)
         #: By number; those in final states in the order they came into them.
-        self._waiting: dict[int, Outgoing] = {}
-        self._done: dict[int, Outgoing] = {}
+        self._waiting: dict[int, OutboxRecord] = {}
+        self._done: dict[int, OutboxRecord] = {}
         self._newest: dict[str, int] = {}
         #: By state and number.
-        self._incoming: dict[str, dict[int, Incoming]] = {
+        self._incoming: dict[str, dict[int, InboxRecord]] = {
             state: {} for state in (PENDING, DELIVERED, DEAD)
         }
         #: Those pending, by conversation and number.
-        self._conversations: dict[str, dict[int, Incoming]] = {}
-        self._attempts: dict[int, list[Attempt]] = {}
+        self._conversations: dict[str, dict[int, InboxRecord]] = {}
+        self._attempts: dict[int, list[DeliveryAttempt]] = {}
         self._numbers: dict[str, int] = {}
-        self._answered: dict[str, Answered] = {}
+        self._answered: dict[str, IdempotencyRecord] = {}
 
     def open(self) -> Deferred[None]:
         """See L{Store.open}."""
@@ -95,32 +95,34 @@ class MemoryStore:
         return succeed(None)
 
     @_call
-    def check(self) -> None:
+    def checkSize(self) -> None:
         """See L{Store.check}."""
 
     # outbox
 
     @_call
-    def accept(
+    def addOutgoing(
         self,
         id: str,
         to: str,
         stanza: str,
         at: float,
-        answered: Answered | None = None,
+        answered: IdempotencyRecord | None = None,
         *,
         sender: str = "",
-    ) -> int | Answered:
+    ) -> int | IdempotencyRecord:
         """See L{Store.accept}."""
-        return self._accept(Message(id, to, stanza, at, answered, sender))
+        return self._accept(NewMessage(id, to, stanza, at, answered, sender))
 
     @_call
-    def acceptAll(self, messages: Sequence[Message]) -> Sequence[int | Answered]:
+    def addAllOutgoing(
+        self, messages: Sequence[NewMessage]
+    ) -> Sequence[int | IdempotencyRecord]:
         """See L{Store.acceptAll}."""
         self._requireRoom(range(len(self._waiting) + len(messages) - 1))
         return [self._accept(each) for each in messages]
 
-    def _accept(self, message: Message) -> int | Answered:
+    def _accept(self, message: NewMessage) -> int | IdempotencyRecord:
         id, to, stanza, at, answered, sender = message
         if answered is not None and answered.key in self._answered:
             return self._answered[answered.key]
@@ -128,19 +130,19 @@ class MemoryStore:
         if answered is not None:
             self._begin(answered)
         number = next(self._numbering)
-        self._waiting[number] = Outgoing(
+        self._waiting[number] = OutboxRecord(
             number, id, to, stanza, QUEUED, at, at, sender=sender
         )
         self._newest[id] = number
         return number
 
     @_call
-    def outgoing(self, after: int, limit: int) -> Sequence[Outgoing]:
+    def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
         """See L{Store.outgoing}."""
         return [self._waiting[each] for each in _first(self._waiting, after, limit)]
 
     @_call
-    def change(self, changes: Sequence[Change]) -> None:
+    def updateStates(self, changes: Sequence[StateChange]) -> None:
         """See L{Store.change}."""
         for each in changes:
             old = self._waiting.pop(each.number, None)
@@ -156,26 +158,28 @@ class MemoryStore:
                 self._forgetOutgoing(next(iter(self._done)))
 
     @_call
-    def outgoingByID(self, id: str) -> Outgoing | None:
+    def outgoingByID(self, id: str) -> OutboxRecord | None:
         """See L{Store.outgoingByID}."""
         number = self._newest.get(id, 0)
         return self._waiting.get(number) or self._done.get(number)
 
     @_call
-    def outgoingDepth(self) -> Depth:
+    def outgoingDepth(self) -> QueueDepth:
         """See L{Store.outgoingDepth}."""
         first = next(iter(self._waiting.values()), None)
-        return Depth(len(self._waiting), first.acceptedAt if first else None)
+        return QueueDepth(len(self._waiting), first.acceptedAt if first else None)
 
     # inbox
 
     @_call
-    def receive(self, webhookID: str, conversation: str, stanza: str, at: float) -> int:
+    def addIncoming(
+        self, webhookID: str, conversation: str, stanza: str, at: float
+    ) -> int:
         """See L{Store.receive}."""
         self._requireRoom(self._incoming[PENDING])
         number = next(self._numbering)
         self._keep(
-            Incoming(number, webhookID, conversation, stanza, PENDING, at, 0, at)
+            InboxRecord(number, webhookID, conversation, stanza, PENDING, at, 0, at)
         )
         self._numbers[webhookID] = number
         self._attempts[number] = []
@@ -187,13 +191,15 @@ class MemoryStore:
         return _first(self._conversations, after, limit)
 
     @_call
-    def pending(self, conversation: str, after: int, limit: int) -> Sequence[Incoming]:
+    def pending(
+        self, conversation: str, after: int, limit: int
+    ) -> Sequence[InboxRecord]:
         """See L{Store.pending}."""
         found = self._conversations.get(conversation, {})
         return [found[number] for number in _first(found, after, limit)]
 
     @_call
-    def pendingBetween(self, first: str, last: str | None) -> int:
+    def countPending(self, first: str, last: str | None) -> int:
         """See L{Store.pendingBetween}."""
         return sum(
             len(stanzas)
@@ -202,15 +208,15 @@ class MemoryStore:
         )
 
     @_call
-    def move(self, numbers: Sequence[int], conversation: str) -> None:
+    def reassign(self, numbers: Sequence[int], conversation: str) -> None:
         """See L{Store.move}."""
         for number in numbers:
             if (old := self._incoming[PENDING].get(number)) is not None:
                 self._keep(replace(self._drop(old), conversation=conversation))
 
     @_call
-    def attempted(
-        self, number: int, attempt: Attempt, state: str, dueAt: float
+    def recordAttempt(
+        self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float
     ) -> None:
         """See L{Store.attempted}."""
         if number in self._attempts:
@@ -231,16 +237,18 @@ class MemoryStore:
             self._forgetIncoming(state, next(iter(self._incoming[state])))
 
     @_call
-    def incoming(
+    def listIncoming(
         self, state: str, before: int | None, limit: int
-    ) -> Sequence[Incoming]:
+    ) -> Sequence[InboxRecord]:
         """See L{Store.incoming}."""
         found = self._incoming[state]
         numbers = (each for each in found if before is None or each < before)
         return [found[number] for number in nlargest(limit, numbers)]
 
     @_call
-    def incomingByID(self, webhookID: str) -> tuple[Incoming, Sequence[Attempt]] | None:
+    def incomingByID(
+        self, webhookID: str
+    ) -> tuple[InboxRecord, Sequence[DeliveryAttempt]] | None:
         """See L{Store.incomingByID}."""
         number = self._numbers.get(webhookID, 0)
         for found in self._incoming.values():
@@ -249,14 +257,14 @@ class MemoryStore:
         return None
 
     @_call
-    def redeliver(
+    def requeueDead(
         self,
         webhookIDs: Sequence[str] | None,
         since: float,
         until: float,
         at: float,
         limit: int,
-    ) -> Sequence[Incoming]:
+    ) -> Sequence[InboxRecord]:
         """See L{Store.redeliver}."""
         chosen = None if webhookIDs is None else set(webhookIDs)
         numbers = (
@@ -274,20 +282,20 @@ class MemoryStore:
         return again
 
     @_call
-    def incomingDepth(self, state: str) -> Depth:
+    def incomingDepth(self, state: str) -> QueueDepth:
         """See L{Store.incomingDepth}."""
         found = self._incoming[state]
-        return Depth(len(found), found[min(found)].receivedAt if found else None)
+        return QueueDepth(len(found), found[min(found)].receivedAt if found else None)
 
     # idempotency
 
     @_call
-    def begin(self, request: Answered) -> Answered | None:
+    def beginRequest(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
         """See L{Store.begin}."""
         return self._begin(request)
 
     @_call
-    def end(self, key: str, answer: bytes | None) -> None:
+    def finishRequest(self, key: str, answer: bytes | None) -> None:
         """See L{Store.end}."""
         if answer is None:
             self._answered.pop(key, None)
@@ -295,7 +303,7 @@ class MemoryStore:
             self._answered[key] = replace(self._answered[key], answer=answer)
 
     @_call
-    def interrupted(self, answer: bytes) -> None:
+    def failInterruptedRequests(self, answer: bytes) -> None:
         """See L{Store.interrupted}."""
         for key, request in self._answered.items():
             if request.answer is None:
@@ -304,7 +312,7 @@ class MemoryStore:
     # housekeeping
 
     @_call
-    def forget(self, done: float, dead: float, answered: float) -> None:
+    def purge(self, done: float, dead: float, answered: float) -> None:
         """See L{Store.forget}."""
         for message in [e for e in self._done.values() if e.changedAt < done]:
             self._forgetOutgoing(message.number)
@@ -315,7 +323,7 @@ class MemoryStore:
         for key in [key for key, each in self._answered.items() if each.at < answered]:
             del self._answered[key]
 
-    def _begin(self, request: Answered) -> Answered | None:
+    def _begin(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
         if request.key in self._answered:
             return self._answered[request.key]
         if len(self._answered) >= self._limit:
@@ -332,14 +340,14 @@ class MemoryStore:
         if self._newest[message.id] == number:
             del self._newest[message.id]
 
-    def _keep(self, stanza: Incoming) -> None:
+    def _keep(self, stanza: InboxRecord) -> None:
         """Among those in its state."""
         self._incoming[stanza.state][stanza.number] = stanza
         if stanza.state == PENDING:
             found = self._conversations.setdefault(stanza.conversation, {})
             found[stanza.number] = stanza
 
-    def _drop(self, stanza: Incoming) -> Incoming:
+    def _drop(self, stanza: InboxRecord) -> InboxRecord:
         """No longer."""
         del self._incoming[stanza.state][stanza.number]
         if stanza.state == PENDING:

@@ -17,13 +17,13 @@ from .interface import Store
 _log = Logger()
 
 #: Seconds between two times of tidying up.
-INTERVAL = 3600.0
+PURGE_INTERVAL = 3600.0
 DAY = 86_400.0
 #: For how long an idempotency key is known, in days.
 KEY_DAYS = 7.0
 
 
-class CannotKeep(SystemExit, Exception):
+class StoreStartupError(SystemExit, Exception):
     """
     The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
     in the background, and wait for ever.
@@ -73,8 +73,8 @@ class StoreService(Service):
         opening.addErrback(problems.append)
         if problems:
             problems[0].raiseException()
-        self._store.interrupted(self._interrupted).addErrback(_failed)
-        self._tidying.start(INTERVAL)
+        self._store.failInterruptedRequests(self._interrupted).addErrback(_failed)
+        self._tidying.start(PURGE_INTERVAL)
 
     def stopService(self) -> Deferred[None]:
         """Close the store, once all that was asked of it is done."""
@@ -86,7 +86,7 @@ class StoreService(Service):
     def _tidy(self) -> Deferred[None]:
         """Forget what ended long ago."""
         now = self._now()
-        forgetting = self._store.forget(
+        forgetting = self._store.purge(
             done=now - self.recordDays * DAY,
             dead=now - self.deadDays * DAY,
             answered=now - KEY_DAYS * DAY,
@@ -97,7 +97,7 @@ class StoreService(Service):
 def _refuse(reason: Failure) -> None:
     """The store cannot be opened, and whoever starts us is told."""
     reason.trap(StoreUnusable)
-    raise CannotKeep(f"xmpprest: {reason.getErrorMessage()}") from None
+    raise StoreStartupError(f"xmpprest: {reason.getErrorMessage()}") from None
 
 
 def _tell(reason: Failure) -> None:

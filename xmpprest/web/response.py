@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from ..core import media
 from ..core.errors import Problem, reasonPhrase
-from ..core.negotiation import negotiate
-from ..core.values import Value, toJSON
-from .request import GatewayRequest
+from ..core.media import formats
+from ..core.media.negotiation import negotiate
+from ..core.media.values import Value, toJSON
+from .server.request import GatewayRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Response:
     @ivar body: All of it.
     @ivar contentType: Its media type; C{None} where there is no body.
     @ivar headers: Further header fields.
-    @ivar pieces: The body instead, as it becomes known.
+    @ivar chunks: The body instead, as it becomes known.
     """
 
     status: int
     body: bytes = b""
     contentType: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    pieces: AsyncGenerator[bytes] | None = None
+    chunks: AsyncGenerator[bytes] | None = None
 
 
 #: What is said of what should not have happened.
-BROKEN = Problem(
+INTERNAL_ERROR = Problem(
     500,
     "wait",
     "internal-server-error",
@@ -47,7 +47,7 @@ BROKEN = Problem(
 )
 
 #: The forms of an error, the default first.
-_ERROR_TYPES = [media.JSON, media.PROBLEM_JSON, media.XML]
+_ERROR_TYPES = [formats.JSON, formats.PROBLEM_JSON, formats.XML]
 
 
 def problemResponse(problem: Problem, request: Request) -> Response:
@@ -55,16 +55,16 @@ def problemResponse(problem: Problem, request: Request) -> Response:
     Say what went wrong, in the form that the client asked for, or wrote in itself.
     """
     sent = header(request, b"Content-Type") or ""
-    default = media.XML if sent.lower().startswith(media.XML) else media.JSON
+    default = formats.XML if sent.lower().startswith(formats.XML) else formats.JSON
     name = negotiate(header(request, b"Accept"), _ERROR_TYPES, default)
     return Response(
-        problem.status, media.encodeProblem(problem, name), name, problem.headers
+        problem.status, formats.encodeProblem(problem, name), name, problem.headers
     )
 
 
 def jsonResponse(status: int, value: Value) -> Response:
     """Answer with a value."""
-    return Response(status, toJSON(value), media.JSON)
+    return Response(status, toJSON(value), formats.JSON)
 
 
 def pathTo(request: Request, *segments: str) -> str:
@@ -88,8 +88,8 @@ def rawHeader(request: Request, name: bytes) -> bytes | None:
     The value of a header field. Several lines of it are joined (RFC 9110 §5.3):
     what may be a list then is one, and what may not is of no use.
     """
-    if isinstance(request, GatewayRequest) and request.fields is not None:
-        return request.fields.get(name.lower())
+    if isinstance(request, GatewayRequest) and request.fastHeaders is not None:
+        return request.fastHeaders.get(name.lower())
     values = request.requestHeaders.getRawHeaders(name)
     return b", ".join(values) if values else None
 
@@ -109,13 +109,13 @@ def write(
     @param request: One whose client is still there.
     @param common: Header fields of every answer to it.
     """
-    if isinstance(request, GatewayRequest) and request.isPlain:
+    if isinstance(request, GatewayRequest) and request.canReplyFast:
         lines = [f"{name}: {value}\r\n" for name, value in _fields(response, common)]
         fields = "".join(lines)
         # What has an end of line within is for Headers to mend.
         if fields.count("\r") == fields.count("\n") == len(lines):
             phrase = reasonPhrase(response.status)
-            request.reply(response.status, phrase, fields, response.body)
+            request.writeFast(response.status, phrase, fields, response.body)
             return
     if response.status != 204:
         length = str(len(response.body)).encode()
@@ -138,7 +138,7 @@ def _fields(
     return fields
 
 
-async def writePieces(
+async def writeChunks(
     pieces: AsyncGenerator[bytes],
     response: Response,
     request: Request,

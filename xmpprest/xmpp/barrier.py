@@ -16,10 +16,10 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 from wokkel.subprotocols import XMPPHandler
 
-from ..core import namespaces as ns
 from ..core.errors import Refusal
-from ..core.stanza import element, find, make
-from ..core.tally import SECONDS, Tally
+from ..core.histogram import LATENCY_BUCKETS, Histogram
+from ..core.stanza import namespaces as ns
+from ..core.stanza.build import element, firstChild, make
 
 _log = Logger()
 
@@ -53,8 +53,8 @@ class Barrier(XMPPHandler):
     """
     What nothing passes before all that was written earlier.
 
-    @ivar means: How it is done, on this stream: L{LOOPBACK}, L{PING} or L{NONE}.
-    @ivar crossedAt: When it came back last, on this stream, by the clock.
+    @ivar method: How it is done, on this stream: L{LOOPBACK}, L{PING} or L{NONE}.
+    @ivar lastSuccessAt: When it came back last, on this stream, by the clock.
     @ivar roundTrips: How many seconds it took, each time.
     """
 
@@ -78,17 +78,17 @@ class Barrier(XMPPHandler):
         self._clock = clock
         self._said: set[str] = set()
         self._isProven = False
-        self.means = LOOPBACK
-        self.crossedAt: float | None = None
-        self.roundTrips = Tally(SECONDS)
+        self.method = LOOPBACK
+        self.lastSuccessAt: float | None = None
+        self.roundTrips = Histogram(LATENCY_BUCKETS)
 
     def connectionInitialized(self) -> None:
         """Another stream, perhaps to another server."""
-        self.means = LOOPBACK
+        self.method = LOOPBACK
         self._isProven = False
-        self.crossedAt = None
+        self.lastSuccessAt = None
 
-    async def cross(self) -> bool:
+    async def wait(self) -> bool:
         """
         Wait until the server has taken all that was written before.
 
@@ -96,19 +96,19 @@ class Barrier(XMPPHandler):
         @raise Refusal: 503, the stream was lost, or takes nothing more for now; 504,
             the server is slow.
         """
-        while self.means != NONE:
-            means, began = self.means, self._clock.seconds()
+        while self.method != NONE:
+            means, began = self.method, self._clock.seconds()
             reason = await (
                 self._fault(self._loopback(TIMEOUT), ("",))
                 if means == LOOPBACK
                 else self._pinged()
             )
-            if means != self.means:
+            if means != self.method:
                 continue
             if reason is None:
                 self._isProven = True
-                self.crossedAt = self._clock.seconds()
-                self.roundTrips.add(self.crossedAt - began)
+                self.lastSuccessAt = self._clock.seconds()
+                self.roundTrips.observe(self.lastSuccessAt - began)
                 return True
             self._fallBack(reason)
         return False
@@ -145,7 +145,7 @@ class Barrier(XMPPHandler):
             if refusal.problem.status != 504 or self._isProven:
                 raise
             return f"nothing has come back within {TIMEOUT:g} s"
-        report = find(reply, ns.CLIENT, "error")
+        report = firstChild(reply, ns.CLIENT, "error")
         if reply.getAttribute("type") != "error" or report is None:
             return None
         found = [each.name for each in report.elements() if each.name != "text"]
@@ -153,7 +153,7 @@ class Barrier(XMPPHandler):
         return condition if {"", condition} & {*conditions} else None
 
     def _fallBack(self, reason: str) -> None:
-        self.means, words = _NEXT[self.means]
-        if self.means not in self._said:
-            self._said.add(self.means)
+        self.method, words = _NEXT[self.method]
+        if self.method not in self._said:
+            self._said.add(self.method)
             _log.warn(words, reason=reason, peer=self._peer or "its own domain")

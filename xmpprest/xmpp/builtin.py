@@ -9,12 +9,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.words.xish.domish import Element
 
 from .._version import __version__
-from ..core import namespaces as ns
 from ..core.errors import StanzaError
-from ..core.stanza import element, elements, error, result
+from ..core.stanza import namespaces as ns
+from ..core.stanza.build import element, elements, error, result
 
 
-class BuiltinAnswers:
+class BuiltinResponder:
     """
     The gateway's own answers; a table from payload to method.
 

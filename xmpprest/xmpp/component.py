@@ -29,19 +29,19 @@ from twisted.words.xish.domish import Element
 from wokkel.component import Component
 from wokkel.subprotocols import StreamManager
 
-from ..core import namespaces as ns
-from ..core.errors import Refusal, StanzaError, unavailable
-from ..core.rules import a, bounce
-from ..core.stanza import TYPES, error, isResponse, make
-from ..core.writer import toXML
+from ..core.errors import Refusal, StanzaError, serviceUnavailable
+from ..core.policy.rules import errorReply, withArticle
+from ..core.stanza import namespaces as ns
+from ..core.stanza.build import TYPES, error, isResponse, make
+from ..core.stanza.serializer import toXML
+from .backpressure import Backpressure
 from .barrier import Barrier
+from .client_service import ReportingClientService
+from .connection_reporter import ADVICE, ConnectionReporter
+from .encoding import DELAY_RESERVE, MAX_STANZA_BYTES, encodeStanza
+from .iq_tracker import IQTracker, notConnected
 from .keepalive import Keepalive
-from .pairing import Pairing, streamLost
-from .pressure import Pressure
-from .reconnecting import Reconnecting
-from .stream import ComponentStream, StanzaReader
-from .trouble import ADVICE, Trouble
-from .wire import STAMP, WIRE_LIMIT, onWire
+from .stream import ComponentStream, StanzaStreamParser
 
 _log = Logger()
 
@@ -55,17 +55,17 @@ class ComponentService(Component):
     """
     The service that holds the stream.
 
-    @ivar pairing: The iqs that wait for their replies.
-    @ivar receive: Takes every inbound stanza that answers no iq of ours. Set by
+    @ivar iqTracker: The iqs that wait for their replies.
+    @ivar onStanza: Takes every inbound stanza that answers no iq of ours. Set by
         the composition root.
-    @ivar online: Called when stanzas can be sent.
-    @ivar offline: Called when they no longer can. Both are set by it, too.
-    @ivar sent: Called with each stanza that has been written, as XML.
-    @ivar received: Called with each stanza that has come, before it is dealt with.
+    @ivar onConnected: Called when stanzas can be sent.
+    @ivar onDisconnected: Called when they no longer can. Both are set by it, too.
+    @ivar onSent: Called with each stanza that has been written, as XML.
+    @ivar onReceived: Called with each stanza that has come, before it is dealt with.
         Neither must raise, and both are spared the iqs by which the gateway itself
-        finds out, through L{Pairing.loopback}, what the server has taken.
+        finds out, through L{IQTracker.pingSelf}, what the server has taken.
     @ivar barrier: Tells what the server has taken.
-    @ivar trouble: Knows how often there was reason to connect anew.
+    @ivar reporter: Knows how often there was reason to connect anew.
     @ivar reconnects: How often a stream that was up has been lost.
     """
 
@@ -77,7 +77,7 @@ class ComponentService(Component):
         secret: str,
         clock: IReactorTime,
         *,
-        trouble: Trouble | None = None,
+        trouble: ConnectionReporter | None = None,
     ) -> None:
         """
         @param endpoint: Where the server listens for components.
@@ -94,23 +94,23 @@ class ComponentService(Component):
         # Not Component's own __init__: it knows nothing but a host and a port.
         StreamManager.__init__(self, factory, clock)
         self._clock = clock
-        self.trouble = trouble or Trouble(f"{description} ({domain})")
-        self._client = Reconnecting(endpoint, factory, self.trouble, clock)
+        self.reporter = trouble or ConnectionReporter(f"{description} ({domain})")
+        self._client = ReportingClientService(endpoint, factory, self.reporter, clock)
         self._handshake: IDelayedCall | None = None
         self._closing: list[Deferred[None]] = []
-        self._pressure = Pressure()
-        self.receive: Callable[[Element], None] = lambda stanza: None
-        self.online: Callable[[], None] = lambda: None
-        self.offline: Callable[[], None] = lambda: None
-        self.sent: Callable[[str], None] = lambda xml: None
-        self.received: Callable[[Element], None] = lambda stanza: None
+        self._pressure = Backpressure()
+        self.onStanza: Callable[[Element], None] = lambda stanza: None
+        self.onConnected: Callable[[], None] = lambda: None
+        self.onDisconnected: Callable[[], None] = lambda: None
+        self.onSent: Callable[[str], None] = lambda xml: None
+        self.onReceived: Callable[[Element], None] = lambda stanza: None
         self.reconnects = 0
-        self.pairing = Pairing(domain, clock, self.send, self._sendUnseen)
+        self.iqTracker = IQTracker(domain, clock, self.send, self._sendUnseen)
         # The first to know that the stream is lost; its ping fails because of it.
-        Keepalive(clock, self.pairing.loopback).setHandlerParent(self)
-        self.pairing.setHandlerParent(self)
+        Keepalive(clock, self.iqTracker.pingSelf).setHandlerParent(self)
+        self.iqTracker.setHandlerParent(self)
         self.barrier = Barrier(
-            domain, self.pairing.loopback, self.pairing.request, clock
+            domain, self.iqTracker.pingSelf, self.iqTracker.request, clock
         )
         self.barrier.setHandlerParent(self)
 
@@ -137,7 +137,7 @@ class ComponentService(Component):
         The same for a stanza as L{toXML} writes it.
         """
         self._put(xml)
-        self.sent(xml)
+        self.onSent(xml)
 
     def _sendUnseen(self, stanza: Element) -> None:
         """The same for what is of the gateway's own affairs."""
@@ -145,34 +145,34 @@ class ComponentService(Component):
 
     def _put(self, xml: str) -> None:
         if not self._initialized:
-            raise streamLost()
-        if self._pressure.tooHigh:
-            raise unavailable(
+            raise notConnected()
+        if self._pressure.isOverLimit:
+            raise serviceUnavailable(
                 "resource-constraint",
                 "The XMPP server does not take stanzas as fast as they come; try"
                 " again.",
                 retryAfter=2,
             )
-        data = onWire(xml, WIRE_LIMIT)
+        data = encodeStanza(xml, MAX_STANZA_BYTES)
         self._pressure.add(len(data))
         self.xmlstream.send(data)
 
-    def check(self, xml: str) -> None:
+    def checkSize(self, xml: str) -> None:
         """
         Check whether a stanza may be written later, with a stamp that tells when it
         was accepted (XEP-0203).
 
         @raise Refusal: 413, it is longer than servers take.
         """
-        onWire(xml, WIRE_LIMIT - STAMP)
+        encodeStanza(xml, MAX_STANZA_BYTES - DELAY_RESERVE)
 
-    def eased(self) -> Deferred[None]:
+    def whenDrained(self) -> Deferred[None]:
         """Wait until the server has taken what was written, or the stream is gone."""
-        return self._pressure.eased()
+        return self._pressure.whenDrained()
 
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
-        """Send an iq and wait; see L{Pairing.request}."""
-        return self.pairing.request(stanza, timeout)
+        """Send an iq and wait; see L{IQTracker.request}."""
+        return self.iqTracker.request(stanza, timeout)
 
     def startService(self) -> None:
         """Connect, and stay connected."""
@@ -209,11 +209,11 @@ class ComponentService(Component):
 
     def _connected(self, xs: ComponentStream) -> None:
         super()._connected(xs)
-        self.trouble.connected()
+        self.reporter.connected()
         self._handshake = self._clock.callLater(HANDSHAKE_TIMEOUT, self._noHandshake)
 
     def _noHandshake(self) -> None:
-        self.trouble.handshakeFailed(
+        self.reporter.handshakeFailed(
             f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s"
         )
         self.xmlstream.transport.abortConnection()
@@ -222,22 +222,22 @@ class ComponentService(Component):
         # Not Component's own: it would send what was queued, and patch send.
         self._endHandshake()
         self._initialized = True
-        self.trouble.over()
-        assert isinstance(xs.stream, StanzaReader)
+        self.reporter.streamEstablished()
+        assert isinstance(xs.stream, StanzaStreamParser)
         xs.stream.ElementEvent = self._stanzaReceived
         xs.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
         xs.stream.DocumentEndEvent = self._footerReceived
         self._pressure.watch(cast(ITCPTransport, xs.transport))
         for handler in list(self):
             handler.connectionInitialized()
-        self.online()
+        self.onConnected()
 
     def _footerReceived(self) -> None:
         self._endStream()
         self.xmlstream.transport.loseConnection()
 
     def _streamError(self, reason: Failure) -> None:
-        self.trouble.streamError(reason)
+        self.reporter.streamError(reason)
         self._endStream()
 
     def _endStream(self) -> bool:
@@ -253,7 +253,7 @@ class ComponentService(Component):
         self.xmlstream.sendFooter()
         # A TLS connection with a producer would not close.
         self._pressure.release()
-        self.offline()
+        self.onDisconnected()
         return True
 
     def _disconnected(self, reason: Failure) -> None:
@@ -261,7 +261,7 @@ class ComponentService(Component):
         self._endStream()
         super()._disconnected(reason)
         if self.running:
-            self.trouble.lost(reason)
+            self.reporter.connectionLost(reason)
         closing, self._closing = self._closing, []
         for waiter in closing:
             waiter.callback(None)
@@ -273,7 +273,7 @@ class ComponentService(Component):
 
     def initializationFailed(self, reason: Failure) -> None:
         """The handshake could not be made; the connection is of no use."""
-        self.trouble.handshakeFailed(
+        self.reporter.handshakeFailed(
             f"the handshake cannot be made ({reason.getErrorMessage()}):"
             f" {ADVICE['invalid-namespace']}"
         )
@@ -287,10 +287,10 @@ class ComponentService(Component):
             if not _isStanza(stanza):
                 self.xmlstream.onElement(stanza)
                 return
-            if not self.pairing.isLoopback(stanza):
-                self.received(stanza)
-            if not self.pairing.resolve(stanza):
-                self.receive(stanza)
+            if not self.iqTracker.isLoopback(stanza):
+                self.onReceived(stanza)
+            if not self.iqTracker.handleReply(stanza):
+                self.onStanza(stanza)
         except Exception:
             _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)
 
@@ -300,7 +300,7 @@ class ComponentService(Component):
         sender = stub.getAttribute("from")
         _log.warn(
             "Refused {stanza} from {sender}: {fault}.",
-            stanza=a(stub.name),
+            stanza=withArticle(stub.name),
             sender=sender,
             fault=fault,
         )
@@ -313,7 +313,7 @@ class ComponentService(Component):
         elif stub.name == "iq" or (stub.name == "message" and "/" in (sender or "")):
             # Presence, and what an archive holds, may be a room's, which an error
             # would make us leave; and the stub does not show it.
-            self._answer(bounce(stub, reason))
+            self._answer(errorReply(stub, reason))
 
     def _answer(self, stanzas: Iterable[Element]) -> None:
         for stanza in stanzas:

@@ -77,4 +77,4 @@ class Keepalive(XMPPHandler):
             self._timer = self._clock.callLater(INTERVAL, self._check)
 
     def _silence(self) -> float:
-        return float(self._clock.seconds() - self.xmlstream.silentSince)
+        return float(self._clock.seconds() - self.xmlstream.lastReceivedAt)

@@ -9,16 +9,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
 from twisted.words.xish.domish import Element, ParserError
 
-from ..core import namespaces as ns
-from ..core.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
-from .names import Names
+from ..core.stanza import namespaces as ns
+from ..core.stanza.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
+from .namespace_scope import NamespaceScope
 
 #: What one inbound stanza may hold; more than any server lets through unasked.
 MAX_INBOUND_ELEMENTS = 16384
 MAX_INBOUND_TEXT = 2**20
 
 
-class WholeTags:
+class TagBuffer:
     """
     Hands data to expat so that no tag comes in two pieces.
 
@@ -48,7 +48,7 @@ class WholeTags:
         return data[:end]
 
 
-class StanzaReader(TreeBuilder):
+class StanzaStreamParser(TreeBuilder):
     """
     Reads a stream, element by element; what C{domish.elementStream} is otherwise.
 
@@ -65,9 +65,9 @@ class StanzaReader(TreeBuilder):
         self._opened = False
         self._fault: str | None = None
         self._textLength = 0
-        self._names = Names()
+        self._names = NamespaceScope()
         self._parser = ParserCreate("UTF-8")
-        self._whole = WholeTags(self._parser)
+        self._whole = TagBuffer(self._parser)
         self.attach(self._parser)
 
     def OversizedEvent(self, stub: Element, fault: str) -> None:
@@ -143,23 +143,23 @@ class StanzaReader(TreeBuilder):
 
 class ComponentStream(XmlStream):
     """
-    An XML stream that is read by L{StanzaReader}.
+    An XML stream that is read by L{StanzaStreamParser}.
 
-    @ivar silentSince: When the last bytes came, by the clock.
+    @ivar lastReceivedAt: When the last bytes came, by the clock.
     """
 
     def __init__(self, clock: IReactorTime, authenticator: Authenticator) -> None:
         super().__init__(authenticator)
         self._clock = clock
-        self.silentSince = clock.seconds()
+        self.lastReceivedAt = clock.seconds()
 
     def _initializeStream(self) -> None:
-        self.stream = StanzaReader()
+        self.stream = StanzaStreamParser()
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes have come, so the server is alive."""
-        self.silentSince = self._clock.seconds()
+        self.lastReceivedAt = self._clock.seconds()
         super().dataReceived(data)

@@ -12,23 +12,23 @@ from typing import TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
 
+from ...core.histogram import CommitMetrics
 from ...core.records import (
     BOUNCED,
     DEAD,
     DELIVERED,
-    Answered,
-    Attempt,
-    Change,
-    Depth,
-    Incoming,
-    Message,
-    Outgoing,
+    DeliveryAttempt,
+    IdempotencyRecord,
+    InboxRecord,
+    NewMessage,
+    OutboxRecord,
+    QueueDepth,
+    StateChange,
 )
-from ...core.tally import Commits
-from . import answers, inbox, outbox
-from .schema import TOUCH
-from .together import Together
-from .writer import Reactor, Writer
+from . import idempotency_queries, inbox_queries, outbox_queries
+from .coalesce import Coalescable
+from .migrations import PROBE_WRITE
+from .writer_thread import Reactor, WriterThread
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -52,10 +52,10 @@ class SQLiteStore:
         @param path: Of the file; others will be beside it.
         @param connect: Opens it; for tests.
         """
-        self._writer = Writer(path, reactor, connect)
+        self._writer = WriterThread(path, reactor, connect)
 
     @property
-    def commits(self) -> Commits:
+    def commits(self) -> CommitMetrics:
         """See L{Store.commits}."""
         return self._writer.commits
 
@@ -67,105 +67,107 @@ class SQLiteStore:
         """See L{Store.close}."""
         return self._writer.stop()
 
-    def check(self) -> Deferred[None]:
+    def checkSize(self) -> Deferred[None]:
         """See L{Store.check}."""
         return self._call(_touch)
 
-    def accept(
+    def addOutgoing(
         self,
         id: str,
         to: str,
         stanza: str,
         at: float,
-        answered: Answered | None = None,
+        answered: IdempotencyRecord | None = None,
         *,
         sender: str = "",
-    ) -> Deferred[int | Answered]:
+    ) -> Deferred[int | IdempotencyRecord]:
         """See L{Store.accept}."""
-        message = Message(id, to, stanza, at, answered, sender)
-        return self._writer.call(Together(outbox.accept, message))
+        message = NewMessage(id, to, stanza, at, answered, sender)
+        return self._writer.submit(Coalescable(outbox_queries.accept, message))
 
-    def acceptAll(
-        self, messages: Sequence[Message]
-    ) -> Deferred[Sequence[int | Answered]]:
+    def addAllOutgoing(
+        self, messages: Sequence[NewMessage]
+    ) -> Deferred[Sequence[int | IdempotencyRecord]]:
         """See L{Store.acceptAll}."""
-        return self._call(outbox.accept, messages)
+        return self._call(outbox_queries.accept, messages)
 
-    def outgoing(self, after: int, limit: int) -> Deferred[Sequence[Outgoing]]:
+    def queuedMessages(
+        self, after: int, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]:
         """See L{Store.outgoing}."""
-        return self._call(outbox.queued, after, limit)
+        return self._call(outbox_queries.queued, after, limit)
 
-    def change(self, changes: Sequence[Change]) -> Deferred[None]:
+    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
         """See L{Store.change}."""
         # An error comes once; what else is lost is found out again, with the same id.
         isTold = any(each.state == BOUNCED for each in changes)
-        work = partial(outbox.change, changes=changes)
-        return self._writer.call(work, rests=0 if isTold else len(changes))
+        work = partial(outbox_queries.change, changes=changes)
+        return self._writer.submit(work, rests=0 if isTold else len(changes))
 
-    def outgoingByID(self, id: str) -> Deferred[Outgoing | None]:
+    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
         """See L{Store.outgoingByID}."""
-        return self._call(outbox.byID, id)
+        return self._call(outbox_queries.byID, id)
 
-    def outgoingDepth(self) -> Deferred[Depth]:
+    def outgoingDepth(self) -> Deferred[QueueDepth]:
         """See L{Store.outgoingDepth}."""
-        return self._call(outbox.depth)
+        return self._call(outbox_queries.depth)
 
-    def receive(
+    def addIncoming(
         self, webhookID: str, conversation: str, stanza: str, at: float
     ) -> Deferred[int]:
         """See L{Store.receive}."""
-        arrived = inbox.Stanza(webhookID, conversation, stanza, at)
-        return self._writer.call(Together(inbox.receive, arrived))
+        arrived = inbox_queries.NewIncoming(webhookID, conversation, stanza, at)
+        return self._writer.submit(Coalescable(inbox_queries.receive, arrived))
 
     def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
         """See L{Store.conversations}."""
-        return self._call(inbox.conversations, after, limit)
+        return self._call(inbox_queries.conversations, after, limit)
 
     def pending(
         self, conversation: str, after: int, limit: int
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """See L{Store.pending}."""
-        return self._call(inbox.pending, conversation, after, limit)
+        return self._call(inbox_queries.pending, conversation, after, limit)
 
-    def pendingBetween(self, first: str, last: str | None) -> Deferred[int]:
+    def countPending(self, first: str, last: str | None) -> Deferred[int]:
         """See L{Store.pendingBetween}."""
-        return self._call(inbox.pendingBetween, first, last)
+        return self._call(inbox_queries.pendingBetween, first, last)
 
-    def move(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         """See L{Store.move}."""
-        return self._call(inbox.move, numbers, conversation)
+        return self._call(inbox_queries.move, numbers, conversation)
 
-    def attempted(
-        self, number: int, attempt: Attempt, state: str, dueAt: float
+    def recordAttempt(
+        self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float
     ) -> Deferred[None]:
         """See L{Store.attempted}."""
-        tried = inbox.Tried(number, attempt, state, dueAt)
-        return self._writer.call(Together(inbox.attempted, tried))
+        tried = inbox_queries.RecordedAttempt(number, attempt, state, dueAt)
+        return self._writer.submit(Coalescable(inbox_queries.attempted, tried))
 
-    def incoming(
+    def listIncoming(
         self, state: str, before: int | None, limit: int
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """See L{Store.incoming}."""
-        return self._call(inbox.inState, state, before, limit)
+        return self._call(inbox_queries.inState, state, before, limit)
 
     def incomingByID(
         self, webhookID: str
-    ) -> Deferred[tuple[Incoming, Sequence[Attempt]] | None]:
+    ) -> Deferred[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
         """See L{Store.incomingByID}."""
-        return self._call(inbox.byID, webhookID)
+        return self._call(inbox_queries.byID, webhookID)
 
-    def redeliver(
+    def requeueDead(
         self,
         webhookIDs: Sequence[str] | None,
         since: float,
         until: float,
         at: float,
         limit: int,
-    ) -> Deferred[Sequence[Incoming]]:
+    ) -> Deferred[Sequence[InboxRecord]]:
         """See L{Store.redeliver}."""
-        return self._writer.call(
+        return self._writer.submit(
             partial(
-                inbox.redeliver,
+                inbox_queries.redeliver,
                 webhookIDs=webhookIDs,
                 since=since,
                 until=until,
@@ -174,35 +176,37 @@ class SQLiteStore:
             )
         )
 
-    def incomingDepth(self, state: str) -> Deferred[Depth]:
+    def incomingDepth(self, state: str) -> Deferred[QueueDepth]:
         """See L{Store.incomingDepth}."""
-        return self._call(inbox.depth, state)
+        return self._call(inbox_queries.depth, state)
 
-    def begin(self, request: Answered) -> Deferred[Answered | None]:
+    def beginRequest(
+        self, request: IdempotencyRecord
+    ) -> Deferred[IdempotencyRecord | None]:
         """See L{Store.begin}."""
-        return self._call(answers.begin, request)
+        return self._call(idempotency_queries.begin, request)
 
-    def end(self, key: str, answer: bytes | None) -> Deferred[None]:
+    def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
         """See L{Store.end}."""
-        return self._call(answers.end, key, answer)
+        return self._call(idempotency_queries.end, key, answer)
 
-    def interrupted(self, answer: bytes) -> Deferred[None]:
+    def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
         """See L{Store.interrupted}."""
-        return self._call(answers.interrupted, answer)
+        return self._call(idempotency_queries.interrupted, answer)
 
-    def forget(self, done: float, dead: float, answered: float) -> Deferred[None]:
+    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
         """See L{Store.forget}."""
         return Deferred.fromCoroutine(self._forget(done, dead, answered))
 
     async def _forget(self, done: float, dead: float, answered: float) -> None:
         """Piece by piece, so that nobody waits long."""
         for piece in (
-            partial(outbox.forget, before=done, limit=CHUNK),
-            partial(inbox.forget, state=DELIVERED, before=done, limit=CHUNK),
-            partial(inbox.forget, state=DEAD, before=dead, limit=CHUNK),
-            partial(answers.forget, before=answered, limit=CHUNK),
+            partial(outbox_queries.forget, before=done, limit=CHUNK),
+            partial(inbox_queries.forget, state=DELIVERED, before=done, limit=CHUNK),
+            partial(inbox_queries.forget, state=DEAD, before=dead, limit=CHUNK),
+            partial(idempotency_queries.forget, before=answered, limit=CHUNK),
         ):
-            while await self._writer.call(piece) == CHUNK:
+            while await self._writer.submit(piece) == CHUNK:
                 pass
 
     def _call(
@@ -211,9 +215,9 @@ class SQLiteStore:
         *args: *_Ts,
     ) -> Deferred[_T]:
         """Let the writer call a function with the connection, and these."""
-        return self._writer.call(lambda connection: function(connection, *args))
+        return self._writer.submit(lambda connection: function(connection, *args))
 
 
 def _touch(connection: Connection) -> None:
     """Write something."""
-    connection.execute(TOUCH)
+    connection.execute(PROBE_WRITE)

@@ -1,0 +1,196 @@
+"""The contenders: how each is started, and asked."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.harness.http import NUMBER, Request
+from tests.support.gateway_process import TOKEN, GatewayProcess
+
+from .candidate import FORMATS, JSON, XML, Candidate, Program
+from .servers import REST_DOMAIN, BenchEjabberd, BenchProsody, domain
+
+Server = BenchProsody | BenchEjabberd
+
+XMPPREST_SQLITE = "xmpprest, store on"
+XMPPREST_MEMORY = "xmpprest, store off"
+BATCHED = "xmpprest, store on, in batches"
+SLIXMPP = "slixmpp + aiohttp"
+MOD_REST = "Prosody's mod_rest"
+API = "ejabberd's mod_http_api"
+EMPTY = "twisted.web, empty"
+RAW = "raw component"
+
+#: How many messages go to the callback at once, where they do.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class CandidateSetup:
+    """
+    Where contenders are started.
+
+    @ivar place: A directory for their stores.
+    """
+
+    server: Server
+    callback: str
+    place: Path
+
+
+def asXML(to: str, body: str) -> str:
+    """A message."""
+    return f"<message to='{to}' type='chat'><body>{body}</body></message>"
+
+
+class ModRestDialect(Candidate):
+    """
+    What takes C{POST /rest}.
+
+    @ivar authorization: The header.
+    """
+
+    authorization: str
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        """In any format."""
+        path, written = {
+            "xml": ("/rest", asXML(to, body)),
+            "json": ("/rest", json.dumps({"to": to, "type": "chat", "body": body})),
+            "text": (f"/rest/message/chat/{quote(to, safe='{}@')}", body),
+        }[format]
+        return self._request(path, FORMATS[format], written)
+
+    def ping(self, to: str) -> Request | None:
+        """In JSON."""
+        iq = {"kind": "iq", "type": "get", "to": to, "ping": True}
+        return self._request("/rest", JSON, json.dumps(iq))
+
+    def _request(self, path: str, type: str, body: str) -> Request:
+        headers = {"Authorization": self.authorization, "Content-Type": type}
+        return Request(path, body, headers)
+
+
+class XMPPRest(ModRestDialect):
+    """This gateway."""
+
+    authorization = f"Bearer {TOKEN}"
+
+    def __init__(
+        self, site: CandidateSetup, name: str, store: str, batch: int = 1
+    ) -> None:
+        """@param batch: How many messages go to the callback at once."""
+        self.domain = domain(name)
+        self.process = GatewayProcess(
+            site.server, self.domain, site.callback, store, batch
+        )
+        self.port = self.process.port
+        self.process.start()
+
+
+class ModRest(ModRestDialect):
+    """Prosody's module, which is a part of the server."""
+
+    domain = REST_DOMAIN
+
+    def __init__(self, server: BenchProsody) -> None:
+        self.port = server.httpPort
+        login = f"{REST_DOMAIN}:{server.componentSecret}".encode()
+        self.authorization = f"Basic {b64encode(login).decode()}"
+
+
+class Slixmpp(Candidate):
+    """The program of L{bench.candidates.slixmpp_gateway}; it takes JSON alone."""
+
+    def __init__(self, site: CandidateSetup, name: str) -> None:
+        self.domain = domain(name)
+        self.process = Program(
+            "bench.candidates.slixmpp_gateway",
+            domain=self.domain,
+            secret=site.server.componentSecret,
+            serverPort=site.server.componentPort,
+            token=TOKEN,
+            callback=site.callback,
+        )
+        self.port = self.process.port
+        self.process.start()
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        if format != "json":
+            return None
+        return self._request("/message", {"to": to, "type": "chat", "body": body})
+
+    def ping(self, to: str) -> Request | None:
+        return self._request("/ping", {"to": to})
+
+    def _request(self, path: str, data: Mapping[str, str]) -> Request:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": JSON}
+        return Request(path, json.dumps(data), headers)
+
+
+class ServerAPI(Candidate):
+    """ejabberd's API, which is a part of the server; it takes XML within JSON."""
+
+    def __init__(self, server: BenchEjabberd) -> None:
+        self.port = server.httpPort
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        if format != "json":
+            return None
+        data = {"from": "somebody@localhost", "to": to}
+        # Both hold the number: the recipient's is the one that counts.
+        stanza = asXML(to.replace(NUMBER, "x"), body)
+        written = json.dumps({**data, "stanza": stanza})
+        return Request("/api/send_stanza", written, {"Content-Type": JSON})
+
+
+class Empty(Candidate):
+    """The program of L{bench.candidates.empty_resource}; it takes anything."""
+
+    def __init__(self) -> None:
+        self.process = Program("bench.candidates.empty_resource")
+        self.port = self.process.port
+        self.process.start()
+
+    def message(self, format: str, to: str, body: str) -> Request | None:
+        return Request("/", asXML(to, body), {"Content-Type": XML})
+
+
+def _modRest(site: CandidateSetup, name: str) -> Candidate | None:
+    server = site.server
+    if isinstance(server, BenchProsody) and server.modRest is not None:
+        return ModRest(server)
+    return None
+
+
+def _api(site: CandidateSetup, name: str) -> Candidate | None:
+    return ServerAPI(site.server) if isinstance(site.server, BenchEjabberd) else None
+
+
+#: How each is started as a component of some name; C{None}, it is not there.
+FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
+    XMPPREST_SQLITE: lambda site, name: XMPPRest(
+        site, name, f"sqlite:{site.place}/{name}.db"
+    ),
+    XMPPREST_MEMORY: lambda site, name: XMPPRest(site, name, "memory"),
+    BATCHED: lambda site, name: XMPPRest(
+        site, name, f"sqlite:{site.place}/{name}.db", BATCH
+    ),
+    SLIXMPP: Slixmpp,
+    MOD_REST: _modRest,
+    API: _api,
+    EMPTY: lambda site, name: Empty(),
+}
+
+#: The names of those that are components.
+COMPONENT_NAMES = {
+    XMPPREST_SQLITE: "kept",
+    XMPPREST_MEMORY: "plain",
+    BATCHED: "batched",
+    SLIXMPP: "slixmpp",
+}

@@ -1,0 +1,137 @@
+"""What the measurements are to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from ..candidates.registry import (
+    EMPTY,
+    MOD_REST,
+    RAW,
+    SLIXMPP,
+    XMPPREST_MEMORY,
+    XMPPREST_SQLITE,
+)
+from .statistics import Result, ratio
+
+Results = Sequence[Result]
+
+#: Stanzas in a second, of batches, that are enough; or half of what gets through.
+ENOUGH = 10_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    One of them.
+
+    @ivar measured: Finds its figure in the results on one server.
+    @ivar isLeast: Whether the limit is the least, or the most.
+    """
+
+    text: str
+    limit: float
+    isLeast: bool
+    measured: Callable[[Results], float | None]
+
+    @property
+    def wanted(self) -> str:
+        """The limit."""
+        return f"{'≥' if self.isLeast else '≤'} {self.limit:g}"
+
+    def met(self, figure: float) -> bool:
+        """Whether it is."""
+        return figure >= self.limit if self.isLeast else figure <= self.limit
+
+
+def _times(
+    case: str, figure: str, above: str, below: str, results: Results
+) -> float | None:
+    return ratio([it for it in results if it.case == case], figure, above, below)
+
+
+def _apart(case: str, one: str, other: str, results: Results) -> float | None:
+    """How many times as much the dearer of the two costs."""
+    found = _times(case, "cpu", one, other, results)
+    return max(found, 1 / found) if found else None
+
+
+def _figures(case: str, row: str, figure: str, results: Results) -> dict[int, float]:
+    """Of one row, by rounds."""
+    return {
+        it.round: it.values[figure]
+        for it in results
+        if (it.case, it.row) == (case, row) and figure in it.values
+    }
+
+
+def _median(case: str, row: str, figure: str, results: Results) -> float | None:
+    found = _figures(case, row, figure, results)
+    return median(found.values()) if found else None
+
+
+def _later(results: Results) -> float | None:
+    """By how many milliseconds the 99th percentile of pings is later than raw ones."""
+    ours = _figures("late-ping-500", XMPPREST_SQLITE, "p99", results)
+    raw = _figures("late-ping-500", RAW, "p99", results)
+    later = [ours[number] - raw[number] for number in ours if number in raw]
+    return median(later) if later else None
+
+
+def _batch(results: Results) -> float | None:
+    """As a part of what is enough."""
+    ours = _figures("batch", XMPPREST_SQLITE, "rate", results)
+    raw = _figures("batch", RAW, "rate", results)
+    parts = [ours[it] / min(ENOUGH, raw[it] / 2) for it in ours if it in raw]
+    return median(parts) if parts else None
+
+
+def _atLeast(
+    text: str, limit: float, case: str, below: str, above: str = XMPPREST_SQLITE
+) -> Target:
+    return Target(text, limit, True, partial(_times, case, "rate", above, below))
+
+
+def _same(text: str, case: str, one: str, other: str) -> Target:
+    """Within 20 %, whichever costs more."""
+    return Target(text, 1.2, False, partial(_apart, case, one, other))
+
+
+TARGETS = (
+    _atLeast("POST, store on: times mod_rest", 2, "post-json-16", MOD_REST),
+    _atLeast("POST, store on: times slixmpp", 1.2, "post-json-16", SLIXMPP),
+    Target(
+        "POST, store on: CPU, times twisted.web's",
+        *(1.2, False),
+        partial(_times, "post-json-16", "cpu", XMPPREST_SQLITE, EMPTY),
+    ),
+    _atLeast("iq: times mod_rest", 1.2, "ping-16", MOD_REST),
+    _atLeast("iq: times slixmpp", 1.1, "ping-16", SLIXMPP),
+    Target("iq at 500/s: p99 ms later than raw", 3, False, _later),
+    _atLeast("callback, store on: times mod_rest", 2, "callback", MOD_REST),
+    Target("batch: times the less of 10,000/s and half of raw", 1, True, _batch),
+    Target(
+        "KB a waiting iq, its connection included",
+        *(8, False),
+        partial(_median, "waiting", XMPPREST_SQLITE, "waiting"),
+    ),
+    Target(
+        "soak: growth of RSS, %",
+        5,
+        False,
+        partial(_median, "soak", XMPPREST_SQLITE, "growth"),
+    ),
+    _same("POST: CPU, 10,000 rows and none", "rows-post", "10,000", "0"),
+    _same("POST: CPU, a million rows and none", "rows-post", "1,000,000", "0"),
+    _same("callback: CPU, 10,000 rows and none", "rows-callback", "10,000", "0"),
+    _same("callback: CPU, a million rows and none", "rows-callback", "1,000,000", "0"),
+    _same("POST: CPU, 1,000 recipients and one", "people-post", "1,000", "1"),
+    _same("POST: CPU, 100,000 recipients and one", "people-post", "100,000", "1"),
+    _same("callback: CPU, 1,000 senders and one", "people-callback", "1,000", "1"),
+    _same("callback: CPU, 100,000 senders and one", "people-callback", "100,000", "1"),
+    _atLeast("POST: store on, times store off", 0.8, "post-json-16", XMPPREST_MEMORY),
+    _atLeast("callback: store on, times store off", 0.8, "callback", XMPPREST_MEMORY),
+)

@@ -1,0 +1,84 @@
+"""Tests of L{xmpprest.core.webhook.url_template}."""
+
+from __future__ import annotations
+
+from tests.core.codec.case import CoreTestCase
+from xmpprest.core.webhook.url_template import URLTemplate
+
+VALUES = {"kind": "message", "type": "chat", "to": "a@b/c d", "from": "ü@x/{to}?&#%"}
+
+
+class CallbackURLTests(CoreTestCase):
+    """
+    L{URLTemplate}
+    """
+
+    def test_fill(self) -> None:
+        """
+        Each placeholder is replaced, percent-encoded so that it ends neither a
+        segment nor a value, and nothing in a value is replaced again.
+        """
+        for url, filled in {
+            "http://127.0.0.1:9999/stanzas": b"http://127.0.0.1:9999/stanzas",
+            "https://h": b"https://h",
+            "http://[::1]:80/{kind}/{type}": b"http://[::1]:80/message/chat",
+            "http://h/{to}": b"http://h/a%40b%2Fc%20d",
+            "http://h/?f={from}&t={to}": (
+                b"http://h/?f=%C3%BC%40x%2F%7Bto%7D%3F%26%23%25&t=a%40b%2Fc%20d"
+            ),
+            "http://h/{kind}{kind}": b"http://h/messagemessage",
+            "http://h/a%20b?c=%7Bto%7D": b"http://h/a%20b?c=%7Bto%7D",
+            "http://h/x#{kind}": b"http://h/x",
+        }.items():
+            self.assertEqual(URLTemplate(url).expand(VALUES), filled, url)
+
+    def test_userinfo(self) -> None:
+        """
+        User and password become a header (RFC 7617), decoded, and are no part of the
+        URL, nor of what is logged of it.
+        """
+        for userinfo, header in {
+            "": None,
+            "bot:pw@": "Basic Ym90OnB3",
+            "bot@": "Basic Ym90Og==",
+            "b%40t:p%3Aw@": "Basic YkB0OnA6dw==",
+            "b:p:w@": "Basic YjpwOnc=",
+            "b%C3%BC:x@": "Basic YsO8Ong=",
+        }.items():
+            url = URLTemplate(f"http://{userinfo}h:1/{{kind}}")
+            self.assertEqual(url.authorization, header, userinfo)
+            self.assertEqual(url.expand(VALUES), b"http://h:1/message", userinfo)
+            self.assertEqual(str(url), "http://h:1/{kind}", userinfo)
+
+    def test_refused(self) -> None:
+        """
+        What is no usable URL is refused with what was expected instead, and without
+        the password that may be in it.
+        """
+        for url, expected in {
+            "": "a URL like",
+            "h/x": "a URL like",
+            "/x": "a URL like",
+            "ftp://u:hunter2@h/": "a URL like",
+            "file:///etc/passwd": "a URL like",
+            "http://": "a URL like",
+            "http://u:hunter2@/x": "a URL like",
+            "http://u:hunter2@h:port/": "a URL like",
+            "http://u:hunter2@h:99999/": "a URL like",
+            "http://u:hunter2@[::1/": "a URL like",
+            "http://h/a b": "visible ASCII",
+            "http://h/ü": "visible ASCII",
+            "http://hü/": "visible ASCII",
+            "http://h/\n": "visible ASCII",
+            "http://u:hunter2@h/{id}": "are of {kind}, {type}, {to}, {from}",
+            "http://h/{kind": "placeholders are of",
+            "http://h/kind}": "placeholders are of",
+            "http://h/{}": "placeholders are of",
+            "http://h/{{kind}}": "placeholders are of",
+            "http://{to}/": "without placeholders before its path",
+            "http://{to}:hunter2@h/": "without placeholders before its path",
+        }.items():
+            error = self.assertRaises(ValueError, URLTemplate, url)
+            self.assertTrue(str(error).startswith("expected a URL "), error)
+            self.assertIn(expected, str(error), url)
+            self.assertNotIn("hunter2", str(error), url)

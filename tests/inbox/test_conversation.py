@@ -1,0 +1,243 @@
+"""Tests of L{xmpprest.inbox.conversation}."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from tests.core.codec.corpus import examples
+from tests.core.codec.stanzamaker import stanzas
+from tests.support.canonical import canonical
+from tests.support.doubles import NS_COMPONENT, stanza
+from xmpprest.core.records import PENDING, InboxRecord
+from xmpprest.core.webhook.conversation_key import ConversationKeys
+from xmpprest.inbox.conversation import (
+    COUNT,
+    SIZE,
+    Conversation,
+    MemoryBudget,
+    QueuedStanza,
+    UnparsableStanza,
+    keyOf,
+    read,
+    serialize,
+)
+from xmpprest.xmpp.stream import StanzaStreamParser
+
+
+def inbound(xml: str) -> Element:
+    """A stanza as it comes in a component's stream."""
+    reader = StanzaStreamParser()
+    found: list[Element] = []
+    reader.DocumentStartEvent = lambda root: None
+    reader.ElementEvent = found.append
+    header = f"<s:stream xmlns='{NS_COMPONENT}' xmlns:s='urn:s' xmlns:o='urn:o'>"
+    reader.parse((header + xml).encode())
+    (only,) = found
+    return only
+
+
+class WrittenTests(SynchronousTestCase):
+    """
+    Tests of how stanzas are kept.
+    """
+
+    def assertSame(self, stanza: Element) -> None:
+        """A stanza comes back as it was."""
+        self.assertEqual(canonical(stanza), canonical(read(serialize(stanza))))
+
+    def test_corpus(self) -> None:
+        """
+        The examples of the specifications come back as they were.
+        """
+        for example in examples():
+            self.assertSame(inbound(example.compact.decode()))
+
+    @given(stanzas())
+    def test_any(self, made: Element) -> None:
+        """
+        So does any stanza.
+        """
+        self.assertSame(made)
+
+    def test_odd(self) -> None:
+        """
+        So do those that no client may send: an element without a namespace, or in
+        the stream's; prefixes of the stream; a space in a namespace.
+        """
+        for xml in (
+            "<message><x xmlns=''><y/></x></message>",
+            "<message xmlns='jabber:client'><body>a</body></message>",
+            "<message><body xmlns='jabber:client'/></message>",
+            f"<message><a xmlns='urn:a'><b xmlns='{NS_COMPONENT}'/></a></message>",
+            "<message o:a='1'><o:x o:b='2'/><y xmlns='urn:y' o:c='3'/></message>",
+            "<message><x xmlns='a b'/></message>",
+            "<message xml:foo='a' xml:lang='de'><body>a&#13;\n\tb</body></message>",
+            "<message a='&#9;&#10;&#13;&lt;'/>",
+            "<presence type='subscribe'/>",
+        ):
+            self.assertSame(inbound(xml))
+
+    def test_large(self) -> None:
+        """
+        So does what is larger than what may be sent.
+        """
+        self.assertSame(inbound(f"<message>{'<a/>' * 16_000}</message>"))
+        self.assertSame(inbound(f"<message>{'<a>' * 63}{'</a>' * 63}</message>"))
+        self.assertSame(inbound(f"<message><body>{'x' * 1_000_000}</body></message>"))
+        prefixed = "<a xmlns='urn:a' o:b='c'/>" * 100
+        self.assertSame(inbound(f"<message>{prefixed}</message>"))
+
+    def test_unreadable(self) -> None:
+        """
+        What was in no order to begin with is found to be so.
+        """
+        for xml in (
+            "<message><x xmlns='urn:x' xmlns:a=''/></message>",
+            "<message><x xmlns='urn:x' xmlns:xml='urn:y'/></message>",
+        ):
+            self.assertRaises(UnparsableStanza, read, serialize(inbound(xml)))
+
+    def test_key(self) -> None:
+        """
+        A conversation is between a bare sender and whomever it writes to.
+        """
+
+        def key(sender: str, to: str) -> str:
+            return keyOf(
+                stanza(f"<message from='{sender}' to='{to}'/>"), ConversationKeys()
+            )
+
+        self.assertEqual(key("a@b/c", "d@e/f"), key("a@b/g", "d@e/f"))
+        self.assertEqual(key("a@b", "d@e/f"), key("a@b/g", "d@e/f"))
+        self.assertNotEqual(key("a@b", "d@e/f"), key("a@b", "d@e/g"))
+        self.assertNotEqual(key("a", "b c"), key("a b", "c"))
+        self.assertNotEqual(key("a", "&#10;b"), key("a&#10;", "b"))
+
+
+class ConversationTests(SynchronousTestCase):
+    """
+    Tests of L{Conversation}: how much of it is in memory.
+    """
+
+    def setUp(self) -> None:
+        """Have an empty one."""
+        self.memory = MemoryBudget()
+        self.conversation = Conversation("a", self.memory, False)
+
+    def add(self, number: int, size: int = 100) -> None:
+        """A stanza has come."""
+        self.conversation.add(QueuedStanza(number, "", "x", size, 0, 0))
+
+    def fill(self, numbers: range, size: int = 100) -> None:
+        """Take some from the store."""
+        self.conversation.fill(
+            [InboxRecord(n, "", "a", "x" * size, PENDING, 0) for n in numbers]
+        )
+
+    def held(self) -> list[int]:
+        """Take out those in memory."""
+        found = []
+        while (head := self.conversation.head) is not None:
+            found.append(head.number)
+            self.conversation.pop()
+        return found
+
+    def test_few(self) -> None:
+        """
+        As long as there are few, all of them are in memory.
+        """
+        for number in range(COUNT):
+            self.add(number)
+        self.assertFalse(self.conversation.hasMore)
+        self.assertEqual(COUNT * 100, self.memory.used)
+        self.assertEqual([*range(COUNT)], self.held())
+        self.assertEqual(0, self.memory.used)
+
+    def test_many(self) -> None:
+        """
+        Of many, the first are; a later one does not overtake what is in the store.
+        """
+        for number in range(COUNT + 1):
+            self.add(number)
+        self.assertTrue(self.conversation.hasMore)
+        self.conversation.pop()
+        self.add(COUNT + 1)
+        self.assertEqual([*range(1, COUNT)], self.held())
+        self.fill(range(COUNT, COUNT + 2))
+        self.assertFalse(self.conversation.hasMore)
+        self.assertEqual([COUNT, COUNT + 1], self.held())
+
+    def test_page(self) -> None:
+        """
+        After a whole page there may be more.
+        """
+        self.fill(range(COUNT))
+        self.assertTrue(self.conversation.hasMore)
+
+    def test_large(self) -> None:
+        """
+        Of large ones fewer are in memory, though always one.
+        """
+        for number in range(3):
+            self.add(number, SIZE)
+        self.assertTrue(self.conversation.hasMore)
+        self.assertEqual([0], self.held())
+        self.fill(range(1, 3), SIZE)
+        self.assertTrue(self.conversation.hasMore)
+        self.assertEqual([1], self.held())
+
+    def test_total(self) -> None:
+        """
+        What all take together is limited.
+        """
+        self.memory.limit = 250
+        other = Conversation("b", self.memory, False)
+        other.add(QueuedStanza(0, "", "x", 200, 0, 0))
+        for number in (1, 2):
+            self.add(number)
+        self.assertTrue(self.conversation.hasMore)
+        self.assertEqual([1], self.held())
+        other.evict()
+        self.assertEqual(0, self.memory.used)
+        self.assertTrue(other.hasMore)
+        self.assertIsNone(other.head)
+
+    def test_releaseNothing(self) -> None:
+        """
+        What is not in memory is not in the store for that.
+        """
+        self.conversation.evict()
+        self.assertFalse(self.conversation.hasMore)
+
+    def test_revived(self) -> None:
+        """
+        If there are others before those in memory, none is in memory.
+        """
+        self.add(5)
+        self.conversation.requeued(4)
+        self.assertTrue(self.conversation.hasMore)
+        self.assertIsNone(self.conversation.head)
+
+    def test_waiting(self) -> None:
+        """
+        Those that came since the start are counted, whatever becomes of the others.
+        """
+        counts = []
+        for step in (
+            lambda: self.conversation.settled(3),
+            lambda: self.conversation.requeued(2),
+            lambda: self.add(5),
+            lambda: self.add(6),
+            lambda: self.conversation.settled(2),
+            lambda: self.conversation.settled(5),
+            lambda: self.conversation.requeued(5),
+            lambda: self.conversation.requeued(3),
+            lambda: self.conversation.settled(3),
+            lambda: self.conversation.settled(5),
+            lambda: self.conversation.settled(6),
+        ):
+            step()
+            counts.append(self.conversation.waiting)
+        self.assertEqual([0, 0, 1, 2, 2, 1, 2, 2, 2, 1, 0], counts)

@@ -1,0 +1,264 @@
+"""
+Tests of a callback that is paused.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import capturedLogs
+
+from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
+from tests.support.delivery import ANN, BOT, KeepingWorld
+from tests.support.doubles import said
+from xmpprest.core.policy.retry import MAX_RETRY_WINDOW, PAUSE_AFTER
+from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
+from xmpprest.core.stanza.serializer import toXML
+
+GONE = CallbackResponse(410)
+
+PAUSED = (
+    "The callback is paused: It has answered 410, which is to say that it is gone."
+    " Messages are kept, and it is tried once a minute; let it answer anything but"
+    " 410, and all of them are delivered."
+)
+RESUMED = "The callback is no longer paused; what waits is delivered."
+
+
+class OutTests(DurableTestCase):
+    """
+    Tests of a callback that gives no answer at all, but not yet for days.
+    """
+
+    def postedWithin(self, seconds: int) -> list[str]:
+        """What is posted within some time; there is no answer to any of it."""
+        before = len(self.world.posted())
+        for _ in range(seconds):
+            self.world.clock.advance(1)
+            for post in self.world.callback.posts:
+                if not post.said.called:
+                    post.said.errback(OUT)
+        return self.world.posted()[before:]
+
+    def test_minute(self) -> None:
+        """
+        It is tried once a minute, with one conversation after the other, besides what
+        is due; an answer, and all are delivered within a minute.
+        """
+        for name in ("ann", "bob", "cid"):
+            self.world.message(name, f"{name}@example.com")
+        for number in range(3):
+            self.world.answer(OUT, number)
+        self.postedWithin(7000)
+        found = [self.postedWithin(60) for _ in range(6)]
+        names = [each[0] for each in found if len(each) == 1]
+        self.assertEqual(6, len(names), found)
+        self.assertEqual({"ann", "bob", "cid"}, set(names[:3]))
+        self.assertEqual(names[:3], names[3:])
+        while self.world.posted()[-1] == names[2]:
+            self.world.clock.advance(1)
+        self.world.answer(OK)
+        self.world.clock.advance(60)
+        self.world.answer(OK, -1)
+        self.world.answer(OK, -2)
+        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual([], self.world.clock.getDelayedCalls())
+
+    def test_notAtOnce(self) -> None:
+        """
+        It is not in the first minute, nor within a minute of what was due.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        self.assertEqual(["one"] * 3, self.postedWithin(119))
+        self.assertEqual(["one"], self.postedWithin(1))
+        self.assertEqual(["one"] * 9, self.postedWithin(540))
+
+    def test_answersOthers(self) -> None:
+        """
+        It is not while it answers others.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        for _ in range(30):
+            self.postedWithin(50)
+            self.world.message("other", "bob@example.com")
+            self.world.answer(OK)
+        # At 0, 1, 6, 36 s, 2:36, 7:36, 22:36 min.
+        self.assertEqual(7, self.world.posted().count("one"))
+
+    def test_asked(self) -> None:
+        """
+        It is not with what it wants later.
+        """
+        self.world.message("one")
+        self.world.answer(CallbackResponse(503, retryAfter="3600"))
+        self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='iq'/>")
+        self.world.answer(OUT)
+        self.assertEqual([], self.postedWithin(3000))
+
+
+class PauseTests(DurableTestCase):
+    """
+    Tests of a callback that says that it is gone.
+    """
+
+    def pause(self) -> None:
+        """Have it say so to one of three conversations."""
+        for name in ("ann", "bob", "cid"):
+            self.world.message(name, f"{name}@example.com")
+        self.world.answer(OUT, 0)
+        self.world.answer(OUT, 1)
+        self.world.answer(GONE, 2)
+
+    def isAnswered(self) -> bool:
+        """Whether all that was posted is."""
+        return all(post.said.called for post in self.world.callback.posts[-1:])
+
+    def ask(self, said: CallbackResponse) -> None:
+        """Have an iq come in, and be answered."""
+        self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='iq'/>")
+        self.world.answer(said)
+
+    def test_kept(self) -> None:
+        """
+        What it says so to stays, and is not bounced; the try is recorded.
+        """
+        self.pause()
+        self.assertTrue(self.world.inbox.isPaused)
+        self.assertEqual(["ann", "bob", "cid"], self.world.incoming(PENDING))
+        self.assertEqual([], self.world.stream.sent + self.world.replied.sent)
+        _, attempts = self.world.record(self.world.callback.posts[2].id)
+        (attempt,) = attempts
+        self.assertEqual(DeliveryAttempt(attempt.at, 410, "410 Gone"), attempt)
+
+    def test_probe(self) -> None:
+        """
+        It is tried once a minute, with one conversation after the other, whatever
+        comes in.
+        """
+        self.pause()
+        self.world.callback.posts.clear()
+        self.world.message("dan", "dan@example.com")
+        for minutes in range(1, 5):
+            self.world.clock.advance(59)
+            self.assertEqual(minutes - 1, len(self.world.posted()))
+            self.world.clock.advance(1)
+            self.assertEqual(minutes, len(self.world.posted()))
+            self.world.answer(GONE if minutes % 2 else OUT)
+        self.assertEqual(["ann", "bob", "cid", "dan"], self.world.posted())
+
+    def test_resume(self) -> None:
+        """
+        Any other answer, and all is delivered.
+        """
+        self.pause()
+        self.world.callback.posts.clear()
+        self.world.message("dan", "dan@example.com")
+        self.world.clock.advance(60)
+        self.world.answer(CallbackResponse(500))
+        self.assertFalse(self.world.inbox.isPaused)
+        self.assertEqual({"ann", "bob", "cid", "dan"}, set(self.world.posted()))
+        for number in range(1, 4):
+            self.world.answer(OK, number)
+        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual([], self.world.clock.getDelayedCalls())
+
+    def test_byIq(self) -> None:
+        """
+        An iq is posted all the same. To say so to one pauses the callback as well,
+        and its sender is told; any other answer resumes.
+        """
+        self.world.message("one")
+        self.world.answer(OUT)
+        self.ask(GONE)
+        self.assertIn("<gone ", toXML(self.world.stream.sent[0]))
+        self.assertTrue(self.world.inbox.isPaused)
+        self.world.clock.advance(30)
+        self.assertEqual(["one", "iq"], self.world.posted())
+        self.ask(OK)
+        self.assertFalse(self.world.inbox.isPaused)
+        self.assertEqual(["one", "iq", "iq", "one"], self.world.posted())
+
+    def test_nothingWaits(self) -> None:
+        """
+        If nothing waits, nothing is tried.
+        """
+        self.ask(GONE)
+        self.world.clock.pump([60] * 5)
+        self.assertEqual(["iq"], self.world.posted())
+        self.world.message("one")
+        self.world.clock.advance(60)
+        self.assertEqual(["iq", "one"], self.world.posted())
+
+    def test_log(self) -> None:
+        """
+        The log says once that it is paused, what to do, and once that it is over.
+        """
+        with capturedLogs() as logs:
+            self.world.message("one")
+            for _ in range(3):
+                self.world.answer(GONE)
+                self.world.clock.advance(60)
+            self.world.answer(OK)
+        self.assertEqual([PAUSED, RESUMED], said(logs))
+
+    def test_noDeath(self) -> None:
+        """
+        Nothing is given up for two weeks.
+        """
+        self.world.message("one")
+        self.world.message("other", "bob@example.com")
+        self.world.answer(OK)
+        self.world.answer(GONE, 0)
+        self.world.clock.advance(MAX_RETRY_WINDOW - 86400)
+        for _ in range(20):
+            self.world.answer(OUT)
+            self.world.clock.advance(60)
+        self.assertEqual([], self.world.incoming(DEAD))
+        self.assertEqual(["one"], self.world.incoming(PENDING))
+
+    def test_busy(self) -> None:
+        """
+        It is not tried while there are as many others under way as may be.
+        """
+        self.world = KeepingWorld(connections=1)
+        for name in ("ann", "bob"):
+            self.world.message(name, f"{name}@example.com")
+        self.world.store.failing = {"recordAttempt"}
+        self.world.answer(GONE)
+        self.world.clock.pump([1] * 90)
+        self.assertEqual(["ann"], self.world.posted())
+        self.world.store.failing = set()
+        self.world.clock.pump([1] * 60)
+        self.assertEqual(["ann", "ann"], self.world.posted())
+
+    def test_stop(self) -> None:
+        """
+        To stop ends the waiting.
+        """
+        self.pause()
+        self.stop()
+        self.world.begin()
+        self.assertFalse(self.world.inbox.isPaused)
+
+    def test_patience(self) -> None:
+        """
+        Five days without any answer pause it, too.
+        """
+        self.world.message("one")
+        with capturedLogs() as logs:
+            while not self.world.inbox.isPaused:
+                self.world.answer(OUT)
+                while not self.world.inbox.isPaused and self.isAnswered():
+                    call = self.world.clock.getDelayedCalls()[0]
+                    self.world.clock.advance(call.getTime() - self.world.clock.rightNow)
+        _, attempts = self.world.record(self.world.callback.posts[0].id)
+        age = attempts[-1].at - attempts[0].at
+        self.assertTrue(PAUSE_AFTER <= age <= PAUSE_AFTER + 3600, age)
+        self.assertIn("It has given no answer for 5 days.", said(logs)[-1])
+        self.assertEqual(2, len(logs))
+        count = len(self.world.posted())
+        self.world.clock.advance(60)
+        self.assertEqual(count + 1, len(self.world.posted()))
+        self.world.answer(OK)
+        self.assertFalse(self.world.inbox.isPaused)

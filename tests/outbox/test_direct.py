@@ -1,0 +1,59 @@
+"""Tests of L{xmpprest.outbox.direct}."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.delivery import HeldStream
+from tests.support.doubles import stanza
+from xmpprest.core.errors import serviceUnavailable
+from xmpprest.core.records import Accepted
+from xmpprest.outbox.direct import DirectOutbox
+
+MESSAGE = "<message to='ann@example.com'><body>hi</body></message>"
+
+
+class DirectTests(SynchronousTestCase):
+    """
+    Tests of L{DirectOutbox}.
+    """
+
+    def test_accept(self) -> None:
+        """
+        What is accepted is written.
+        """
+        stream, outbound = HeldStream(), stanza(MESSAGE)
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
+        self.successResultOf(accepting)
+        self.assertEqual([outbound], stream.sent)
+
+    def test_refused(self) -> None:
+        """
+        What cannot be written is refused.
+        """
+        refusal = serviceUnavailable("x", "There is no stream.", 5)
+        stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
+        accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
+        self.assertIs(refusal, self.failureResultOf(accepting).value)
+
+    def test_acceptAll(self) -> None:
+        """
+        Of many, each is written that can be.
+        """
+        refusal = serviceUnavailable("x", "There is no stream.", 5)
+        stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
+        outbox = DirectOutbox(stream.send)
+        accepting = Deferred.fromCoroutine(outbox.acceptAll([(outbound, None)] * 2))
+        self.assertEqual([refusal, Accepted()], self.successResultOf(accepting))
+        self.assertEqual([outbound], stream.sent)
+
+    def test_room(self) -> None:
+        """
+        Who has more waits as long as the stream has it so, if it does.
+        """
+        easing: Deferred[None] = Deferred()
+        self.assertIs(
+            easing, DirectOutbox(HeldStream().send, lambda: easing).whenBelowHighWater()
+        )
+        self.successResultOf(DirectOutbox(HeldStream().send).whenBelowHighWater())

@@ -1,0 +1,670 @@
+"""Tests for L{xmpprest.outbox.outbox}."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from tests.support.doubles import DOMAIN, stanza
+from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
+from xmpprest.core.records import (
+    BOUNCED,
+    CONFIRMED,
+    QUEUED,
+    SENT,
+    Accepted,
+    IdempotencyRecord,
+)
+from xmpprest.core.stanza.parser import parseDocument
+from xmpprest.core.stanza.serializer import toXML
+from xmpprest.outbox.backlog import COUNT
+from xmpprest.outbox.outbox import LOOKUPS, STOP_TIMEOUT, Outbox
+from xmpprest.outbox.recorder import RETRY
+from xmpprest.outbox.sender import BARRIER_INTERVAL, MAX_IN_FLIGHT
+from xmpprest.store.memory import MemoryStore
+
+_T = TypeVar("_T")
+
+TO = "user@example.org"
+
+
+def message(number: int | str, to: str = TO, **attributes: str) -> Element:
+    """A message to send."""
+    made = stanza(f"<message to='{to}' from='{DOMAIN}'><body>{number}</body></message>")
+    made.attributes = {**made.attributes, "id": f"m{number}", **attributes}
+    return made
+
+
+class HeldStream:
+    """A stream, and a barrier in it; the test says what they do."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.crossings: list[Deferred[bool]] = []
+        self.problem: Refusal | None = None
+
+    def checkSize(self, xml: str) -> None:
+        if len(xml) > 1000:
+            raise Refusal(Problem(413, "modify", "resource-constraint", "Too long."))
+
+    def write(self, xml: str) -> None:
+        if self.problem is not None:
+            raise self.problem
+        self.written.append(xml)
+
+    def send(self, stanza: Element) -> None:
+        self.write(toXML(stanza))
+
+    def wait(self) -> Deferred[bool]:
+        crossing: Deferred[bool] = Deferred()
+        self.crossings.append(crossing)
+        return crossing
+
+    def taken(self) -> list[str]:
+        """The ids of what was written since."""
+        found = [parseDocument(xml.encode())["id"] for xml in self.written]
+        self.written.clear()
+        return found
+
+
+class OutboxTestCase(SynchronousTestCase):
+    """A test that has an outbox, and holds the stream and the store."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore(limit=100_000)
+        self.store.open()
+        self.outbox = self.begin()
+
+    def begin(self, **settings: Any) -> Outbox:
+        """Another process, with the same store."""
+        self.stream = HeldStream()
+        settings = {"limit": 100_000, "maxAge": 3600.0, **settings}
+        outbox = Outbox(
+            self.store,
+            self.stream,
+            self.stream,
+            clock=self.clock,
+            now=self.clock.seconds,
+            domain=DOMAIN,
+            **settings,
+        )
+        outbox.startService()
+        return outbox
+
+    def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """The result of what does not really wait."""
+        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def accept(self, *numbers: int) -> list[int]:
+        """Accept messages; returns their numbers in the store."""
+        found = []
+        for number in numbers:
+            accepted = self.wait(self.outbox.accept(message(number)))
+            assert isinstance(accepted, Accepted)
+            assert accepted.number is not None
+            found.append(accepted.number)
+        return found
+
+    def refused(self, coroutine: Coroutine[Any, Any, object]) -> Problem:
+        """The problem that something is refused for."""
+        failed = Deferred.fromCoroutine(coroutine)
+        problem: Problem = self.failureResultOf(failed, Refusal).value.problem
+        return problem
+
+    def cross(self, isTaken: bool = True) -> None:
+        """The barrier comes back."""
+        self.stream.crossings.pop().callback(isTaken)
+        self.clock.advance(BARRIER_INTERVAL)
+
+    def breakStream(self) -> None:
+        """The stream is lost, and with it the barrier."""
+        self.outbox.streamLost()
+        crossings, self.stream.crossings = self.stream.crossings, []
+        for crossing in crossings:
+            crossing.errback(Failure(serviceUnavailable("a", "The stream is gone.", 5)))
+
+    def state(self, id: str) -> str:
+        """The state of a message."""
+        found = self.wait(self.outbox.status(id))
+        assert found is not None
+        return found.state
+
+    def queued(self) -> list[str]:
+        """The ids of those that the store has as queued."""
+        found = self.successResultOf(self.store.queuedMessages(0, 1_000_000))
+        return [each.id for each in found]
+
+
+class WritingTests(OutboxTestCase):
+    """
+    What is accepted is written and confirmed.
+    """
+
+    def test_confirmed(self) -> None:
+        """A message is queued, sent, confirmed, and then its content is gone."""
+        self.accept(1)
+        self.assertEqual(self.state("m1"), QUEUED)
+        self.outbox.streamConnected()
+        self.assertEqual(self.state("m1"), SENT)
+        self.assertEqual(self.queued(), ["m1"])
+        self.clock.advance(3)
+        self.cross()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+        found = self.wait(self.outbox.status("m1"))
+        assert found is not None
+        self.assertEqual((found.stanza, found.acceptedAt, found.changedAt), ("", 0, 3))
+        self.assertEqual((found.sender, found.to), (DOMAIN, TO))
+        self.assertEqual(self.outbox.waiting, 0)
+
+    def test_oldestAt(self) -> None:
+        """It is known when the first was accepted that is not confirmed."""
+        self.assertIsNone(self.outbox.oldestAt)
+        self.clock.advance(7)
+        self.accept(1)
+        self.clock.advance(1)
+        self.accept(2)
+        self.assertEqual(self.outbox.oldestAt, 7)
+
+    def test_originID(self) -> None:
+        """What is written has an origin-id, the same as its id."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        (xml,) = self.stream.written
+        self.assertIn("<origin-id xmlns='urn:xmpp:sid:0' id='m1'/>", xml)
+
+    def test_presence(self) -> None:
+        """A presence is written at once, and not kept."""
+        self.outbox.streamConnected()
+        presence = stanza(f"<presence to='{TO}' from='{DOMAIN}' id='p'/>")
+        self.assertFalse(self.outbox.isDurable(presence))
+        self.assertEqual(self.wait(self.outbox.accept(presence)), Accepted())
+        self.assertEqual(self.stream.taken(), ["p"])
+        self.assertEqual(self.stream.crossings, [])
+        self.stream.problem = serviceUnavailable("a", "No stream.", 5)
+        self.assertEqual(self.refused(self.outbox.accept(presence)).status, 503)
+
+    def test_oneBarrierForMany(self) -> None:
+        """While a barrier is on its way, there is no other."""
+        self.outbox.streamConnected()
+        self.accept(1, 2, 3)
+        self.assertEqual(len(self.stream.crossings), 1)
+        self.cross()
+        self.assertEqual(self.queued(), ["m2", "m3"])
+        self.cross()
+        self.assertEqual(self.queued(), [])
+        self.assertEqual(self.stream.crossings, [])
+
+    def test_window(self) -> None:
+        """So many are on their way, and no more."""
+        self.outbox.streamConnected()
+        self.accept(*range(MAX_IN_FLIGHT + 10))
+        self.assertEqual(len(self.stream.taken()), MAX_IN_FLIGHT)
+        self.cross()
+        self.assertEqual(self.stream.taken(), [f"m{MAX_IN_FLIGHT}"])
+        self.cross()
+        self.assertEqual(len(self.stream.taken()), 9)
+
+    def test_unrecorded(self) -> None:
+        """Those whose confirmation cannot be kept count as on their way."""
+        self.outbox.streamConnected()
+        self.accept(*range(MAX_IN_FLIGHT))
+        self.accept(MAX_IN_FLIGHT)
+        self.stream.taken()
+        self.store.close()
+        self.cross()
+        self.cross()
+        self.assertEqual(self.stream.taken(), [])
+        self.store.open()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.stream.taken(), [f"m{MAX_IN_FLIGHT}"])
+        self.assertEqual(self.queued(), [f"m{MAX_IN_FLIGHT}"])
+
+    def test_noBarrier(self) -> None:
+        """Where nothing can be confirmed, a message is sent, and never again."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.cross(False)
+        self.assertEqual(self.state("m1"), SENT)
+        self.assertEqual(self.queued(), [])
+        self.breakStream()
+        self.outbox.streamConnected()
+        self.assertEqual(self.stream.taken(), ["m1"])
+
+    def test_pressure(self) -> None:
+        """What the stream does not take is written later, in its order."""
+        self.outbox.streamConnected()
+        self.stream.problem = serviceUnavailable("a", "Too much.", 2)
+        self.accept(1, 2)
+        self.stream.problem = None
+        self.clock.advance(RETRY)
+        self.assertEqual(self.stream.taken(), ["m1", "m2"])
+
+    def test_barrierBroken(self) -> None:
+        """One that fails as nobody expected is logged, and sent again."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.stream.crossings.pop().errback(Failure(ValueError("what?")))
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.clock.advance(RETRY)
+        self.cross()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+    def test_barrierRefused(self) -> None:
+        """A barrier that could not be sent is sent later."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        refusal = serviceUnavailable("a", "Too much.", 2)
+        self.stream.crossings.pop().errback(Failure(refusal))
+        self.assertEqual(self.stream.crossings, [])
+        self.clock.advance(RETRY)
+        self.cross()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+
+class AgainTests(OutboxTestCase):
+    """
+    What is not confirmed is written again.
+    """
+
+    def test_streamLost(self) -> None:
+        """All that was not confirmed comes again, in its order, before the rest."""
+        self.outbox.streamConnected()
+        self.accept(1, 2, 3)
+        self.cross()
+        self.breakStream()
+        self.accept(4)
+        self.assertEqual(self.stream.taken(), ["m1", "m2", "m3"])
+        self.outbox.streamConnected()
+        self.assertEqual(self.stream.taken(), ["m2", "m3", "m4"])
+        self.cross()
+        self.assertEqual(self.queued(), [])
+
+    def test_lateBarrier(self) -> None:
+        """A barrier of another stream confirms nothing."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        (old,) = self.stream.crossings
+        self.stream.crossings = []
+        self.outbox.streamLost()
+        self.outbox.streamConnected()
+        old.callback(True)
+        self.assertEqual(self.state("m1"), SENT)
+        self.clock.advance(BARRIER_INTERVAL)
+        self.cross()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+    def test_restart(self) -> None:
+        """What an earlier process has not confirmed comes again."""
+        self.outbox.streamConnected()
+        self.accept(1, 2)
+        self.cross()
+        self.outbox = self.begin()
+        self.assertEqual(self.outbox.waiting, 1)
+        self.outbox.streamConnected()
+        self.accept(3)
+        self.assertEqual(self.stream.taken(), ["m2", "m3"])
+
+    def test_delay(self) -> None:
+        """What was held for longer than 30 s says so; what was not does not."""
+        self.accept(1)
+        self.clock.advance(31)
+        self.accept(2)
+        self.outbox.streamConnected()
+        late, soon = self.stream.written
+        self.assertIn(
+            f"<delay xmlns='urn:xmpp:delay' from='{DOMAIN}'"
+            " stamp='1970-01-01T00:00:00.000Z'/>",
+            late,
+        )
+        self.assertNotIn("delay", soon)
+
+    def test_delayOnce(self) -> None:
+        """Who has stamped a message themselves keeps their stamp."""
+        stamped = stanza(
+            f"<message to='{TO}' from='{DOMAIN}' id='m1'><delay xmlns='urn:xmpp:delay'"
+            " stamp='2002-09-10T23:08:25Z'/></message>"
+        )
+        self.wait(self.outbox.accept(stamped))
+        self.clock.advance(31)
+        self.outbox.streamConnected()
+        (xml,) = self.stream.written
+        self.assertEqual(xml.count("<delay"), 1)
+
+    def test_large(self) -> None:
+        """More than memory holds is read from the store, in its order."""
+        numbers = range(COUNT + 500)
+        self.accept(*numbers)
+        self.outbox.streamConnected()
+        found = []
+        while written := self.stream.taken():
+            self.assertLessEqual(len(written), MAX_IN_FLIGHT)
+            found += written
+            self.cross()
+        self.assertEqual(found, [f"m{number}" for number in numbers])
+        self.assertEqual(self.queued(), [])
+
+    def test_storeUnread(self) -> None:
+        """What cannot be read at first is read later."""
+        self.accept(1)
+        self.store.close()
+        self.outbox = self.begin()
+        self.outbox.streamConnected()
+        self.assertEqual(self.stream.taken(), [])
+        self.store.open()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.stream.taken(), ["m1"])
+
+
+class RefusingTests(OutboxTestCase):
+    """
+    What cannot be promised is not accepted.
+    """
+
+    def test_count(self) -> None:
+        """Too many wait."""
+        self.outbox = self.begin(limit=2)
+        self.accept(1, 2)
+        problem = self.refused(self.outbox.accept(message(3)))
+        self.assertEqual(problem.status, 503)
+        self.assertEqual(
+            problem.text, "2 messages wait for the XMPP server already; try again."
+        )
+        self.outbox.streamConnected()
+        self.cross()
+        self.accept(3)
+
+    def test_countLater(self) -> None:
+        """If that cannot be found out at first, it is later."""
+        self.accept(1, 2)
+        self.store.close()
+        self.outbox = self.begin(limit=2)
+        self.assertEqual(self.outbox.waiting, 0)
+        self.store.open()
+        self.clock.advance(RETRY)
+        self.assertEqual(self.outbox.waiting, 2)
+        self.outbox.streamConnected()
+        self.cross()
+        self.assertEqual(self.outbox.waiting, 0)
+
+    def test_countOfEarlier(self) -> None:
+        """Those of an earlier process count, too."""
+        self.accept(1, 2)
+        self.outbox = self.begin(limit=2)
+        self.assertEqual(self.refused(self.outbox.accept(message(3))).status, 503)
+
+    def test_age(self) -> None:
+        """The oldest waits for too long."""
+        self.accept(1)
+        self.clock.advance(3601)
+        problem = self.refused(self.outbox.accept(message(2)))
+        self.assertEqual(problem.status, 503)
+        self.assertIn("too long", problem.text)
+        self.outbox.streamConnected()
+        self.cross()
+        self.accept(2)
+
+    def test_store(self) -> None:
+        """The store can keep nothing."""
+        self.store.close()
+        problem = self.refused(self.outbox.accept(message(1)))
+        self.assertEqual(problem.status, 503)
+        self.assertIn("the store is closed", problem.text)
+
+    def test_size(self) -> None:
+        """It is longer than servers take."""
+        problem = self.refused(self.outbox.accept(message("x" * 1000)))
+        self.assertEqual(problem.status, 413)
+        self.assertEqual(self.queued(), [])
+
+    def test_key(self) -> None:
+        """A key that was used before sends nothing."""
+        earlier = IdempotencyRecord("key", b"print", b"202", 0.0)
+        self.outbox.streamConnected()
+        self.wait(self.outbox.accept(message(1), earlier))
+        later = IdempotencyRecord("key", b"other", b"203", 1.0)
+        found = self.wait(self.outbox.accept(message(2), later))
+        self.assertEqual(found, earlier)
+        self.assertEqual(self.stream.taken(), ["m1"])
+
+
+class BounceTests(OutboxTestCase):
+    """
+    An error that comes back is found out.
+    """
+
+    def error(self, sender: str = TO, id: str = "m1", type: str = "error") -> Element:
+        """What a server sends back."""
+        return stanza(
+            f"<message from='{sender}' to='{DOMAIN}' id='{id}' type='{type}'><error"
+            " type='cancel'><item-not-found"
+            " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        )
+
+    def test_beforeConfirmed(self) -> None:
+        """It comes before the barrier does."""
+        self.outbox.streamConnected()
+        self.accept(1, 2)
+        self.outbox.handleError(self.error())
+        self.assertEqual(self.state("m1"), BOUNCED)
+        found = self.wait(self.outbox.status("m1"))
+        assert found is not None
+        self.assertIn("item-not-found", found.error or "")
+        self.cross()
+        self.cross()
+        self.assertEqual((self.state("m1"), self.state("m2")), (BOUNCED, CONFIRMED))
+        self.assertEqual(self.outbox.waiting, 0)
+
+    def test_afterConfirmed(self) -> None:
+        """It comes after it."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.cross()
+        self.outbox.handleError(self.error())
+        self.assertEqual(self.state("m1"), BOUNCED)
+
+    def test_servers(self) -> None:
+        """The recipient's server may answer for it."""
+        self.outbox.streamConnected()
+        self.wait(self.outbox.accept(message(1, f"{TO}/phone")))
+        for sender in ("example.net", f"{TO}/other", "other@example.org", ""):
+            self.outbox.handleError(self.error(sender))
+            self.assertEqual(self.state("m1"), SENT, sender)
+        self.outbox.handleError(self.error("EXAMPLE.org"))
+        self.assertEqual(self.state("m1"), BOUNCED)
+
+    def test_client(self) -> None:
+        """One client of a recipient may answer for all, but none of somebody else."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.outbox.handleError(self.error("other@example.org/phone"))
+        self.assertEqual(self.state("m1"), SENT)
+        self.outbox.handleError(self.error(f"{TO}/phone"))
+        self.assertEqual(self.state("m1"), BOUNCED)
+
+    def test_sameID(self) -> None:
+        """An error for an older message says nothing of one that was not written."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.cross()
+        self.outbox.streamLost()
+        self.accept(1)
+        self.outbox.handleError(self.error())
+        self.assertEqual(self.queued(), ["m1"])
+        self.stream.taken()
+        self.outbox.streamConnected()
+        self.assertEqual(self.stream.taken(), ["m1"])
+
+    def test_flood(self) -> None:
+        """Of a flood of errors only some are looked up at once."""
+        held: list[Deferred[None]] = []
+
+        def look(id: str) -> Deferred[None]:
+            held.append(Deferred())
+            return held[-1]
+
+        self.patch(self.store, "outgoingByID", look)
+        for number in range(LOOKUPS + 10):
+            self.outbox.handleError(self.error(id=str(number)))
+        self.assertEqual(len(held), LOOKUPS)
+        for each in held:
+            each.callback(None)
+        self.outbox.handleError(self.error(id="another"))
+        self.assertEqual(len(held), LOOKUPS + 1)
+
+    def test_others(self) -> None:
+        """What is no error, or has another id, is not one."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.outbox.handleError(self.error(type="chat"))
+        self.outbox.handleError(self.error(id="m2"))
+        self.outbox.handleError(self.error(id=""))
+        self.assertEqual(self.state("m1"), SENT)
+
+    def test_storeUnavailable(self) -> None:
+        """It is not recorded; nothing else happens."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.cross()
+        self.store.close()
+        self.outbox.handleError(self.error())
+        self.store.open()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+
+class OutcomeTests(OutboxTestCase):
+    """
+    Who wants to may wait for what comes of a message.
+    """
+
+    def test_confirmed(self) -> None:
+        """It is confirmed."""
+        self.outbox.streamConnected()
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        self.assertNoResult(outcome)
+        self.cross()
+        self.assertIsNone(self.successResultOf(outcome))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_bounced(self) -> None:
+        """It bounces."""
+        self.outbox.streamConnected()
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        error = BounceTests().error()
+        self.outbox.handleError(error)
+        self.assertIs(self.successResultOf(outcome), error)
+
+    def test_onlySent(self) -> None:
+        """Where nothing can be confirmed, it may still bounce."""
+        self.outbox.streamConnected()
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        self.cross(False)
+        self.assertNoResult(outcome)
+        error = BounceTests().error()
+        self.outbox.handleError(error)
+        self.assertIs(self.successResultOf(outcome), error)
+
+    def test_timeout(self) -> None:
+        """Neither comes in time; it comes later all the same."""
+        self.outbox.streamConnected()
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        self.clock.advance(10)
+        self.assertIsNone(self.successResultOf(outcome))
+        self.cross()
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+    def test_left(self) -> None:
+        """Who waits leaves; nothing is left of it."""
+        self.outbox.streamConnected()
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        outcome.addErrback(lambda reason: None)
+        outcome.cancel()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.cross()
+
+    def test_unknown(self) -> None:
+        """Nobody has sent that."""
+        self.assertIsNone(self.wait(self.outbox.status("m1")))
+
+
+class StoppingTests(OutboxTestCase):
+    """
+    The outbox stops in good order.
+    """
+
+    def stop(self) -> Deferred[None]:
+        """Stop it."""
+        stopping = self.outbox.stopService()
+        assert stopping is not None
+        return stopping
+
+    def test_waits(self) -> None:
+        """It waits for what is on its way, and begins nothing new."""
+        self.outbox.streamConnected()
+        self.accept(1, 2)
+        stopping = self.stop()
+        self.accept(3)
+        self.assertEqual(self.stream.taken(), ["m1", "m2"])
+        self.cross()
+        self.assertNoResult(stopping)
+        self.cross()
+        self.successResultOf(stopping)
+        self.assertEqual(self.queued(), ["m3"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_notForEver(self) -> None:
+        """A server that does not answer is not waited for long."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        stopping = self.stop()
+        self.clock.advance(STOP_TIMEOUT)
+        self.successResultOf(stopping)
+
+    def test_offline(self) -> None:
+        """Without a stream there is nothing to wait for."""
+        self.accept(1)
+        self.successResultOf(self.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_streamLost(self) -> None:
+        """Nor when it is lost meanwhile."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        stopping = self.stop()
+        self.breakStream()
+        self.successResultOf(stopping)
+
+    def test_again(self) -> None:
+        """It may be started again, and goes on with what is in the store."""
+        self.outbox.streamConnected()
+        self.accept(1, 2)
+        self.stop()
+        self.clock.advance(STOP_TIMEOUT)
+        self.breakStream()
+        self.stream.taken()
+        self.outbox.startService()
+        self.assertEqual(self.outbox.waiting, 2)
+        self.accept(3)
+        self.outbox.streamConnected()
+        self.assertEqual(self.stream.taken(), ["m1", "m2", "m3"])
+        self.cross()
+        self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
+
+    def test_storeUnavailable(self) -> None:
+        """What cannot be recorded is given up in the end, and comes again."""
+        self.outbox.streamConnected()
+        self.accept(1)
+        self.store.close()
+        self.cross()
+        stopping = self.stop()
+        self.clock.advance(STOP_TIMEOUT)
+        self.successResultOf(stopping)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.store.open()
+        self.assertEqual(self.queued(), ["m1"])

@@ -1,0 +1,258 @@
+"""Tests for L{xmpprest.store.sqlite.group_commit}."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from sqlite3 import Connection
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from xmpprest.core.records import (
+    IdempotencyRecord,
+    NewMessage,
+    QueueDepth,
+    StoreUnavailable,
+    StoreUnusable,
+)
+from xmpprest.store.sqlite import idempotency_queries, outbox_queries
+from xmpprest.store.sqlite.coalesce import Coalescable, Operation
+from xmpprest.store.sqlite.database_file import DatabaseFile
+from xmpprest.store.sqlite.group_commit import LOG_INTERVAL, GroupCommitter
+from xmpprest.store.sqlite.migrations import PROBE_WRITE
+
+from ..doubles import FaultyDisk, Told, diskError
+
+FULL = diskError(sqlite3.SQLITE_FULL, "database or disk is full")
+FSYNC = diskError(sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error")
+READONLY = diskError(sqlite3.SQLITE_READONLY_DBMOVED)
+CORRUPT = diskError(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
+
+
+def accept(id: str) -> Operation:
+    """Keep a message."""
+    return Coalescable(
+        outbox_queries.accept, NewMessage(id, "user@example.org", "", 1.0)
+    )
+
+
+class CommitterTestCase(SynchronousTestCase):
+    """
+    A test that has a file on a disk that may fail.
+    """
+
+    def setUp(self) -> None:
+        self.disk = FaultyDisk()
+        self.told = Told()
+        self.path = self.mktemp()
+        file = DatabaseFile(self.path, self.told, self.disk.connect)
+        self.now = 0.0
+        self.committer = GroupCommitter(file, self.told, lambda: self.now)
+        self.committer.open()
+        self.addCleanup(self.committer.close)
+        self.disk.statements.clear()
+
+    def kept(self) -> list[str]:
+        """The ids of what is there."""
+        (found,) = self.committer.commit(
+            [partial(outbox_queries.queued, after=0, limit=99)]
+        )
+        assert isinstance(found, list), found
+        return [each.id for each in found]
+
+    def assertUnavailable(self, result: object, reason: str) -> None:
+        """It is a failure for this reason."""
+        assert isinstance(result, Failure), result
+        self.assertIsInstance(result.value, StoreUnavailable)
+        self.assertEqual(str(result.value), reason)
+
+
+class CommitTests(CommitterTestCase):
+    """
+    On a good disk
+    """
+
+    def test_batch(self) -> None:
+        """
+        All is done in one commit, in its order, and each has its result.
+        """
+        results = self.committer.commit(
+            [accept("a"), accept("b"), outbox_queries.depth]
+        )
+        self.assertEqual(results[:2], [1, 2])
+        self.assertEqual(self.disk.commits, 1)
+        self.assertEqual(self.kept(), ["a", "b"])
+
+    def test_fault(self) -> None:
+        """
+        What fails by its own fault fails alone: nothing of it is done, and all of the
+        others.
+        """
+
+        def faulty(connection: Connection) -> None:
+            accept("nothing")(connection)
+            raise ZeroDivisionError("oh")
+
+        works = [accept("a"), faulty, accept("b"), accept("\ud800"), accept("c")]
+        one, two, three, four, five = self.committer.commit(works)
+        self.assertEqual([one, three, five], [1, 2, 3])
+        for result, kind in ((two, ZeroDivisionError), (four, UnicodeEncodeError)):
+            assert isinstance(result, Failure)
+            self.assertIsInstance(result.value, kind)
+        self.assertEqual(self.kept(), ["a", "b", "c"])
+        self.assertEqual(
+            self.committer.commit([outbox_queries.depth]), [QueueDepth(3, 1.0)]
+        )
+        self.assertEqual(self.disk.opened, 2)
+        self.assertEqual(self.told.take(), [])
+
+
+class TroubleTests(CommitterTestCase):
+    """
+    On a bad one
+    """
+
+    def test_reasons(self) -> None:
+        """
+        Wherever a batch fails, all of it fails, in words, and nothing of it has
+        happened.
+        """
+        for statement in ("BEGIN", "INSERT", "COMMIT"):
+            for error, words in (
+                (FULL, "the disk is full"),
+                (FSYNC, "the disk reports an error (SQLITE_IOERR_FSYNC)"),
+                (READONLY, "the file or its disk is read-only"),
+                (MemoryError(), "there is no memory left"),
+            ):
+                self.disk.fail(statement, error)
+                works = [outbox_queries.depth, accept("a"), accept("b")]
+                for result in self.committer.commit(works):
+                    self.assertUnavailable(result, words)
+                self.disk.mend()
+                self.assertEqual(self.kept(), [])
+
+    def test_log(self) -> None:
+        """
+        It is said once when it begins, when its reason changes, and once when it
+        ends: when something was kept, not when something could be read.
+        """
+        self.disk.fail("INSERT", FULL)
+        for _ in range(3):
+            self.committer.commit([accept("a")])
+            self.assertEqual(self.kept(), [])
+        (line,) = self.told.take()
+        self.assertIn("can keep nothing: the disk is full. Whatever", line)
+        self.disk.fail("INSERT", FSYNC)
+        self.committer.commit([accept("a")])
+        (line,) = self.told.take()
+        self.assertIn("error (SQLITE_IOERR_FSYNC)", line)
+        self.disk.mend()
+        self.committer.commit([accept("b")])
+        self.committer.commit([accept("c")])
+        (line,) = self.told.take()
+        self.assertIn("works again", line)
+        self.assertEqual(self.kept(), ["b", "c"])
+
+    def test_flapping(self) -> None:
+        """
+        A disk that takes some and refuses others does not fill the log.
+        """
+        for _ in range(10):
+            self.disk.fail("INSERT", FULL)
+            self.committer.commit([accept("a")])
+            self.disk.mend()
+            self.committer.commit([accept("b")])
+        full, well = self.told.take()
+        self.assertIn("the disk is full", full)
+        self.assertIn("works again", well)
+        self.now += LOG_INTERVAL
+        self.disk.fail("INSERT", FULL)
+        self.committer.commit([accept("a")])
+        (full,) = self.told.take()
+        self.assertIn("the disk is full", full)
+
+    def test_reopened(self) -> None:
+        """
+        The file is opened anew, its log put into it before anything is added; and
+        what may have been left at the end of the log is written over before.
+        """
+        self.disk.fail("COMMIT", FSYNC)
+        self.committer.commit([accept("a")])
+        self.assertEqual(self.disk.statements[-1], PROBE_WRITE)
+        self.disk.mend()
+        self.disk.statements.clear()
+        self.committer.commit([accept("b")])
+        log = self.disk.statements.index("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.assertLess(log, self.disk.statements.index("BEGIN"))
+        self.assertEqual(self.disk.opened, 3)
+
+    def test_cannotReopen(self) -> None:
+        """
+        A file that cannot be opened again is tried again with every batch.
+        """
+        self.disk.fail("COMMIT", FSYNC)
+        self.committer.commit([accept("a")])
+        self.disk.mend()
+        self.disk.fail("PRAGMA wal_checkpoint", FULL)
+        for _ in range(3):
+            (result,) = self.committer.commit([accept("a")])
+            self.assertUnavailable(result, "the disk is full")
+        self.assertEqual(len(self.told.take()), 2)
+        self.disk.mend()
+        self.assertEqual(self.committer.commit([accept("b")]), [1])
+
+    def test_locked(self) -> None:
+        """
+        The file is not free for another gateway while it cannot be used.
+        """
+        self.disk.fail("COMMIT", FSYNC)
+        self.committer.commit([accept("a")])
+        file = DatabaseFile(self.path, self.told, sqlite3.connect)
+        with self.assertRaisesRegex(StoreUnusable, "in use by another gateway"):
+            file.open()
+
+    def test_damage(self) -> None:
+        """
+        Damage is not written to any more until the gateway is started again.
+        """
+        self.disk.fail("INSERT", CORRUPT)
+        words = "the file is damaged; restart the gateway, which sets it aside"
+        (result,) = self.committer.commit([accept("a")])
+        self.assertUnavailable(result, words)
+        self.disk.mend()
+        self.disk.statements.clear()
+        (result,) = self.committer.commit([accept("a")])
+        self.assertUnavailable(result, words)
+        self.assertEqual(self.disk.statements, [])
+        self.assertEqual(len(self.told.take()), 1)
+
+    def test_unexpected(self) -> None:
+        """
+        What nobody has thought of is borne, too.
+        """
+        self.disk.fail("BEGIN", ZeroDivisionError("oh"))
+        (result,) = self.committer.commit([accept("a")])
+        self.assertUnavailable(result, "an unexpected error, ZeroDivisionError('oh')")
+        self.disk.mend()
+        self.assertEqual(self.committer.commit([accept("a")]), [1])
+
+    def test_reallyFull(self) -> None:
+        """
+        When SQLite itself finds no room, nothing of the batch has happened; and once
+        there is room, all is well.
+        """
+
+        def narrow(connection: Connection) -> None:
+            connection.execute("PRAGMA max_page_count = 1")
+
+        large = partial(idempotency_queries.end, key="key", answer=b"x" * 2**20)
+        self.committer.commit([narrow])
+        running = IdempotencyRecord("key", b"", b"", 1.0)
+        results = self.committer.commit(
+            [accept("a"), partial(idempotency_queries.begin, request=running), large]
+        )
+        for result in results:
+            self.assertUnavailable(result, "the disk is full")
+        self.assertEqual(self.kept(), [])
+        self.assertEqual(self.committer.commit([accept("b")]), [1])

@@ -1,0 +1,135 @@
+"""Tests for L{xmpprest.web.api.docs}."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+from xmpprest.web.api.docs import SwaggerUI
+
+from ...support.doubles import HTTPResponse
+from ..case import SiteTestCase
+
+FILES = {
+    "": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+}
+
+
+def get(path: str) -> bytes:
+    """A request as a browser writes it."""
+    return f"GET /rest/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+class DocsPageTests(SiteTestCase):
+    """
+    Tests for L{SwaggerUI}.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.build(SwaggerUI(b'{"openapi": "3.1.0"}').routes)
+
+    def fetch(self, path: str) -> HTTPResponse:
+        """Make one request without credentials, and take its answer."""
+        client = self.client()
+        client.send(get(path))
+        return client.response()
+
+    def test_files(self) -> None:
+        """
+        There is the page, and each file that it names; each says what it is.
+        """
+        named = re.findall(
+            r' (?:src|href)="([\w.-]+)"', self.fetch("docs/").body.decode()
+        )
+        self.assertEqual({"", *named}, set(FILES))
+        for name, contentType in FILES.items():
+            response = self.fetch(f"docs/{name}")
+            self.assertEqual((response.status, name), (200, name))
+            self.assertEqual(response["Content-Type"], contentType)
+            self.assertEqual(response["X-Content-Type-Options"], "nosniff")
+            self.assertGreater(len(response.body), 50)
+
+    def test_others(self) -> None:
+        """
+        There is nothing else, whatever is beside those files where they come from.
+        """
+        for name in (
+            "swagger-ui-bundle.js.map",
+            "../swagger-ui/LICENSE",
+            "stylesheets/swagger-ui.css",
+            "../openapi.json/x",
+            "%00",
+            "..%2F..%2Fplugin.py",
+        ):
+            self.assertEqual(self.fetch(f"docs/{name}").status, 404, name)
+
+    def test_document(self) -> None:
+        """
+        Beside it is the document that it shows, as JSON.
+        """
+        response = self.fetch("openapi.json")
+        self.assertEqual(response["Content-Type"], "application/json")
+        self.assertEqual(json.loads(response.body), {"openapi": "3.1.0"})
+
+    def test_slash(self) -> None:
+        """
+        Without a slash at its end the URL leads to the one with it, relative to
+        wherever the gateway is.
+        """
+        response = self.fetch("docs")
+        self.assertEqual((response.status, response["Location"]), (308, "docs/"))
+
+    def test_policy(self) -> None:
+        """
+        The browser lets the page use what comes from the gateway, and nothing else:
+        no script or style within the page, no frame, no form.
+        """
+        for name in FILES:
+            policy = self.fetch(f"docs/{name}")["Content-Security-Policy"]
+            directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+            self.assertEqual(
+                directives,
+                {
+                    "default-src": "'none'",
+                    "script-src": "'self'",
+                    "style-src": "'self'",
+                    "img-src": "'self' data:",
+                    "connect-src": "'self'",
+                    "base-uri": "'none'",
+                    "form-action": "'none'",
+                    "frame-ancestors": "'none'",
+                },
+            )
+            self.assertEqual(
+                self.fetch(f"docs/{name}")["Referrer-Policy"], "no-referrer"
+            )
+
+    def test_swaggerUI(self) -> None:
+        """
+        It is a Swagger UI that reads OpenAPI 3.1, which is 5 and later.
+        """
+        response = self.fetch("docs/swagger-ui-bundle.js")
+        self.assertEqual(response["Content-Encoding"], "gzip")
+        script = gzip.decompress(response.body).decode()
+        version = re.search(r'PACKAGE_VERSION:"(\d+)\.', script)
+        assert version is not None
+        self.assertGreaterEqual(int(version[1]), 5)
+
+    def test_manyAtOnce(self) -> None:
+        """
+        However often a client asks for a large file at once, it gets it one time,
+        and then the connection is closed.
+        """
+        for name, large in (("page.js", False), ("swagger-ui-bundle.js", True)):
+            client = self.client()
+            client.send(get(f"docs/{name}") * 100)
+            responses = client.responses()
+            self.assertEqual(len(responses), 1 if large else 100)
+            self.assertEqual(responses[0].all("Connection"), ["close"] * large)
+            self.assertEqual(client.transport.disconnecting, large)

@@ -1,0 +1,184 @@
+"""Tests of L{xmpprest.web.server.listener}: an endpoint by its description."""
+
+from __future__ import annotations
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from xmpprest.web.server.listener import Listener, serverEndpoint
+
+from ...support.doubles import said
+
+HTTP = "tcp:8080:interface=127.0.0.1"
+
+
+class BusyReactor(MemoryReactorClock):
+    """A reactor whose ports are all taken."""
+
+    def listenTCP(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """Refuse."""
+        raise CannotListenError(interface, port, "Address already in use")
+
+
+@implementer(IListeningPort)
+class HeldPort:
+    """A port that can be opened and closed."""
+
+    open = True
+
+    def startListening(self) -> None:
+        """It does already."""
+
+    def stopListening(self) -> Deferred[None]:
+        """Close it."""
+        self.open = False
+        return succeed(None)
+
+    def getHost(self) -> IPv4Address:
+        """Some address."""
+        return IPv4Address("TCP", "127.0.0.1", 8080)
+
+
+@implementer(IStreamServerEndpoint)
+class HeldServerEndpoint:
+    """An endpoint that takes its time."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.listening: Deferred[IListeningPort] = Deferred(self._cancel)
+
+    def _cancel(self, listening: Deferred[IListeningPort]) -> None:
+        self.cancelled = True
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Promise a port."""
+        return self.listening
+
+
+class ListenerTests(SynchronousTestCase):
+    """Starting and stopping."""
+
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.factory = ServerFactory()
+
+    def test_listens(self) -> None:
+        """It listens where it is told, once it is started, and says so."""
+        listener = Listener(HTTP, self.factory, self.reactor)
+        self.assertEqual(self.reactor.tcpServers, [])
+        with capturedLogs() as events:
+            listener.startService()
+        ((port, _, _, interface),) = self.reactor.tcpServers
+        self.assertEqual((port, interface), (8080, "127.0.0.1"))
+        self.assertEqual(listener.address.port, 8080)
+        (line,) = said(events)
+        self.assertIn("8080", line)
+
+    def test_privileged(self) -> None:
+        """It listens while the process has its privileges, and only once."""
+        listener = Listener(HTTP, self.factory, self.reactor)
+        listener.privilegedStartService()
+        self.assertEqual(len(self.reactor.tcpServers), 1)
+        listener.startService()
+        self.assertEqual(len(self.reactor.tcpServers), 1)
+
+    def test_stop(self) -> None:
+        """A listener that was stopped can be started again."""
+        listener = Listener(HTTP, self.factory, self.reactor)
+        for count in (1, 2):
+            listener.startService()
+            self.assertEqual(len(self.reactor.tcpServers), count)
+            listener.stopService()
+            self.assertFalse(listener.running)
+
+    def test_neverStarted(self) -> None:
+        """One that was never started can be stopped."""
+        listener = Listener(HTTP, self.factory, self.reactor)
+        self.assertIs(listener.stopService(), None)
+
+    def test_busy(self) -> None:
+        """If it cannot listen, the process ends with one sentence."""
+        listener = Listener(HTTP, self.factory, BusyReactor())
+        with self.assertRaises(SystemExit) as raised:
+            listener.startService()
+        self.assertEqual(
+            str(raised.exception),
+            f"xmpprest: cannot listen on {HTTP}:"
+            " Couldn't listen on 127.0.0.1:8080: Address already in use.",
+        )
+        # As such twistd takes it, and says so, in the background.
+        self.assertIsInstance(raised.exception, Exception)
+
+    def held(self) -> tuple[Listener, HeldServerEndpoint]:
+        """A listener on an endpoint that takes its time, started."""
+        endpoint = HeldServerEndpoint()
+        listener = Listener(HTTP, self.factory, self.reactor)
+        # No endpoint of Twisted's own does, but those of others.
+        listener._endpoint = endpoint
+        listener.startService()
+        return listener, endpoint
+
+    def test_later(self) -> None:
+        """An endpoint may need time to open; then its port is closed at the end."""
+        listener, endpoint = self.held()
+        port = HeldPort()
+        endpoint.listening.callback(port)
+        self.assertEqual(listener.address.port, 8080)
+        stopping = listener.stopService()
+        assert stopping is not None
+        self.successResultOf(stopping)
+        self.assertFalse(port.open)
+
+    def test_failsLater(self) -> None:
+        """If it fails when nobody asks any more, the log has it."""
+        _, endpoint = self.held()
+        with capturedLogs() as events:
+            endpoint.listening.errback(Failure(OSError("no such device")))
+        (line,) = said(events)
+        self.assertIn("no such device", line)
+
+    def test_stopWhileOpening(self) -> None:
+        """A port that is not open yet never opens, without a word."""
+        listener, endpoint = self.held()
+        with capturedLogs() as events:
+            listener.stopService()
+        self.assertTrue(endpoint.cancelled)
+        self.assertEqual(said(events), [])
+
+
+class ServerEndpointTests(SynchronousTestCase):
+    """Descriptions that are none."""
+
+    def test_bad(self) -> None:
+        """The message names the setting, what it is, and what was expected."""
+        for description in (
+            "",
+            "tcp",
+            "tcp:http",
+            "nonsense:8080",
+            "tcp:8080:what=1",
+            "ssl:8443:privateKey=/no/such/file",
+        ):
+            with self.assertRaises(ValueError) as raised:
+                serverEndpoint(description, MemoryReactorClock())
+            message = str(raised.exception)
+            self.assertIn(f"listen is {description!r}", message)
+            self.assertIn("tcp:8080:interface=127.0.0.1", message)

@@ -1,0 +1,452 @@
+"""Tests of L{xmpprest.web.server.site}: limits in time and size, connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.web.server import Request
+
+from xmpprest.core.policy.permissions import Grant
+from xmpprest.web.response import Response
+from xmpprest.web.router import Route
+from xmpprest.web.server.channel import (
+    ARRIVAL_TIMEOUT,
+    CLOSE_TIMEOUT,
+    IDLE_TIMEOUT,
+    LINGER_TIMEOUT,
+)
+from xmpprest.web.server.site import DRAIN_TIMEOUT, GatewaySite
+
+from ...support.doubles import HTTPClient, said, stanza
+from ..case import IQ, MESSAGE, SIZE_LIMIT, SiteTestCase, request
+
+
+def chunked(
+    body: bytes, size: int = 1000, headers: dict[str, str] | None = None
+) -> bytes:
+    """A request whose body comes in chunks."""
+    head = request(
+        b"",
+        {"Content-Length": None, "Transfer-Encoding": "chunked", **(headers or {})},
+    )
+    pieces = [body[i : i + size] for i in range(0, len(body), size)]
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in [*pieces, b""])
+
+
+class SizeTests(SiteTestCase):
+    """Bodies that are too long."""
+
+    def assertLingers(self, client: HTTPClient) -> None:
+        """
+        The client can read its answer while what it sends is thrown away; then the
+        connection is closed, and at last aborted.
+        """
+        self.assertFalse(client.transport.disconnecting)
+        for _ in range(4):
+            client.send(request())
+            client.send(b"\x00" * 100_000)
+            self.clock.advance(LINGER_TIMEOUT / 4 - 0.01)
+        self.assertFalse(client.transport.disconnecting)
+        self.assertEqual(client.transport.taken(), b"")
+        self.clock.advance(0.1)
+        self.assertTrue(client.transport.disconnecting)
+        self.assertFalse(client.transport.disconnected)
+        self.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(client.transport.disconnected)
+        client.leave()
+        self.assertEqual(self.timers(), [])
+        self.assertEqual(self.outbox.sent, [])
+
+    def test_contentLength(self) -> None:
+        """A body that is announced to be too long is refused before it comes."""
+        client = self.client()
+        client.send(request(b"", {"Content-Length": str(SIZE_LIMIT + 1)}))
+        response = client.response()
+        self.assertXMLProblem(response, 413)
+        self.assertEqual(response["Connection"], "close")
+        self.assertIn(b"5000 bytes", response.body)
+        self.assertLingers(client)
+
+    def test_json(self) -> None:
+        """It is refused in the form that is asked for."""
+        client = self.client()
+        client.send(request(b"", {"Content-Length": "9" * 30, "Accept": "*/*;q=0.1"}))
+        self.assertXMLProblem(client.response(), 413)
+        client = self.client()
+        client.send(
+            request(b"", {"Content-Length": "9999", "Accept": "application/json"})
+        )
+        self.assertProblem(client.response(), 413)
+
+    def test_chunked(self) -> None:
+        """A chunked body is refused when it gets too long."""
+        client = self.client()
+        data = chunked(b"x" * (SIZE_LIMIT + 1))
+        client.send(data[:5000])
+        self.assertEqual(client.responses(), [])
+        client.send(data[5000:])
+        self.assertXMLProblem(client.response(), 413)
+        self.assertLingers(client)
+
+    def test_oneChunk(self) -> None:
+        """The same within one chunk, and one packet."""
+        for size in (1, 7, 100_000):
+            client = self.client()
+            client.send(chunked(b"x" * 20_000, size))
+            self.assertXMLProblem(client.response(), 413)
+
+    def test_malformedLater(self) -> None:
+        """A client gets one answer, even if what follows is malformed."""
+        client = self.client()
+        client.send(chunked(b"x" * 20_000)[:-5] + b"garbage\r\n\r\n")
+        self.assertXMLProblem(client.response(), 413)
+        self.assertLingers(client)
+
+    def test_exactly(self) -> None:
+        """A body that is just as long as it may be passes."""
+        body = MESSAGE.ljust(SIZE_LIMIT)
+        for data in (request(body), chunked(body), chunked(body, 1)):
+            client = self.client()
+            client.send(data)
+            self.assertEqual(client.response().status, 202)
+
+    def test_continue(self) -> None:
+        """A client that asks before it sends is told to go on, or not at all."""
+        client = self.client()
+        head, body = request(MESSAGE, {"Expect": "100-continue"}).split(b"\r\n\r\n")
+        client.send(head + b"\r\n\r\n")
+        self.assertEqual(client.transport.taken(), b"HTTP/1.1 100 Continue\r\n\r\n")
+        client.send(body)
+        self.assertEqual(client.response().status, 202)
+        client = self.client()
+        client.send(
+            request(
+                b"", {"Expect": "100-continue", "Content-Length": str(SIZE_LIMIT + 1)}
+            )
+        )
+        self.assertXMLProblem(client.response(), 413)
+
+    def test_pipelined(self) -> None:
+        """The requests before one that is too long are answered, those after not."""
+        client = self.client()
+        client.send(request() + request(b"x" * 10_000) + request())
+        self.assertEqual([r.status for r in client.responses()], [202, 413])
+        self.assertEqual(len(self.outbox.sent), 1)
+
+    def test_behindWaiting(self) -> None:
+        """A request that waits is answered first, and is not lost."""
+        client = self.client()
+        client.send(request(IQ) + request(b"x" * 10_000))
+        self.assertEqual(client.responses(), [])
+        self.requester.requests[0].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual([r.status for r in client.responses()], [200, 413])
+
+    def test_leaves(self) -> None:
+        """A client that leaves while it is refused leaves nothing behind."""
+        client = self.client()
+        client.send(request(b"", {"Content-Length": "9999"}))
+        client.leave()
+        self.assertEqual(self.timers(), [])
+
+
+class TimeTests(SiteTestCase):
+    """Requests that are too slow."""
+
+    def trickle(self, client: HTTPClient, data: bytes, seconds: float) -> None:
+        """Send a byte a second."""
+        for position in range(int(seconds)):
+            client.send(data[position : position + 1])
+            self.clock.advance(1)
+
+    def assertCut(self, client: HTTPClient) -> None:
+        """The client is told that it was too slow, and the connection closes."""
+        response = client.response()
+        self.assertEqual(response.status, 408)
+        self.assertEqual(response["Connection"], "close")
+        self.clock.advance(LINGER_TIMEOUT)
+        self.assertTrue(client.transport.disconnecting)
+        client.leave()
+        self.assertEqual(self.timers(), [])
+        self.assertEqual(self.outbox.sent, [])
+
+    def test_head(self) -> None:
+        """A head that trickles is cut off after 30 s, though every byte is news."""
+        self.assertEqual(ARRIVAL_TIMEOUT, 30)
+        client = self.client()
+        self.trickle(client, request(), 29)
+        self.assertEqual(client.responses(), [])
+        self.trickle(client, request()[29:], 1)
+        self.assertCut(client)
+
+    def test_requestLine(self) -> None:
+        """So is one that never ends its first line."""
+        client = self.client()
+        self.trickle(client, b"POST /" + b"x" * 100, 30)
+        self.assertCut(client)
+
+    def test_body(self) -> None:
+        """So is a body, whether its length is known or not."""
+        for data in (
+            request(b"x" * 1000),
+            chunked(b"x" * 1000, 1),
+        ):
+            client = self.client()
+            end = data.index(b"\r\n\r\n") + 4
+            client.send(data[:end])
+            self.trickle(client, data[end:], 30)
+            self.assertCut(client)
+
+    def test_headAndBody(self) -> None:
+        """Head and body have 30 s together."""
+        client = self.client()
+        data = request()
+        client.send(data[:50])
+        self.clock.advance(20)
+        client.send(data[50:-10])
+        self.clock.advance(10)
+        self.assertCut(client)
+
+    def test_inTime(self) -> None:
+        """A request that is slow, but there within 30 s, is answered."""
+        client = self.client()
+        data = request()
+        step = len(data) // 28
+        for position in range(0, len(data), step):
+            client.send(data[position : position + step])
+            self.clock.advance(1)
+        self.assertEqual(client.response().status, 202)
+
+    def test_second(self) -> None:
+        """Every request of a connection has 30 s of its own."""
+        client = self.client()
+        for _ in range(5):
+            self.trickle(client, request()[:20], 20)
+            client.send(request()[20:])
+            self.assertEqual(client.response().status, 202)
+        self.trickle(client, request(), 30)
+        self.assertEqual(client.response().status, 408)
+
+    def test_secondInOnePacket(self) -> None:
+        """The time counts as well for one that begins in another's last packet."""
+        client = self.client()
+        client.send(request() + request()[:10])
+        self.assertEqual(client.response().status, 202)
+        self.trickle(client, request()[10:], 31)
+        self.assertEqual(client.response().status, 408)
+
+    def test_longPoll(self) -> None:
+        """A request that waits is not cut off, whatever else is pipelined."""
+        client = self.client()
+        client.send(request(IQ))
+        self.clock.advance(20)
+        client.send(request()[:50])
+        for _ in range(270):
+            self.clock.advance(1)
+        self.assertEqual(client.responses(), [])
+        self.assertFalse(client.transport.disconnecting)
+        self.requester.requests[0].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual(client.response().status, 200)
+        self.clock.advance(29)
+        client.send(request()[50:])
+        self.assertEqual(client.response().status, 202)
+
+    def test_afterLongPoll(self) -> None:
+        """What was pipelined meanwhile has its 30 s from then on."""
+        client = self.client()
+        client.send(request(IQ))
+        client.send(request()[:50])
+        self.clock.advance(100)
+        self.requester.requests[0].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual(client.response().status, 200)
+        self.trickle(client, request()[50:], 30)
+        self.assertCut(client)
+
+    def test_idle(self) -> None:
+        """An idle connection is closed after 60 s, without a word to anyone."""
+        self.assertEqual(IDLE_TIMEOUT, 60)
+        for data in (b"", request()):
+            client = self.client()
+            if data:
+                client.send(data)
+                client.transport.taken()
+            with capturedLogs() as events:
+                self.clock.advance(59)
+                self.assertFalse(client.transport.disconnecting)
+                self.clock.advance(1)
+            self.assertTrue(client.transport.disconnecting)
+            self.assertEqual(client.transport.taken(), b"")
+            self.assertEqual(said(events), [])
+            client.leave()
+            self.assertEqual(self.timers(), [])
+
+    def test_clinging(self) -> None:
+        """A client that does not let go of a closed connection is cut off."""
+        client = self.client()
+        client.send(request(headers={"Connection": "close"}))
+        self.assertEqual(client.response().status, 202)
+        self.assertTrue(client.transport.disconnecting)
+        self.clock.advance(CLOSE_TIMEOUT - 1)
+        self.assertFalse(client.transport.disconnected)
+        self.clock.advance(1)
+        self.assertTrue(client.transport.disconnected)
+        client.leave()
+        self.assertEqual(self.timers(), [])
+
+    def test_leaves(self) -> None:
+        """A client that leaves in the middle leaves nothing behind."""
+        for size in (0, 1, 100, len(request()) - 1, len(request())):
+            client = self.client()
+            client.send(request()[:size])
+            client.leave()
+            self.assertEqual(self.timers(), [])
+
+    def test_fastIsCheap(self) -> None:
+        """A request that comes in one piece sets no timer."""
+        calls: list[float] = []
+
+        class CountingClock(Clock):
+            def callLater(
+                self,
+                delay: float,
+                callable: Callable[..., object],
+                *args: object,
+                **kw: object,
+            ) -> IDelayedCall:
+                calls.append(delay)
+                return super().callLater(delay, callable, *args, **kw)
+
+        site = GatewaySite.forGateway(self.resource, SIZE_LIMIT, CountingClock())
+        client = HTTPClient(site)
+        client.send(request())
+        calls.clear()
+        client.send(request())
+        self.assertEqual(calls, [])
+
+
+class ConnectionTests(SiteTestCase):
+    """Several requests on one connection."""
+
+    def test_pipelined(self) -> None:
+        """Pipelined requests are answered in their order, the slow ones too."""
+        client = self.client()
+        client.send(request() + request(IQ) + request() + request(IQ) + request(b""))
+        self.assertEqual([r.status for r in client.responses()], [202])
+        self.requester.requests[0].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual([r.status for r in client.responses()], [200, 202])
+        self.requester.requests[1].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual([r.status for r in client.responses()], [200, 400])
+        self.assertFalse(client.transport.disconnecting)
+
+    def test_anyPieces(self) -> None:
+        """It does not matter in which pieces requests arrive."""
+        data = request() + chunked(MESSAGE, 10) + request(b"") + request()
+        for size in (1, 2, 3, 7, 100, len(data)):
+            client = self.client()
+            for position in range(0, len(data), size):
+                client.send(data[position : position + size])
+            self.assertEqual(
+                [r.status for r in client.responses()], [202, 202, 400, 202]
+            )
+
+    def test_leavesPipelined(self) -> None:
+        """A client that leaves takes all that it has pipelined with it."""
+        client = self.client()
+        client.send(request(IQ) + request() + request())
+        client.leave()
+        self.assertTrue(self.requester.requests[0].cancelled)
+        self.assertEqual(self.outbox.sent, [])
+        self.assertEqual(self.timers(), [])
+
+    def test_close(self) -> None:
+        """C{Connection: close} is respected."""
+        client = self.client()
+        client.send(request(headers={"Connection": "close"}) + request())
+        response = client.response()
+        self.assertEqual(response["Connection"], "close")
+        self.assertTrue(client.transport.disconnecting)
+        self.assertEqual(len(self.outbox.sent), 1)
+
+    def test_http10(self) -> None:
+        """HTTP/1.0 works, without a Host, for one request."""
+        client = self.client()
+        client.send(
+            request(headers={"Host": None}).replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+        )
+        self.assertIn(b" 202 Accepted\r\n", client.transport.taken())
+        self.assertTrue(client.transport.disconnecting)
+
+    def test_noHTTP2(self) -> None:
+        """TLS clients are offered HTTP/1.1 only, whatever is installed."""
+        self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
+
+    def test_memory(self) -> None:
+        """A long body is kept in memory, not in a file."""
+        contents = []
+
+        async def look(request: Request, body: bytes, grant: Grant) -> Response:
+            contents.append(request.content)
+            return Response(202)
+
+        self.build({"": Route({"POST": look})}, sizeLimit=10**6)
+        self.assertEqual(self.ask(b"x" * 500_000).status, 202)
+        self.assertIsInstance(contents[0], BytesIO)
+
+    def test_noLogLines(self) -> None:
+        """A request leaves nothing in the log."""
+        with capturedLogs() as events:
+            self.ask()
+            self.ask(b"")
+        self.assertEqual(said(events), [])
+
+    def test_server(self) -> None:
+        """The server says when, and what it is."""
+        response = self.ask()
+        self.assertTrue(response["Date"].endswith("GMT"))
+        self.assertTrue(response["Server"].startswith("TwistedWeb/"))
+        self.assertEqual(response.all("Content-Type"), [])
+
+    def test_unread(self) -> None:
+        """A body that nobody reads is no harm to what follows."""
+        client = self.client()
+        client.send(request(MESSAGE, method="GET") + request())
+        self.assertEqual([r.status for r in client.responses()], [405, 202])
+
+
+class DrainTests(SiteTestCase):
+    """The end of a site."""
+
+    def test_idle(self) -> None:
+        """Idle connections are closed at once."""
+        client = self.client()
+        drained = self.site.drain()
+        self.assertTrue(client.transport.disconnecting)
+        self.assertNoResult(drained)
+        client.leave()
+        self.successResultOf(drained)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_answering(self) -> None:
+        """A request that waits is answered before its connection is closed."""
+        client = self.client()
+        client.send(request(IQ))
+        drained = self.site.drain()
+        self.assertFalse(client.transport.disconnecting)
+        self.requester.requests[0].reply.callback(stanza("<iq type='result'/>"))
+        self.assertEqual(client.response().status, 200)
+        self.assertTrue(client.transport.disconnecting)
+        client.leave()
+        self.successResultOf(drained)
+
+    def test_stuck(self) -> None:
+        """Nobody holds up the end for longer than 5 s."""
+        client = self.client()
+        client.send(request(IQ))
+        drains = [self.site.drain(), self.site.drain()]
+        self.clock.advance(DRAIN_TIMEOUT)
+        for drained in drains:
+            self.successResultOf(drained)
+        client.leave()

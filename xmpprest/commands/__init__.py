@@ -1,0 +1,1 @@
+"""The subcommands of C{python -m xmpprest}."""

@@ -1,0 +1,106 @@
+"""Asks a callback, as the gateway does when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from twisted.web.http_headers import Headers
+
+from ...config.callback import CallbackConfig
+from ...config.config import Config
+from ...core.webhook.conversation_key import DEFAULT
+from ...core.webhook.errors import DeliveryError
+from ...core.webhook.url_template import URLTemplate
+from ...webhook.http_client import BoundedClient
+from ...webhook.tls_policy import WebhookTLSPolicy
+from .result import FAILED, OK, WARNING, CheckResult, failed
+
+_FINE = "it answers"
+_REDIRECT = "redirects are not followed; give the URL that it leads to"
+_DENIED = "if it wants a password, give that in {url}, as in https://USER:PASSWORD@…"
+_DOWN = "a proxy answers, but not the callback behind it; start that"
+
+#: What a status means here, beside 2xx; many callbacks know no OPTIONS.
+_STATUSES: Mapping[int, tuple[str, str]] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), (FAILED, _REDIRECT)),
+    **dict.fromkeys((401, 403, 407), (WARNING, _DENIED)),
+    404: (WARNING, "perhaps the path in {url} is not right"),
+    **dict.fromkeys((502, 503, 504), (FAILED, _DOWN)),
+    **dict.fromkeys((400, 405, 426, 501), (OK, "it need not know OPTIONS")),
+}
+
+
+def labelOf(callback: CallbackConfig) -> str:
+    """What a finding about a callback is about."""
+    return "callback" if callback.name == DEFAULT else f"callback {callback.name}"
+
+
+async def checkCallback(
+    callback: CallbackConfig, config: Config, reactor: Any, timeout: float
+) -> tuple[CheckResult, datetime | None]:
+    """
+    Ask it what it wants.
+
+    @return: And the time that it says it is.
+    """
+    try:
+        trust = WebhookTLSPolicy(callback.caFile)
+    except (OSError, ValueError) as error:
+        words = f"{_of(callback, 'ca-file')} {callback.caFile} cannot be used: {error}"
+        return failed(labelOf(callback), f"{words}; expected a PEM file"), None
+    client = BoundedClient(
+        reactor,
+        trust,
+        1,
+        config.stanzaSizeLimit,
+        headTimeout=timeout,
+        totalTimeout=timeout,
+    )
+    try:
+        return await _ask(callback, config.domain, client, reactor)
+    finally:
+        await client.close()
+
+
+def _of(callback: CallbackConfig, key: str) -> str:
+    """A setting of a callback, as somebody finds it."""
+    return f"--callback-{key}" if callback.name == DEFAULT else f"its {key}"
+
+
+async def _ask(
+    callback: CallbackConfig, domain: str, client: BoundedClient, reactor: Any
+) -> tuple[CheckResult, datetime | None]:
+    url, subject = URLTemplate(callback.url), labelOf(callback)
+    values = {"kind": "meta", "type": "info"}
+    target = url.expand({**values, "to": domain, "from": domain})
+    headers = Headers()
+    if url.authorization is not None:
+        headers.addRawHeader(b"Authorization", url.authorization.encode())
+    started = reactor.seconds()
+    try:
+        answer = await client.request(b"OPTIONS", target, headers)
+    except DeliveryError as reason:
+        words = f"{url} does not answer ({reason}): start it or mend that, or correct"
+        return failed(subject, f"{words} {_of(callback, 'url')}"), None
+    took = 1000 * (reactor.seconds() - started)
+    state, words = _meaning(answer.status)
+    words = words.format(url=_of(callback, "url"))
+    said = f"{url} answered OPTIONS with {answer.status} in {took:.1f} ms: {words}"
+    return CheckResult(state, subject, said), _date(answer.header("Date"))
+
+
+def _meaning(status: int) -> tuple[str, str]:
+    if 200 <= status < 300:
+        return OK, _FINE
+    return _STATUSES.get(status, (WARNING, "its log may say why"))
+
+
+def _date(header: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,49 @@
+"""Compares the clock with those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from .result import CheckResult, failed, ok, warning
+
+#: Seconds that a signature may be old (Standard Webhooks), and that nobody minds.
+TOLERANCE = 300.0
+NEGLIGIBLE = 10.0
+
+_ADVICE = (
+    "set the clock that is wrong, and have it kept right (timedatectl set-ntp true)"
+)
+
+
+def checkClock(offsets: Mapping[str, float]) -> CheckResult:
+    """
+    Say how far off it is.
+
+    @param offsets: Seconds that the clock is ahead of somebody's.
+    """
+    if not offsets:
+        return ok("clock", "nobody was there to compare it with")
+    words = ", ".join(_words(who, offset) for who, offset in offsets.items())
+    most = max(map(abs, offsets.values()))
+    if most > TOLERANCE:
+        return failed(
+            "clock",
+            f"it is {words}; a callback refuses signatures that are 5 minutes off:"
+            f" {_ADVICE}",
+        )
+    if most > NEGLIGIBLE:
+        return warning("clock", f"it is {words}: {_ADVICE}")
+    return ok("clock", f"it is {words}")
+
+
+def _words(who: str, offset: float) -> str:
+    if abs(offset) <= NEGLIGIBLE:
+        return f"with {who}"
+    side = "ahead of" if offset > 0 else "behind"
+    return f"{abs(offset):.0f} s {side} {who}"
+
+
+def clockOffset(now: datetime, theirs: datetime) -> float:
+    """How many seconds our clock is ahead."""
+    return (now - theirs).total_seconds()

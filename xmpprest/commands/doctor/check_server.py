@@ -1,0 +1,136 @@
+"""Connects to the XMPP server as the gateway would, and goes again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.words.xish.domish import Element
+
+from ...config.config import Config
+from ...core.errors import Refusal, StanzaError
+from ...core.policy.rules import errorReply
+from ...core.stanza import namespaces as ns
+from ...core.stanza.build import element, firstChild, make
+from ...gateway.stores import clientEndpoint
+from ...ids import newID
+from ...xmpp.barrier import LOOPBACK, PING
+from ...xmpp.component import ComponentService
+from ...xmpp.connection_diagnosis import ConnectionDiagnosis, ConnectionFailed
+from .result import CheckResult, failed, ok, warning
+
+#: For those who write to the gateway in this moment.
+_AWAY = StanzaError("wait", "recipient-unavailable", "The gateway is being examined.")
+
+
+async def checkServer(
+    config: Config,
+    reactor: Any,
+    timeout: float,
+    tell: Callable[[CheckResult], None],
+) -> datetime | None:
+    """
+    Connect, and see whether the stream carries.
+
+    @return: The time that the server says it is, if it does.
+    """
+    try:
+        endpoint = clientEndpoint(config.server, reactor)
+    except ValueError as error:
+        tell(failed("XMPP server", str(error)))
+        return None
+    diagnosis = ConnectionDiagnosis(config.server)
+    component = ComponentService(
+        endpoint,
+        config.server,
+        config.domain,
+        config.secret,
+        reactor,
+        trouble=diagnosis,
+    )
+
+    def receive(stanza: Element) -> None:
+        for answer in errorReply(stanza, _AWAY):
+            component.send(answer)
+
+    component.onStanza = receive
+    component.startService()
+    try:
+        await diagnosis.outcome.addTimeout(timeout, reactor)
+    except (ConnectionFailed, TimeoutError) as error:
+        fault = (
+            error
+            if isinstance(error, ConnectionFailed)
+            else diagnosis.timeoutReason(timeout)
+        )
+        _tellFault(config, fault, tell)
+        return None
+    else:
+        tell(ok("XMPP server", f"{config.server} is reached"))
+        tell(ok("component", f"the server takes {config.domain} with this secret"))
+        tell(await _checkBarrier(component, reactor, timeout))
+        return await _time(component, config.domain, timeout)
+    finally:
+        await component.stopService()
+
+
+def _tellFault(
+    config: Config, fault: ConnectionFailed, tell: Callable[[CheckResult], None]
+) -> None:
+    if fault.reached:
+        tell(ok("XMPP server", f"{config.server} is reached"))
+        tell(failed("component", f"{config.domain} is not connected: {fault}"))
+    else:
+        tell(failed("XMPP server", f"{config.server} is not reached: {fault}"))
+
+
+async def _checkBarrier(
+    component: ComponentService, reactor: Any, timeout: float
+) -> CheckResult:
+    started = reactor.seconds()
+    crossing: Coroutine[Any, Any, bool] = component.barrier.wait()
+    try:
+        await Deferred.fromCoroutine(crossing).addTimeout(timeout, reactor)
+    except TimeoutError:
+        means = f"nothing came back within {timeout:g} s"
+    except Refusal as refusal:
+        means = refusal.problem.text
+    else:
+        means = component.barrier.method
+    if means == LOOPBACK:
+        words = f"came back in {1000 * (reactor.seconds() - started):.1f} ms"
+        return ok("barrier", f"what the gateway sends to itself {words}")
+    if means == PING:
+        return ok("barrier", "the server answers pings, but no query to itself returns")
+    return warning(
+        "barrier",
+        f"it cannot be found out what the server has taken ({means}): messages stay"
+        " 'sent'; let the server route what the component sends to its own domain",
+    )
+
+
+async def _time(
+    component: ComponentService, domain: str, timeout: float
+) -> datetime | None:
+    """XEP-0202 of what the component's domain is in, which is the server mostly."""
+    _, _, peer = domain.partition(".")
+    if not peer:
+        return None
+    query = make(
+        "iq",
+        {"to": peer, "from": domain, "type": "get", "id": newID()},
+        [element(ns.TIME, "time")],
+    )
+    try:
+        reply = (await component.request(query, timeout))[-1]
+    except Refusal:
+        return None
+    told = firstChild(reply, ns.TIME, "time")
+    utc = None if told is None else firstChild(told, ns.TIME, "utc")
+    try:
+        moment = datetime.fromisoformat(str(utc))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

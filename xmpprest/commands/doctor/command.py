@@ -1,0 +1,76 @@
+"""C{python -m xmpprest doctor}: the options of the gateway in, a report out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.logger import ILogObserver, globalLogBeginner
+from twisted.python.usage import UsageError
+
+from ...config.loader import LoadedConfig
+from ...tap import Options
+from .result import CheckResult, exitStatus, failed, summary
+from .runner import CheckRunner
+
+
+class DoctorOptions(Options):
+    """
+    What may stand on the command line: what the gateway is started with.
+    """
+
+    synopsis = "python -m xmpprest doctor [options]"
+    longdesc = (
+        "Checks a configuration from end to end, and says what to change. Give it the"
+        " options that the gateway is started with, and run it as the same user, in the"
+        " same directory; a gateway that runs is not disturbed."
+    )
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """
+    Examine the gateway that these arguments would start.
+
+    @raise SystemExit: With 0 if it would work, else with 1.
+    """
+    # What goes wrong is found, and said, once.
+    nobody = cast(ILogObserver, lambda event: None)
+    globalLogBeginner.beginLoggingTo([nobody], redirectStandardIO=False)
+    options = DoctorOptions()
+    try:
+        options.parseOptions([*arguments])
+    except UsageError as error:
+        _end([_say(failed("configuration", str(error)))])
+    if options.loaded is None:
+        raise SystemExit("xmpprest: the demo is always well; leave --demo out.")
+    react(_examine, (options.loaded,))
+    raise AssertionError("react ends the process")
+
+
+def _examine(reactor: Any, loaded: LoadedConfig) -> Deferred[None]:
+    examination = CheckRunner(loaded, reactor, _say)
+
+    async def examine() -> None:
+        try:
+            await examination.run()
+        except Exception as error:
+            # The outermost edge: nobody wants a traceback from a doctor.
+            what = f"the examination failed ({type(error).__name__}: {error})"
+            _say(failed("doctor", f"{what}; please report this"))
+            raise SystemExit(1) from None
+        _end(examination.findings)
+
+    return Deferred.fromCoroutine(examine())
+
+
+def _say(finding: CheckResult) -> CheckResult:
+    print(finding, flush=True)
+    return finding
+
+
+def _end(findings: Sequence[CheckResult]) -> NoReturn:
+    print(f"\n{summary(findings)}", flush=True)
+    sys.exit(exitStatus(findings))

@@ -1,0 +1,68 @@
+"""What the doctor finds, in words to the person who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+OK, WARNING, FAILED = "ok", "warning", "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """
+    What became of one check.
+
+    @ivar state: L{OK}, L{WARNING} or L{FAILED}.
+    @ivar subject: What was looked at.
+    @ivar words: What was found, and what to change, if anything.
+    """
+
+    state: str
+    subject: str
+    words: str
+
+    def __str__(self) -> str:
+        """One line."""
+        words = " ".join(self.words.split()).rstrip(".")
+        return f"{self.state:<8} {self.subject}: {words}."
+
+
+def ok(subject: str, words: str) -> CheckResult:
+    """All is well."""
+    return CheckResult(OK, subject, words)
+
+
+def warning(subject: str, words: str) -> CheckResult:
+    """The gateway works, but not as well as it could."""
+    return CheckResult(WARNING, subject, words)
+
+
+def failed(subject: str, words: str) -> CheckResult:
+    """It does not work."""
+    return CheckResult(FAILED, subject, words)
+
+
+def exitStatus(findings: Sequence[CheckResult]) -> int:
+    """The exit status."""
+    return int(any(each.state == FAILED for each in findings))
+
+
+def summary(findings: Sequence[CheckResult]) -> str:
+    """One sentence about all of them."""
+    faults = sum(each.state == FAILED for each in findings)
+    doubts = sum(each.state == WARNING for each in findings)
+    if faults == 1:
+        return "1 thing is wrong: mend that, and run the doctor again."
+    if faults:
+        return (
+            f"{faults} things are wrong: mend the first, since others may come of it,"
+            " and run the doctor again."
+        )
+    if doubts:
+        return f"Nothing is in the way, but look at the {_counted(doubts)}."
+    return "All is well."
+
+
+def _counted(count: int) -> str:
+    return "warning" if count == 1 else f"{count} warnings"

@@ -1,0 +1,3 @@
+"""
+Settings: their values, and the command line, environment and files they are read from.
+"""

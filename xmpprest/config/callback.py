@@ -1,0 +1,105 @@
+"""A callback: where what comes in is posted, and what of it, as somebody sets it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..core.media import formats
+from ..core.stanza.build import TYPES
+from ..core.stanza.jid_pattern import normalisePattern
+from ..core.webhook.conversation_key import DEFAULT
+from ..core.webhook.signing import parseSecret
+from . import parsers
+from .setting import normaliseFields, setting
+
+EVENTS = ("bare", "full", "host")
+
+#: How many stanzas one POST may have: each of them waits for the slowest.
+MAX_BATCH = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackConfig:
+    """
+    One of several callbacks. Values are checked, as those of
+    L{Config<xmpprest.config.config.Config>} are.
+
+    @ivar signingSecrets: What each post is signed with, all of them at once (see
+        L{core.signing<xmpprest.core.webhook.signing>}); it may be none.
+    @raise ValueError: A value is bad, or is missing; the message says what to do.
+    """
+
+    name: str = setting(
+        parsers.shortName, "What the callback is called in the log and in answers."
+    )
+    url: str = setting(
+        parsers.url,
+        "Where stanzas are posted; may hold {kind}, {type}, {to}, {from}.",
+        repr=False,
+    )
+    contentType: str = setting(
+        parsers.outputType, "What they are posted as.", formats.XML
+    )
+    stanzas: frozenset[str] = setting(
+        parsers.choices(*TYPES), "Which kinds of stanza it gets.", frozenset(TYPES)
+    )
+    events: frozenset[str] = setting(
+        parsers.choices(*EVENTS),
+        "Stanzas to which form of address it gets: bare (user@domain), full (with a"
+        " resource), host (the domain).",
+        frozenset(EVENTS),
+    )
+    to: tuple[str, ...] = setting(
+        normalisePattern, "Stanzas to which addresses it gets.", ("*",), show=str
+    )
+    connections: int = setting(
+        parsers.positiveInteger, "How many requests to it may be in flight.", 32
+    )
+    batch: int = setting(
+        parsers.integerUpTo(MAX_BATCH),
+        "How many stanzas of different conversations one request may have, as lines of"
+        " JSON; with 1 each has its own.",
+        1,
+    )
+    caFile: str | None = setting(
+        parsers.singleLine, "A PEM file with the CAs of an https URL, not the system's."
+    )
+    signingSecrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        normaliseFields(self)
+        for each in ("name", "url"):
+            if getattr(self, each) is None:
+                raise ValueError(f"A callback has no {each}: give it one.")
+        object.__setattr__(
+            self, "signingSecrets", validateSigningSecrets(self.signingSecrets)
+        )
+
+
+def validateSigningSecrets(secrets: Sequence[str]) -> tuple[str, ...]:
+    """
+    Check what posts are signed with.
+
+    @raise ValueError: They are no secrets; the message does not repeat them.
+    """
+    if isinstance(secrets, str):
+        raise ValueError("The signing secrets are one text: expected a list.")
+    for secret in secrets:
+        parseSecret(secret)
+    return tuple(secrets)
+
+
+def checkUniqueNames(callbacks: Sequence[CallbackConfig]) -> None:
+    """
+    Check what can be wrong with callbacks that are good by themselves.
+
+    @raise ValueError: The message says what to do.
+    """
+    for name, times in Counter(each.name for each in callbacks).items():
+        if times > 1:
+            hint = ", and the one of callback-url has it" if name == DEFAULT else ""
+            raise ValueError(
+                f"{times} callbacks have the name {name}{hint}: each needs its own."
+            )

@@ -1,0 +1,269 @@
+"""
+Where the configuration comes from: a flag, over the environment, over a TOML file,
+over the default; and secrets from anywhere but a flag.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import tables, toml
+from .config import SETTINGS, Config, ConfigurationError
+from .parsers import MASK
+from .secret_files import (
+    SecretSource,
+    readCredentials,
+    readSecret,
+    readSigningSecrets,
+    readText,
+)
+
+PREFIX = "XMPPREST_"
+
+#: What systemd's LoadCredential= names, and what each secret's file is called; those
+#: that nobody can do without, unless there are tokens, and those that one can.
+SECRETS = ("secret", "credentials")
+OPTIONAL_SECRETS = ("callback-signing-secret",)
+_SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
+
+#: What to do where there is none.
+_MISSING = {
+    "domain": "There is no component domain: give it with --domain, as in --domain"
+    " gateway.example.org.",
+    "secret": "There is no secret: put what the XMPP server has for this component"
+    " into a file, and give it with --secret-file.",
+    "credentials": "There is no credential, so nobody could send: put a line like"
+    " 'Bearer dmVyeSBzZWNyZXQgdG9rZW4K' into a file, and give it with"
+    " --credentials-file. Or make a token that may do less, with 'python -m xmpprest"
+    " token NAME'.",
+}
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class RawSetting:
+    """
+    A setting as somebody wrote it.
+
+    @ivar texts: The elements of a list, or one text.
+    @ivar origin: In words to a person: the flag, the variable, the key and its file.
+    """
+
+    texts: list[str]
+    origin: str
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """
+    A configuration and where each value came from.
+
+    @ivar origins: By the name of the setting.
+    @ivar secrets: By their names; those that there are.
+    @ivar callbackSecrets: What posts to the callbacks are signed with that have each
+        their own settings, by their names.
+    """
+
+    config: Config
+    origins: Mapping[str, str]
+    secrets: Mapping[str, SecretSource]
+    callbackSecrets: Mapping[str, Sequence[SecretSource]] = field(default_factory=dict)
+
+    @property
+    def allSecrets(self) -> Sequence[SecretSource]:
+        """Every secret."""
+        signing = (each for some in self.callbackSecrets.values() for each in some)
+        return (*self.secrets.values(), *signing)
+
+    def describe(self) -> str:
+        """All of it as TOML, which is good as a file again, but without secrets."""
+        lines = []
+        for setting in SETTINGS:
+            written = toml.formatSetting(
+                setting, getattr(self.config, setting.field.name)
+            )
+            lines.append(f"{written}  # {self.origins[setting.name]}")
+        lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
+        config = self.config
+        lines += tables.formatTables(
+            config.tokens, config.callbacks, self.callbackSecrets
+        )
+        return "\n".join(lines)
+
+
+def _described(name: str, secret: SecretSource | None) -> str:
+    """The line of a secret, which has the file that it is in, or nothing of it."""
+    if secret is None:
+        return f"# {name} is not set  # default"
+    written = f"# {name} = {MASK}"
+    if secret.path is not None:
+        written = f"{name}-file = {toml.formatValue(str(secret.path.absolute()))}"
+    return f"{written}  # {secret.origin}"
+
+
+def _several(
+    read: Callable[[SecretSource], tuple[str, ...]], secret: SecretSource | None
+) -> tuple[str, ...]:
+    return () if secret is None else read(secret)
+
+
+class ConfigLoader:
+    """
+    The places where settings are looked for.
+    """
+
+    def __init__(
+        self, flags: Mapping[str, list[str]], environ: Mapping[str, str]
+    ) -> None:
+        """
+        @param flags: Those that were given, by name without dashes.
+        @param environ: The environment.
+        @raise ConfigurationError: The file is unreadable, no TOML, or has a key that
+            nobody knows.
+        """
+        self._flags = flags
+        self._environ = environ
+        path = self._given("config")
+        self._path = None if path is None else path.texts[-1]
+        self._file = {} if path is None else _readTOML(path)
+
+    def load(self) -> LoadedConfig:
+        """
+        Gather everything.
+
+        @raise ConfigurationError: Something is missing or bad.
+        """
+        self._refuseMisspelt()
+        values, where = self.loadSettings()
+        if "domain" not in values:
+            raise ConfigurationError(_MISSING["domain"])
+        tokens = tables.readTokens(self._file, self._path)
+        callbacks = tables.readCallbacks(self._file, self._path)
+        secrets = self._secrets(("secret",) if tokens else SECRETS)
+        try:
+            config = Config(
+                secret=readSecret(secrets["secret"]),
+                credentials=_several(readCredentials, secrets.get("credentials")),
+                callbackSigningSecrets=_several(
+                    readSigningSecrets, secrets.get("callback-signing-secret")
+                ),
+                tokens=tokens,
+                callbacks=tuple(callback for callback, _ in callbacks),
+                **values,
+            )
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        signing = {callback.name: secrets for callback, secrets in callbacks}
+        return LoadedConfig(config, where, secrets, signing)
+
+    def _refuseMisspelt(self) -> None:
+        """
+        A variable that is nearly one of ours is an error; others that begin like ours
+        may be anybody's, such as Kubernetes'.
+        """
+        names = [each.name for each in SETTINGS]
+        names += ["config", *_SECRETS, *(f"{name}-file" for name in _SECRETS)]
+        ours = [_variable(name) for name in names]
+        for variable in self._environ:
+            near = difflib.get_close_matches(variable, ours, 1, 0.9)
+            if variable.startswith(PREFIX) and variable not in ours and near:
+                raise ConfigurationError(
+                    f"There is no variable {variable}; did you mean {near[0]}?"
+                )
+
+    def loadSettings(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """
+        Gather what is no secret.
+
+        @return: The values that were given, by the name of their field in
+            L{Config}; and where each setting is from, by its own name.
+        @raise ConfigurationError: Something is bad.
+        """
+        values: dict[str, Any] = {}
+        where: dict[str, str] = {}
+        for setting in SETTINGS:
+            written = self._find(setting.name)
+            where[setting.name] = "default" if written is None else written.origin
+            if written is None:
+                continue
+            values[setting.field.name] = toml.readTexts(
+                setting, written.texts, written.origin
+            )
+        return values, where
+
+    def _find(self, name: str) -> RawSetting | None:
+        """Look for a setting; C{None}, nobody wrote it anywhere."""
+        given = self._given(name)
+        if given is not None or name not in self._file:
+            return given
+        where = f"{name} in {self._path}"
+        return RawSetting(toml.asStrings(self._file[name], where), where)
+
+    def _given(self, name: str) -> RawSetting | None:
+        """The same, but not in the file."""
+        if name in self._flags:
+            return RawSetting(self._flags[name], f"--{name}")
+        variable = _variable(name)
+        if variable not in self._environ:
+            return None
+        text = self._environ[variable]
+        repeatable = any(s.name == name and s.repeatable for s in SETTINGS)
+        return RawSetting(text.split() if repeatable else [text], variable)
+
+    def _secrets(self, needed: Collection[str]) -> dict[str, SecretSource]:
+        """
+        Those that there are.
+
+        @raise ConfigurationError: One is missing, or its file cannot be read.
+        """
+        found = {}
+        for name in _SECRETS:
+            secret = self._confidential(name)
+            if secret is not None:
+                found[name] = secret
+            elif name in needed:
+                raise ConfigurationError(_MISSING[name])
+        return found
+
+    def _confidential(self, name: str) -> SecretSource | None:
+        """
+        Look for a secret: the flag's file, the variable, the file that a variable
+        or the configuration names, systemd's credential.
+
+        @raise ConfigurationError: Its file cannot be read.
+        """
+        flag, variable = f"{name}-file", _variable(name)
+        if flag not in self._flags and variable in self._environ:
+            return SecretSource(self._environ[variable], variable)
+        written = self._find(flag)
+        if written is not None:
+            path = Path(",".join(written.texts))
+            return SecretSource(readText(path, written.origin), written.origin, path)
+        path = Path(self._environ.get("CREDENTIALS_DIRECTORY", ""), name)
+        if not path.is_absolute() or not os.path.exists(path):
+            return None
+        where = "$CREDENTIALS_DIRECTORY"
+        return SecretSource(readText(path, where), where)
+
+
+def _readTOML(written: RawSetting) -> dict[str, object]:
+    path = written.texts[-1]
+    try:
+        values = tomllib.loads(readText(Path(path), written.origin))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is no TOML: {error}.") from None
+    known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
+    toml.refuseUnknown(values, [*known, tables.TOKENS, tables.CALLBACKS], path)
+    return values

@@ -1,0 +1,185 @@
+"""
+What is told to those who watch the gateway work: its JSON form and schemas, and which
+of it somebody wants to see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ..media.values import Value
+from ..stanza import jid
+from ..stanza.annotate import timestamp
+from ..stanza.build import TYPES
+from ..stanza.jid import JID
+from ..stanza.stored import UnparsableStanza, parseStored
+from .scalars import Schema
+from .table import STANZAS
+
+#: The names of the events.
+STANZA, STATE, RATES, LOST = "stanza", "state", "rates", "lost"
+
+#: The ways of a stanza: written to the XMPP server, or read from it.
+OUT, IN = "out", "in"
+
+#: Characters of a stanza that is shown; of one that is longer, only what it is.
+MAX_XML_SHOWN = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StanzaEvent:
+    """
+    A stanza that has passed.
+
+    @ivar at: When, in seconds since 1970.
+    @ivar direction: L{OUT} or L{IN}.
+    @ivar sender: Who it says it is from, or empty.
+    @ivar to: Whom it is for, or empty.
+    """
+
+    at: float
+    direction: str
+    kind: str
+    sender: str
+    to: str
+    xml: str
+
+    @property
+    def value(self) -> dict[str, Value]:
+        """In JSON."""
+        head: dict[str, Value] = {
+            "time": timestamp(self.at),
+            "direction": self.direction,
+            "kind": self.kind,
+            "from": self.sender,
+            "to": self.to,
+            "size": len(self.xml),
+        }
+        if len(self.xml) > MAX_XML_SHOWN:
+            return head
+        return {**head, "xml": self.xml, "json": _json(self.xml)}
+
+
+def _json(xml: str) -> Value:
+    try:
+        return STANZAS.encode(parseStored(xml))
+    except UnparsableStanza:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """
+    Which stanzas somebody wants to see.
+
+    @ivar kinds: Of C{message}, C{presence}, C{iq}; none stands for all.
+    @ivar jid: Who is at one of their ends; all that is at a domain, if there is
+        only that, and with whatever resource, if there is none. C{None}, anybody.
+    """
+
+    kinds: Collection[str] = ()
+    jid: JID | None = None
+
+    def __contains__(self, passed: StanzaEvent) -> bool:
+        if self.kinds and passed.kind not in self.kinds:
+            return False
+        return self.jid is None or any(
+            self._isAt(jid.normaliseJID(end)) for end in (passed.sender, passed.to)
+        )
+
+    def _isAt(self, end: JID) -> bool:
+        assert self.jid is not None
+        # What is not said, anybody may have.
+        return all(said in ("", has) for said, has in zip(self.jid, end, strict=True))
+
+
+# --- schemas --------------------------------------------------------------------
+
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_TEXT: Schema = {"type": "string"}
+
+
+def _event(required: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required.split(),
+    }
+
+
+def _each(schema: Schema, description: str) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": schema,
+        "description": description,
+    }
+
+
+_LATENCY: Schema = _event(
+    "count p50 p99",
+    count=_COUNT,
+    p50={"type": ["number", "null"], "description": "Half of them took no longer."},
+    p99={"type": ["number", "null"], "description": "Of a hundred, one took longer."},
+)
+
+
+def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
+    """
+    The schema of what each event has as its data, by its name.
+
+    @param stanza: The schema of a stanza.
+    """
+    return {
+        STANZA: _event(
+            "time direction kind from to size",
+            time=_TIME,
+            direction={
+                "type": "string",
+                "enum": [OUT, IN],
+                "description": "`out`: written to the XMPP server; `in`: come from it.",
+            },
+            kind={"type": "string", "enum": [*TYPES]},
+            **{"from": _TEXT},
+            to=_TEXT,
+            size={**_COUNT, "description": "Of the XML, in characters."},
+            xml={
+                **_TEXT,
+                "description": f"Left out beyond {MAX_XML_SHOWN} characters.",
+            },
+            json={
+                "anyOf": [stanza, {"type": "null"}],
+                "description": "The same; `null`, if it cannot be read.",
+            },
+        ),
+        STATE: _event(
+            "state since reconnects",
+            state={
+                "type": "string",
+                "enum": ["up", "down"],
+                "description": "Whether there is a stream to the XMPP server.",
+            },
+            since=_TIME,
+            reconnects={**_COUNT, "description": "How often it was lost."},
+        ),
+        RATES: _event(
+            "time seconds counts latencies queues",
+            time=_TIME,
+            seconds={"type": "number", "description": "Since the event before."},
+            counts=_each(_COUNT, "What has happened in that time, such as `out`."),
+            latencies=_each(_LATENCY, "How long it took, in seconds."),
+            queues=_each(_COUNT, "What waits now, such as `outbox`."),
+        ),
+        LOST: _event(
+            "reason",
+            reason={
+                "type": "string",
+                "enum": ["slow", "old", "unknown"],
+                "description": "Stanzas are missing before this: `slow`, they were not"
+                " read as fast as they came; `old`, those behind `Last-Event-ID` are"
+                " no longer there; `unknown`, that is of no event of this gateway"
+                " since it was started.",
+            },
+        ),
+    }

@@ -1,0 +1,169 @@
+"""
+The rows of one kind of stanza: which key stands for which child, and whether its value
+says all that the child says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from twisted.words.xish.domish import Element
+
+from ..errors import Refusal
+from ..media.values import Value
+from ..stanza import namespaces as ns
+from ..stanza.build import hasMoreElementsThan, make
+from ..stanza.parser import MAX_ELEMENTS
+from ..stanza.serializer import escapeText, toXML
+from .payloads import Carbon
+from .scalars import NotRepresentable, QName
+from .slots import Child, Children, NamedChild
+
+#: A slot of a stanza: it also names the elements that it is about.
+StanzaSlot: TypeAlias = Child | Children | NamedChild | Carbon
+
+
+@dataclass(frozen=True)
+class Field:
+    """
+    A key of a stanza.
+
+    @ivar source: Where the element comes from: a specification, with its title.
+    @ivar slot: Where in the stanza it stands, and what it is in JSON.
+    @ivar emptyResult: What the key is in an iq result if the element is empty, where
+        that is something else than in a request.
+    """
+
+    source: str
+    slot: StanzaSlot
+    emptyResult: Value = True
+
+
+class FieldTable:
+    """
+    All rows of one kind. Several keys may be about one element: what is read has all
+    of them, and of what is written the last in the table counts.
+    """
+
+    def __init__(self, kind: str, rows: Mapping[str, Field]) -> None:
+        self.kind = kind
+        self.rows = rows
+        self._index: dict[QName, list[str]] = {}
+        for key, row in rows.items():
+            for name in row.slot.names(ns.CLIENT):
+                self._index.setdefault(name, []).append(key)
+        self._shared = [keys for keys in self._index.values() if len(keys) > 1]
+
+    def toJSON(self, stanza: Element) -> dict[str, Value]:
+        """
+        The keys of a stanza's children, in the order of the children. C{xml} stands
+        where the first child stands that no key can carry, and holds all from that to
+        the last such child. White space between children is left out.
+        """
+        content = [c for c in stanza.children if not _isSpace(c)]
+        groups: dict[str, list[int]] = {}
+        inexact = set()
+        for position, child in enumerate(content):
+            keys = self._keys(child)
+            if keys:
+                groups.setdefault(keys[-1], []).append(position)
+            else:
+                inexact.add(position)
+        found: dict[int, dict[str, Value]] = {}
+        for key, positions in groups.items():
+            group = [content[position] for position in positions]
+            found[positions[0]] = read = self._read(stanza, group[0])
+            isTogether = positions[-1] - positions[0] < len(positions)
+            if not isTogether or not self._isExact(key, read, group):
+                inexact.update(positions)
+        if inexact:
+            first, last = min(inexact), max(inexact)
+            raw: list[Value] = [_raw(stanza, c) for c in content[first : last + 1]]
+            found[first] = found.get(first, {}) | {"xml": raw}
+        return {k: v for position in sorted(found) for k, v in found[position].items()}
+
+    def _keys(self, child: Element | str) -> list[str]:
+        """The keys that are about a child; for a large one, none: that takes long."""
+        if isinstance(child, str) or hasMoreElementsThan(child, MAX_ELEMENTS):
+            return []
+        return self._index.get((child.uri, child.name), [])
+
+    def _read(self, stanza: Element, child: Element | str) -> dict[str, Value]:
+        """The values of all the keys that are about a child."""
+        isResult = stanza.getAttribute("type") == "result"
+        read: dict[str, Value] = {}
+        for key in self._keys(child):
+            row = self.rows[key]
+            try:
+                value = row.slot.read(stanza)
+            except (NotRepresentable, Refusal):
+                continue
+            read[key] = row.emptyResult if isResult and value is True else value
+        return read
+
+    def _isExact(
+        self, key: str, read: Mapping[str, Value], group: list[Element | str]
+    ) -> bool:
+        """Whether a key's value says all that its children say."""
+        if key not in read:
+            return False
+        probe = make(self.kind, {})
+        try:
+            self.rows[key].slot.write(read[key], key, probe)
+        except Refusal:
+            return False
+        made = probe.children
+        return len(made) == len(group) and all(map(_isSame, made, group))
+
+    def shadowedKeys(
+        self, value: Mapping[str, Value], raw: Iterable[Element | str]
+    ) -> set[str]:
+        """
+        The keys that do not count, since another key, or C{xml}, is about the same
+        element.
+
+        @param raw: What C{xml} holds.
+        """
+        keys = {key for child in raw for key in self._keys(child)}
+        for shared in self._shared:
+            given = [key for key in shared if value.get(key) is not None]
+            keys.update(given[:-1])
+        return keys
+
+
+def _isSpace(child: Element | str) -> bool:
+    """Whether a child is only what XML takes for white space (XML 1.0 §2.3)."""
+    return isinstance(child, str) and not child.strip(" \t\r\n")
+
+
+def _isSame(made: Element | str, other: Element | str) -> bool:
+    """
+    Whether two pieces of content say the same.
+
+    @param made: The one that was made from JSON.
+    """
+    if isinstance(made, str) or isinstance(other, str):
+        return made == other
+    return (
+        made.name == other.name
+        and made.uri == other.uri
+        and (not other.localPrefixes or made.localPrefixes == other.localPrefixes)
+        and made.attributes == other.attributes
+        and len(made.children) == len(other.children)
+        and all(map(_isSame, made.children, other.children))
+    )
+
+
+def _raw(stanza: Element, child: Element | str) -> str:
+    """A child as XML, to be read where C{jabber:client} is implied."""
+    if isinstance(child, str):
+        return escapeText(child)
+    if stanza.localPrefixes:
+        # Its text may use what the stanza declares.
+        declared = {**stanza.localPrefixes, **child.localPrefixes}
+        copy = Element((child.uri, child.name), child.uri, child.attributes, declared)
+        copy.children = child.children
+        child = copy
+    return toXML(child)

@@ -1,0 +1,70 @@
+"""The keys of presence: one row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..stanza import namespaces as ns
+from .field import Field
+from .fields_common import MUC_USER
+from .scalars import DATETIME, integer, string
+from .shapes import AttributeValue, Flag, ObjectShape, Text
+from .slots import Attribute, Child
+
+#: RFC 6121 §4.7.2.1
+SHOWS = ("away", "chat", "dnd", "xa")
+
+#: Those that only presence has.
+PRESENCE: Mapping[str, Field] = {
+    "show": Field("RFC 6121 §4.7.2.1", Child("show", Text(string(*SHOWS)))),
+    "status": Field("RFC 6121 §4.7.2.2", Child("status", Text())),
+    "priority": Field("RFC 6121 §4.7.2.3", Child("priority", Text(integer(-128, 127)))),
+    "caps": Field(
+        "XEP-0115: Entity Capabilities",
+        Child(
+            "c",
+            ObjectShape(
+                {key: Attribute(key) for key in ("hash", "node", "ver", "ext")}
+            ),
+            "http://jabber.org/protocol/caps",
+        ),
+    ),
+    "join": Field(
+        "XEP-0045: Multi-User Chat",
+        Child("x", Flag(), "http://jabber.org/protocol/muc"),
+    ),
+    "muc": Field(
+        "XEP-0045: Multi-User Chat",
+        Child(
+            "x",
+            ObjectShape(
+                {
+                    "password": Child("password", Text()),
+                    "history": Child(
+                        "history",
+                        ObjectShape(
+                            {
+                                "maxchars": Attribute("maxchars", integer()),
+                                "maxstanzas": Attribute("maxstanzas", integer()),
+                                "seconds": Attribute("seconds", integer()),
+                                "since": Attribute("since", DATETIME),
+                            }
+                        ),
+                    ),
+                }
+            ),
+            "http://jabber.org/protocol/muc",
+        ),
+    ),
+    "muc_user": Field("XEP-0045: Multi-User Chat", Child("x", MUC_USER, ns.MUC_USER)),
+    "vcard_update": Field(
+        "XEP-0153: vCard-Based Avatars",
+        Child(
+            "x", ObjectShape({"photo": Child("photo", Text())}), "vcard-temp:x:update"
+        ),
+    ),
+    "idle_since": Field(
+        "XEP-0319: Last User Interaction in Presence",
+        Child("idle", AttributeValue("since", DATETIME), "urn:xmpp:idle:1"),
+    ),
+}

@@ -1,0 +1,300 @@
+"""
+Turns stanzas into JSON and back, by a table of keys; nothing of a stanza is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from twisted.words.xish.domish import Element
+
+from ..errors import Refusal, unprocessable
+from ..media.values import Value
+from ..stanza import namespaces as ns
+from ..stanza.build import LANG, TYPES, elements, make
+from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseFragment
+from .field import Field, FieldTable
+from .scalars import STRING, quoteShort, unknownKey, wrongType
+from .slots import Child
+
+#: The keys of a stanza's own attributes, but for its type.
+ATTRIBUTES: Mapping[str, Name] = {"to": "to", "from": "from", "id": "id", "lang": LANG}
+_OWN = ("kind", "type", *ATTRIBUTES, "xml")
+
+#: RFC 6121 §5.2.2, and mod_rest: what a stanza without a type is called.
+UNTYPED = {"message": "normal", "presence": "available"}
+
+#: The types that only one kind of stanza has; an error may be any.
+_KIND_BY_TYPE = {
+    type: kind
+    for kind, types in (*TYPES.items(), ("presence", ["available"]))
+    for type in types
+    if type not in (None, "error")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StanzaContext:
+    """
+    What is known of a stanza before it is read: from the path of a request, or from
+    the stanza that it answers.
+
+    @ivar payload: Which payload of an iq the JSON is, if it is not a whole stanza.
+    """
+
+    kind: str | None = None
+    type: str | None = None
+    to: str | None = None
+    payload: str | None = None
+
+
+#: Nothing is known.
+NO_CONTEXT = StanzaContext()
+
+
+class StanzaMapping:
+    """
+    A table of keys, at work.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, Mapping[str, Field]],
+        likely: Mapping[str, str],
+        sets: Iterable[str],
+    ) -> None:
+        """
+        @param keys: The rows, by kind and key.
+        @param likely: The kind of a key that several kinds have, where it is not a
+            message.
+        @param sets: The payloads that an iq sets, if it does not say.
+        """
+        self._kinds = {kind: FieldTable(kind, rows) for kind, rows in keys.items()}
+        self._likely = likely
+        self._sets = tuple(sets)
+
+    # --- XML to JSON ---
+
+    def encode(self, stanza: Element) -> dict[str, Value]:
+        """The JSON form: kind, type and attributes, then the children's keys."""
+        kind = stanza.name
+        value: dict[str, Value] = {"kind": kind}
+        type = stanza.getAttribute("type") or UNTYPED.get(kind)
+        if type is not None:
+            value["type"] = type
+        for key, name in ATTRIBUTES.items():
+            if name in stanza.attributes:
+                value[key] = stanza.attributes[name]
+        return value | self._kinds[kind].toJSON(stanza)
+
+    # --- JSON to XML ---
+
+    def decode(self, value: Value, given: StanzaContext = NO_CONTEXT) -> Element:
+        """
+        The stanza that a JSON value stands for; whether it may be sent is for
+        L{buildSubmission<xmpprest.core.policy.rules.buildSubmission>} to say.
+
+        @raise Refusal: 422, the text names the key.
+        """
+        stanza = self.decodeNested(value, given, "")
+        _checkSize(stanza)
+        return stanza
+
+    def decodeNested(self, value: Value, given: StanzaContext, at: str) -> Element:
+        """
+        The same for a stanza within another.
+
+        @param at: The keys around it, with a dot behind each.
+        """
+        if given.payload is not None:
+            value = {given.payload: True if value in (None, {}) else value}
+        if not isinstance(value, dict):
+            if at:
+                raise wrongType(at.rstrip("."), "an object", value)
+            raise unprocessable(
+                "bad-format",
+                "The body must be one object, as in"
+                ' {"kind": "message", "to": "user@example.org", "body": "Hello"}.',
+            )
+        value = _completed(value, given, at)
+        kind = self._kind(value, at)
+        stanza = make(kind, self._attributes(value, kind, at))
+        raw = _parsed(value.get("xml"), f"{at}xml")
+        overridden = self._kinds[kind].shadowedKeys(value, raw)
+        rows = self._kinds[kind].rows
+        for key, inner in value.items():
+            if key == "xml":
+                stanza.children.extend(raw)
+            elif key not in rows and key not in _OWN:
+                if inner is not None or not self._kindsWith(key):
+                    raise self._unknown(key, kind, at)
+            elif key in rows and inner is not None and key not in overridden:
+                rows[key].slot.write(inner, at + key, stanza)
+        return stanza
+
+    def _kind(self, value: Mapping[str, Value], at: str) -> str:
+        """The kind that a stanza says that it is, or that follows from what it has."""
+        kind = value.get("kind")
+        if kind is None:
+            return self._inferred(value)
+        if not isinstance(kind, str) or kind not in self._kinds:
+            raise unprocessable(
+                "unsupported-stanza-type",
+                f"The key '{at}kind' must be message, presence or iq.",
+            )
+        return kind
+
+    def _inferred(self, value: Mapping[str, Value]) -> str:
+        """From the type, then from the keys, else a message (behaviour.md §3)."""
+        type = value.get("type")
+        if isinstance(type, str) and type in _KIND_BY_TYPE:
+            return _KIND_BY_TYPE[type]
+        given = [key for key, inner in value.items() if inner is not None]
+        for key in given:
+            kinds = self._kindsWith(key)
+            if len(kinds) == 1:
+                return kinds[0]
+        likely = (self._likely[key] for key in given if key in self._likely)
+        return next(likely, "message")
+
+    def _kindsWith(self, key: str) -> list[str]:
+        return [kind for kind, rows in self._kinds.items() if key in rows.rows]
+
+    def _attributes(
+        self, value: Mapping[str, Value], kind: str, at: str
+    ) -> dict[Name, str | None]:
+        """The stanza's own attributes, and the type that it has if it says none."""
+        attributes: dict[Name, str | None] = {}
+        for key, name in (*ATTRIBUTES.items(), ("type", "type")):
+            text = value.get(key)
+            if text is not None:
+                attributes[name] = STRING.toText(text, at + key)
+        type = attributes.pop("type", None) or None
+        if type is not None:
+            attributes["type"] = type
+        # The reply to a chat message may want to be none; within another stanza nothing
+        # depends on whether it says so.
+        if type is not None and type == UNTYPED.get(kind) and (at or kind != "message"):
+            del attributes["type"]
+        elif type is None and value.get("error") is not None:
+            attributes["type"] = "error"
+        elif type is None and kind == "iq":
+            isSet = any(value.get(key) is not None for key in self._sets)
+            attributes["type"] = "set" if isSet else "get"
+        return attributes
+
+    def _unknown(self, key: str, kind: str, at: str) -> Refusal:
+        """Refuse a key, with the kind or the name that was meant."""
+        kinds = self._kindsWith(key)
+        if not kinds:
+            return unknownKey(at.rstrip("."), key, (*self._kinds[kind].rows, *_OWN))
+        return unprocessable(
+            "bad-format",
+            f"The key {at + key!r} belongs to {' and '.join(kinds)}, but this is"
+            f" {'an iq' if kind == 'iq' else f'a {kind}'}.",
+        )
+
+    # --- forms ---
+
+    def fromForm(
+        self, pairs: Mapping[str, str], given: StanzaContext = NO_CONTEXT
+    ) -> Value:
+        """
+        The JSON form of what stands in a form or a query.
+
+        @param pairs: Texts, by their keys.
+        @return: What L{decode} reads.
+        @raise Refusal: 422, a key is unknown, or cannot stand in a form.
+        """
+        if given.payload is not None:
+            slot = self._kinds["iq"].rows[given.payload].slot
+            assert isinstance(slot, Child)  # as all payloads are
+            return slot.shape.fromPairs(pairs, given.payload)
+        kind = given.kind or self._kind({**pairs}, "")
+        rows = self._kinds[kind].rows
+        value: dict[str, Value] = {}
+        for key, text in pairs.items():
+            if key in _OWN:
+                value[key] = text
+            elif key in rows:
+                value[key] = rows[key].slot.fromText(text, key)
+            else:
+                raise self._unknown(key, kind, "")
+        return value
+
+
+def toForm(value: Mapping[str, Value]) -> dict[str, str]:
+    """What of a JSON form a form can hold: strings, numbers, and true as empty."""
+    return {
+        key: "" if inner is True else str(inner)
+        for key, inner in value.items()
+        if isinstance(inner, str | int | float) and inner is not False
+    }
+
+
+def _completed(
+    value: dict[str, Value], given: StanzaContext, at: str
+) -> dict[str, Value]:
+    """
+    What was written and what was known before.
+
+    @raise Refusal: 422, they contradict each other.
+    """
+    known = {"kind": given.kind, "type": given.type, "to": given.to}
+    for key, fact in known.items():
+        said = value.get(key)
+        if fact is not None and said is not None and said != fact:
+            raise unprocessable(
+                "bad-format",
+                f"The key {at + key!r} is {quoteShort(str(said))}, but here it must be"
+                f" {fact!r}; leave it out.",
+            )
+    return {**value, **{key: fact for key, fact in known.items() if fact is not None}}
+
+
+def _parsed(value: Value, at: str) -> list[Element | str]:
+    """The content that stands as XML."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise wrongType(at, "a list of strings", value)
+    if len(value) > MAX_ELEMENTS:
+        raise unprocessable(
+            "resource-constraint", f"The key {at!r} has more than {MAX_ELEMENTS} items."
+        )
+    content = Element((None, "content"))
+    for number, item in enumerate(value):
+        where = f"{at}[{number}]"
+        text, start = STRING.toText(item, where), f"<xml xmlns='{ns.CLIENT}'>"
+        for child in parseFragment(start, text, "</xml>", where, "XML").children:
+            if isinstance(child, str):
+                # Which makes one text of two that have nothing between them.
+                content.addContent(child)
+            else:
+                content.children.append(child)
+    return content.children
+
+
+def _checkSize(stanza: Element) -> None:
+    """
+    Hold the limits that the parser holds for XML.
+
+    @raise Refusal: 422, the stanza exceeds one.
+    """
+    depth = number = prefixes = 0
+    level = [stanza]
+    while level:
+        depth += 1
+        number += len(level)
+        prefixes += sum(len(each.localPrefixes) for each in level)
+        for found, limit, what in (
+            (depth, MAX_DEPTH, "levels"),
+            (number, MAX_ELEMENTS, "elements"),
+            (prefixes, MAX_PREFIXES, "prefixes"),
+        ):
+            if found > limit:
+                raise unprocessable(
+                    "resource-constraint", f"It makes more than {limit} {what} of XML."
+                )
+        level = [child for parent in level for child in elements(parent)]

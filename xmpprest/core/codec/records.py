@@ -1,0 +1,203 @@
+"""
+The JSON form of what is kept: messages on their way out, stanzas on their way to the
+callback. Its schemas are here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..media.values import Value
+from ..records import (
+    BOUNCED,
+    CONFIRMED,
+    DEAD,
+    DELIVERED,
+    PENDING,
+    QUEUED,
+    SENT,
+    DeliveryAttempt,
+    InboxRecord,
+    OutboxRecord,
+)
+from ..stanza import namespaces as ns
+from ..stanza.annotate import timestamp
+from ..stanza.build import element, elements, firstChild, make
+from ..stanza.serializer import toXML
+from ..stanza.stored import UnparsableStanza, parseStored, parseStoredHead
+from ..webhook.conversation_key import callbackOf
+from .scalars import Schema
+from .table import STANZAS
+
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_TEXT: Schema = {"type": "string"}
+
+
+def _record(title: str, required: str, **properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "title": title,
+        "properties": properties,
+        "required": required.split(),
+        "additionalProperties": False,
+    }
+
+
+# --- messages on their way out --------------------------------------------------
+
+OUTGOING_SCHEMA: Schema = _record(
+    "a message that was sent",
+    "id to state accepted_at changed_at",
+    id=_TEXT,
+    to=_TEXT,
+    **{"from": _TEXT},
+    state={
+        "type": "string",
+        "enum": [QUEUED, SENT, CONFIRMED, BOUNCED],
+        "description": "`queued`: kept, to be sent; `sent`: written to the XMPP server;"
+        " `confirmed`: the server has taken it; `bounced`: an error came back.",
+    },
+    accepted_at=_TIME,
+    changed_at={**_TIME, "description": "When it came into its state."},
+    error=_record(
+        "why it bounced",
+        "",
+        type=_TEXT,
+        condition=_TEXT,
+        text=_TEXT,
+        lang=_TEXT,
+        by=_TEXT,
+    ),
+    error_xml={
+        **_TEXT,
+        "description": "The same, with all that came with it; the whole stanza, without"
+        " `error`, if it cannot be read.",
+    },
+)
+
+
+def outgoingToJSON(message: OutboxRecord) -> dict[str, Value]:
+    """What has become of a message."""
+    return {
+        "id": message.id,
+        "to": message.to,
+        **({"from": message.sender} if message.sender else {}),
+        "state": message.state,
+        "accepted_at": timestamp(message.acceptedAt),
+        "changed_at": timestamp(message.changedAt),
+        **({} if message.error is None else _error(message.error)),
+    }
+
+
+def _error(xml: str) -> dict[str, Value]:
+    """The error in a stanza."""
+    try:
+        stanza = parseStored(xml)
+    except UnparsableStanza:
+        return {"error_xml": xml}
+    report = firstChild(stanza, ns.CLIENT, "error")
+    if report is None:
+        return {}
+    # What an application has put into it, no key can say.
+    defined = [each for each in elements(report) if each.uri == ns.STANZA_ERRORS]
+    said = {name: report[name] for name in ("type", "by") if report.hasAttribute(name)}
+    plain = element(ns.CLIENT, "error", said, defined)
+    value = STANZAS.encode(make("message", {}, [plain])).get("error", {})
+    return {"error": value, "error_xml": toXML(report)}
+
+
+# --- stanzas on their way to the callback ---------------------------------------
+
+_STATE: Schema = {"type": "string", "enum": [PENDING, DELIVERED, DEAD]}
+_ENTRY: Mapping[str, Schema] = {
+    "id": {**_TEXT, "description": "What the callback gets as `webhook-id`."},
+    "kind": {"type": "string", "enum": ["message", "presence", "iq"]},
+    "from": _TEXT,
+    "to": _TEXT,
+    "callback": {**_TEXT, "description": "The name of the callback that it is for."},
+    "state": _STATE,
+    "received_at": _TIME,
+    "due_at": {**_TIME, "description": "When it is tried (again)."},
+}
+_REQUIRED = "id callback state received_at attempts"
+
+#: In a list.
+INCOMING_SCHEMA: Schema = _record(
+    "a stanza for the callback",
+    _REQUIRED,
+    **_ENTRY,
+    attempts={"type": "integer", "description": "How often it was tried."},
+)
+_ATTEMPT: Schema = _record(
+    "one try",
+    "at status error",
+    at=_TIME,
+    status={"type": ["integer", "null"], "description": "What the callback said."},
+    error={"type": ["string", "null"]},
+)
+
+
+def incomingDetailSchema(stanza: Schema) -> Schema:
+    """
+    The schema of a stanza for the callback, with all that is known of it.
+
+    @param stanza: The schema of a stanza.
+    """
+    return _record(
+        "a stanza for the callback, with all of its tries",
+        _REQUIRED,
+        **_ENTRY,
+        attempts={"type": "array", "items": _ATTEMPT},
+        stanza=stanza,
+        xml={
+            "type": "string",
+            "format": "xml",
+            "description": "The same; without `stanza`, if it cannot be read.",
+        },
+    )
+
+
+def incomingToJSON(stanza: InboxRecord) -> dict[str, Value]:
+    """A stanza for the callback, in a list."""
+    isDue = stanza.state == PENDING
+    return {
+        "id": stanza.webhookID,
+        **(_head(stanza.stanza) if stanza.stanza else {}),
+        "callback": callbackOf(stanza.conversation),
+        "state": stanza.state,
+        "received_at": timestamp(stanza.receivedAt),
+        "attempts": stanza.attempts,
+        **({"due_at": timestamp(stanza.dueAt)} if isDue else {}),
+    }
+
+
+def incomingDetailToJSON(
+    stanza: InboxRecord, attempts: Sequence[DeliveryAttempt]
+) -> dict[str, Value]:
+    """All that is known of one."""
+    tries: list[Value] = [
+        {"at": timestamp(each.at), "status": each.status, "error": each.error}
+        for each in attempts
+    ]
+    whole = incomingToJSON(stanza) | {"attempts": tries}
+    if stanza.stanza:
+        whole |= {**_content(stanza.stanza), "xml": stanza.stanza}
+    return whole
+
+
+def _head(xml: str) -> dict[str, Value]:
+    """What can be read of what a stanza says of itself."""
+    try:
+        kind, attributes = parseStoredHead(xml)
+    except UnparsableStanza:
+        return {}
+    said = {key: attributes[key] for key in ("from", "to") if key in attributes}
+    return {"kind": kind, **said}
+
+
+def _content(xml: str) -> dict[str, Value]:
+    """A stanza in JSON, if it can be read."""
+    try:
+        return {"stanza": STANZAS.encode(parseStored(xml))}
+    except UnparsableStanza:
+        return {}

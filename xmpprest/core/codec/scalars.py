@@ -1,0 +1,222 @@
+"""
+Single values of JSON, and the texts that stand for them in XML; and how to refuse what
+is none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from twisted.words.xish.domish import Element
+
+from ..errors import Refusal, unprocessable
+from ..media.values import Value
+
+#: A JSON Schema.
+Schema: TypeAlias = Mapping[str, Any]
+
+#: A namespace and a local name.
+QName: TypeAlias = tuple[str, str]
+
+
+class NotRepresentable(Exception):
+    """An element is not of the shape that it should be; nobody's fault."""
+
+
+def wrongType(at: str, expected: str, value: Value) -> Refusal:
+    """
+    Refuse a value of the wrong type.
+
+    @param at: Its key, with the keys around it, as in C{"oob.url"}.
+    @param expected: What it should be, as in C{"a string"}.
+    """
+    called = "null" if value is None else _CALLED.get(type(value), "a number")
+    if called == "a number" and "integer" in expected:
+        called = str(value)
+    elif isinstance(value, str) and expected.startswith("one of"):
+        called = quoteShort(value)
+    return unprocessable(
+        "bad-format", f"The key {at!r} must be {expected}, not {called}."
+    )
+
+
+def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
+    """
+    Refuse a key that nobody knows, with the one that may have been meant.
+
+    @param at: The keys around it, or empty.
+    """
+    nearest = difflib.get_close_matches(key, known, 1, 0.6)
+    hint = (
+        f"did you mean {nearest[0]!r}?"
+        if nearest
+        else f"known here are {', '.join(sorted(known))}."
+    )
+    where = f" in {at!r}" if at else ""
+    return unprocessable(
+        "bad-format", f"The key {quoteShort(key)}{where} is not known; {hint}"
+    )
+
+
+def quoteShort(text: str) -> str:
+    """A text of somebody's as part of a sentence: quoted, and not too long."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+_CALLED = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """
+    A value that is written as text.
+
+    @ivar description: What it is called in a sentence.
+    @ivar read: From text; raises C{ValueError}.
+    @ivar write: To text; raises C{ValueError} for any other value.
+    """
+
+    description: str
+    schema: Schema
+    read: Callable[[str], Value]
+    write: Callable[[Any], str]
+
+    def fromText(self, text: str, at: str) -> Value:
+        """
+        The value that a text of a form or a query stands for.
+
+        @raise Refusal: 422, it is none.
+        """
+        try:
+            return self.read(text)
+        except ValueError:
+            raise unprocessable(
+                "bad-format",
+                f"The key {at!r} must be {self.description}, not {quoteShort(text)}.",
+            ) from None
+
+    def toText(self, value: Value, at: str) -> str:
+        """
+        The text of a value.
+
+        @raise Refusal: 422, it is of another type.
+        """
+        try:
+            return self.write(value)
+        except (TypeError, ValueError):
+            raise wrongType(at, self.description, value) from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def string(*values: str, **schema: Any) -> Scalar:
+    """
+    A string.
+
+    @param values: Those that are possible, if not all.
+    @param schema: More of its schema.
+    """
+
+    def known(value: Any) -> str:
+        if value not in values:
+            raise ValueError
+        return _text(value)
+
+    if not values:
+        return Scalar("a string", {"type": "string", **schema}, str, _text)
+    called = "one of " + ", ".join(values)
+    return Scalar(called, {"type": "string", "enum": [*values]}, known, known)
+
+
+def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
+    """A whole number from one to another."""
+
+    def checked(value: Any) -> int:
+        if type(value) is float and value.is_integer():
+            value = int(value)  # as JSON Schema has it, and languages without integers
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError
+        return value
+
+    called = f"an integer from {low} to {high}"
+    if high > 2**32:
+        called = f"an integer of at least {low}"
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Scalar(called, schema, lambda t: checked(_int(t)), lambda v: str(checked(v)))
+
+
+#: What Python takes for a number, and others do not, as 1_000.
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[Ee][+-]?[0-9]+)?")
+
+
+def _int(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _number(value: Any) -> int | float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError
+    return value  # type: ignore[no-any-return]  # one of the two, as just seen
+
+
+def _readNumber(text: str) -> int | float:
+    if _DIGITS.fullmatch(text) and abs(number := int(text)) < 2**63:
+        return number
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError
+    return _number(float(text))
+
+
+def _boolean(value: Any) -> str:
+    if type(value) is not bool:
+        raise TypeError
+    return "true" if value else "false"
+
+
+_BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
+
+
+def _readBoolean(text: str) -> bool:
+    try:
+        return _BOOLEANS[text]
+    except KeyError:
+        raise ValueError from None
+
+
+STRING = string()
+JID = string(format="xmpp-jid")
+URI = string(format="uri")
+#: XEP-0082
+DATETIME = string(format="date-time")
+BOOLEAN = Scalar("true or false", {"type": "boolean"}, _readBoolean, _boolean)
+NUMBER = Scalar("a number", {"type": "number"}, _readNumber, lambda v: str(_number(v)))
+
+
+def readScalar(scalar: Scalar, text: str) -> Value:
+    try:
+        return scalar.read(text)
+    except ValueError:
+        raise NotRepresentable from None
+
+
+def textOf(element: Element) -> str:
+    """
+    The text of an element.
+
+    @raise Unfit: It holds other elements.
+    """
+    if not all(isinstance(child, str) for child in element.children):
+        raise NotRepresentable
+    return "".join(element.children)

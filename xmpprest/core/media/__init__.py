@@ -1,0 +1,1 @@
+"""Media types, content negotiation, JSON, CBOR and framing."""

@@ -1,0 +1,315 @@
+"""
+Media types: what is read, what is written, and which of them a client prefers.
+
+One table says what each type can do; sections 5.3, 8.3 and 12.5 of RFC 9110 say
+how it is chosen from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from twisted.words.xish.domish import Element
+
+from ..codec.fields_presence import SHOWS
+from ..codec.mapping import NO_CONTEXT, StanzaContext, toForm
+from ..codec.scalars import quoteShort
+from ..codec.table import STANZAS
+from ..errors import Problem, Refusal, badRequest, unprocessable
+from ..stanza import namespaces as ns
+from ..stanza.build import element, make
+from ..stanza.parser import Name, decodeUTF8, illegalCharacter, parseDocument
+from ..stanza.serializer import toXML
+from . import values
+from .negotiation import parseContentType
+from .values import Value
+
+XML = "application/xmpp+xml"
+JSON = "application/json"
+CBOR = "application/cbor"
+FORM = "application/x-www-form-urlencoded"
+PROBLEM_JSON = "application/problem+json"
+TEXT = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """
+    One way to write stanzas down.
+
+    @ivar decode: Reads a body that is one stanza, or as much of it as was not given
+        before. It raises L{Refusal}.
+    @ivar encode: Writes one stanza or several; C{None} where the type is only read.
+    @ivar carriesWholeStanza: Whether a request says all in the body, and nothing in the
+        path.
+    @ivar keys: The keys that a body has which was read, where callbacks also answer
+        in this form without meaning a stanza.
+    """
+
+    decode: Callable[[bytes, StanzaContext], Element]
+    encode: Callable[[Sequence[Element]], bytes] | None = None
+    carriesWholeStanza: bool = False
+    keys: Callable[[bytes], Iterable[str]] | None = None
+
+
+def _decodeXML(body: bytes, given: StanzaContext) -> Element:
+    return parseDocument(body)
+
+
+def _encodeXML(stanzas: Sequence[Element]) -> bytes:
+    xml = "".join(map(toXML, stanzas))
+    return (f"<xmpp>{xml}</xmpp>" if len(stanzas) > 1 else xml).encode("utf-8")
+
+
+def _decodeJSON(body: bytes, given: StanzaContext) -> Element:
+    return STANZAS.decode(values.fromJSON(body), given)
+
+
+def _encodeJSON(stanzas: Sequence[Element]) -> bytes:
+    return values.toJSON(_value(stanzas))
+
+
+def _value(stanzas: Sequence[Element]) -> Value:
+    """The JSON form of one stanza, or of several together."""
+    several: list[Value] = [STANZAS.encode(stanza) for stanza in stanzas]
+    return {"xmpp": several} if len(several) > 1 else several[0]
+
+
+def _decodeCBOR(body: bytes, given: StanzaContext) -> Element:
+    return STANZAS.decode(values.fromCBOR(body), given)
+
+
+def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
+    return values.toCBOR(_value(stanzas))
+
+
+#: How what is no form begins, which curl without a header says is one.
+_NO_FORMS = {b"{": JSON, b"[": JSON, b"<": XML}
+
+
+def _decodeForm(body: bytes, given: StanzaContext) -> Element:
+    meant = _NO_FORMS.get(body.lstrip()[:1])
+    if meant is not None:
+        raise badRequest(
+            f"The Content-Type is that of a form, but this looks like {meant}; send it"
+            f" with -H 'Content-Type: {meant}'."
+        )
+    return STANZAS.decode(STANZAS.fromForm(parseForm(body), given), given)
+
+
+def _encodeForm(stanzas: Sequence[Element]) -> bytes:
+    # Of several the last: the iq that ends what an archive holds.
+    return urlencode(toForm(STANZAS.encode(stanzas[-1]))).encode("ascii")
+
+
+#: How many keys a form may have.
+_MAX_PAIRS = 100
+#: What no percent-encoding is (RFC 3986 §2.1), but is often taken for itself.
+_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def parseForm(form: bytes) -> dict[str, str]:
+    """
+    Read a form, or the query of a URL.
+
+    @raise Refusal: 400, it is none; 422, a character that XML cannot carry.
+    """
+    if not form:
+        return {}
+    if _BAD_PERCENT.search(form):
+        raise badRequest(
+            "A percent sign has no two hexadecimal digits behind it; write it as %25."
+        )
+    try:
+        pairs = parse_qsl(
+            form.decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_PAIRS,
+        )
+    except UnicodeDecodeError:
+        raise badRequest(
+            "A key or a value is not UTF-8; percent-encode what is not ASCII as UTF-8."
+        ) from None
+    except ValueError:
+        raise badRequest(
+            "A form, or a query, is written as key=value&key=value, with at most"
+            f" {_MAX_PAIRS} keys; for plain text send 'Content-Type: text/plain'."
+        ) from None
+    for key, text in pairs:
+        if illegalCharacter(key + text):
+            raise unprocessable(
+                "bad-format",
+                f"The key {quoteShort(key)}, or its value, has a character that XML "
+                "forbids;"
+                " leave that out.",
+            )
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise badRequest(
+            f"The key {quoteShort(twice)} stands there twice; give it once."
+        )
+    return result
+
+
+def _keys(value: Value) -> Iterable[str]:
+    """Those with a value, of an object."""
+    if not isinstance(value, dict):
+        return ()
+    return [key for key, inner in value.items() if inner is not None]
+
+
+#: What plain text is the content of, by the kind of stanza it stands for.
+_TEXT_ELEMENT = {"message": "body", "presence": "show"}
+
+
+def _decodeText(body: bytes, given: StanzaContext) -> Element:
+    kind = given.kind or "message"
+    name = _TEXT_ELEMENT.get(kind)
+    if name is None:
+        raise unsupportedMediaType(
+            f"Plain text cannot stand for an {kind}; send JSON or XML."
+        )
+    text = decodeUTF8(body)
+    illegal = illegalCharacter(text)
+    if illegal is not None:
+        raise unprocessable("bad-format", illegal)
+    if name == "show" and (text := text.strip()) not in SHOWS:
+        raise unprocessable(
+            "bad-format", f"What a presence shows is one of {', '.join(SHOWS)}."
+        )
+    # Alone it is a chat message; as an answer it takes the type of what it answers.
+    type = given.type if given.kind else "chat"
+    attributes: dict[Name, str | None] = {
+        "to": given.to,
+        "type": None if type == "available" else type,
+    }
+    return make(kind, attributes, [element(ns.CLIENT, name, None, [text])])
+
+
+#: Every media type that a stanza is read from, and those it is written as; the
+#: first one is the default.
+FORMATS: dict[str, Format] = {
+    XML: Format(_decodeXML, _encodeXML, carriesWholeStanza=True),
+    JSON: Format(_decodeJSON, _encodeJSON, keys=lambda b: _keys(values.fromJSON(b))),
+    CBOR: Format(
+        _decodeCBOR,
+        _encodeCBOR,
+        carriesWholeStanza=True,
+        keys=lambda b: _keys(values.fromCBOR(b)),
+    ),
+    FORM: Format(_decodeForm, _encodeForm, keys=parseForm),
+    TEXT: Format(_decodeText),
+}
+if not values.hasCBOR:
+    del FORMATS[CBOR]
+
+#: The value of C{Accept} that names what is read.
+INPUT_TYPES = ", ".join(FORMATS)
+OUTPUT_TYPES = [name for name, format in FORMATS.items() if format.encode]
+
+#: Names for people who do not want to write the whole type.
+SHORT_NAMES = {"xml": XML, "json": JSON, "cbor": CBOR, "form": FORM}
+
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+def unsupportedMediaType(text: str) -> Refusal:
+    """Refuse a media type: 415, naming those that are read."""
+    return Refusal(
+        Problem(415, "modify", "bad-format", text, (("Accept", INPUT_TYPES),))
+    )
+
+
+def decode(
+    contentType: str | None, body: bytes, given: StanzaContext = NO_CONTEXT
+) -> Element:
+    """
+    Read what a client has written.
+
+    @param contentType: The value of the header, if there is one.
+    @param given: What the path has said; where it says the kind, there may be no body,
+        unless the type is of those that say all.
+    @return: An element; not checked yet whether it is a proper stanza.
+    @raise Refusal: 415 for the type, 400 or 422 for the body.
+    """
+    isAbsent = not body and given.kind is not None
+    if isAbsent and (
+        contentType is None or not formatOf(contentType).carriesWholeStanza
+    ):
+        return STANZAS.decode({}, given)
+    format = formatOf(contentType)
+    return format.decode(body, NO_CONTEXT if format.carriesWholeStanza else given)
+
+
+def formatOf(contentType: str | None) -> Format:
+    """
+    The format that a C{Content-Type} names.
+
+    @raise Refusal: 415, the type is none that is read.
+    """
+    if contentType in FORMATS:
+        return FORMATS[contentType]
+    if contentType is None:
+        raise unsupportedMediaType(
+            f"There is no Content-Type; send one of {INPUT_TYPES}."
+        )
+    try:
+        name, charset = parseContentType(contentType)
+    except ValueError:
+        raise unsupportedMediaType(
+            f"The Content-Type is no media type; send one of {INPUT_TYPES}."
+        ) from None
+    if name not in FORMATS:
+        raise unsupportedMediaType(
+            f"The media type {name} is not read here; send one of {INPUT_TYPES}."
+        )
+    if charset is not None and charset not in _CHARSETS:
+        raise unsupportedMediaType("The charset must be UTF-8; convert the body to it.")
+    return FORMATS[name]
+
+
+def encode(stanzas: Sequence[Element], name: str) -> bytes:
+    """
+    Write stanzas as one of L{OUTPUT_TYPES}: one bare, several in C{<xmpp/>}, or in
+    C{{"xmpp": […]}}; as a form, the last.
+    """
+    write = FORMATS[name].encode
+    assert write is not None, f"{name} is only read"
+    return write(stanzas)
+
+
+def encodeProblem(problem: Problem, name: str) -> bytes:
+    """
+    Write down what went wrong.
+
+    @param name: L{XML}, L{JSON} or L{PROBLEM_JSON}; the JSON of both is the same,
+        mod_rest's keys and those of RFC 9457 together.
+    """
+    if name == XML:
+        children = [
+            element(ns.STREAM_ERRORS, problem.condition),
+            element(ns.STREAM_ERRORS, "text", None, [problem.text]),
+        ]
+        return toXML(element(ns.STREAMS, "error", None, children)).encode("utf-8")
+    error = {
+        "type": problem.type,
+        "condition": problem.condition,
+        "text": problem.text,
+    }
+    value = {
+        "type": "error",
+        "code": problem.status,
+        "error": error,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.text,
+    }
+    return json.dumps(value).encode()

@@ -1,0 +1,1 @@
+"""Decisions: authorisation, rate limits, retries, what a callback's response means."""

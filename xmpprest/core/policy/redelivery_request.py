@@ -1,0 +1,139 @@
+"""Which dead stanzas are to be delivered again, as a client says it in JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..codec.scalars import Schema, quoteShort, unknownKey, wrongType
+from ..errors import unprocessable
+from ..media.values import Value
+
+_TIME: Schema = {"type": "string", "format": "date-time"}
+
+#: How many may be named at once.
+MAX_IDS = 1000
+
+#: Before and after every stanza.
+_EVER = (0.0, 253402300800.0)
+
+REDELIVERY: Schema = {
+    "title": "which dead stanzas to deliver again",
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "ids": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "maxItems": MAX_IDS,
+                },
+            },
+            "required": ["ids"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "since": {**_TIME, "description": "Those that came then, or later."},
+                "until": {**_TIME, "description": "Those that came before."},
+            },
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RedeliveryRequest:
+    """
+    Which dead stanzas are to be delivered again.
+
+    @ivar ids: C{None} for all that came within the time span.
+    @ivar since: The beginning of the time span, which belongs to it.
+    @ivar until: Its end, which does not.
+    """
+
+    ids: Sequence[str] | None = None
+    since: float = _EVER[0]
+    until: float = _EVER[1]
+
+
+def parseRedeliveryRequest(value: Value) -> RedeliveryRequest:
+    """
+    Read which stanzas are to be delivered again.
+
+    @raise Refusal: 422, it does not say.
+    """
+    given: dict[str, Value] = {}
+    if isinstance(value, dict):
+        given = {key: inner for key, inner in value.items() if inner is not None}
+    for key in given:
+        if key not in ("ids", "since", "until"):
+            raise unknownKey("", key, ("ids", "since", "until"))
+    if not given:
+        raise unprocessable(
+            "bad-format",
+            'Say which are to be delivered again: {"ids": ["msg_…"]}, or those that'
+            ' came in a time, {"since": "2026-01-01T00:00:00Z", "until": "…"}.',
+        )
+    if "ids" not in given:
+        return _within(given)
+    if len(given) > 1:
+        raise unprocessable(
+            "bad-format", "Give either 'ids', or 'since' and 'until', not both."
+        )
+    return RedeliveryRequest(_ids(given["ids"]))
+
+
+def _ids(value: Value) -> Sequence[str]:
+    expected = f"a list of 1 to {MAX_IDS} ids of stanzas"
+    if not isinstance(value, list):
+        raise wrongType("ids", expected, value)
+    ids = [each for each in value if isinstance(each, str)]
+    if len(ids) != len(value) or not 0 < len(ids) <= MAX_IDS:
+        raise unprocessable("bad-format", f"The key 'ids' must be {expected}.")
+    return ids
+
+
+def _within(given: Mapping[str, Value]) -> RedeliveryRequest:
+    times = {key: _moment(value, key) for key, value in given.items()}
+    within = RedeliveryRequest(None, **times)
+    if within.since >= within.until:
+        raise unprocessable("bad-format", "'since' must be before 'until'.")
+    return within
+
+
+def _moment(value: Value, key: str) -> float:
+    if not isinstance(value, str):
+        raise wrongType(key, "a time as a string", value)
+    try:
+        return parseTimestamp(value)
+    except ValueError:
+        raise unprocessable(
+            "bad-format",
+            f"The key {key!r} must be a time like 2026-01-01T00:00:00Z (RFC 3339),"
+            f" not {quoteShort(value)}.",
+        ) from None
+
+
+#: RFC 3339 §5.6
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def parseTimestamp(text: str) -> float:
+    """
+    Read a time as RFC 3339 writes it.
+
+    @return: In seconds since 1970.
+    @raise ValueError: It is none.
+    """
+    if not _MOMENT.fullmatch(text):
+        raise ValueError("no time")
+    return datetime.fromisoformat(text.upper()).timestamp()

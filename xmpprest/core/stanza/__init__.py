@@ -1,0 +1,1 @@
+"""Stanzas: parsing, checks, addresses and serialisation."""

@@ -1,1 +1,0 @@
-"""Carries stanzas out to the stream and in to the callback."""

@@ -1,0 +1,198 @@
+"""Joins the parts of a gateway."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.words.xish.domish import Element
+
+from .._version import __version__
+from ..config.config import Config
+from ..core.openapi.document import document
+from ..core.policy.authentication import Authenticator
+from ..ids import newID
+from ..metrics.stanza_counter import StanzaCounter
+from ..service.sequential import SequentialMultiService
+from ..web.api.batch.handler import BatchHandler
+from ..web.api.console import ConsolePage
+from ..web.api.docs import SwaggerUI
+from ..web.api.events import EventsHandler
+from ..web.api.inbox import InboxHandler
+from ..web.api.inbox import StoredInbox as Kept
+from ..web.api.outbox import OutboxHandler
+from ..web.api.stanzas import StanzaHandler
+from ..web.cors import CORS
+from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
+from ..web.health.readiness import ReadinessResource
+from ..web.health.resource import LivenessResource
+from ..web.idempotency.guard import IdempotencyGuard
+from ..web.resource import RestResource
+from ..web.router import RouteTable
+from ..web.server.site import GatewaySite, makeRoot
+from ..xmpp.builtin import BuiltinResponder
+from ..xmpp.component import ComponentService
+from .metrics import MetricsCollector
+from .permissions import makeGrants
+from .reload import Reloader, discoFeatures
+from .stores import clientEndpoint, isDurable, makeOutbox, makeStore, makeStoreService
+from .watching import makeEventHub, makeRates
+from .webhooks import Webhooks, makeInboxRouter, makeWebhooks
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """
+    A gateway, to be put into a service tree and a resource tree.
+
+    @ivar service: Holds the stream to the XMPP server and the work under way; give
+        it a parent, or start and stop it.
+    @ivar resource: What is at C{/rest}; mount it anywhere.
+    @ivar ready: Tells whoever asks whether the gateway is ready; what is at C{/readyz}.
+    @ivar metrics: Shows them to whoever has a token that may see them; what is at
+        C{/metrics}.
+    @ivar site: Serves these, and C{/livez}, with limits on the time and the size of a
+        request that only a site can hold while it reads.
+    @ivar admin: A site for operators, without C{/rest}: it shows the metrics to all
+        who can ask, and so is not to be served to everybody.
+    @ivar component: The stream.
+    @ivar reloader: Does L{reload}.
+    """
+
+    service: MultiService
+    resource: RestResource
+    ready: ReadinessResource
+    metrics: MetricsResource
+    site: GatewaySite
+    admin: GatewaySite
+    component: ComponentService
+    reloader: Reloader = field(repr=False)
+
+    def reload(self, config: Config) -> Sequence[str]:
+        """
+        Go on with another configuration, all of it or, if it is of no use, nothing.
+        What is under way is not disturbed.
+
+        @return: The names of those settings whose new values will only count for
+            another process.
+        @raise ValueError: It is of no use; the message says why.
+        """
+        return self.reloader.apply(config)
+
+
+def makeGateway(config: Config, reactor: Any) -> Gateway:
+    """
+    Make a gateway.
+
+    @param reactor: Connects and tells the time.
+    @raise ValueError: An endpoint or a file that the configuration names is of no
+        use; the message says which.
+    """
+    component = ComponentService(
+        clientEndpoint(config.server, reactor),
+        config.server,
+        config.domain,
+        config.secret,
+        reactor,
+    )
+    store = makeStore(config, reactor)
+    outbox = makeOutbox(config, store, component, reactor)
+    webhooks = Webhooks(config.logRequests == "yes")
+    webhooks.setPipelines(makeWebhooks(config, reactor))
+    builtin = BuiltinResponder(config.name, reactor, features=discoFeatures(config))
+    inbox = makeInboxRouter(
+        config,
+        store,
+        component,
+        ways=webhooks.subscribers,
+        reply=outbox.accept,
+        builtin=builtin,
+        reactor=reactor,
+    )
+
+    def receive(stanza: Element) -> None:
+        outbox.handleError(stanza)
+        inbox.receive(stanza)
+
+    component.onStanza = receive
+    once = IdempotencyGuard(store, time.time)
+    sending = StanzaHandler(
+        config.domain,
+        outbox,
+        component,
+        newID,
+        once,
+        timeout=config.iqTimeout,
+        maxTimeout=config.iqMaxTimeout,
+    )
+    traffic = StanzaCounter()
+    component.onSent, component.onReceived = traffic.countSent, traffic.countReceived
+    live = makeEventHub(component, reactor)
+    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
+    events = EventsHandler(live, reactor, requirePermission(authenticator, "events"))
+    batches = BatchHandler(sending, outbox, once, reactor, config.stanzaSizeLimit)
+    routes = {
+        **ConsolePage().routes,
+        **SwaggerUI(json.dumps(document(config.domain, __version__)).encode()).routes,
+        **OutboxHandler(outbox).routes,
+        **batches.routes,
+        **events.routes,
+        **InboxHandler(Kept(store, inbox) if isDurable(config) else None, once).routes,
+    }
+    rest = RouteTable(sending, routes)
+    resource = RestResource(
+        rest,
+        authenticator,
+        CORS(config.corsOrigin),
+        sizeLimit=config.stanzaSizeLimit,
+        waitingLimit=config.waitingLimit,
+        isLogged=config.logRequests == "yes",
+    )
+    monitor = MetricsCollector(
+        component, traffic, resource, store, outbox, inbox, reactor, time.time
+    )
+    barrier = component.barrier if isDurable(config) else None
+    ready = ReadinessResource(component, store, barrier, reactor)
+    # The first to start is the last to stop, so that the others can still send.
+    service = SequentialMultiService()
+    keeper = makeStoreService(config, store, reactor)
+    for each in (keeper, component, outbox, webhooks):
+        if isinstance(each, Service):
+            each.setServiceParent(service)
+    inbox.setServiceParent(service)
+    monitor.lag.setServiceParent(service)
+    makeRates(live, monitor, reactor).setServiceParent(service)
+    events.setServiceParent(service)
+    metrics = MetricsResource(monitor, requirePermission(authenticator, "metrics"))
+    health = {"livez": LivenessResource(), "readyz": ready}
+    site = GatewaySite.forGateway(
+        resource,
+        config.stanzaSizeLimit,
+        reactor,
+        {**health, "metrics": metrics},
+        rest.streamingPaths,
+    )
+    admin = GatewaySite(
+        makeRoot({**health, "metrics": MetricsResource(monitor, allowAnyone)}),
+        config.stanzaSizeLimit,
+        reactor,
+    )
+    changing = Reloader(
+        config,
+        reactor,
+        component=component,
+        keeper=keeper,
+        outbox=outbox,
+        webhooks=webhooks,
+        inbox=inbox,
+        builtin=builtin,
+        sending=sending,
+        batches=batches,
+        resource=resource,
+        site=site,
+    )
+    return Gateway(service, resource, ready, metrics, site, admin, component, changing)

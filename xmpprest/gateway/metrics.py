@@ -1,0 +1,122 @@
+"""Joins what is measured to what shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from .._version import __version__
+from ..core.histogram import Histogram
+from ..core.records import DEAD, PENDING, QueueDepth
+from ..inbox.router import InboxRouter
+from ..metrics.exposition import CONTENT_TYPE, Exposition, Reading, Values
+from ..metrics.reactor_lag import ReactorLag
+from ..metrics.single_flight import SharedQuery
+from ..metrics.stanza_counter import StanzaCounter
+from ..outbox.direct import DirectOutbox
+from ..outbox.outbox import Outbox
+from ..store.interface import Store
+from ..web.resource import RestResource
+from ..xmpp.component import ComponentService
+
+
+@dataclass
+class MetricsCollector:
+    """
+    What is measured of a gateway, and shown.
+
+    @ivar lag: To be run as long as the gateway is.
+    @ivar readings: How each metric is read; none of them waits for anything.
+    """
+
+    component: ComponentService
+    traffic: StanzaCounter
+    resource: RestResource
+    store: Store
+    outbox: Outbox | DirectOutbox
+    inbox: InboxRouter
+    reactor: Any
+    now: Callable[[], float]
+    lag: ReactorLag = field(init=False)
+    readings: Mapping[str, Reading] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lag = ReactorLag(self.reactor)
+        self._survey = SharedQuery(self._depths, self.reactor)
+        #: Of what is kept for the callback, and of what was given up; C{None} while
+        #: the store does not tell.
+        self._known: Sequence[QueueDepth] | None = None
+        self.readings = self._readings()
+        self._exposition = Exposition(self.readings)
+
+    async def render(self) -> tuple[str, bytes]:
+        """All metrics: their media type, and their text."""
+        await self.refresh()
+        return CONTENT_TYPE, self._exposition.text()
+
+    async def refresh(self) -> None:
+        """Ask the store for what only it knows."""
+        self._known = await self._survey.get()
+
+    def _depths(self) -> Deferred[list[QueueDepth]]:
+        asking = [self.store.incomingDepth(state) for state in (PENDING, DEAD)]
+        return gatherResults(asking, consumeErrors=True)
+
+    def _readings(self) -> dict[str, Reading]:
+        """By the name of the metric."""
+        pairing, visits = self.component.iqTracker, self.resource.accessLog
+        commits = self.store.commits
+        return {
+            "xmpprest_info": lambda: {(__version__,): 1},
+            "xmpprest_stream_up": lambda: _one(self.component.ready),
+            "xmpprest_reconnects": lambda: _each(self.component.reporter.failureCounts),
+            "xmpprest_stanzas": self.traffic.counts,
+            "xmpprest_barrier_seconds": lambda: _one(self.component.barrier.roundTrips),
+            "xmpprest_iq_waiting": lambda: _one(len(pairing)),
+            "xmpprest_iq_wait_seconds": lambda: _one(pairing.waitTimes),
+            "xmpprest_iq_dropped": lambda: _each(
+                {"late": pairing.late, "stranger": pairing.mismatched}
+            ),
+            "xmpprest_http_requests": visits.counts,
+            "xmpprest_http_request_seconds": visits.latencies,
+            "xmpprest_http_waiting": lambda: _one(self.resource.pendingRequests),
+            "xmpprest_outbox_messages": lambda: _one(self.outbox.waiting),
+            "xmpprest_outbox_oldest_seconds": lambda: self._age(self.outbox.oldestAt),
+            "xmpprest_inbox_stanzas": lambda: _each(
+                {"yes": self.inbox.kept, "no": self.inbox.waiting}
+            ),
+            "xmpprest_inbox_oldest_seconds": lambda: (
+                self._age(self._known[0].oldest) if self._known else {}
+            ),
+            "xmpprest_dead_letters": lambda: (
+                _one(self._known[1].count) if self._known else {}
+            ),
+            "xmpprest_callback_seconds": lambda: {
+                (name, result): tally
+                for name, each in self.inbox.inboxes.items()
+                for result, tally in each.attemptLatencies.items()
+            },
+            "xmpprest_callback_paused": lambda: _each(
+                {name: each.isPaused for name, each in self.inbox.inboxes.items()}
+            ),
+            "xmpprest_store_up": lambda: _one(self._known is not None),
+            "xmpprest_store_commit_seconds": lambda: _one(commits.seconds),
+            "xmpprest_store_commit_calls": lambda: _one(commits.calls),
+            "xmpprest_reactor_lag_seconds": lambda: _one(self.lag.seconds),
+        }
+
+    def _age(self, since: float | None) -> Values:
+        return _one(0.0 if since is None else max(0.0, self.now() - since))
+
+
+def _one(value: float | Histogram) -> Values:
+    """The value of what has no labels."""
+    return {(): value}
+
+
+def _each(values: Mapping[str, float | Histogram]) -> Values:
+    """The values of what has one label, by that."""
+    return {(label,): value for label, value in values.items()}

@@ -1,0 +1,81 @@
+"""Makes what the gateway sends by: the way out, and the store behind it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from twisted.internet.endpoints import clientFromString
+
+from ..config.config import Config
+from ..outbox.direct import DirectOutbox
+from ..outbox.outbox import Outbox
+from ..store.interface import Store
+from ..store.memory import MemoryStore
+from ..store.service import StoreService
+from ..store.sqlite import SQLiteStore
+from ..web.idempotency.guard import interruptedAnswer
+from ..xmpp.component import ComponentService
+
+
+def isDurable(config: Config) -> bool:
+    """Whether what is accepted is kept, or else is as good as written."""
+    return config.store != "memory"
+
+
+def makeStore(config: Config, reactor: Any) -> Store:
+    """What keeps things, or only idempotency keys."""
+    if isDurable(config):
+        return SQLiteStore(config.store.partition(":")[2], reactor)
+    return MemoryStore()  # for idempotency keys
+
+
+def makeStoreService(config: Config, store: Store, reactor: Any) -> StoreService:
+    """What opens the store, and lets it forget."""
+    return StoreService(
+        store,
+        reactor,
+        time.time,
+        interrupted=interruptedAnswer(),
+        recordDays=config.recordDays,
+        deadDays=config.deadDays,
+    )
+
+
+def makeOutbox(
+    config: Config, store: Store, component: ComponentService, reactor: Any
+) -> Outbox | DirectOutbox:
+    """The way out, joined to the stream."""
+    if not isDurable(config):
+        return DirectOutbox(component.send, component.whenDrained)
+    outbox = Outbox(
+        store,
+        component,
+        component.barrier,
+        clock=reactor,
+        now=time.time,
+        domain=config.domain,
+        limit=config.outboxLimit,
+        maxAge=config.outboxAge,
+    )
+    component.onConnected, component.onDisconnected = (
+        outbox.streamConnected,
+        outbox.streamLost,
+    )
+    return outbox
+
+
+def clientEndpoint(description: str, reactor: Any) -> Any:
+    """
+    Where the XMPP server is.
+
+    @raise ValueError: The description is no client endpoint.
+    """
+    try:
+        return clientFromString(reactor, description)
+    except Exception as error:
+        # The parsers of endpoints raise whatever they like.
+        raise ValueError(
+            f"server is {description!r}: expected a Twisted client endpoint like"
+            f" tcp:127.0.0.1:5347 ({error})."
+        ) from None

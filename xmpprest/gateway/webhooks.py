@@ -1,0 +1,170 @@
+"""Makes what the gateway receives by: the way in, and the callbacks at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from twisted.application.service import MultiService
+from twisted.words.xish.domish import Element
+
+from ..config.callback import CallbackConfig
+from ..config.config import Config
+from ..core.stanza.jid_pattern import JIDPatterns
+from ..core.webhook.conversation_key import DEFAULT
+from ..core.webhook.signing import Signer
+from ..inbox.inbox import StanzaFilter
+from ..inbox.logged_webhook import LoggedWebhook
+from ..inbox.options import DurabilityOptions
+from ..inbox.router import InboxRouter, Subscriber
+from ..store.interface import Store
+from ..webhook.batcher import WebhookBatcher
+from ..webhook.client import WebhookClient
+from ..webhook.http_client import BoundedClient
+from ..webhook.tls_policy import WebhookTLSPolicy
+from ..xmpp.builtin import BuiltinResponder
+from ..xmpp.component import ComponentService
+from .stores import isDurable
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPipeline:
+    """
+    What posts to a callback.
+
+    @ivar target: Takes stanzas for it.
+    """
+
+    callback: CallbackConfig
+    webhook: WebhookClient
+    target: WebhookClient | WebhookBatcher
+
+
+#: What posts to each, in their order.
+Pipelines: TypeAlias = Sequence[WebhookPipeline]
+
+
+def makeInboxRouter(
+    config: Config,
+    store: Store,
+    component: ComponentService,
+    *,
+    ways: Sequence[Subscriber],
+    reply: Callable[[Element], Awaitable[object]],
+    builtin: BuiltinResponder,
+    reactor: Any,
+) -> InboxRouter:
+    """The way in; nobody wants anything where there are no callbacks."""
+    return InboxRouter(
+        component.send,
+        builtin.answer,
+        ways,
+        reply=reply,
+        keeping=DurabilityOptions(store, reactor, time.time)
+        if isDurable(config)
+        else None,
+    )
+
+
+class Webhooks(MultiService):
+    """
+    What posts to the callbacks.
+
+    @ivar isLogged: Whether each try has a line in the log; may be replaced before a
+        change.
+    """
+
+    def __init__(self, isLogged: bool) -> None:
+        super().__init__()
+        self.isLogged = isLogged
+        self._made: Pipelines = ()
+
+    @property
+    def subscribers(self) -> Sequence[Subscriber]:
+        """To each callback, with what it is to get."""
+        return [_wayTo(each, self.isLogged) for each in self._made]
+
+    def setPipelines(self, made: Pipelines) -> None:
+        """
+        Post by these from now on. What the others are posting, they do to the end.
+        """
+        before = {each.callback.name: each for each in self._made}
+        self._made = tuple(made)
+        for each in made:
+            old = before.get(each.callback.name)
+            if old is not None and _isSame(old.callback, each.callback):
+                # It may have asked for another, and is asked again only now.
+                each.webhook.contentType = old.webhook.contentType
+            each.webhook.setServiceParent(self)
+        for gone in before.values():
+            gone.webhook.disownServiceParent()
+
+
+def _isSame(old: CallbackConfig, new: CallbackConfig) -> bool:
+    return (old.url, old.contentType) == (new.url, new.contentType)
+
+
+def _wayTo(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
+    callback = posting.callback
+    to = None if "*" in callback.to else JIDPatterns(*callback.to)
+    selection = StanzaFilter(callback.stanzas, callback.events, to)
+    door = LoggedWebhook(posting.target, callback.name) if isLogged else posting.target
+    # As many as fill what may be under way at once.
+    stanzas = callback.connections * callback.batch
+    return Subscriber(door, selection, stanzas, callback.name)
+
+
+def makeWebhooks(config: Config, reactor: Any) -> Pipelines:
+    """
+    What posts to each callback.
+
+    @raise ValueError: The CAs of one cannot be read.
+    """
+    return [_makePosting(each, config, reactor) for each in config.allCallbacks]
+
+
+def _makePosting(
+    callback: CallbackConfig, config: Config, reactor: Any
+) -> WebhookPipeline:
+    webhook = _makeWebhook(callback, config, reactor)
+    if callback.batch == 1:
+        return WebhookPipeline(callback, webhook, webhook)
+    gathering = WebhookBatcher(
+        webhook,
+        reactor,
+        most=callback.batch,
+        connections=callback.connections,
+        limit=config.stanzaSizeLimit,
+    )
+    return WebhookPipeline(callback, webhook, gathering)
+
+
+def _makeWebhook(
+    callback: CallbackConfig, config: Config, reactor: Any
+) -> WebhookClient:
+    try:
+        trust = WebhookTLSPolicy(callback.caFile)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(
+            f"{_caFileOf(callback)} is {callback.caFile!r}: expected a PEM file with"
+            f" certificates ({reason})."
+        ) from None
+    client = BoundedClient(reactor, trust, callback.connections, config.stanzaSizeLimit)
+    return WebhookClient(
+        client,
+        callback.url,
+        callback.contentType,
+        config.domain,
+        signer=Signer(callback.signingSecrets),
+        connections=callback.connections,
+    )
+
+
+def _caFileOf(callback: CallbackConfig) -> str:
+    """What names the file, in a sentence about it."""
+    if callback.name == DEFAULT:
+        return "callback-ca-file"
+    return f"The ca-file of the callback {callback.name}"

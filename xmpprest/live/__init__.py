@@ -1,0 +1,1 @@
+"""Events for watchers: the source of /rest/events."""

@@ -1,0 +1,29 @@
+"""Services that stop one after the other."""
+
+from __future__ import annotations
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class SequentialMultiService(MultiService):
+    """
+    Starts its services in their order, and stops each once the later ones have
+    stopped; Twisted's own stops them all at once.
+    """
+
+    def stopService(self) -> Deferred[None]:
+        """Stop them."""
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for service in reversed([*self]):
+            try:
+                await maybeDeferred(service.stopService)
+            except Exception:
+                # The others must stop all the same.
+                _log.failure("{service} did not stop.", service=service)

@@ -1,0 +1,96 @@
+"""
+Does what is asked several times by few statements: after each, the thread has to wait
+until the reactor lets go of the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, groupby
+from operator import attrgetter
+from sqlite3 import Connection, Cursor
+from typing import Any, Generic, TypeAlias, TypeVar
+
+_Argument = TypeVar("_Argument")
+_Result = TypeVar("_Result")
+
+#: Something to do within a transaction; may be called again if that is rolled back.
+Operation: TypeAlias = Callable[[Connection], object]
+
+#: How many rows one statement is for, at most; a half of them, a quarter, or any number
+#: up to the last: so there are few, which stay prepared.
+MANY, FEW = 64, 16
+
+
+@dataclass(slots=True, eq=False)
+class Coalescable(Generic[_Argument, _Result]):
+    """
+    A work that is done at once with those of its kind that follow it.
+
+    @ivar function: Does them, and returns the result of each.
+    """
+
+    function: Callable[[Connection, Sequence[_Argument]], Sequence[_Result]]
+    argument: _Argument
+
+    def __call__(self, connection: Connection) -> _Result:
+        """Do it alone."""
+        (result,) = self.function(connection, [self.argument])
+        return result
+
+
+def runAll(connection: Connection, works: Sequence[Operation]) -> list[object]:
+    """Do works in their order; returns the result of each."""
+    results: list[object] = []
+    for function, alike in groupby(works, _kind):
+        if function is None:
+            results += [work(connection) for work in alike]
+        else:
+            results += function(connection, [*map(_argument, alike)])
+    return results
+
+
+def _kind(work: Operation) -> Callable[..., Any] | None:
+    return work.function if isinstance(work, Coalescable) else None
+
+
+_argument = attrgetter("argument")
+
+
+def execute(
+    connection: Connection, statement: str, rows: Sequence[Sequence[object]]
+) -> Iterator[tuple[Cursor, int]]:
+    """
+    Execute a statement for many rows.
+
+    @param statement: Has C{%s} where these belong, after C{VALUES}.
+    @return: What came of each part, and how many rows it was for.
+    """
+    done, size = 0, MANY
+    while left := len(rows) - done:
+        while size > max(left, FEW):
+            size //= 2
+        part = rows[done : done + size]
+        text = _forMany(statement, len(part[0]), len(part))
+        yield connection.execute(text, [*chain.from_iterable(part)]), len(part)
+        done += len(part)
+
+
+@cache
+def _forMany(statement: str, width: int, count: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return statement % ", ".join([row] * count)
+
+
+def insert(
+    connection: Connection, statement: str, rows: Sequence[Sequence[object]]
+) -> list[int]:
+    """Insert many rows, as L{execute} does; returns their numbers."""
+    numbers: list[int] = []
+    for cursor, size in execute(connection, statement, rows):
+        last = cursor.lastrowid
+        assert last is not None
+        numbers += range(last - size + 1, last + 1)
+    return numbers

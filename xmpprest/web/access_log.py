@@ -1,0 +1,121 @@
+"""Counts requests, and gives each the name by which the log and its client call it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from itertools import count
+from time import perf_counter
+
+from twisted.logger import Logger
+from twisted.web.server import Request
+
+from ..core.histogram import LATENCY_BUCKETS, Histogram
+from .response import rawHeader
+
+_log = Logger()
+
+#: The header that the name stands in.
+HEADER = "Request-Id"
+_HEADER = HEADER.encode()
+#: A name that somebody else may give: one that is no trouble in any log.
+_NAME = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+
+#: The route of what is at none.
+UNROUTED = "none"
+#: In the place of a status: the client has gone before there was one.
+CLIENT_DISCONNECTED = 0
+
+
+_LINE = "Request {request}: {method} {route}, {status} in {milliseconds} ms"
+
+
+class RequestContext:
+    """
+    A request that is being answered.
+
+    @ivar id: Its name: the client's, or that of whoever passed it on, or ours.
+    @ivar route: The template of its path.
+    @ivar headers: Of its answer, those that are its own.
+    """
+
+    __slots__ = ("began", "headers", "id", "route")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.route = UNROUTED
+        self.headers: Iterable[tuple[str, str]] = ()
+        self.began = perf_counter()
+
+
+class AccessLog:
+    """
+    All requests.
+
+    @ivar isLogged: Whether each has a line in the log.
+    @ivar latencyByRoute: How many seconds they took, by route and status.
+    """
+
+    def __init__(self, isLogged: bool = False) -> None:
+        self.isLogged = isLogged
+        # Unique together, over restarts, too, and cheaper than random ones.
+        self._prefix = secrets.token_urlsafe(6)
+        self._numbers = count(1)
+        self.latencyByRoute: dict[tuple[str, int], Histogram] = {}
+
+    def begin(self, request: Request) -> RequestContext:
+        """A request has come."""
+        given = rawHeader(request, _HEADER)
+        if given is not None and _NAME.fullmatch(given):
+            return RequestContext(given.decode("ascii"))
+        return RequestContext(f"{self._prefix}-{next(self._numbers)}")
+
+    def end(self, visit: RequestContext, request: Request) -> None:
+        """It is answered, or its client has gone."""
+        seconds = perf_counter() - visit.began
+        status = request.code if request.startedWriting else CLIENT_DISCONNECTED
+        tally = self.latencyByRoute.get((visit.route, status))
+        if tally is None:
+            tally = self.latencyByRoute[visit.route, status] = Histogram(
+                LATENCY_BUCKETS
+            )
+        tally.observe(seconds)
+        if self.isLogged:
+            self._tell(visit, request, status, seconds)
+
+    def _tell(
+        self, visit: RequestContext, request: Request, status: int, seconds: float
+    ) -> None:
+        stanza = dict(visit.headers).get("Stanza-Id")
+        _log.info(
+            f"{_LINE}, stanza {{stanza}}" if stanza else _LINE,
+            request=visit.id,
+            method=request.method.decode("latin-1"),
+            route=visit.route,
+            status=_shown(status),
+            milliseconds=round(seconds * 1000, 1),
+            stanza=stanza,
+        )
+
+    def counts(self) -> dict[tuple[str, ...], int]:
+        """How many there were, by route and status."""
+        return {
+            (route, _shown(status)): tally.count
+            for (route, status), tally in self.latencyByRoute.items()
+        }
+
+    def latencies(self) -> dict[tuple[str, ...], Histogram]:
+        """How many seconds they took, by route."""
+        routes = {route for route, _ in self.latencyByRoute}
+        return {
+            (route,): Histogram.merge(
+                [each for (at, _), each in self.latencyByRoute.items() if at == route],
+                LATENCY_BUCKETS,
+            )
+            for route in sorted(routes)
+        }
+
+
+def _shown(status: int) -> str:
+    return "gone" if status == CLIENT_DISCONNECTED else str(status)

@@ -1,0 +1,1 @@
+"""The routes below C{/rest}, one module per group."""

@@ -1,0 +1,1 @@
+"""C{POST /rest/batch}: many stanzas in one request."""

@@ -1,0 +1,75 @@
+"""Many stanzas in one request: C{POST /rest/batch}."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.server import Request
+
+from ....core.media import formats
+from ....core.media.framing import NDJSON, framerFor
+from ....core.policy.permissions import Grant
+from ...idempotency.guard import IdempotencyGuard
+from ...idempotency.key import idempotencyKeyOf
+from ...prefer import iqTimeoutOf, preferredWait
+from ...response import Response, header, pathTo
+from ...router import Route, RouteFactory, StreamingHandler
+from ...server.body import Body
+from ..stanzas import StanzaHandler
+from .processor import BatchProcessor
+from .sender import BatchContext, BatchOutbox
+
+
+class BatchHandler:
+    """
+    Sends batches.
+
+    @ivar sizeLimit: How long a stanza may be, in bytes.
+    """
+
+    def __init__(
+        self,
+        sending: StanzaHandler,
+        outbox: BatchOutbox,
+        once: IdempotencyGuard,
+        clock: IReactorTime,
+        sizeLimit: int,
+    ) -> None:
+        """
+        @param sending: Sends each stanza that is not kept.
+        @param once: Sees to it that what has an idempotency key is sent once.
+        """
+        self._run = partial(BatchProcessor, sending, outbox, once, clock)
+        self.sizeLimit = sizeLimit
+
+    @property
+    def routes(self) -> dict[str, Route | RouteFactory]:
+        """Where it answers, below C{/rest}."""
+        return {"batch": Route({"POST": StreamingHandler(self.post)})}
+
+    async def post(self, request: Request, body: Body, grant: Grant) -> Response:
+        """
+        Send what comes, and tell of each stanza by a line of its own.
+
+        @raise Refusal: 415, 400: nothing is sent.
+        """
+        splitter = framerFor(header(request, b"Content-Type"), self.sizeLimit)
+        iqTimeoutOf(request)  # is in order, or else nothing is read
+        terms = BatchContext(
+            request,
+            grant,
+            idempotencyKeyOf(request, b"", grant),
+            pathTo(request, "outbox", ""),
+            waitsForOutcome=preferredWait(request) is not None,
+        )
+        _answerInJSON(request)
+        return Response(
+            200, contentType=NDJSON, chunks=self._run(terms).results(splitter, body)
+        )
+
+
+def _answerInJSON(request: Request) -> None:
+    """Let the answer to each stanza be JSON, which alone can stand in a line."""
+    request.requestHeaders.setRawHeaders(b"Content-Type", [formats.JSON.encode()])
+    request.requestHeaders.removeHeader(b"Accept")

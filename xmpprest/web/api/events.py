@@ -1,0 +1,202 @@
+"""
+What the gateway does, as it does it: C{/rest/events}, as Server-Sent Events
+(https://html.spec.whatwg.org/multipage/server-sent-events.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.server import Request
+
+from ...core.codec.events import EventFilter
+from ...core.codec.scalars import quoteShort, unknownKey
+from ...core.errors import Refusal, badRequest
+from ...core.media import formats
+from ...core.policy.permissions import Grant
+from ...core.stanza import jid
+from ...core.stanza.build import TYPES
+from ..response import Response, header
+from ..router import Route, RouteFactory
+
+#: Seconds from one look at what has happened to the next, and how many events are
+#: written after each: so who watches costs little, however much happens.
+POLL_INTERVAL = 0.1
+BATCH = 50
+#: Seconds of silence after which something is written all the same, or proxies, and
+#: clients, would take the connection for dead.
+KEEPALIVE_INTERVAL = 15.0
+
+#: How soon, in milliseconds, a client should come back that was cut off.
+_BEGINNING = b"retry: 2000\n\n"
+_KEEPALIVE = b":\n\n"
+
+
+class ServerSentEvent(Protocol):
+    """Something that has happened."""
+
+    @property
+    def name(self) -> str:
+        """What."""
+
+    @property
+    def data(self) -> bytes:
+        """The details, on one line."""
+
+
+class Subscription(Protocol):
+    """Somebody who watches."""
+
+    def read(self, limit: int) -> Sequence[tuple[str, ServerSentEvent]]:
+        """Read on: so many events at most, each behind its id."""
+
+    def close(self) -> None:
+        """Read no more."""
+
+
+class EventSource(Protocol):
+    """What happens."""
+
+    def subscribe(self, wanted: EventFilter, after: str | None = None) -> Subscription:
+        """Begin to watch, after an event, or now; raises L{Refusal}."""
+
+
+class EventsHandler(Service):
+    """
+    Tells clients what happens, until they leave or this is stopped.
+    """
+
+    def __init__(
+        self,
+        happenings: EventSource,
+        clock: IReactorTime,
+        guard: Callable[[Request], object] = lambda request: None,
+    ) -> None:
+        """
+        @param guard: Raises L{Refusal} once a request would no longer be let in, such
+            as when its token has been taken back: then no more is told.
+        """
+        self._guard = guard
+        self._happenings = happenings
+        self._clock = clock
+        self._pauses: set[Deferred[None]] = set()
+
+    @property
+    def routes(self) -> dict[str, Route | RouteFactory]:
+        """Where it answers, below C{/rest}."""
+        return {"events": Route({"GET": self.get}, permission="events")}
+
+    async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Begin to tell.
+
+        @raise Refusal: 400, the query is none; 503, too many are told already.
+        """
+        wanted = _wanted(request)
+        watcher = self._happenings.subscribe(wanted, header(request, b"Last-Event-ID"))
+        request.notifyFinish().addBoth(lambda _: watcher.close())
+        # A proxy must not collect it.
+        headers = (("X-Accel-Buffering", "no"),)
+        pieces = self._told(watcher, request)
+        return Response(200, b"", "text/event-stream", headers, pieces)
+
+    def stopService(self) -> None:
+        """Tell no more; whoever wants to hear more comes back."""
+        super().stopService()
+        for pause in [*self._pauses]:
+            pause.callback(None)
+
+    async def _told(
+        self, watcher: Subscription, request: Request
+    ) -> AsyncGenerator[bytes]:
+        yield _BEGINNING
+        spokenAt = self._clock.seconds()
+        while self._isTold(request):
+            piece = b"".join(_written(*each) for each in watcher.read(BATCH))
+            if not piece and self._clock.seconds() - spokenAt >= KEEPALIVE_INTERVAL:
+                piece = _KEEPALIVE
+            if piece:
+                yield piece
+                spokenAt = self._clock.seconds()
+            await self._pause()
+
+    def _isTold(self, request: Request) -> bool:
+        """Whether a client is to be told more."""
+        if not self.running or request.channel is None:
+            return False
+        try:
+            self._guard(request)
+        except Refusal:
+            return False  # Which it hears when it comes back.
+        return True
+
+    async def _pause(self) -> None:
+        pause: Deferred[None] = Deferred()
+        timer = self._clock.callLater(POLL_INTERVAL, pause.callback, None)
+        self._pauses.add(pause)
+        try:
+            await pause
+        finally:
+            self._pauses.discard(pause)
+            if timer.active():
+                timer.cancel()
+
+
+def _written(id: str, event: ServerSentEvent) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+        id.encode(),
+        event.name.encode(),
+        event.data,
+    )
+
+
+# --- what is asked --------------------------------------------------------------
+
+
+def _wanted(request: Request) -> EventFilter:
+    """
+    Read a query.
+
+    @raise Refusal: 400, it is none.
+    """
+    query = request.uri.partition(b"?")[2]
+    try:
+        asked = formats.parseForm(query)
+        for key in asked:
+            if key not in _PARAMETERS:
+                raise unknownKey("", key, _PARAMETERS)
+    except Refusal as refusal:
+        raise Refusal(replace(refusal.problem, status=400)) from None
+    return EventFilter(_kinds(asked.get("kind")), _address(asked.get("jid")))
+
+
+_PARAMETERS = ("kind", "jid")
+
+
+def _kinds(text: str | None) -> frozenset[str]:
+    kinds = frozenset(text.split(",") if text else ())
+    others = kinds - TYPES.keys()
+    if others:
+        raise badRequest(
+            f"'kind' is a list of {', '.join(TYPES)}, with commas between them, and"
+            f" {quoteShort(min(others))} is none of these."
+        )
+    return kinds
+
+
+def _address(text: str | None) -> jid.JID | None:
+    if not text:
+        return None
+    try:
+        return jid.parseJID(text)
+    except ValueError as error:
+        raise badRequest(
+            "'jid' must be an address such as user@example.org, not "
+            f"{quoteShort(text)}:"
+            f" {error}."
+        ) from None

@@ -1,0 +1,283 @@
+"""
+The stanzas on their way to the callback: C{/rest/inbox}, to look at, and to have those
+delivered again that were given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from twisted.web.server import Request
+
+from ...core.codec.records import incomingDetailToJSON, incomingToJSON
+from ...core.codec.scalars import Scalar, integer, quoteShort, string, unknownKey
+from ...core.errors import Problem, Refusal, notFound, storeUnavailable
+from ...core.media import formats
+from ...core.media.negotiation import parseContentType
+from ...core.media.values import Value, fromJSON
+from ...core.policy.permissions import Grant
+from ...core.policy.redelivery_request import (
+    MAX_IDS,
+    RedeliveryRequest,
+    parseRedeliveryRequest,
+)
+from ...core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt, InboxRecord
+from ..idempotency.guard import IdempotencyGuard, ready
+from ..idempotency.key import idempotencyKeyOf
+from ..response import Response, header, jsonResponse, pathTo
+from ..router import Route, RouteFactory
+
+
+class InboxReader(Protocol):
+    """
+    What knows of stanzas for the callback. Every call may raise L{StoreUnavailable}.
+    """
+
+    def listIncoming(
+        self, state: str, before: int | None, limit: int
+    ) -> Awaitable[Sequence[InboxRecord]]:
+        """Those in a state, the newest first, from before a number."""
+
+    def incomingByID(
+        self, webhookID: str
+    ) -> Awaitable[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
+        """One, with every try."""
+
+
+class Redeliverer(Protocol):
+    """What delivers stanzas."""
+
+    async def redeliver(
+        self, webhookIDs: Sequence[str] | None, since: float, until: float
+    ) -> Sequence[InboxRecord]:
+        """
+        Deliver dead stanzas again.
+
+        @param webhookIDs: Which of those that came within the time span; C{None} for
+            all of them.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInbox:
+    """Where the stanzas are."""
+
+    stanzas: InboxReader
+    redeliverer: Redeliverer
+
+
+class InboxHandler:
+    """
+    Shows stanzas, and has them delivered again.
+    """
+
+    def __init__(self, inbox: StoredInbox | None, once: IdempotencyGuard) -> None:
+        """
+        @param inbox: C{None}, none are kept.
+        @param once: Sees to it that what has an idempotency key is done once.
+        """
+        self._kept = inbox
+        self._once = once
+
+    @property
+    def routes(self) -> dict[str, Route | RouteFactory]:
+        """Where it answers, below C{/rest}."""
+        return {
+            "inbox": Route({"GET": self.list}, permission="inbox"),
+            "inbox/redeliver": Route({"POST": self.redeliver}, permission="redeliver"),
+            "inbox/{id}": lambda id: Route(
+                {"GET": partial(self.get, id)}, permission="inbox"
+            ),
+            "inbox/{id}/redeliver": lambda id: Route(
+                {"POST": partial(self.redeliverOne, id)}, permission="redeliver"
+            ),
+        }
+
+    async def list(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Those in a state, the newest first, and where there are more.
+
+        @raise Refusal: 400, the query is none.
+        """
+        inbox, asked = self._inbox, _asked(request)
+        # One more than that shows whether there are others.
+        found = await _first(inbox.stanzas, replace(asked, limit=asked.limit + 1))
+        these, isMore = found[: asked.limit], len(found) > asked.limit
+        more = None
+        if isMore:
+            query = replace(asked, before=these[-1][0]).query
+            more = f"{pathTo(request, 'inbox')}?{query}"
+        stanzas: list[Value] = [value for _, value in these]
+        return jsonResponse(200, {"stanzas": stanzas, "next": more})
+
+    async def get(
+        self, id: str, request: Request, body: bytes, grant: Grant
+    ) -> Response:
+        """
+        One, with all that is known of it.
+
+        @raise Refusal: 404, nothing is.
+        """
+        found = await self._inbox.stanzas.incomingByID(id)
+        if found is None:
+            raise _unknown(id)
+        return jsonResponse(200, incomingDetailToJSON(*found))
+
+    async def redeliverOne(
+        self, id: str, request: Request, body: bytes, grant: Grant
+    ) -> Response:
+        """
+        Deliver one again.
+
+        @raise Refusal: 404, it is not known; 409, it is not dead.
+        """
+        claim = idempotencyKeyOf(request, body, grant)
+        return await self._once.run(claim, request, partial(self._again, id))
+
+    async def redeliver(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Deliver again those that the body says.
+
+        @raise Refusal: 415, 400 or 422, it does not.
+        """
+        claim = idempotencyKeyOf(request, body, grant)
+        asked = parseRedeliveryRequest(_json(request, body))
+        return await self._once.run(claim, request, partial(self._allAgain, asked))
+
+    async def _again(self, id: str) -> Awaitable[Response]:
+        inbox, one = self._inbox, RedeliveryRequest([id])
+        again = await inbox.redeliverer.redeliver(one.ids, one.since, one.until)
+        if again:
+            return ready(jsonResponse(202, incomingToJSON(again[0])))
+        found = await inbox.stanzas.incomingByID(id)
+        if found is None:
+            raise _unknown(id)
+        state = found[0].state
+        if state == DEAD:
+            raise storeUnavailable("too much is waiting")
+        raise Refusal(
+            Problem(
+                409,
+                "cancel",
+                "conflict",
+                f"The stanza {quoteShort(id)} is {state}; only what is dead can be "
+                "delivered"
+                " again.",
+            )
+        )
+
+    async def _allAgain(self, asked: RedeliveryRequest) -> Awaitable[Response]:
+        redeliver = self._inbox.redeliverer.redeliver
+        again = await redeliver(asked.ids, asked.since, asked.until)
+        ids: list[Value] = [each.webhookID for each in again[:MAX_IDS]]
+        return ready(jsonResponse(202, {"redelivered": len(again), "ids": ids}))
+
+    @property
+    def _inbox(self) -> StoredInbox:
+        if self._kept is None:
+            raise notFound(
+                "The gateway keeps no stanzas for its callback (--store memory)."
+            )
+        return self._kept
+
+
+def _unknown(id: str) -> Refusal:
+    return notFound(
+        f"There is no stanza for the callback with the webhook-id {quoteShort(id)}: "
+        "none"
+        " came, or it was forgotten after --record-days or --dead-days."
+    )
+
+
+# --- what is asked --------------------------------------------------------------
+
+_PARAMETERS: Mapping[str, Scalar] = {
+    "state": string(PENDING, DELIVERED, DEAD),
+    "limit": integer(1, 1000),
+    "before": integer(1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """
+    Which stanzas are to be listed.
+
+    @ivar before: The number of the one before them, if they are not the newest.
+    """
+
+    state: str = DEAD
+    limit: int = 100
+    before: int | None = None
+
+    @property
+    def query(self) -> str:
+        """As it stands in a URL."""
+        return urlencode(
+            {"state": self.state, "limit": self.limit, "before": self.before}
+        )
+
+
+def _asked(request: Request) -> _Asked:
+    """
+    Read a query.
+
+    @raise Refusal: 400, it is none.
+    """
+    query = request.uri.partition(b"?")[2]
+    values: dict[str, Any] = {}
+    try:
+        for key, text in formats.parseForm(query).items():
+            if key not in _PARAMETERS:
+                raise unknownKey("", key, _PARAMETERS)
+            values[key] = _PARAMETERS[key].fromText(text, key)
+    except Refusal as refusal:
+        raise Refusal(replace(refusal.problem, status=400)) from None
+    return _Asked(**values)
+
+
+#: How many stanzas are in memory at a time: each may have some megabytes.
+_SLICE = 10
+
+
+async def _first(
+    stanzas: InboxReader, asked: _Asked
+) -> list[tuple[int, dict[str, Value]]]:
+    """As many as are asked for, or as there are; each with its number."""
+    found: list[tuple[int, dict[str, Value]]] = []
+    before = asked.before
+    while len(found) < asked.limit:
+        wanted = min(_SLICE, asked.limit - len(found))
+        some = await stanzas.listIncoming(asked.state, before, wanted)
+        found += [(each.number, incomingToJSON(each)) for each in some]
+        if len(some) < wanted:
+            break
+        before = some[-1].number
+    return found
+
+
+def _json(request: Request, body: bytes) -> Value:
+    """
+    Read a body that has to be JSON.
+
+    @raise Refusal: 415 or 400, it is not.
+    """
+    try:
+        name, charset = parseContentType(header(request, b"Content-Type") or "")
+    except ValueError:
+        name, charset = "", None
+    if name != formats.JSON or charset not in (None, "utf-8"):
+        raise Refusal(
+            Problem(
+                415,
+                "modify",
+                "bad-format",
+                f"Only JSON is read here; send it with 'Content-Type: {formats.JSON}'.",
+                (("Accept", formats.JSON),),
+            )
+        )
+    return fromJSON(body)

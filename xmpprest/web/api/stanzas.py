@@ -1,0 +1,238 @@
+"""Sends what is posted, asks what is queried, and brings the replies to iqs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Protocol
+
+from twisted.web.server import Request
+from twisted.words.xish.domish import Element
+
+from ...core.codec.mapping import StanzaContext
+from ...core.codec.table import STANZAS
+from ...core.errors import Refusal
+from ...core.media import formats
+from ...core.media.negotiation import negotiate, parseContentType
+from ...core.policy.permissions import Grant
+from ...core.policy.rules import buildSubmission
+from ...core.records import Accepted, IdempotencyRecord, StoreUnavailable
+from ..idempotency.guard import IdempotencyGuard, ready, replay
+from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
+from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
+from ..response import Response, header, pathTo
+
+
+class StanzaOutbox(Protocol):
+    """What takes messages and presence."""
+
+    def isDurable(self, stanza: Element) -> bool:
+        """Whether a stanza is kept until it is known what has become of it."""
+
+    async def accept(
+        self, stanza: Element, answered: IdempotencyRecord | None = None
+    ) -> Accepted | IdempotencyRecord:
+        """
+        Send it; raises L{Refusal} if that cannot be promised.
+
+        @param answered: Kept together with a stanza that is kept, or not at all.
+        @return: What there is with that key already; then nothing is sent.
+        """
+
+    def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Element | None]:
+        """
+        Wait until what was kept is confirmed or bounced, so many seconds.
+
+        @return: The error that came back, if one did.
+        """
+
+
+class IQRequester(Protocol):
+    """What takes iqs."""
+
+    def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
+        """
+        Send it and wait for the reply, so many seconds; raises L{Refusal}.
+
+        @return: What an archive holds, and last the reply.
+        """
+
+
+class NewID(Protocol):
+    """Makes ids for stanzas."""
+
+    def __call__(self) -> str:
+        """An id: random, unguessable."""
+
+
+class StanzaHandler:
+    """
+    Sends what is posted.
+
+    @ivar timeout: How long an iq waits that does not say, in seconds.
+    @ivar maxTimeout: How long a client may wait, in seconds. Both may be changed.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        outbox: StanzaOutbox,
+        requester: IQRequester,
+        newID: NewID,
+        once: IdempotencyGuard,
+        *,
+        timeout: float,
+        maxTimeout: float,
+    ) -> None:
+        """
+        @param domain: The component domain, in its normal form.
+        @param once: Sees to it that what has an idempotency key is sent once.
+        """
+        self._domain = domain
+        self._outbox = outbox
+        self._requester = requester
+        self._newID = newID
+        self._once = once
+        self.timeout = timeout
+        self.maxTimeout = maxTimeout
+
+    def post(
+        self, given: StanzaContext, request: Request, body: bytes, grant: Grant
+    ) -> Awaitable[Response]:
+        """
+        Send one stanza.
+
+        @param given: What the path has said of it.
+        @return: Brings the answer; it holds neither body nor stanza, which may be long,
+            and the wait for an iq's reply, too.
+        @raise Refusal: It was not sent, or an iq got no reply; what is returned raises
+            it, too.
+        """
+        claim = idempotencyKeyOf(request, body, grant)
+        payload = formats.decode(header(request, b"Content-Type"), body, given)
+        stanza = self.stanza(payload, grant)
+        grant.consumeRateLimit()
+        return self.begin(stanza, request, claim)
+
+    def query(
+        self, given: StanzaContext, request: Request, body: bytes, grant: Grant
+    ) -> Awaitable[Response]:
+        """
+        Send the iq that a path and a query stand for.
+
+        @raise Refusal: As above; 400, the query is none.
+        """
+        query = request.uri.partition(b"?")[2]
+        try:
+            value = STANZAS.fromForm(formats.parseForm(query), given)
+            stanza = self._stanza(STANZAS.decode(value, given), grant)
+        except Refusal as refusal:
+            raise Refusal(replace(refusal.problem, status=400)) from None
+        grant.authorize(stanza)
+        grant.consumeRateLimit()
+        return self.begin(stanza, request, None)
+
+    async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Give back a stanza as it would be sent, in the form that the client prefers.
+
+        @raise Refusal: It would not be sent.
+        """
+        contentType = header(request, b"Content-Type")
+        stanza = self.stanza(formats.decode(contentType, body), grant)
+        return _encoded([stanza], request)
+
+    def stanza(self, payload: Element, grant: Grant) -> Element:
+        """
+        The stanza that somebody asks to send.
+
+        @raise Refusal: 422, it is none; 403, it may not be sent.
+        """
+        stanza = self._stanza(payload, grant)
+        grant.authorize(stanza)
+        return stanza
+
+    def _stanza(self, payload: Element, grant: Grant) -> Element:
+        return buildSubmission(payload, self._domain, self._newID, grant.defaultSender)
+
+    def begin(
+        self, stanza: Element, request: Request, claim: IdempotencyKey | None
+    ) -> Awaitable[Response]:
+        """Begin to send a stanza; whoever waits for the answer does not hold it."""
+        if stanza.name == "iq":
+            timeout = min(iqTimeoutOf(request) or self.timeout, self.maxTimeout)
+            act = partial(self._ask, stanza, timeout, request)
+            return self._once.run(claim, request, act)
+        if self._outbox.isDurable(stanza):
+            return self._keep(stanza, request, claim)
+        return self._once.run(claim, request, partial(self._write, stanza))
+
+    async def _ask(
+        self, stanza: Element, timeout: float, request: Request
+    ) -> Awaitable[Response]:
+        """Send an iq."""
+        return _replied(self._requester.request(stanza, timeout), request)
+
+    async def _write(self, stanza: Element) -> Awaitable[Response]:
+        """Send a stanza that is not kept."""
+        await self._outbox.accept(stanza)
+        return ready(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
+
+    async def _keep(
+        self, stanza: Element, request: Request, claim: IdempotencyKey | None
+    ) -> Response:
+        """Send a stanza that is kept, and its answer with it."""
+        accepted = _accepted(stanza, request)
+        timeout = min(preferredWait(request) or 0, self.maxTimeout)
+        with self._once.lock(claim):
+            answered = self._once.recordFor(claim, accepted)
+            taken = await self._outbox.accept(stanza, answered)
+            del stanza
+            if isinstance(taken, IdempotencyRecord):
+                assert claim is not None
+                return replay(taken, claim)
+            if not timeout or taken.number is None:
+                return accepted
+            response = await self._outcome(taken.number, timeout, accepted, request)
+            await self._once.finish(claim, response)
+            return response
+
+    async def _outcome(
+        self, number: int, timeout: float, accepted: Response, request: Request
+    ) -> Response:
+        """What has become of a stanza that is kept."""
+        try:
+            bounce = await self._outbox.waitForOutcome(number, timeout)
+        except StoreUnavailable:
+            bounce = None  # Nobody can tell, but it was accepted.
+        if bounce is not None:
+            return _encoded([bounce], request)
+        return replace(
+            accepted, headers=(*accepted.headers, preferenceApplied(timeout))
+        )
+
+
+def _accepted(stanza: Element, request: Request) -> Response:
+    """The answer to a stanza that is kept: its status can be asked for."""
+    location = pathTo(request, "outbox", stanza["id"])
+    headers = (("Stanza-Id", stanza["id"]), ("Location", location))
+    return Response(202, headers=headers)
+
+
+async def _replied(
+    replying: Awaitable[Sequence[Element]], request: Request
+) -> Response:
+    return _encoded(await replying, request)
+
+
+def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
+    """Stanzas in the form that the client prefers, or else wrote in itself."""
+    contentType = header(request, b"Content-Type")
+    try:
+        own = parseContentType(contentType)[0] if contentType else formats.XML
+    except ValueError:  # of no use, and of no need to a query
+        own = formats.XML
+    default = own if own in formats.OUTPUT_TYPES else formats.XML
+    name = negotiate(header(request, b"Accept"), formats.OUTPUT_TYPES, default)
+    return Response(200, formats.encode(stanzas, name), name)

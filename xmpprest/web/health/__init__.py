@@ -1,0 +1,1 @@
+"""Resources for operators: /livez, /readyz and /metrics."""

@@ -1,0 +1,72 @@
+"""What an operator only looks at: one path, by C{GET}, and nothing below it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from ...core.errors import Problem, Refusal
+from ..response import INTERNAL_ERROR, Response, jsonResponse, problemResponse, write
+from ..server.request import onDisconnect
+
+_log = Logger()
+
+
+class GetResource(Resource):
+    """
+    Something to look at; to be mounted at any path.
+    """
+
+    isLeaf = True
+
+    @abstractmethod
+    async def respond(self, request: Request) -> Response:
+        """What there is to see; raises L{Refusal}."""
+
+    def render(self, request: Request) -> int:
+        """Answer C{GET} and C{HEAD}."""
+        looking = Deferred.fromCoroutine(self._looked(request))
+        if not looking.called:
+            onDisconnect(request, looking.cancel)
+        looking.addErrback(_refused, request)
+        looking.addCallback(write, request)
+        # The client has gone away.
+        looking.addErrback(lambda reason: reason.trap(CancelledError))
+        return NOT_DONE_YET
+
+    async def _looked(self, request: Request) -> Response:
+        if any(request.postpath or ()):
+            text = "There is nothing below this path."
+            raise Refusal(Problem(404, "cancel", "unsupported-feature", text))
+        if request.method not in (b"GET", b"HEAD"):
+            text = "The method is not allowed here; use GET."
+            allow = (("Allow", "GET, HEAD"),)
+            raise Refusal(Problem(405, "cancel", "unsupported-feature", text, allow))
+        return await self.respond(request)
+
+
+def _refused(reason: Failure, request: Request) -> Response | Failure:
+    """The outer edge of looking."""
+    if reason.check(CancelledError):
+        return reason
+    if reason.check(Refusal):
+        return problemResponse(cast(Refusal, reason.value).problem, request)
+    _log.failure("There is nothing to see at {path}.", reason, path=request.path)
+    return problemResponse(INTERNAL_ERROR, request)
+
+
+class LivenessResource(GetResource):
+    """
+    Tells whoever asks that the gateway lives: C{/livez}. Whoever gets no answer, or
+    waits long for it, may start it again; for all else that would be of no help.
+    """
+
+    async def respond(self, request: Request) -> Response:
+        """It does, or there would be no answer."""
+        return jsonResponse(200, {"live": True})

@@ -1,0 +1,1 @@
+"""Idempotency keys: the header, and the guard that replays responses."""

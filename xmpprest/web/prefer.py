@@ -1,0 +1,51 @@
+"""How long a client wants to wait (RFC 7240 §4.3, and mod_rest's own header)."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.web.server import Request
+
+from ..core.errors import badRequest
+from .response import header
+
+_WAIT = re.compile(r"""(?:^|[,;])\s*wait\s*=\s*"?([^",;\s]*)"?""", re.IGNORECASE)
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+
+def iqTimeoutOf(request: Request) -> float | None:
+    """
+    How long the client wants to wait for the reply to an iq.
+
+    @return: Seconds; C{None}, it does not say.
+    @raise Refusal: 400, it said so in a way that nobody understands.
+    """
+    text = header(request, b"Prosody-Rest-Timeout")
+    if text is None:
+        return preferredWait(request)
+    seconds = _seconds(text)
+    if seconds is None:
+        raise badRequest(
+            "Prosody-Rest-Timeout takes a number of seconds above 0, such as 30."
+        )
+    return seconds
+
+
+def preferredWait(request: Request) -> float | None:
+    """
+    How long the client would like to wait, for whatever it may be.
+
+    @return: Seconds; C{None} for a preference that cannot be honoured, which is
+        ignored (RFC 7240 §2).
+    """
+    preference = _WAIT.search(header(request, b"Prefer") or "")
+    return _seconds(preference[1]) if preference else None
+
+
+def preferenceApplied(seconds: float) -> tuple[str, str]:
+    """The header that says for how long a client has waited as it preferred to."""
+    return ("Preference-Applied", f"wait={seconds:.15g}")
+
+
+def _seconds(text: str) -> float | None:
+    return (float(text) or None) if _SECONDS.fullmatch(text) else None

@@ -1,0 +1,231 @@
+"""
+What is at which path below C{/rest} (behaviour.md §1.1).
+
+The first segment says it: one of the gateway's own names, a kind of stanza, or the
+payload of an iq.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+from typing import Protocol
+
+from twisted.web.server import Request
+
+from ..core.codec.mapping import NO_CONTEXT, StanzaContext
+from ..core.codec.scalars import quoteShort
+from ..core.codec.table import KEYS, PAYLOADS
+from ..core.errors import Problem, Refusal, badRequest
+from ..core.policy.permissions import Grant
+from ..core.stanza.build import TYPES
+from .response import Response
+from .server.body import Body
+
+#: Takes a request, its body and what its token may do, gives the answer.
+Handler = Callable[[Request, bytes, Grant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingHandler:
+    """
+    Who answers while the body comes.
+
+    @ivar handle: Takes a request, its body and what its token may do, gives the answer.
+    """
+
+    handle: Callable[[Request, Body, Grant], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    What is at a path.
+
+    @ivar methods: Who answers, by method.
+    @ivar isPublic: Whether anybody may ask, without credentials.
+    @ivar permission: What it takes to ask, of
+        L{PERMISSIONS<xmpprest.core.policy.permissions.PERMISSIONS>}; C{None} where the
+        handler sees to that.
+    @ivar template: The path, with names in braces for what may stand there; set by
+        L{RouteTable}.
+    """
+
+    methods: Mapping[str, Handler | StreamingHandler]
+    isPublic: bool = False
+    permission: str | None = None
+    template: str = ""
+
+
+#: What is at a path that ends, or goes on, with an id: by the id.
+RouteFactory = Callable[[str], Route]
+
+#: What stands for it, in the path.
+ID = "{id}"
+
+#: The templates of paths that are no single one.
+OF_KIND = "/rest/{kind}/{type}/{to}"
+OF_PAYLOAD = "/rest/{payload}/{to}"
+
+
+class StanzaEndpoint(Protocol):
+    """What sends, and asks."""
+
+    def post(
+        self, given: StanzaContext, request: Request, body: bytes, grant: Grant
+    ) -> Awaitable[Response]:
+        """Send what the path and the body say."""
+
+    def query(
+        self, given: StanzaContext, request: Request, body: bytes, grant: Grant
+    ) -> Awaitable[Response]:
+        """Ask what the path and the query say."""
+
+    async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """Give back what would be sent."""
+
+
+class RouteTable:
+    """
+    Finds who answers.
+    """
+
+    def __init__(
+        self, sender: StanzaEndpoint, own: Mapping[str, Route | RouteFactory]
+    ) -> None:
+        """
+        @param own: Further names of the gateway's own, by path; where one segment
+            of it is C{"{id}"}, any may stand there.
+        """
+        self._sender = sender
+        self._own: dict[tuple[str, ...], Route] = {}
+        self._ofIDs: dict[tuple[str, ...], RouteFactory] = {}
+        always: Mapping[str, Route | RouteFactory] = {
+            "": Route({"POST": partial(sender.post, NO_CONTEXT)}),
+            "echo": Route({"POST": sender.echo}),
+        }
+        for path, route in {**always, **own}.items():
+            segments = tuple(filter(None, path.split("/")))
+            if isinstance(route, Route):
+                self._own[segments] = replace(route, template=_template(segments))
+            else:
+                self._ofIDs[segments] = route
+
+    @property
+    def streamingPaths(self) -> list[str]:
+        """The paths where bodies are read while they come."""
+        return [
+            "/".join(path)
+            for path, route in self._own.items()
+            if any(
+                isinstance(each, StreamingHandler) for each in route.methods.values()
+            )
+        ]
+
+    def match(self, path: Sequence[bytes]) -> Route:
+        """
+        Find what is at a path.
+
+        @param path: Its segments below C{/rest}, percent-decoded.
+        @raise Refusal: 404, nothing is; 400, what is there is not all said.
+        """
+        segments = _decoded(path)
+        own = self._ownAt(segments)
+        if own is not None:
+            return own
+        first, rest = segments[0], segments[1:]
+        if first in KEYS:
+            post = partial(self._sender.post, _given(first, rest))
+            return Route({"POST": post}, template=OF_KIND)
+        if first in PAYLOADS:
+            to = _recipient(rest)
+            if to is None:
+                raise badRequest(
+                    f"The path does not say whom to ask; write /{first}/example.org."
+                )
+            given = StanzaContext("iq", None, to, first)
+            query = partial(self._sender.query, given)
+            return Route({"GET": query}, template=OF_PAYLOAD)
+        raise self._nothing(first)
+
+    def _ownAt(self, segments: Sequence[str]) -> Route | None:
+        """One of the gateway's own; what is there by name goes before any id."""
+        own = self._own.get(tuple(segments))
+        if own is not None:
+            return own
+        for pattern, routeOf in self._ofIDs.items():
+            at = pattern.index(ID)
+            named = (*segments[:at], ID, *segments[at + 1 :])
+            if len(segments) == len(pattern) and named == pattern:
+                return replace(routeOf(segments[at]), template=_template(pattern))
+        return None
+
+    def _nothing(self, first: str) -> Refusal:
+        paths = ["/".join(path) for path in (*self._own, *self._ofIDs)]
+        own = dict.fromkeys(path.partition("/")[0] for path in paths if path)
+        if first in own:
+            there = [path for path in paths if path.partition("/")[0] == first]
+            return _notFound(
+                f"There is nothing at this path; there is /{', /'.join(there)}."
+            )
+        nearest = get_close_matches(first, [*KEYS, *PAYLOADS, *own], 1)
+        if nearest:
+            return _notFound(
+                f"There is nothing at {quoteShort(first)}; did you mean {nearest[0]!r}?"
+            )
+        return _notFound(
+            f"There is nothing at this path. Its first part is one of {', '.join(KEYS)}"
+            f" to POST to, {', '.join(PAYLOADS)} to GET, or {', '.join(own)}."
+        )
+
+
+def _template(segments: Sequence[str]) -> str:
+    return "/".join(["/rest", *segments])
+
+
+def _notFound(text: str) -> Refusal:
+    return Refusal(Problem(404, "cancel", "unsupported-feature", text))
+
+
+def _decoded(path: Sequence[bytes]) -> list[str]:
+    """The segments as text, without the empty one behind a last slash."""
+    try:
+        segments = [segment.decode("utf-8") for segment in path]
+    except UnicodeDecodeError:
+        raise badRequest(
+            "The path is not UTF-8; percent-encode what is not ASCII as UTF-8."
+        ) from None
+    if segments and not segments[-1]:
+        segments.pop()
+    return segments
+
+
+def _given(kind: str, rest: Sequence[str]) -> StanzaContext:
+    """What a path says of a stanza: its kind, its type or payload, whom it is to."""
+    if not rest:
+        return StanzaContext(kind)
+    word, to = rest[0], _recipient(rest[1:])
+    if kind != "iq":
+        known = {*TYPES[kind], "available"} if kind == "presence" else TYPES[kind]
+        if word not in known:
+            types = ", ".join(sorted(filter(None, known)))
+            raise badRequest(
+                f"In the path, after {kind}, stands one of {types}, not "
+                f"{quoteShort(word)}."
+            )
+        return StanzaContext(kind, word, to)
+    if word in ("get", "set"):
+        return StanzaContext(kind, word, to)
+    if word not in PAYLOADS:
+        raise _notFound(
+            "In the path, after iq, stands get, set or a payload:"
+            f" {', '.join(PAYLOADS)}."
+        )
+    return StanzaContext(kind, None, to, word)
+
+
+def _recipient(segments: Sequence[str]) -> str | None:
+    """The rest of a path: an address, whose resource may be a segment of its own."""
+    return "/".join(segments) or None

@@ -1,0 +1,88 @@
+"""Pages for browsers, and the files that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twisted.web.server import Request
+
+from ..core.policy.permissions import Grant
+from .response import Response
+from .router import Route
+
+#: The media types of files, by the endings of their names.
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+#: A page is given a token; nobody else may have a say in what it does with it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+#: In bytes: how much may be answered to each of the many requests for which there is
+#: room in one packet.
+_SMALL = 4096
+
+
+def pageHeaders(policy: str = "") -> tuple[tuple[str, str], ...]:
+    """
+    The headers of a page and its files.
+
+    @param policy: What is added to the Content Security Policy.
+    """
+    return (
+        ("Content-Security-Policy", _POLICY + policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+
+class StaticFiles:
+    """
+    Serves files, and no others. Whoever asks may have them: there is no secret in them.
+    """
+
+    def __init__(self, page: str, files: Mapping[str, Response]) -> None:
+        """
+        @param page: The path, below C{/rest}, of the one that is a page.
+        @param files: What is answered, by path.
+        """
+        self._page = page
+        self._files = files
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Where it answers, below C{/rest}."""
+        route = Route({"GET": self.get}, isPublic=True)
+        return dict.fromkeys(self._files, route)
+
+    async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Answer with a file.
+
+        @param request: One for a path of L{routes}.
+        """
+        assert request.postpath
+        path = b"/".join(request.postpath).decode("ascii")
+        if path == self._page:
+            # What the page names is relative to it.
+            return Response(308, headers=(("Location", f"{path}/"),))
+        response = self._files[path.rstrip("/")]
+        if len(response.body) > _SMALL:
+            closeAfter(request)
+        return response
+
+
+def closeAfter(request: Request) -> None:
+    """
+    Let this be the last answer on its connection, or a client that asks for a large
+    file a thousand times at once would have that many of it wait in memory.
+    """
+    if request.clientproto == b"HTTP/1.1":
+        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+    request.channel.persistent = 0

@@ -1,0 +1,232 @@
+"""
+Gathers what is posted to the callback at the same time: up to a number of stanzas of
+different conversations go in one request.
+
+Nothing waits until there are more. What comes in one turn of the reactor goes together,
+and what comes while as many requests are under way as may be goes with the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+
+from ..core.policy.rules import CallbackResponse
+from ..core.webhook.batch import BatchResponse, encodeLine, parseBatchResponse
+from ..core.webhook.conversation_key import orderingKeyOf
+from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded
+from ..ids import newID
+
+_log = Logger()
+
+#: How many stanzas are remembered that are to go alone.
+MAX_ISOLATED = 10_000
+
+
+class BatchPoster(Protocol):
+    """What posts; see L{WebhookClient<xmpprest.webhook.client.WebhookClient>}."""
+
+    def urlOf(self, stanza: Element) -> bytes:
+        """Where a stanza is posted."""
+
+    async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
+        """Post a batch; raises L{DeliveryError}."""
+
+
+class _Line:
+    """
+    A stanza that somebody waits for the answer to.
+
+    @ivar row: What it stands in: of each there is one in a batch at most.
+    @ivar batch: In which it is posted, once it is.
+    """
+
+    def __init__(self, stanza: Element, id: str, url: bytes) -> None:
+        self.id = id
+        self.url = url
+        self.row = orderingKeyOf(stanza)
+        self.text = encodeLine(id, stanza)
+        self.batch: _Batch | None = None
+        self.said: Deferred[CallbackResponse]
+
+
+class _Batch:
+    """
+    Stanzas that are posted together.
+
+    @ivar waiting: How many of them somebody still waits for.
+    """
+
+    def __init__(self, lines: Sequence[_Line]) -> None:
+        self.lines = lines
+        self.waiting = len(lines)
+        self.posting: Deferred[None]
+
+
+class WebhookBatcher:
+    """
+    A callback that gets batches.
+    """
+
+    def __init__(
+        self,
+        poster: BatchPoster,
+        clock: IReactorTime,
+        *,
+        most: int,
+        connections: int,
+        limit: int,
+    ) -> None:
+        """
+        @param most: How many stanzas a batch may have.
+        @param connections: How many may be posted at once.
+        @param limit: How many bytes a batch may have; a stanza that is longer by itself
+            goes alone.
+        """
+        self._poster = poster
+        self._clock = clock
+        self._most = most
+        self._free = connections
+        self._limit = limit
+        #: Those that wait for their turn, in their order, by their URL.
+        self._queues: dict[bytes, dict[_Line, None]] = {}
+        self._soon: IDelayedCall | None = None
+        #: The ids of those that were in a batch which the callback has refused.
+        self._apart: dict[str, None] = {}
+
+    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+        """
+        Deliver a stanza; see
+        L{Webhook.post<xmpprest.webhook.client.WebhookClient.post>}.
+
+        @param stanza: Those before it of its conversation are answered.
+        """
+        line = _Line(stanza, id, self._poster.urlOf(stanza))
+        line.said = Deferred(lambda _: self._forget(line))
+        self._queues.setdefault(line.url, {})[line] = None
+        self._startSoon()
+        return await line.said
+
+    def _forget(self, line: _Line) -> None:
+        """Nobody waits for this one any more."""
+        if line.batch is not None:
+            line.batch.waiting -= 1
+            if not line.batch.waiting:
+                line.batch.posting.cancel()
+            return
+        queue = self._queues[line.url]
+        del queue[line]
+        if not queue:
+            del self._queues[line.url]
+        if self._soon is not None and not self._queues:
+            self._soon.cancel()
+            self._soon = None
+
+    # --- posting ---
+
+    def _startSoon(self) -> None:
+        """Post as much as may be, together with what else comes in this turn."""
+        if self._soon is None and self._free and self._queues:
+            self._soon = self._clock.callLater(0, self._start)
+
+    def _start(self) -> None:
+        """Post as much as may be."""
+        self._soon = None
+        while self._free and self._queues:
+            self._free -= 1
+            batch = _Batch(self._take())
+            for line in batch.lines:
+                line.batch = batch
+            batch.posting = Deferred.fromCoroutine(self._post(batch.lines))
+            batch.posting.addErrback(self._failed, batch.lines)
+            batch.posting.addBoth(self._posted, batch)
+
+    def _take(self) -> Sequence[_Line]:
+        """Those that go together next."""
+        url, queue = next(iter(self._queues.items()))
+        lines = self._chosen(iter(queue))
+        for line in lines:
+            del queue[line]
+        # The others of this URL come after those of others.
+        del self._queues[url]
+        if queue:
+            self._queues[url] = queue
+        return lines
+
+    def _chosen(self, queue: Iterator[_Line]) -> Sequence[_Line]:
+        """The first that waits, and what may go with it."""
+        first = next(queue)
+        lines, rows, room = [first], {first.row}, self._limit - len(first.text)
+        if first.id in self._apart:
+            del self._apart[first.id]
+            return lines
+        for line in queue:
+            if len(lines) == self._most or len(line.text) > room:
+                break
+            if line.row not in rows and line.id not in self._apart:
+                lines.append(line)
+                rows.add(line.row)
+                room -= len(line.text)
+        return lines
+
+    async def _post(self, lines: Sequence[_Line]) -> None:
+        id = f"batch_{newID()}"
+        text = b"".join(line.text for line in lines)
+        said = await self._poster.postBatch(lines[0].url, text, id)
+        reading = parseBatchResponse(said, [line.id for line in lines])
+        self._tell(reading, id)
+        if reading.rejectedAsWhole:
+            self._part(lines)
+        for line in lines:
+            if line.said.called:
+                continue  # Nobody waits for it any more.
+            if line.id in reading.answers:
+                line.said.callback(reading.answers[line.id])
+            else:
+                line.said.errback(DeliveryError(reading.errors[line.id]))
+
+    def _tell(self, reading: BatchResponse, id: str) -> None:
+        if reading.unmatchedLines:
+            _log.warn(
+                "The callback's answer to {batch} has lines that belong to no stanza of"
+                " it, or to one that has another: {count}. Each needs the id of one.",
+                batch=id,
+                count=reading.unmatchedLines,
+            )
+
+    def _part(self, lines: Sequence[_Line]) -> None:
+        """One of these may be what the callback cannot take, and not the others."""
+        self._apart.update(dict.fromkeys(line.id for line in lines))
+        while len(self._apart) > MAX_ISOLATED:
+            # What was not kept does not come again.
+            del self._apart[next(iter(self._apart))]
+
+    def _failed(self, reason: Failure, lines: Sequence[_Line]) -> None:
+        """There is no answer to any of them."""
+        if reason.check(ResponseLimitExceeded):
+            # They are too many, or one of them takes too long.
+            self._part(lines)
+        for line in lines:
+            if line.said.called:
+                continue
+            if reason.check(DeliveryError):
+                line.said.errback(DeliveryError(str(reason.value)))
+            else:
+                line.said.errback(reason)
+
+    def _posted(self, result: object, batch: _Batch) -> None:
+        self._free += 1
+        if self._soon is not None:
+            return
+        if batch.waiting:
+            self._start()
+        else:
+            # At the end the others are given up, too, in any order: not one by one,
+            # each posted for a moment.
+            self._startSoon()

@@ -1,0 +1,183 @@
+"""Posts stanzas to the callback, as its owner wants them, and brings the answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.words.xish.domish import Element
+
+from .._version import __version__
+from ..core.codec.mapping import UNTYPED
+from ..core.media import formats
+from ..core.media.framing import NDJSON
+from ..core.media.negotiation import negotiate
+from ..core.policy.rules import CallbackResponse
+from ..core.stanza.build import LANG, TYPES
+from ..core.webhook.errors import DeliveryError
+from ..core.webhook.signing import Signer
+from ..core.webhook.url_template import URLTemplate
+from .http_client import BoundedClient
+
+_log = Logger()
+
+#: RFC 5646 §2.1, as far as it can be told without the registry.
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+
+#: What an untyped stanza is called.
+_DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
+
+
+def _type(stanza: Element) -> str:
+    """The type of a stanza; one that nobody knows counts as none (RFC 6121 §5.2.2)."""
+    type = stanza.getAttribute("type")
+    known = type is not None and type in TYPES[stanza.name]
+    return str(type) if known else _DEFAULT_TYPE[stanza.name]
+
+
+class WebhookClient(Service):
+    """
+    The callback.
+
+    @ivar contentType: What stanzas are posted as.
+    """
+
+    def __init__(
+        self,
+        client: BoundedClient,
+        url: str,
+        contentType: str,
+        domain: str,
+        *,
+        signer: Signer | None = None,
+        connections: int = 32,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param url: See L{URLTemplate}.
+        @param contentType: One of L{formats.OUTPUT_TYPES}, until the callback itself
+            has named another.
+        @param domain: The component domain.
+        @param signer: Signs what is posted; C{None}, nobody does.
+        @param connections: How many stanzas may be posted at once. Those that wait for
+            their turn wait here, not in the client, since each is signed at the time
+            that it goes.
+        @param now: Seconds since 1970, which a callback compares with its own clock.
+        """
+        self._client = client
+        self._url = URLTemplate(url)
+        self._domain = domain
+        self._signer = Signer() if signer is None else signer
+        self._turns = DeferredSemaphore(connections)
+        self._now = now
+        self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
+        if self._url.authorization is not None:
+            authorization = self._url.authorization.encode()
+            self._headers.addRawHeader(b"Authorization", authorization)
+        self.contentType = contentType
+
+    def startService(self) -> None:
+        """Ask the callback what it wants; stanzas do not wait for that."""
+        super().startService()
+        self._discovering = Deferred.fromCoroutine(self.discover())
+        self._discovering.addErrback(self._undiscovered)
+
+    def stopService(self) -> Deferred[object]:
+        """Close the connections to the callback."""
+        super().stopService()
+        self._discovering.cancel()
+        return self._client.close()
+
+    def _undiscovered(self, reason: Failure) -> None:
+        if not reason.check(CancelledError):
+            _log.failure("The callback could not be asked.", failure=reason)
+
+    async def discover(self) -> None:
+        """
+        Ask the callback what it wants, with C{OPTIONS}; whatever comes of it.
+        """
+        values = {
+            "kind": "meta",
+            "type": "info",
+            "to": self._domain,
+            "from": self._domain,
+        }
+        try:
+            said = await self._client.request(
+                b"OPTIONS", self._url.expand(values), self._headers
+            )
+        except DeliveryError as reason:
+            _log.warn(
+                "The callback {url} cannot be reached ({reason}); stanzas are sent"
+                " to it all the same.",
+                url=self._url,
+                reason=reason,
+            )
+            return
+        accept = said.header("Accept")
+        if said.status == 200 and accept:
+            self.contentType = negotiate(accept, formats.OUTPUT_TYPES, self.contentType)
+
+    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+        """
+        Deliver a stanza.
+
+        @param id: What the callback knows it by, the same in each attempt; see
+            L{Signer.headers}.
+        @return: What the callback said.
+        @raise NoAnswer: It said nothing that counts.
+        """
+        async with self._turns:
+            body = formats.encode([stanza], self.contentType)
+            headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
+            language = stanza.getAttribute(LANG)
+            if language and _LANGUAGE.fullmatch(language):
+                headers.addRawHeader(b"Content-Language", language.encode())
+            return await self._send(self.urlOf(stanza), headers, body, id)
+
+    async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
+        """
+        Deliver several stanzas at once. It is for the caller to wait for its turn.
+
+        @param url: That of each of them.
+        @param lines: See L{xmpprest.core.webhook.batch}.
+        @param id: What the callback knows this post by.
+        @raise NoAnswer: It said nothing that counts.
+        """
+        return await self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
+
+    def urlOf(self, stanza: Element) -> bytes:
+        """Where a stanza is posted."""
+        return self._url.expand(
+            {
+                "kind": stanza.name,
+                "type": _type(stanza),
+                "to": stanza.getAttribute("to", ""),
+                "from": stanza.getAttribute("from", ""),
+            }
+        )
+
+    def _headersFor(self, contentType: str, accept: str) -> Headers:
+        headers = self._headers.copy()
+        headers.addRawHeader(b"Content-Type", contentType.encode())
+        headers.addRawHeader(b"Accept", accept.encode())
+        return headers
+
+    async def _send(
+        self, url: bytes, headers: Headers, body: bytes, id: str
+    ) -> CallbackResponse:
+        for name, value in self._signer.headers(id, int(self._now()), body):
+            headers.addRawHeader(name.encode(), value.encode())
+        said = await self._client.request(b"POST", url, headers, body)
+        return CallbackResponse(
+            said.status,
+            said.header("Content-Type"),
+            said.body,
+            said.header("Retry-After"),
+        )

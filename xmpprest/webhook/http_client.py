@@ -1,0 +1,240 @@
+"""
+An HTTP client that no server can hold up, fill up or lead elsewhere.
+
+Twisted's Agent, with the limits it does not have: on time, on the size of head and
+body, on the number of connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from OpenSSL import SSL
+from twisted.internet import error
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IPolicyForHTTPS, IResponse
+
+from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded
+from .limited_transport import (
+    CONNECT_TIMEOUT,
+    BytesProducer,
+    LimitedEndpointFactory,
+    ResponseTooLarge,
+    StaleConnection,
+    readBody,
+)
+from .tls_policy import UntrustedCertificate
+
+_T = TypeVar("_T")
+
+#: Seconds to get the head of an answer, and to get all of it, connecting included.
+HEAD_TIMEOUT = 15.0
+TOTAL_TIMEOUT = 30.0
+#: Seconds that an idle connection is kept; shorter than servers keep theirs.
+IDLE_TIMEOUT = 4
+#: Seconds after which a kept connection that is closed was no longer just stale: the
+#: server may have been at work on the request.
+STALE_TIME = 0.1
+#: Bytes that an answer may have beyond those of its body: its head, interim answers,
+#: the framing of chunks.
+HEAD_LIMIT = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse:
+    """
+    An answer, all of it.
+
+    @ivar headers: As Twisted has them.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The value of a header field, its lines joined (RFC 9110 §5.3)."""
+        values = self.headers.getRawHeaders(name.encode())
+        return b", ".join(values).decode("latin-1") if values else None
+
+
+class BoundedClient:
+    """
+    Sends requests, and bounds what comes back.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        tlsPolicy: IPolicyForHTTPS,
+        connections: int,
+        bodyLimit: int,
+        *,
+        headTimeout: float = HEAD_TIMEOUT,
+        totalTimeout: float = TOTAL_TIMEOUT,
+    ) -> None:
+        """
+        @param reactor: Connects and tells the time.
+        @param tlsPolicy: Says which certificates are good.
+        @param connections: How many requests may be in flight; others wait.
+        @param bodyLimit: How many bytes the body of an answer may have.
+        """
+        self._clock = reactor
+        self._bodyLimit = bodyLimit
+        self._headTimeout = headTimeout
+        self._totalTimeout = totalTimeout
+        self._inFlight = DeferredSemaphore(connections)
+        self._pool = HTTPConnectionPool(reactor)
+        self._pool.maxPersistentPerHost = connections
+        self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
+        self._pool.retryAutomatically = False
+        endpoints = LimitedEndpointFactory(reactor, tlsPolicy, HEAD_LIMIT + bodyLimit)
+        self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
+
+    async def request(
+        self, method: bytes, url: bytes, headers: Headers, body: bytes = b""
+    ) -> HTTPResponse:
+        """
+        Send a request.
+
+        A server may close a connection it had kept just as we use it again; then
+        the request is sent once more, on a connection of its own. (RFC 9110 §9.2.2
+        has a client be sure that the first was not processed; that nobody can be,
+        but within L{STALE_TIME} it is likely.)
+
+        @return: Whatever the server answered; redirects are not followed.
+        @raise NoAnswer: It did not; L{ResponseLimitExceeded}, not within the limits.
+        """
+        await self._inFlight.acquire()
+        deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
+        started = self._clock.seconds()
+        try:
+            try:
+                response = await self._send(method, url, headers, body, deadline)
+            except ResponseFailed as failed:
+                isLate = self._clock.seconds() - started > STALE_TIME
+                if isLate or not isinstance(_cause(failed), StaleConnection):
+                    raise
+                # The others that are kept may be no better.
+                self._pool.closeCachedConnections()
+                response = await self._send(method, url, headers, body, deadline)
+            deadline.headArrived()
+            content = await deadline.watch(readBody(response, self._bodyLimit))
+        except Exception as problem:
+            if deadline.missed:
+                raise ResponseLimitExceeded(deadline.missed) from None
+            cause = _cause(problem)
+            if isinstance(cause, CancelledError | error.ConnectingCancelledError):
+                raise CancelledError from None
+            kind = (
+                ResponseLimitExceeded
+                if isinstance(cause, ResponseTooLarge)
+                else DeliveryError
+            )
+            raise kind(_inWords(cause, problem)) from None
+        finally:
+            deadline.stop()
+            self._inFlight.release()
+        return HTTPResponse(response.code, response.headers, content)
+
+    def close(self) -> Deferred[object]:
+        """
+        Close the connections that are kept.
+
+        @return: Fires once they are closed.
+        """
+        closed: Deferred[object] = self._pool.closeCachedConnections()
+        return closed
+
+    def _send(
+        self,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        body: bytes,
+        deadline: _Deadline,
+    ) -> Deferred[IResponse]:
+        producer = BytesProducer(body) if body else None
+        return deadline.watch(self._agent.request(method, url, headers, producer))
+
+
+def _cause(problem: BaseException) -> BaseException:
+    """What is behind an error of Twisted's client, which wraps them in lists."""
+    while isinstance(problem, ResponseFailed) and problem.reasons:
+        problem = problem.reasons[0].value
+    return problem
+
+
+_CLOSED = "it closed the connection before its answer was complete"
+
+#: What went wrong, in words to an operator.
+_FAULTS: Mapping[type[BaseException], str] = {
+    ResponseTooLarge: "its answer is too long",
+    StaleConnection: _CLOSED,
+    error.ConnectionDone: _CLOSED,
+    error.ConnectionLost: _CLOSED,
+    error.TimeoutError: f"it could not be connected to within {CONNECT_TIMEOUT:g} s",
+}
+
+
+def _inWords(cause: BaseException, problem: Exception) -> str:
+    """
+    Why there is no answer, to an operator; not in words of the server's.
+
+    @param cause: What went wrong.
+    @param problem: The error of Twisted's client that it came in.
+    """
+    if type(cause) in _FAULTS:
+        return _FAULTS[type(cause)]
+    if isinstance(cause, SSL.Error):
+        return f"TLS failed: {cause.args[0][-1][-1]}" if cause.args else "TLS failed"
+    if isinstance(problem, ResponseFailed) and not isinstance(
+        cause, UntrustedCertificate
+    ):
+        # From the parser, and it may quote what it could not parse.
+        return f"its answer is not HTTP ({type(cause).__name__})"
+    return str(cause).removesuffix(".") or type(cause).__name__
+
+
+class _Deadline:
+    """
+    Cancels what takes too long.
+
+    @ivar missed: What did, in words; empty as long as nothing has.
+    """
+
+    def __init__(self, clock: IReactorTime, head: float, total: float) -> None:
+        """
+        @param head: Seconds until the head of the answer must be here.
+        @param total: Seconds until all of it must.
+        """
+        self._clock = clock
+        self._end = clock.seconds() + total
+        self._total = total
+        self._what = f"it sent no answer within {head:g} s"
+        self._timer = clock.callLater(head, self._miss)
+        self.missed = ""
+
+    def headArrived(self) -> None:
+        """Now there is time until the end."""
+        self._what = f"it did not finish its answer within {self._total:g} s"
+        self._timer.reset(max(0, self._end - self._clock.seconds()))
+
+    def stop(self) -> None:
+        """There is no more hurry."""
+        if self._timer.active():
+            self._timer.cancel()
+
+    def watch(self, deferred: Deferred[_T]) -> Deferred[_T]:
+        """This is what has to be done by then."""
+        self._cancel = deferred.cancel
+        return deferred
+
+    def _miss(self) -> None:
+        self.missed = self._what
+        self._cancel()
