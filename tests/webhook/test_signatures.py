@@ -2,7 +2,7 @@
 Tests of the signatures through the rotation of a secret: what the gateway posts, the
 library of Standard Webhooks verifies, post by post.
 
-C{XMPPREST_SIGNATURES=100000 python -m twisted.trial tests.delivery.test_signatures}
+C{XMPPREST_SIGNATURES=100000 python -m twisted.trial tests.webhook.test_signatures}
 has so many go over HTTP.
 """
 
