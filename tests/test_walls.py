@@ -21,7 +21,7 @@ ROOMS = frozenset(
 )
 
 #: What every room may use.
-COMMON = frozenset({"core", "ids", "_version"})
+COMMON = frozenset({"core", "concurrency", "ids", "_version"})
 
 #: The modules beside the rooms that may join them.
 JOINERS = frozenset({"gateway", "tap", "demo", "commands"})

@@ -14,7 +14,7 @@ from twisted.words.xish.domish import Element
 
 import xmpprest
 from xmpprest import Config, Gateway, makeGateway
-from xmpprest.metrics.single_flight import TIMEOUT
+from xmpprest.gateway.metrics import STORE_TIMEOUT
 
 from ..support.delivery import HeldConnection
 from ..support.doubles import DOMAIN, HeldServer, HTTPClient, HTTPResponse
@@ -471,7 +471,7 @@ class MonitoringTests(GatewayTestCase):
         client = HTTPClient(gateway.admin)
         client.send(b"GET /metrics HTTP/1.1\r\nHost: gateway.example\r\n\r\n")
         self.assertEqual(client.responses(), [])
-        self.reactor.advance(TIMEOUT)
+        self.reactor.advance(STORE_TIMEOUT)
         shown = client.response().body
         self.assertIn(b"\nxmpprest_store_up 0.0\n", shown)
         self.assertNotIn(b"\nxmpprest_dead_letters ", shown)

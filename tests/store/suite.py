@@ -63,7 +63,7 @@ class StoreTestCase(TestCase):
     async def change(self, *changes: StateChange) -> None:
         """Let messages come into other states, without a wait for it alone."""
         changed = self.store.updateStates(changes)
-        await self.store.checkSize()
+        await self.store.check()
         await changed
 
     async def receive(
@@ -698,7 +698,7 @@ class HousekeepingSuite(StoreTestCase):
             lambda: self.store.queuedMessages(0, 10),
             lambda: self.store.addIncoming(next(ids), THEM, MESSAGE, 1.0),
             lambda: self.store.updateStates([StateChange(1, CONFIRMED, 1.0)]),
-            self.store.checkSize,
+            self.store.check,
             lambda: self.store.beginRequest(IdempotencyRecord("key", b"", None, 1.0)),
             lambda: self.store.conversations("", 1),
         )
@@ -716,7 +716,7 @@ class HousekeepingSuite(StoreTestCase):
         """
         All is well.
         """
-        await self.store.checkSize()
+        await self.store.check()
 
     async def test_closed(self) -> None:
         """
@@ -734,7 +734,7 @@ class HousekeepingSuite(StoreTestCase):
         return (
             lambda: self.store.addOutgoing("b", TO, MESSAGE, 1.0),
             lambda: self.store.queuedMessages(0, 10),
-            self.store.checkSize,
+            self.store.check,
             lambda: self.store.purge(0.0, 0.0, 0.0),
         )
 

@@ -9,18 +9,21 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._version import __version__
+from ..concurrency.single_flight import SingleFlight
 from ..core.histogram import Histogram
 from ..core.records import DEAD, PENDING, QueueDepth
 from ..inbox.router import InboxRouter
 from ..metrics.exposition import CONTENT_TYPE, Exposition, Reading, Values
 from ..metrics.reactor_lag import ReactorLag
-from ..metrics.single_flight import SharedQuery
 from ..metrics.stanza_counter import StanzaCounter
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..store.interface import Store
 from ..web.resource import RestResource
 from ..xmpp.component import ComponentService
+
+#: Seconds that a scrape waits for the store.
+STORE_TIMEOUT = 1.0
 
 
 @dataclass
@@ -45,7 +48,9 @@ class MetricsCollector:
 
     def __post_init__(self) -> None:
         self.lag = ReactorLag(self.reactor)
-        self._survey = SharedQuery(self._depths, self.reactor)
+        self._depthsQuery = SingleFlight(
+            self._depths, self.reactor, timeout=STORE_TIMEOUT, fallback=None
+        )
         #: Of what is kept for the callback, and of what was given up; C{None} while
         #: the store does not tell.
         self._known: Sequence[QueueDepth] | None = None
@@ -59,11 +64,13 @@ class MetricsCollector:
 
     async def refresh(self) -> None:
         """Ask the store for what only it knows."""
-        self._known = await self._survey.get()
+        self._known = await self._depthsQuery.get()
 
-    def _depths(self) -> Deferred[list[QueueDepth]]:
+    def _depths(self) -> Deferred[Sequence[QueueDepth] | None]:
+        """Ask the store for the depths; C{None} if it is unavailable."""
         asking = [self.store.incomingDepth(state) for state in (PENDING, DEAD)]
-        return gatherResults(asking, consumeErrors=True)
+        depths = gatherResults(asking, consumeErrors=True)
+        return depths.addCallbacks(lambda found: found, lambda _: None)
 
     def _readings(self) -> dict[str, Reading]:
         """By the name of the metric."""

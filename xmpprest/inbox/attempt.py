@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import Refusal, errorFromStatus
 from ..core.policy import retry, rules
 from ..core.policy.rules import CallbackResponse
@@ -15,7 +16,7 @@ from ..core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt
 from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs
 from .conversation import QueuedStanza, UnparsableStanza
-from .options import CancelScope, DurabilityOptions
+from .options import DurabilityOptions
 from .replies import ReplySender
 from .webhook_caller import HealthMonitor, WebhookCaller, interpretAndLog
 

@@ -11,6 +11,7 @@ from math import inf
 
 from twisted.internet.defer import Deferred
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.policy.retry import (
     PROBE_INTERVAL,
     RETRY_AFTER_STATUSES,
@@ -20,7 +21,7 @@ from ..core.policy.retry import (
 from ..core.records import PENDING, InboxRecord
 from .attempt import AttemptResult, DeliveryAttempter
 from .conversation import COUNT, Conversation, MemoryBudget, QueuedStanza, QueueState
-from .options import CancelScope, DurabilityOptions
+from .options import DurabilityOptions, retryWhileUnavailable
 from .replies import ReplySender
 from .scheduler import Scheduler
 from .webhook_caller import HealthMonitor, WebhookCaller
@@ -148,8 +149,9 @@ class ConversationQueue:
         """
         while conversation.head is None and conversation.hasMore:
             conversation.fill(
-                await self._waits.retryWhileUnavailable(
-                    partial(self._store.pending, conversation.key, 0, COUNT)
+                await retryWhileUnavailable(
+                    self._waits,
+                    partial(self._store.pending, conversation.key, 0, COUNT),
                 )
             )
         head, now = conversation.head, self._now()
@@ -163,8 +165,8 @@ class ConversationQueue:
                     conversation.last.consecutiveDeferrals if conversation.last else 0
                 )
                 outcome = await self._attempts.attempt(head, asked)
-                await self._waits.retryWhileUnavailable(
-                    partial(self._record, head.number, outcome)
+                await retryWhileUnavailable(
+                    self._waits, partial(self._record, head.number, outcome)
                 )
                 self._settle(conversation, head, outcome, now)
             elif conversation.last is None:
@@ -173,8 +175,8 @@ class ConversationQueue:
 
     async def _recall(self, conversation: Conversation, head: QueuedStanza) -> None:
         """Find out about the last try; it was an earlier process's."""
-        found = await self._waits.retryWhileUnavailable(
-            partial(self._store.incomingByID, head.webhookID)
+        found = await retryWhileUnavailable(
+            self._waits, partial(self._store.incomingByID, head.webhookID)
         )
         if found is not None and found[1]:
             last = found[1][-1]

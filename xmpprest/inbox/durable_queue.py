@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import RESOURCE_CONSTRAINT
 from ..core.policy import rules
 from ..core.records import InboxRecord, StoreUnavailable
@@ -19,7 +20,7 @@ from ..ids import newWebhookID
 from .capacity import Capacity
 from .conversation import QueuedStanza, keyOf, serialize
 from .conversation_queue import ConversationQueue
-from .options import CancelScope, DurabilityOptions, Precondition
+from .options import DurabilityOptions, Precondition, retryWhileUnavailable
 from .replies import ReplySender
 from .webhook_caller import HealthMonitor, WebhookCaller
 
@@ -148,7 +149,7 @@ class DurableQueue:
     async def _find(self) -> None:
         """Find what an earlier process has left."""
         insist, deliveries, keys = (
-            self._waits.retryWhileUnavailable,
+            partial(retryWhileUnavailable, self._waits),
             self._deliveries,
             self._keys,
         )

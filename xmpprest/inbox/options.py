@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.records import DeliveryAttempt, InboxRecord, QueueDepth, StoreUnavailable
 
 _T = TypeVar("_T")
@@ -91,52 +91,18 @@ class DurabilityOptions:
     random: Callable[[], float] = random.random
 
 
-class CancelScope:
+async def retryWhileUnavailable(
+    scope: CancelScope, call: Callable[[], Deferred[_T]]
+) -> _T:
     """
-    What may be given up at any time, unlike what is being recorded.
+    Call the store until it is available.
+
+    The call itself is never cancelled, the pauses between calls are.
+
+    @raise CancelledError: The scope was cancelled during a pause.
     """
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self._waits: set[Deferred[object]] = set()
-        self._isOver = False
-
-    def open(self) -> None:
-        """From now on there may be some."""
-        self._isOver = False
-
-    def cancel(self) -> None:
-        """Give up those under way; no more may begin."""
-        self._isOver = True
-        for waiting in list(self._waits):
-            waiting.cancel()
-
-    def raiseIfCancelled(self) -> None:
-        """Raise C{CancelledError} if there may be no more."""
-        if self._isOver:
-            raise CancelledError
-
-    async def run(self, result: Deferred[_T]) -> _T:
-        """Wait for a result; raises C{CancelledError} if that is given up."""
-        waiting: Deferred[object] = result  # type: ignore[assignment]  # to cancel it
-        self._waits.add(waiting)
+    while True:
         try:
-            return await result
-        finally:
-            self._waits.discard(waiting)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait for some time; the same."""
-        self.raiseIfCancelled()
-        await self.run(deferLater(self._clock, seconds))
-
-    async def retryWhileUnavailable(self, ask: Callable[[], Deferred[_T]]) -> _T:
-        """
-        Ask the store until it can do it, which it is not given up for; only the
-        pauses between are.
-        """
-        while True:
-            try:
-                return await ask()
-            except StoreUnavailable:
-                await self.sleep(RETRY)
+            return await call()
+        except StoreUnavailable:
+            await scope.sleep(RETRY)

@@ -12,11 +12,12 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.records import InboxRecord
 from ..core.webhook.conversation_key import ConversationKeys, callbackOf
 from .conversation import COUNT, UnparsableStanza, read
 from .inbox import Inbox
-from .options import CancelScope, InboxStore
+from .options import InboxStore, retryWhileUnavailable
 from .webhook_caller import displayName
 
 _log = Logger()
@@ -76,16 +77,16 @@ class OrphanReassigner:
     async def _next(self, key: str) -> str | None:
         """The conversation after one."""
         self._waits.raiseIfCancelled()
-        found = await self._waits.retryWhileUnavailable(
-            partial(self._store.conversations, key, 1)
+        found = await retryWhileUnavailable(
+            self._waits, partial(self._store.conversations, key, 1)
         )
         return found[0] if found else None
 
     async def _look(self, key: str) -> tuple[int, int]:
         """Look at one conversation; returns how many there are, and how many stay."""
         after, all, stay = 0, 0, 0
-        while page := await self._waits.retryWhileUnavailable(
-            partial(self._store.pending, key, after, COUNT)
+        while page := await retryWhileUnavailable(
+            self._waits, partial(self._store.pending, key, after, COUNT)
         ):
             after = page[-1].number
             all += len(page)
@@ -122,8 +123,8 @@ class OrphanReassigner:
             own, these = inbox.keys.rekey(key), list(some)
             if own != key:
                 numbers = [each.number for each in these]
-                await self._waits.retryWhileUnavailable(
-                    partial(self._store.reassign, numbers, own)
+                await retryWhileUnavailable(
+                    self._waits, partial(self._store.reassign, numbers, own)
                 )
             # At once, or it would be counted twice by one that just begins.
             inbox.requeue([replace(each, conversation=own) for each in these])

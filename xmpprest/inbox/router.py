@@ -20,10 +20,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.records import InboxRecord
 from ..core.webhook.conversation_key import DEFAULT
 from .inbox import Inbox, StanzaFilter
-from .options import CancelScope, DurabilityOptions
+from .options import DurabilityOptions
 from .reassignment import OrphanReassigner
 from .redelivery import Redeliverer, noDurableCallback
 from .webhook_caller import Webhook

@@ -45,7 +45,7 @@ class Store(Protocol):
     def close(self) -> Deferred[None]:
         """End, once all that was asked is done; what is asked later fails."""
 
-    def checkSize(self) -> Deferred[None]:
+    def check(self) -> Deferred[None]:
         """Fail if nothing can be kept at the moment; found out by trying."""
 
     # outbox

@@ -95,7 +95,7 @@ class MemoryStore:
         return succeed(None)
 
     @_call
-    def checkSize(self) -> None:
+    def check(self) -> None:
         """See L{Store.check}."""
 
     # outbox

@@ -182,4 +182,4 @@ class PlanTests(_SQLite):
         await self.store.finishRequest("key", None)
         await self.store.failInterruptedRequests(b"")
         await self.store.purge(9.0, 9.0, 9.0)
-        await self.store.checkSize()
+        await self.store.check()

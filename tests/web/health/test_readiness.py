@@ -11,9 +11,13 @@ from twisted.web.server import Site
 
 from xmpprest.core.errors import serviceUnavailable
 from xmpprest.core.records import StoreUnavailable
-from xmpprest.web.health.readiness import BARRIER_MAX_AGE, ReadinessResource
+from xmpprest.web.health.readiness import (
+    BARRIER_MAX_AGE,
+    CACHE_SECONDS,
+    TIMEOUT,
+    ReadinessResource,
+)
 from xmpprest.web.health.resource import LivenessResource
-from xmpprest.web.health.single_flight import CACHE_SECONDS, TIMEOUT
 from xmpprest.web.server.site import GatewaySite
 
 from ...support.doubles import HTTPClient, HTTPResponse
@@ -63,7 +67,7 @@ class HeldStore:
         self.checks = 0
         self.result: Deferred[None] | None = None
 
-    def checkSize(self) -> Deferred[None]:
+    def check(self) -> Deferred[None]:
         """Let it be tried."""
         self.checks += 1
         return self.result or succeed(None)

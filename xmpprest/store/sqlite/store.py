@@ -67,7 +67,7 @@ class SQLiteStore:
         """See L{Store.close}."""
         return self._writer.stop()
 
-    def checkSize(self) -> Deferred[None]:
+    def check(self) -> Deferred[None]:
         """See L{Store.check}."""
         return self._call(_touch)
 

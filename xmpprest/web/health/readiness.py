@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from ...concurrency.single_flight import SingleFlight
+from ...core.errors import Refusal
 from ...core.media.values import Value
+from ...core.records import StoreUnavailable
 from ..response import Response, jsonResponse
 from .resource import GetResource
-from .single_flight import SingleFlight
 
+_log = Logger()
+
+#: Seconds for which the result of a check is reused.
+CACHE_SECONDS = 1.0
+#: Seconds that a check may take; a slower one has failed until it ends.
+TIMEOUT = 5.0
 #: Seconds for which a barrier shows that the server takes what is written.
 BARRIER_MAX_AGE = 5.0
 _NO_STREAM = "there is no connection to the XMPP server"
@@ -29,7 +40,7 @@ class StreamStatus(Protocol):
 class StoreStatus(Protocol):
     """What keeps things."""
 
-    def checkSize(self) -> Deferred[None]:
+    def check(self) -> Deferred[None]:
         """Fail with L{StoreUnavailable} if nothing can be kept."""
 
 
@@ -74,13 +85,25 @@ class ReadinessResource(GetResource):
         self._stream = stream
         self._barrier = barrier
         self._clock = clock
-        self._storeTrial = SingleFlight(store.checkSize, clock)
-        self._barrierTrial = SingleFlight(self._cross, clock)
+        self._storeCheck = self._singleFlight(store.check)
+        self._barrierCheck = self._singleFlight(self._cross)
+
+    def _singleFlight(
+        self,
+        check: Callable[[], Deferred[Any]],  # any result means success
+    ) -> SingleFlight[str | None]:
+        return SingleFlight(
+            lambda: check().addCallbacks(lambda _: None, _reasonOf),
+            self._clock,
+            timeout=TIMEOUT,
+            fallback=f"it has not answered within {TIMEOUT:g} s",
+            maxAge=CACHE_SECONDS,
+        )
 
     async def respond(self, request: Request) -> Response:
         """Say which part is ready."""
         # Side by side, each within its time.
-        trying, crossing = self._storeTrial.check(), self._barrierFault()
+        trying, crossing = self._storeCheck.get(), self._barrierFault()
         store, barrier = _part(await trying), self._barrierPart(await crossing)
         stream = _part(None if self._stream.ready else _NO_STREAM)
         isReady = all(part["ready"] for part in (stream, store, barrier) if part)
@@ -93,7 +116,7 @@ class ReadinessResource(GetResource):
         """Why the server cannot be known to take what is written."""
         if self._barrier is None or self._isFresh(self._barrier):
             return succeed(None)
-        return self._barrierTrial.check() if self._stream.ready else succeed(_NO_STREAM)
+        return self._barrierCheck.get() if self._stream.ready else succeed(_NO_STREAM)
 
     def _isFresh(self, barrier: BarrierStatus) -> bool:
         at = barrier.lastSuccessAt
@@ -107,6 +130,16 @@ class ReadinessResource(GetResource):
     def _cross(self) -> Deferred[bool]:
         assert self._barrier is not None
         return Deferred.fromCoroutine(self._barrier.wait())
+
+
+def _reasonOf(failure: Failure) -> str:
+    """Return the reason of a failed check; log an unexpected one."""
+    if failure.check(Refusal):
+        return cast(Refusal, failure.value).problem.text
+    if not failure.check(StoreUnavailable):
+        _log.failure("Health check failed unexpectedly.", failure=failure)
+        return "it failed; the log says how"
+    return failure.getErrorMessage()
 
 
 def _part(fault: str | None) -> dict[str, Value]:

@@ -1,0 +1,1 @@
+"""Helpers for Deferreds and timers: waiters, single flight, cancel scopes."""
