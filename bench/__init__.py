@@ -1,1 +1,1 @@
-"""Measurements that anybody can run again; the tests measure no time."""
+"""Benchmarks that anyone can run again. The tests measure no time."""

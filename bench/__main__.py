@@ -1,14 +1,15 @@
 """
-Measures the gateway beside others, on Prosody and on ejabberd.
+Benchmark the gateway beside other programs, on Prosody and on ejabberd.
 
-C{python -m bench} measures each case with all contenders in turn, for some rounds, and
-prints tables of the medians; it takes some hours. C{--quick} takes some minutes, and
-shows that all of it works rather than how fast anything is. C{--output DIR} has the
-tables in C{tables.rst}, every figure in C{results.json}, and plots in C{*.svg}.
+C{python -m bench} measures each case with all candidates in turn, for several rounds,
+and prints tables of the medians; a full run takes some hours. C{--quick} takes some
+minutes and shows that every case works, not how fast anything is. C{--output DIR}
+writes the tables to C{tables.rst}, every figure to C{results.json}, and plots to
+C{*.svg}.
 
-A ratio is the median of the rounds' ratios to the first of the case, since what else
-the machine does hits both. CPU is of a process, for each request; the server's comes to
-it. What is not installed, or not asked for, is left out.
+A ratio is the median of each round's ratio to the first row of the case, since noise on
+the machine hits both rows of a round. CPU is that of one process per request; the
+server's CPU is a figure of its own. A candidate that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from .cases import CASES
 from .reporting.statistics import COLUMNS, Measurement, Result
 from .testbed import SERVERS, Case, Measure, RunOptions, TestBed
 
-#: Seconds that one measurement may take; that fills a store is the longest.
+#: Seconds that one measurement may take; filling a store takes longest.
 LIMIT = 1800
 
 
@@ -97,16 +98,16 @@ def requireModRest(directory: Path | None) -> None:
 
 
 def _isOne(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name is as one of the patterns says."""
+    """Return whether a name matches one of the patterns."""
     return any(fnmatch(name, each) for each in patterns)
 
 
 class BenchmarkRun:
     """
-    Measures cases on a bed.
+    Measures cases on a test bed.
 
-    @ivar results: What came of it.
-    @ivar failed: The names of cases of which something could not be measured.
+    @ivar results: The results so far.
+    @ivar failed: The names of the cases in which a measurement failed.
     """
 
     def __init__(self) -> None:
@@ -116,7 +117,7 @@ class BenchmarkRun:
     async def run(
         self, bed: TestBed, server: str, case: Case, effort: RunOptions, rounds: int
     ) -> None:
-        """Measure all rows of a case, in turn."""
+        """Measure all rows of a case in turn."""
         for number in range(1 if case.once else rounds):
             for row, measure in case.rows.items():
                 found = await self._attempt(measure, bed, effort, case)
@@ -130,7 +131,7 @@ class BenchmarkRun:
     async def _attempt(
         self, measure: Measure, bed: TestBed, effort: RunOptions, case: Case
     ) -> Measurement | None:
-        """If something cannot be measured, the others are all the same."""
+        """Measure one row. A failure is printed and does not stop the other rows."""
         try:
             return await asyncio.wait_for(measure(bed, effort), LIMIT)
         except Exception:
@@ -140,7 +141,7 @@ class BenchmarkRun:
 
 
 def formatResult(result: Result) -> str:
-    """A line about it."""
+    """Format a result as one line of text."""
     figures = [
         f"{COLUMNS[name][0]} {result.values[name]:{COLUMNS[name][1]}}"
         for name in COLUMNS
@@ -153,7 +154,7 @@ def formatResult(result: Result) -> str:
 
 
 def machine() -> dict[str, object]:
-    """Where, when and with what it was measured."""
+    """Describe the machine, the time and the software of this run."""
     cpu = "unknown"
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -178,7 +179,7 @@ def machine() -> dict[str, object]:
 
 
 async def main(asked: argparse.Namespace, measuring: BenchmarkRun) -> None:
-    """Measure what is asked for."""
+    """Measure the requested cases."""
     effort = RunOptions(asked.seconds, asked.quick)
     for server in asked.servers:
         if reason := SERVERS[server].missing():
@@ -194,7 +195,7 @@ async def main(asked: argparse.Namespace, measuring: BenchmarkRun) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Measure, print, and write."""
+    """Measure, print the tables and write the files."""
     asked = parseArguments(arguments)
     if asked.list:
         for case in asked.chosen:
@@ -205,10 +206,10 @@ def run(arguments: Sequence[str]) -> None:
         raise SystemExit("There is no program 'wrk' in PATH; Debian's package is wrk.")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # So that what was started is ended.
+    # So that SIGTERM stops the processes that were started.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
 
-    # Others wait for whole milliseconds.
+    # The default selector waits in whole milliseconds.
     def loop() -> asyncio.SelectorEventLoop:
         return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
@@ -217,7 +218,7 @@ def run(arguments: Sequence[str]) -> None:
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(main(asked, measuring))
     finally:
-        # Whatever ended it, what was measured was.
+        # Write the results so far, however the run ended.
         print(report.tables(measuring.results, CASES))
         if asked.output is not None:
             report.write(asked.output, measuring.results, [machine()])

@@ -1,8 +1,8 @@
 """
-How long hostile payloads hold up the reactor: read, checked, and written.
+Measures how long hostile payloads block the reactor: parsing, checks and serialisation.
 
-C{python -m bench.hostile} prints the five slowest, in milliseconds of CPU, and ends
-with status 1 if one takes longer than L{LIMIT}.
+C{python -m bench.hostile} prints the five slowest payloads in milliseconds of CPU. It
+exits with status 1 if one takes longer than L{LIMIT}.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xmpprest.core.media import formats
 from xmpprest.core.policy.rules import buildSubmission
 from xmpprest.core.stanza.serializer import toXML
 
-#: Milliseconds.
+#: Milliseconds of CPU that a payload may take.
 LIMIT = 100
 
 ROUNDS = 5
@@ -30,7 +30,7 @@ def _json(**keys: object) -> bytes:
     return json.dumps({"to": "a@example.org", **keys}).encode()
 
 
-#: Bodies that hold little, and would make much.
+#: Entity bombs: small bodies that expand to huge documents.
 ENTITY_BOMBS = {
     "lines in a compact form": _json(
         command={"node": "x", "data": {"a": "\n" * 90_000}}
@@ -48,7 +48,7 @@ ENTITY_BOMBS = {
 
 
 def payloads() -> Iterator[tuple[str, str, bytes]]:
-    """Every payload: its name, its media type, itself."""
+    """Yield every payload: its name, its media type and its bytes."""
     for hostile in (*refused(), *accepted()):
         yield hostile.name, formats.XML, hostile.body
     for name, body in ENTITY_BOMBS.items():
@@ -59,7 +59,7 @@ def payloads() -> Iterator[tuple[str, str, bytes]]:
 
 
 def cost(type: str, body: bytes) -> float:
-    """The median time of one payload, in milliseconds."""
+    """Return the median time of a payload in milliseconds."""
     times = []
     for _ in range(ROUNDS):
         began = time.thread_time()
@@ -71,7 +71,7 @@ def cost(type: str, body: bytes) -> float:
 
 
 def main() -> int:
-    """Measure all, and print the worst."""
+    """Measure all payloads and print the slowest."""
     costs = {
         f"{type}: {name}": cost(type, body)
         for name, type, body in payloads()

@@ -1,13 +1,14 @@
 """
-What an outage of the callback costs, and what one conversation that it always fails.
+The cost of an outage of the callback, and of one conversation that always fails.
 
-C{python -m bench.outage [SECONDS [PEOPLE [EACH]]]} has an inbox with a store in a file
-in the current directory (since C{/tmp} may be no disk), and a callback that is out for
-so many seconds (20), while so many people (500) send it so many messages each (20).
-Then it is back, and 100 people send it 200 messages a second, for ten seconds; and for
-ten more, while it keeps each message of one other for half a second, and closes.
+C{python -m bench.outage [SECONDS [PEOPLE [EACH]]]} runs an inbox with a store in a file
+in the current directory (since C{/tmp} may be a memory disk), and a callback that is
+down for SECONDS (20), while PEOPLE senders (500) send EACH messages (20). When the
+callback is back, 100 senders send 200 messages a second for ten seconds; then for ten
+more seconds while the callback holds each message of one other sender for half a second
+and closes the connection.
 
-The callback is in the same process, and takes its share of the processor.
+The callback runs in the same process and takes its share of the CPU.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from twisted.internet.task import react
 
 from tests.support.realtime import CONNECTIONS, RealWorld
 
-#: Seconds for which the callback keeps what it fails.
+#: Seconds for which the callback holds a request that it fails.
 HANG = 0.5
-#: How many others send how many messages each, and for how many seconds.
+#: Number of other senders, messages per second, and seconds.
 OTHERS, MESSAGES, SECONDS = 100, 20, 10.0
 
 
 async def outage(world: RealWorld, seconds: float, people: int, each: int) -> None:
-    """Have it out, and back; print what came of it."""
+    """Take the callback down and up again, and print the results."""
     began = time.monotonic()
     await world.queue(people, each, seconds)
     await world.until(lambda: world.inbox.storedCount == people * each)
@@ -51,7 +52,7 @@ async def outage(world: RealWorld, seconds: float, people: int, each: int) -> No
 
 
 async def measureSteadyState(world: RealWorld) -> Sequence[float]:
-    """How many seconds the messages of others take, the quickest first."""
+    """Return the delivery times of the other senders in seconds, in ascending order."""
     people = world.newPeople(OTHERS)
     before = len(world.seen)
     began = time.monotonic()
@@ -69,7 +70,7 @@ async def measureSteadyState(world: RealWorld) -> Sequence[float]:
 
 
 def show(name: str, times: Sequence[float]) -> None:
-    """Print them."""
+    """Print delivery times."""
     median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     print(
         f"{name:32} median {median * 1000:6.1f} ms   p99 {p99 * 1000:6.1f} ms"
@@ -78,7 +79,7 @@ def show(name: str, times: Sequence[float]) -> None:
 
 
 async def measureWithFailingConversation(world: RealWorld) -> None:
-    """Have one fail, and print how long others take."""
+    """Let one conversation fail, and print the delivery times of the others."""
     show("others, if nobody fails", await measureSteadyState(world))
     (victim,) = world.newPeople(1)
 
@@ -100,7 +101,7 @@ async def measureWithFailingConversation(world: RealWorld) -> None:
 async def main(
     reactor: Any, seconds: str = "20", people: str = "500", each: str = "20"
 ) -> None:
-    """Measure, and print."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as place:
         world = RealWorld(Path(place, "outage.db"), reactor)
         await world.begin()

@@ -1,11 +1,11 @@
 """
-What the gateway does with its time while messages are POSTed.
+Profiles the gateway while messages are POSTed.
 
-C{python -m bench.profiling [SECONDS]} starts it under cProfile, with Prosody and its
-store, lets wrk ask over 16 connections for so many seconds (10), and prints the share
-of each module, and the functions that took the longest by themselves. Only the
-reactor's thread counts; cProfile makes small functions look slower than they are, and
-whatever else the machine does makes some look slow that are not.
+C{python -m bench.profiling [SECONDS]} starts the gateway under cProfile, with Prosody
+and its store, and runs wrk with 16 connections for SECONDS (10). It prints the share of
+each module and the functions with the most time of their own. Only the reactor's thread
+is profiled. cProfile overstates small functions, and other load on the machine
+distorts the figures.
 """
 
 from __future__ import annotations
@@ -33,26 +33,28 @@ from .load.closed_loop import closedLoop
 from .testbed import TestBed, waitUntilReady
 
 CONNECTIONS = 16
-#: How many are shown.
+#: Rows to print.
 FUNCTIONS, MODULES = 30, 15
 
 reactor: Any = _reactor
 
-#: Where the reactor waits.
+#: Functions in which the reactor waits.
 IDLE = "<method 'poll' of 'select.epoll' objects>"
 
-#: What is to be seen of a path, the first that fits.
+#: Patterns that shorten a path; the first match counts.
 PLACES = (r"(xmpprest/\w+)", r"site-packages/(\w+/\w+)", r"python3\.\d+/(\w+)")
 
 Stats = Mapping[tuple[str, int, str], tuple[int, int, float, float, object]]
 
 
 class Profiled(GatewayProcess):
-    """A gateway that leaves its profile in its directory."""
+    """
+    A gateway that writes its profile to its directory.
+    """
 
     @property
     def profile(self) -> Path:
-        """Where it is, once the gateway has ended."""
+        """The path of the profile, which exists once the gateway has stopped."""
         return self.directory / "profile"
 
     def _command(self) -> list[str]:
@@ -61,7 +63,9 @@ class Profiled(GatewayProcess):
 
 
 class ProfiledXMPPRest(XMPPRest):
-    """Such a gateway as a contender."""
+    """
+    A profiled gateway as a candidate.
+    """
 
     def __init__(self, bed: TestBed) -> None:
         name = COMPONENT_NAMES[XMPPREST_SQLITE]
@@ -74,7 +78,7 @@ class ProfiledXMPPRest(XMPPRest):
 
 
 def run(path: str) -> None:
-    """Be the gateway; leave the profile when it ends."""
+    """Run the gateway and write the profile when it stops."""
     options = Options()
     options.parseOptions([])
     service = makeService(options)
@@ -88,9 +92,9 @@ def run(path: str) -> None:
 
 async def measure(seconds: int) -> tuple[Stats, int]:
     """
-    Ask a gateway for some seconds.
+    Send requests to a gateway for some seconds.
 
-    @return: Its profile, and how often it was asked.
+    @return: Its profile, and the number of requests.
     """
     bed = TestBed("prosody", None)
     await bed.start()
@@ -113,8 +117,8 @@ async def measure(seconds: int) -> tuple[Stats, int]:
         await bed.stop()
 
 
-def module(path: str) -> str:
-    """What a file belongs to."""
+def moduleOf(path: str) -> str:
+    """Return the module that a file belongs to."""
     if path == "~":
         return "built in"
     found = (re.search(pattern, path) for pattern in PLACES)
@@ -122,10 +126,10 @@ def module(path: str) -> str:
 
 
 def show(stats: Stats, count: int) -> None:
-    """Print what it says, for each of so many requests."""
+    """Print the profile per request."""
     own: defaultdict[str, float] = defaultdict(float)
     for (file, _, _), (_, _, alone, _, _) in stats.items():
-        own[module(file)] += alone
+        own[moduleOf(file)] += alone
     total = sum(own.values())
     print(f"{count:,} requests, {total / count * 1e6:.0f} µs each, under cProfile\n")
     for name, alone in sorted(own.items(), key=lambda item: -item[1])[:MODULES]:
@@ -133,12 +137,12 @@ def show(stats: Stats, count: int) -> None:
     print(f"\n{'µs':>6}  {'calls':>6}  of each request, alone")
     longest = sorted(stats.items(), key=lambda item: -item[1][2])[:FUNCTIONS]
     for (file, line, name), (_, calls, alone, _, _) in longest:
-        where = f"{module(file)}:{line} {name}" if line else name
+        where = f"{moduleOf(file)}:{line} {name}" if line else name
         print(f"{alone / count * 1e6:6.1f}  {calls / count:6.2f}  {where}")
 
 
 def main(seconds: str = "10") -> None:
-    """Profile, and print."""
+    """Profile and print."""
     show(*asyncio.run(measure(int(seconds))))
 
 

@@ -1,13 +1,13 @@
 """
-What becomes of requests while the configuration is read again, every second.
+Requests under load while the configuration is reloaded every second.
 
-C{python -m bench.reload [--seconds 60] [--rate 1000]} has a gateway on Prosody asked at
-that rate, for messages and for a ping each fifth time, and written to by users all the
-while. Once a second its configuration is another one, and it gets a SIGHUP: tokens, of
-which two are good at a time, limits, secrets, a callback that comes and goes.
+C{python -m bench.reload [--seconds 60] [--rate 1000]} runs a gateway on Prosody. It
+sends requests at that rate, every fifth a ping, while users send messages to it. Once a
+second the configuration changes and the gateway gets a SIGHUP. What changes: tokens, of
+which two are valid at a time, limits, secrets, and a callback that comes and goes.
 
-It prints a table, and ends with status 1 if any request has failed, any message has not
-come to a callback, or the gateway has not gone on with what there was to read.
+It prints a table. It exits with status 1 if a request failed, a message did not reach a
+callback, or the gateway did not apply a configuration.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from .harness.polling import waitUntil
 from .load.open_loop import Connection, OpenLoopSchedule, Queue, runSchedule
 from .reporting.rst_table import table
 
-#: Seconds between two signals, and between two messages that come in.
+#: Seconds between two signals, and between two inbound messages.
 TURN = 1.0
 INBOUND = 0.02
 CONNECTIONS = 16
-#: Of so many requests, one is a ping.
+#: One of this many requests is a ping.
 PINGED = 5
-#: Seconds within which anything that is to happen has happened.
+#: Seconds within which every expected event must happen.
 PATIENCE = 120.0
 
 _LABEL = re.compile(rb"<body>n(\d+)</body>")
@@ -46,12 +46,12 @@ _SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def tokenOf(turn: int) -> str:
-    """The newer one of the two tokens that are good in a turn."""
+    """Return the newer of the two tokens that are valid in a turn."""
     return f"token-of-turn-{turn}"
 
 
 def written(path: str, token: str, body: str) -> bytes:
-    """A request."""
+    """Return the bytes of a request."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
@@ -60,7 +60,7 @@ def written(path: str, token: str, body: str) -> bytes:
 
 class ReloadingGateway(GatewayProcess):
     """
-    A gateway with a file that changes.
+    A gateway whose configuration file changes.
     """
 
     def __init__(self, server: ServerProcess, callback: str) -> None:
@@ -73,7 +73,7 @@ class ReloadingGateway(GatewayProcess):
         self.write(0)
 
     def write(self, turn: int) -> None:
-        """Write the files of a turn."""
+        """Write the configuration of a turn."""
         tokens = "".join(f"Bearer {tokenOf(each)}\n" for each in (turn - 1, turn))
         (self.directory / "credentials").write_text(tokens)
         (self.directory / "signing").write_text(f"{_SIGNING}\n")
@@ -95,16 +95,16 @@ class ReloadingGateway(GatewayProcess):
         (self.directory / "xmpprest.toml").write_text("\n".join(lines))
 
     def hangUp(self) -> None:
-        """Have it read them."""
+        """Send SIGHUP to the gateway."""
         os.kill(self.pid, signal.SIGHUP)
 
 
 class InboundLog(RequestLog):
     """
-    What has come to the callbacks.
+    A record of the stanzas that the callbacks received.
 
-    @ivar messages: How often each has, by its number.
-    @ivar paths: How many came to each.
+    @ivar messages: How often each message arrived, by its number.
+    @ivar paths: How many requests each path received.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class InboundLog(RequestLog):
         self.paths: Counter[str] = Counter()
 
     def see(self, request: bytes) -> bytes:
-        """A request, all of it; returns the answer."""
+        """Record a complete request and return the response."""
         label = _LABEL.search(request)
         if label is not None:
             self.messages[int(label[1])] += 1
@@ -123,14 +123,14 @@ class InboundLog(RequestLog):
 
 class ReloadRun:
     """
-    A gateway under load, whose configuration changes.
+    A gateway under load, with changing configurations.
 
-    @ivar turns: How often it has.
-    @ivar statuses: How often each was answered.
-    @ivar failed: How many requests were not answered, or not well.
-    @ivar late: How many there was no time for on this machine.
-    @ivar times: How many seconds each that was answered has taken.
-    @ivar sent: How many messages users have written.
+    @ivar turns: The number of changes so far.
+    @ivar statuses: The number of responses by status.
+    @ivar failed: The number of requests without a response, or with an unexpected one.
+    @ivar late: The number of requests that this machine was too slow to send.
+    @ivar times: The seconds that each response took.
+    @ivar sent: The number of messages that users sent.
     """
 
     def __init__(self, server: ServerProcess) -> None:
@@ -141,13 +141,13 @@ class ReloadRun:
         self.came = InboundLog()
         self._server = server
         self._peer = LoadComponent(server, server.peerDomain)
-        #: The token of each request that is not answered yet.
+        #: The token of each request without a response so far.
         self._asked: dict[int, str] = {}
         self._token = tokenOf(0)
         self._isOver = False
 
     async def run(self, rate: float, seconds: float) -> None:
-        """All of it."""
+        """Run the load and the changes."""
         loop = asyncio.get_running_loop()
         serving = await loop.create_server(
             lambda: CallbackProtocol(self.came), LOOPBACK, 0
@@ -172,7 +172,9 @@ class ReloadRun:
             serving.close()
 
     async def _ask(self, rate: float, seconds: float) -> None:
-        """Ask at a rate, as far as the machine can; wait for all answers."""
+        """
+        Send requests at a rate, as far as the machine can, and wait for all responses.
+        """
         loop = asyncio.get_running_loop()
         pacing = OpenLoopSchedule(rate, int(rate * seconds), loop.time)
 
@@ -194,7 +196,7 @@ class ReloadRun:
         self.failed += sum(n for status, n in self.statuses.items() if status >= 300)
 
     async def _turn(self) -> None:
-        """Once a second, another configuration."""
+        """Change the configuration once a second."""
         loop = asyncio.get_running_loop()
         while not self._isOver:
             began = loop.time()
@@ -203,11 +205,12 @@ class ReloadRun:
 
     async def _change(self) -> None:
         """
-        Change it, and see that it has changed: the token of the turn is good from then
-        on, and that of the last but one no longer.
+        Change the configuration and check it: the token of the new turn is valid, the
+        token of
+        the last turn but one is not.
         """
         turn = self.turns + 1
-        # Nobody has the other any more, once those are answered that had.
+        # The other token is unused once its requests are answered.
         self._token = tokenOf(turn - 1)
         await self._until(lambda: set(self._asked.values()) <= {self._token})
         await self._expect(tokenOf(turn), 401)
@@ -223,7 +226,7 @@ class ReloadRun:
             raise SystemExit("A request is not answered.")
 
     async def _reach(self, path: str, token: str, fault: str) -> None:
-        """Ask for a ping until it is answered by 200."""
+        """Send pings until one is answered with 200."""
         loop = asyncio.get_running_loop()
         end = loop.time() + PATIENCE
         while await self._status(path, token) != 200:
@@ -237,7 +240,7 @@ class ReloadRun:
             raise SystemExit(f"{token} got {got}, not {status}.")
 
     async def _status(self, path: str, token: str) -> int:
-        """What somebody gets who has just connected."""
+        """Return the status that a new connection gets."""
         reading, writing = await asyncio.open_connection(LOOPBACK, self._gateway.port)
         writing.write(written(path, token, self._ping))
         answers, status = Reader(), None
@@ -251,7 +254,9 @@ class ReloadRun:
         return f'{{"to": "{self._server.host}", "ping": true}}'
 
     async def _write(self) -> None:
-        """Users write, also to one that has a callback of its own at times."""
+        """
+        Send messages from users, some of them to an address with a callback of its own.
+        """
         while not self._isOver:
             to = ("own", "bot")[self.sent % 2]
             address = f"{to}@{self._server.componentDomain}"
@@ -269,7 +274,7 @@ class ReloadRun:
 
 
 def rows(trial: ReloadRun) -> list[tuple[str, ...]]:
-    """The table."""
+    """Return the rows of the table."""
     cuts = quantiles(trial.times, n=1000, method="inclusive")
     doubles = sum(trial.came.messages.values()) - len(trial.came.messages)
     return [
@@ -290,9 +295,9 @@ def rows(trial: ReloadRun) -> list[tuple[str, ...]]:
 
 def main() -> None:
     """
-    Run it.
+    Run the benchmark.
 
-    @raise SystemExit: With status 1, if something is wrong.
+    @raise SystemExit: With status 1 if a check failed.
     """
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -1,8 +1,8 @@
 """
-Tables and plots of what was measured.
+Tables and plots of the results.
 
-C{python -m bench.report DESTINATION DIR...} makes them of the results of several runs
-together. Where two have measured the same, the later one counts.
+C{python -m bench.report DESTINATION DIR...} merges the results of several runs. Of two
+results for the same row, the later one counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .reporting.statistics import COLUMNS, Result, medians, ratio
 from .reporting.targets import TARGETS
 from .testbed import Case
 
-#: What the cases are about whose ratios are of a figure.
+#: The titles of the tables, by the figure whose ratios they show.
 GROUPS: Mapping[str, str] = {
     "rate": "How many in a second",
     "p99": "How late",
@@ -32,15 +32,15 @@ GROUPS: Mapping[str, str] = {
 #: The file with every figure.
 RESULTS = "results.json"
 
-#: What is not told of where it has not happened.
+#: Figures that are left out when they are zero.
 TROUBLES = {"refused", "lost", "settled"}
 
-#: Whose rates or costs by size are plotted together: the beginning of their names.
+#: Cases that are plotted together, by the beginning of their names.
 SIZES = "size-"
 
 
 def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
-    """All tables: of each server, what was to be shown, and all figures."""
+    """Return all tables: per server, the targets and then all figures."""
     known = list(cases)
     parts = []
     for server in _distinct(each.server for each in results):
@@ -62,7 +62,7 @@ def _of(results: Sequence[Result], server: str, case: Case) -> list[Result]:
 
 
 def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
-    """A table of some cases, with all the figures that any of them has."""
+    """Return a table of several cases with every figure that one of them has."""
     present = {
         name
         for _, each in found
@@ -93,7 +93,7 @@ def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
 
 
 def _shown(results: Sequence[Result], server: str) -> str:
-    """The targets that were measured, and whether each is met."""
+    """Return the table of the measured targets, and whether each is met."""
     rows = [("what", "wanted", "measured", "")]
     for target in TARGETS:
         found = target.measured([each for each in results if each.server == server])
@@ -104,7 +104,7 @@ def _shown(results: Sequence[Result], server: str) -> str:
 
 
 def plots(results: Sequence[Result], cases: Iterable[Case]) -> Mapping[str, str]:
-    """All plots, each by the name of its file."""
+    """Return all plots by the name of their file."""
     found = {}
     for server in _distinct(each.server for each in results):
         for case in cases:
@@ -121,7 +121,7 @@ def _bars(case: Case, server: str, results: Sequence[Result]) -> str:
     values = {
         row: medians(each for each in results if each.row == row)[case.compared]
         for row in _distinct(
-            # Where nothing came, there is nothing to measure.
+            # Nothing arrived, so there is nothing to plot.
             each.row
             for each in results
             if case.compared in each.values
@@ -148,7 +148,9 @@ def _overTime(
 
 
 def _bySize(results: Sequence[Result], server: str) -> str:
-    """What a message costs by its size; empty if that was not measured."""
+    """
+    Return the plot of the cost of a message by its size; empty if it was not measured.
+    """
     of = [
         each
         for each in results
@@ -173,7 +175,7 @@ def _bySize(results: Sequence[Result], server: str) -> str:
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
-    """Each once, in their order."""
+    """Return the names without repetitions, in their order."""
     return list(dict.fromkeys(names))
 
 
@@ -181,9 +183,9 @@ def write(
     directory: Path, results: Sequence[Result], runs: Sequence[Mapping[str, object]]
 ) -> None:
     """
-    Write all of it.
+    Write the results, tables and plots to a directory.
 
-    @param runs: Where, when and with what it was measured, as JSON has it.
+    @param runs: The machine, time and software of each run, as JSON values.
     """
     directory.mkdir(parents=True, exist_ok=True)
     found = {"runs": runs, "results": [asdict(each) for each in results]}
@@ -194,7 +196,7 @@ def write(
 
 
 def read(directory: Path) -> tuple[list[Result], list[Mapping[str, object]]]:
-    """The results that were written there, and of which runs."""
+    """Read the results and runs from a directory."""
     found = json.loads((directory / RESULTS).read_text())
     results = [
         Result(**{**each, "series": tuple(each["series"])}) for each in found["results"]
@@ -203,7 +205,7 @@ def read(directory: Path) -> tuple[list[Result], list[Mapping[str, object]]]:
 
 
 def main(destination: str, *directories: str) -> None:
-    """Put together what several runs have measured."""
+    """Merge the results of several runs."""
     results: dict[tuple[str, ...], list[Result]] = {}
     runs: list[Mapping[str, object]] = []
     for directory in directories:
@@ -216,7 +218,7 @@ def main(destination: str, *directories: str) -> None:
 
 
 def _byRow(results: Iterable[Result]) -> Mapping[tuple[str, ...], list[Result]]:
-    """The rounds of each row."""
+    """Return the rounds of each row."""
     found: dict[tuple[str, ...], list[Result]] = {}
     for each in results:
         found.setdefault((each.server, each.case, each.row), []).append(each)

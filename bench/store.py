@@ -1,13 +1,12 @@
 """
-How much a store keeps in a second, and how long each of its callers waits.
+Measures the throughput of a store, and the time that each caller waits.
 
-C{python -m bench.store [DIRECTORY [ROWS]]} keeps rows of 600 bytes in a new file in
-that directory (the current one by default, since C{/tmp} may be no disk), for one
-caller and for several, each of which waits for its commit before it asks for the next:
-messages, and stanzas that are delivered at the first try, which takes two commits.
-Then it fills a store with so many messages and stanzas (a million of each by default,
-which take 2 GB and some minutes), nine of ten done with, and asks it what it is asked
-often.
+C{python -m bench.store [DIRECTORY [ROWS]]} writes rows of 600 bytes to a new file in
+that directory (by default the current one, since C{/tmp} may be a memory disk). One
+caller, then several, each wait for their commit before the next call. They write
+messages, and stanzas that are delivered at the first attempt, which takes two commits.
+Then it fills a store with ROWS messages and ROWS stanzas (a million of each by default,
+which takes 2 GB and some minutes), nine of ten completed, and times frequent queries.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from xmpprest.core.records import (
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
-#: Of a row, in bytes.
+#: Bytes of a row.
 SIZE = 600
 
-#: How many callers ask at the same time, and how many rows they keep together.
+#: Concurrent callers, and the rows that they write in total.
 ROUNDS = ((1, 3_000), (16, 30_000), (128, 60_000))
 
 TO = "user@example.org"
@@ -49,17 +48,21 @@ Asking = Callable[[], Awaitable[object]]
 
 
 class ConnectionCounter:
-    """Counts commits."""
+    """
+    Counts commits.
+    """
 
     def __init__(self) -> None:
         self.commits = 0
 
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
-        """Opens a file as C{sqlite3} does."""
+        """Open a file as L{sqlite3.connect} does."""
         counter = self
 
         class Connection(sqlite3.Connection):
-            """Says what it does."""
+            """
+            A connection that counts its commits.
+            """
 
             def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
                 counter.commits += sql == "COMMIT"
@@ -75,9 +78,10 @@ async def measure(
     ask: Asking, callers: int, total: int
 ) -> tuple[float, Sequence[float]]:
     """
-    Let callers ask again and again.
+    Let callers call again and again.
 
-    @return: How many seconds all took, and how many each call, the quickest first.
+    @return: The seconds that all calls took, and the seconds of each call in ascending
+        order.
     """
     times: list[float] = []
 
@@ -93,7 +97,7 @@ async def measure(
 
 
 async def speed(store: Store, counter: ConnectionCounter) -> None:
-    """Print how fast a new store keeps messages."""
+    """Print the throughput of a new store."""
     await store.open()
     ids = map(_id, count())
 
@@ -121,7 +125,7 @@ async def speed(store: Store, counter: ConnectionCounter) -> None:
 
 
 async def fill(store: Store, rows: int) -> None:
-    """Keep many messages and stanzas, nine of ten of them done with."""
+    """Write many messages and stanzas, nine of ten of them completed."""
     for numbers in _chunks(range(1, rows + 1), 1000):
         done = [number for number in numbers if number % 10]
         kept: list[Deferred[Any]] = []  # of this and that
@@ -139,7 +143,7 @@ async def fill(store: Store, rows: int) -> None:
 
 
 async def questions(store: Store, rows: int) -> None:
-    """Print how long a store takes that has much to keep."""
+    """Print the time of each query on a large store."""
     await store.open()
     began = time.perf_counter()
     await fill(store, rows)
@@ -190,22 +194,22 @@ def _chunks(numbers: range, size: int) -> Iterable[range]:
 
 
 def _id(number: int) -> str:
-    """An id that is as good as random to an index."""
+    """Return an id that is random to an index."""
     return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}"
 
 
 def _size(place: Path) -> float:
-    """Of all files, in MB."""
+    """Return the size of all files in MB."""
     return sum(each.stat().st_size for each in place.iterdir()) / 2**20
 
 
 def _at(times: Sequence[float], share: float) -> float:
-    """In milliseconds, what a share of the times does not exceed."""
+    """Return a percentile of some times in milliseconds."""
     return times[min(int(len(times) * share), len(times) - 1)] * 1000
 
 
 async def main(reactor: Any, directory: str = ".", rows: str = "1_000_000") -> None:
-    """Measure, and print."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory(dir=directory) as place:
         counter = ConnectionCounter()
         await speed(SQLiteStore(f"{place}/few.db", reactor, counter.connect), counter)

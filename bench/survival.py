@@ -1,13 +1,12 @@
 """
-What is lost when gateways and servers are killed under load, again and again.
+Counts the stanzas that are lost when gateways and servers are killed under load.
 
 C{python -m bench.survival [--kills 1000] [--server-kills 200] [--stops 20]} takes some
 hours, and prints the tables of docs/explanation/reliability.rst. Beside each gateway
-with a store there is one without, under the same load; it shows what a plain component
-would have lost. The tests in C{tests.survival} do the same for a shorter time.
+with a store runs one without, under the same load; it shows what a plain component
+loses. The tests in C{tests.survival} do the same for a shorter time.
 
-It ends with status 1 if anything is wrong with what the gateways with a store have
-done.
+It exits with status 1 if a gateway with a store lost or reordered stanzas.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ from tests.support.survival.ordeal import Lane, Ordeal, newSeed
 
 from .reporting.rst_table import table
 
-#: After so many blows, the load pauses until everything has come.
+#: Failures after which the load pauses until every stanza has arrived.
 ROUND = 10
 
-#: Seconds for which a server stands still.
+#: Seconds for which a server is frozen.
 STOP = 20.0
 
-#: Seconds between two messages of a client, where a server writes them to its disk.
+#: Seconds between two messages of a client if the server stores them on disk.
 PAUSE = 0.05
 
-#: How many times as often gateways are killed as clients with keys see it.
+#: Ratio of gateway kills to kills during requests with an idempotency key.
 BLIND_SHARE = 10
 
 HEADINGS = (
@@ -51,13 +50,13 @@ HEADINGS = (
 @dataclass(frozen=True)
 class Experiment:
     """
-    Something that is done to an ordeal, again and again.
+    A failure that is injected into an ordeal again and again.
 
-    @ivar name: What it is, and to whom; C{{count}} stands for how often.
-    @ivar blow: Does it once.
-    @ivar settings: Of the L{Ordeal}.
-    @ivar strict: Whether everything that was promised has to arrive or to come back, or
-        only what the server has not taken.
+    @ivar name: The name of the failure; C{{count}} stands for the number of times.
+    @ivar blow: Injects the failure once.
+    @ivar settings: The settings of the L{Ordeal}.
+    @ivar strict: Whether every accepted stanza must arrive or come back; otherwise only
+        those that the server has not confirmed.
     """
 
     name: str
@@ -69,9 +68,9 @@ class Experiment:
 
     async def run(self, seed: int) -> bool:
         """
-        Do it, and print what came of it.
+        Run the experiment and print its findings.
 
-        @return: Whether all is well.
+        @return: Whether all checks passed.
         """
         print(f"\n{self.name.format(count=self.count)}, seed {seed}\n", flush=True)
         ordeal = Ordeal(self.kind(), seed, plain=True, **self.settings)
@@ -116,7 +115,7 @@ class Experiment:
 
 
 async def _rows(lane: Lane) -> list[tuple[str, ...]]:
-    """What one gateway has done."""
+    """Return the findings on one gateway as rows."""
     outbound, inbound = lane.findings()
     states = await lane.states(outbound.lost)
     return [
@@ -127,7 +126,7 @@ async def _rows(lane: Lane) -> list[tuple[str, ...]]:
 
 def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
     """
-    @param states: What is said of those that were lost; C{None}, nothing.
+    @param states: The recorded states of the lost stanzas; C{None} to leave them out.
     """
     return (
         f"{findings.promised:,}",
@@ -142,7 +141,7 @@ def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
 
 
 def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:
-    """All there are, in their order."""
+    """Return all experiments in their order."""
     killed, frozen = Ordeal.killServer, lambda ordeal: ordeal.freezeServer(STOP)
     away = {"offline": True, "pause": PAUSE}
     servers = {"Prosody": SurvivalProsody, "ejabberd": SurvivalEjabberd}
@@ -174,7 +173,7 @@ def experiments(kills: int, serverKills: int, stops: int) -> list[Experiment]:
 
 
 async def main(reactor: Any, *arguments: str) -> None:
-    """Run what is asked for."""
+    """Run the requested experiments."""
     parser = argparse.ArgumentParser(prog="bench.survival")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--server-kills", type=int, default=200)

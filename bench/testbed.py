@@ -1,4 +1,4 @@
-"""Where contenders are measured: a server, a recipient, a callback, who runs."""
+"""The test bed: a server, a recipient, a callback and the candidates."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ SERVERS: Mapping[str, type[Server]] = {
 @dataclass(frozen=True)
 class RunOptions:
     """
-    How much is to be measured.
+    The extent of a run.
 
-    @ivar seconds: For one measurement.
-    @ivar quick: Whether it should rather be quick than good.
+    @ivar seconds: The duration of one measurement.
+    @ivar quick: Whether a quick run matters more than good figures.
     """
 
     seconds: int
     quick: bool
 
 
-#: Measures one thing on a bed; C{None}, the contender is not there, or cannot do that.
+#: Measures one row; C{None} if the candidate is missing or lacks the feature.
 Measure = Callable[["TestBed", RunOptions], Awaitable[Measurement | None]]
 
 
 @dataclass(frozen=True)
 class Case:
     """
-    What is measured, in turn, and compared.
+    A benchmark case: rows that are measured in turn and compared.
 
-    @ivar compared: The figure whose ratios are told.
+    @ivar compared: The figure whose ratios are reported.
     @ivar once: Whether one round is enough.
     """
 
@@ -65,10 +65,10 @@ class Case:
 
 class TestBed:
     """
-    A server with all its contenders; each is started when it is first asked for.
+    A server with all candidates; each is started when it is first needed.
 
-    @ivar peer: The component that messages are sent to, and which sends them.
-    @ivar recipient: An address of it, with a number.
+    @ivar peer: The component that sends and receives messages.
+    @ivar recipient: One of its addresses, with a number.
     @ivar place: A directory on a disk.
     """
 
@@ -78,7 +78,7 @@ class TestBed:
         self.peer = LoadComponent(self.server, self.server.peerDomain)
         self._raw = LoadComponent(self.server, domain("raw"))
         self.recipient = f"p{NUMBER}@{self.server.peerDomain}"
-        # Below the current one, since /tmp may be no disk.
+        # In the current directory, since the temporary one may be in memory.
         self.place = Path(tempfile.mkdtemp(dir=".", prefix="bench-")).resolve()
         self._contenders: dict[tuple[str, str], Candidate | None] = {}
 
@@ -88,7 +88,7 @@ class TestBed:
         await self.peer.connect()
 
     async def stop(self) -> None:
-        """End all of it."""
+        """Stop the server and all candidates."""
         for contender in self._contenders.values():
             if contender is not None:
                 contender.stop()
@@ -101,10 +101,10 @@ class TestBed:
 
     async def contender(self, who: str, name: str = "") -> Candidate | None:
         """
-        One that runs until the bed ends.
+        Return a candidate that runs until the test bed stops.
 
-        @param name: Of its component, if it is not the usual one.
-        @return: C{None} if it is not here.
+        @param name: The name of its component, if not the usual one.
+        @return: C{None} if the candidate is not installed.
         """
         key = (who, name)
         if key not in self._contenders:
@@ -114,7 +114,7 @@ class TestBed:
         return self._contenders[key]
 
     async def launch(self, who: str, name: str) -> Candidate | None:
-        """Start one, and wait until it is ready; whoever asks has to stop it."""
+        """Start a candidate and wait until it is ready. The caller has to stop it."""
         site = CandidateSetup(self.server, self.callback.url, self.place)
         contender = await asyncio.to_thread(FACTORIES[who], site, name)
         if contender is not None:
@@ -126,24 +126,26 @@ class TestBed:
         return contender
 
     async def raw(self) -> LoadComponent:
-        """Another component, which checks nothing either."""
+        """Return another component without checks."""
         if not self._raw.connected:
             await self._raw.connect()
         return self._raw
 
     async def waitForCount(self, count: int) -> float:
-        """Wait until so many messages have come to the peer; see L{waitForCount}."""
+        """
+        Wait until the peer has received a number of messages; see L{waitForCount}.
+        """
         return await waitForCount(lambda: self.peer.messages, count)
 
     def meter(self, contender: Candidate | None) -> ProcessSampler:
-        """What a contender and the server take from now on."""
+        """Return a sampler of the CPU time of a candidate and the server."""
         own = contender and contender.process
         pids = {"server": self.server.pid}
         return ProcessSampler({"cpu": own.pid, **pids} if own else pids)
 
 
 def waitUntilReady(contender: Candidate, host: str, patience: float = 30) -> None:
-    """Wait until a ping comes back, or the contender accepts what it takes."""
+    """Wait until a candidate replies to a ping, or accepts its kind of request."""
     request = contender.ping(host)
     if request is None:
         return

@@ -1,1 +1,1 @@
-"""Who is measured: each takes stanzas over HTTP in its own way."""
+"""The programs that are compared; each takes stanzas over HTTP in its own way."""

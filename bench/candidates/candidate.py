@@ -1,4 +1,4 @@
-"""What all contenders have, and the processes that some of them are."""
+"""The interface of all candidates, and the processes that some of them run in."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FORMATS: Mapping[str, str] = {"xml": XML, "json": JSON, "text": TEXT}
 
 class Candidate:
     """
-    Something that takes stanzas over HTTP.
+    A program that takes stanzas over HTTP.
 
-    @ivar port: Where it listens.
-    @ivar process: Itself; C{None}, it is a part of the XMPP server.
-    @ivar domain: Stanzas for it go to its callback; empty if it has none.
+    @ivar port: The port on which it listens.
+    @ivar process: Its process; C{None} if it is part of the XMPP server.
+    @ivar domain: The domain whose stanzas reach its callback; empty if it has none.
     """
 
     port: int
@@ -32,28 +32,28 @@ class Candidate:
 
     def message(self, format: str, to: str, body: str) -> Request | None:
         """
-        How to send a message.
+        Return a request that sends a message.
 
         @param format: One of L{FORMATS}.
-        @return: C{None} if it does not take that.
+        @return: C{None} if the candidate does not accept the format.
         """
         return None
 
     def ping(self, to: str) -> Request | None:
-        """How to send a ping, and wait for its answer."""
+        """Return a request that sends a ping and waits for the reply."""
         return None
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the candidate."""
         if self.process is not None:
             self.process.stop()
 
 
 class Program(ServerProcess):
     """
-    One of our own programs, which listens on its first port.
+    A candidate from this package, run as a process that listens on its first port.
 
-    It is run with the port, and a file with its settings, as arguments.
+    Its arguments are the port and a file with its settings.
     """
 
     name = "contender"

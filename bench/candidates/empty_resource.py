@@ -1,7 +1,7 @@
 """
-A limit: twisted.web with a resource that does nothing, and answers 202.
+The upper bound: twisted.web with a resource that answers 202 and does nothing else.
 
-C{python -m bench.contenders.empty_resource PORT} serves until it is ended.
+C{python -m bench.candidates.empty_resource PORT} serves until it is stopped.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ reactor: Any = _reactor
 
 
 class Empty(Resource):
-    """Nothing."""
+    """
+    A resource that does nothing.
+    """
 
     isLeaf = True
 
     def render_POST(self, request: Request) -> bytes:
-        """Accept whatever it is."""
+        """Answer 202 without reading the body."""
         request.setResponseCode(202)
         return b""
 
 
 def main(port: int) -> None:
-    """Serve."""
+    """Serve on a port."""
     site = Site(Empty())
-    # As the gateway, it writes no log of requests.
+    # No access log, as in the gateway.
     site.log = lambda request: None  # type: ignore[method-assign]
     reactor.listenTCP(port, site, interface=LOOPBACK)
     reactor.run()

@@ -1,4 +1,4 @@
-"""The contenders: how each is started, and asked."""
+"""The table of candidates: how each is started and addressed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ API = "ejabberd's mod_http_api"
 EMPTY = "twisted.web, empty"
 RAW = "raw component"
 
-#: How many messages go to the callback at once, where they do.
+#: Stanzas per callback batch.
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class CandidateSetup:
     """
-    Where contenders are started.
+    The environment in which candidates are started.
 
     @ivar place: A directory for their stores.
     """
@@ -44,21 +44,21 @@ class CandidateSetup:
 
 
 def asXML(to: str, body: str) -> str:
-    """A message."""
+    """Return a message as XML."""
     return f"<message to='{to}' type='chat'><body>{body}</body></message>"
 
 
 class ModRestDialect(Candidate):
     """
-    What takes C{POST /rest}.
+    A candidate that accepts C{POST /rest}.
 
-    @ivar authorization: The header.
+    @ivar authorization: The Authorization header.
     """
 
     authorization: str
 
     def message(self, format: str, to: str, body: str) -> Request | None:
-        """In any format."""
+        """Return a request that sends a message in any format."""
         path, written = {
             "xml": ("/rest", asXML(to, body)),
             "json": ("/rest", json.dumps({"to": to, "type": "chat", "body": body})),
@@ -67,7 +67,7 @@ class ModRestDialect(Candidate):
         return self._request(path, FORMATS[format], written)
 
     def ping(self, to: str) -> Request | None:
-        """In JSON."""
+        """Return a request that sends a ping as JSON."""
         iq = {"kind": "iq", "type": "get", "to": to, "ping": True}
         return self._request("/rest", JSON, json.dumps(iq))
 
@@ -84,7 +84,7 @@ class XMPPRest(ModRestDialect):
     def __init__(
         self, site: CandidateSetup, name: str, store: str, batch: int = 1
     ) -> None:
-        """@param batch: How many messages go to the callback at once."""
+        """@param batch: How many stanzas one callback request holds."""
         self.domain = domain(name)
         self.process = GatewayProcess(
             site.server, self.domain, site.callback, store, batch
@@ -94,7 +94,9 @@ class XMPPRest(ModRestDialect):
 
 
 class ModRest(ModRestDialect):
-    """Prosody's module, which is a part of the server."""
+    """
+    Prosody's module mod_rest, which runs inside the server.
+    """
 
     domain = REST_DOMAIN
 
@@ -105,7 +107,9 @@ class ModRest(ModRestDialect):
 
 
 class Slixmpp(Candidate):
-    """The program of L{bench.candidates.slixmpp_gateway}; it takes JSON alone."""
+    """
+    The program of L{bench.candidates.slixmpp_gateway}, which accepts only JSON.
+    """
 
     def __init__(self, site: CandidateSetup, name: str) -> None:
         self.domain = domain(name)
@@ -134,7 +138,9 @@ class Slixmpp(Candidate):
 
 
 class ServerAPI(Candidate):
-    """ejabberd's API, which is a part of the server; it takes XML within JSON."""
+    """
+    ejabberd's HTTP API, which runs inside the server and accepts XML within JSON.
+    """
 
     def __init__(self, server: BenchEjabberd) -> None:
         self.port = server.httpPort
@@ -143,14 +149,16 @@ class ServerAPI(Candidate):
         if format != "json":
             return None
         data = {"from": "somebody@localhost", "to": to}
-        # Both hold the number: the recipient's is the one that counts.
+        # Both the recipient and the body hold the number; the recipient's counts.
         stanza = asXML(to.replace(NUMBER, "x"), body)
         written = json.dumps({**data, "stanza": stanza})
         return Request("/api/send_stanza", written, {"Content-Type": JSON})
 
 
 class Empty(Candidate):
-    """The program of L{bench.candidates.empty_resource}; it takes anything."""
+    """
+    The program of L{bench.candidates.empty_resource}, which accepts any format.
+    """
 
     def __init__(self) -> None:
         self.process = Program("bench.candidates.empty_resource")
@@ -172,7 +180,7 @@ def _api(site: CandidateSetup, name: str) -> Candidate | None:
     return ServerAPI(site.server) if isinstance(site.server, BenchEjabberd) else None
 
 
-#: How each is started as a component of some name; C{None}, it is not there.
+#: Starts each candidate with a component name; C{None} if it is not installed.
 FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
     XMPPREST_SQLITE: lambda site, name: XMPPRest(
         site, name, f"sqlite:{site.place}/{name}.db"
@@ -187,7 +195,7 @@ FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
     EMPTY: lambda site, name: Empty(),
 }
 
-#: The names of those that are components.
+#: The component names of the candidates that are components.
 COMPONENT_NAMES = {
     XMPPREST_SQLITE: "kept",
     XMPPREST_MEMORY: "plain",

@@ -1,4 +1,4 @@
-"""The servers, with a component for each contender, and what they themselves offer."""
+"""Servers with a component for each candidate, and with their own HTTP interfaces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.ejabberd import Ejabberd
 from tests.support.process import LOOPBACK
 from tests.support.prosody import Prosody
 
-#: Whose components there are: a gateway has one to itself.
+#: The component names; each candidate has its own.
 NAMES = (
     "kept",
     "batched",
@@ -28,7 +28,7 @@ NAMES = (
 #: The domain of Prosody's mod_rest.
 REST_DOMAIN = "rest.localhost"
 
-#: What Prosody's mod_rest is told; it takes the component's secret with Basic.
+#: The configuration of mod_rest, which accepts the component's secret as Basic.
 _MOD_REST = """
 Component "{domain}" "rest"
     component_secret = "{secret}"
@@ -39,7 +39,7 @@ Component "{domain}" "rest"
 
 
 def domain(name: str) -> str:
-    """Of a component."""
+    """Return the domain of a component."""
     return f"{name}.localhost"
 
 
@@ -48,17 +48,17 @@ DOMAINS = tuple(map(domain, NAMES))
 
 class BenchProsody(Prosody):
     """
-    A Prosody with a component for each contender.
+    A Prosody with a component for each candidate.
 
-    @ivar httpPort: Where C{mod_rest} listens, if there is one.
+    @ivar httpPort: The port of C{mod_rest}, if it is loaded.
     """
 
     others = DOMAINS
 
     def __init__(self, callback: str, modRest: Path | None) -> None:
         """
-        @param callback: The URL of C{mod_rest}'s.
-        @param modRest: The directory of that module, C{mod_rest} itself.
+        @param callback: The callback URL of C{mod_rest}.
+        @param modRest: The directory C{mod_rest} with the module.
         """
         super().__init__()
         self.httpPort = self.ports[2]
@@ -84,10 +84,11 @@ class BenchProsody(Prosody):
 
 class BenchEjabberd(Ejabberd):
     """
-    An ejabberd with a component for each contender, whose API sends stanzas for
-    whoever asks from this machine.
+    An ejabberd with a component for each candidate. Its API sends stanzas for any
+    client on
+    this machine.
 
-    @ivar httpPort: Where the API is.
+    @ivar httpPort: The port of the API.
     """
 
     others = DOMAINS
@@ -106,7 +107,7 @@ class BenchEjabberd(Ejabberd):
         path.write_text(json.dumps(configuration))
 
     def _started(self, log: str) -> bool:
-        # It says so only to those who want to know more than warnings, which costs.
+        # ejabberd logs its start at level info only, and that level costs CPU.
         asked = {"from": self.host, "to": self.host, "stanza": "<message/>"}
         with suppress(OSError, HTTPException):
             return self._call("send_stanza", asked)[0] == HTTPStatus.OK

@@ -1,8 +1,8 @@
 """
-What a Python programmer would do instead: slixmpp and aiohttp, in the obvious way.
+A minimal gateway on slixmpp and aiohttp, as a Python programmer would write it.
 
-It keeps nothing, and checks only the token. C{python -m
-bench.contenders.slixmpp_gateway PORT SETTINGS} serves until it is ended.
+It stores nothing and checks only the token. C{python -m
+bench.candidates.slixmpp_gateway PORT SETTINGS} serves until it is stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from tests.support.process import LOOPBACK
 
 
 class SlixmppGateway(ComponentXMPP):
-    """A component that posts what it gets."""
+    """
+    A component that POSTs inbound messages to a callback.
+    """
 
     def __init__(self, settings: dict[str, Any], session: ClientSession) -> None:
         super().__init__(
@@ -34,7 +36,7 @@ class SlixmppGateway(ComponentXMPP):
         self.add_event_handler("message", self.received)
 
     async def received(self, message: Any) -> None:
-        """A message: to the callback with it."""
+        """POST a message to the callback."""
         data = {
             "kind": "message",
             "type": message["type"],
@@ -60,7 +62,7 @@ class SlixmppGateway(ComponentXMPP):
         return web.Response(status=202)
 
     async def postPing(self, request: web.Request) -> web.Response:
-        """Send a ping, and wait for its answer."""
+        """Send a ping and wait for the reply."""
         self._check(request)
         data = await request.json()
         iq = self.make_iq_get(ito=data["to"], ifrom=self.boundjid)
@@ -73,7 +75,7 @@ class SlixmppGateway(ComponentXMPP):
 
 
 async def main(port: int, settings: dict[str, Any]) -> None:
-    """Serve."""
+    """Serve on a port."""
     async with ClientSession() as session:
         gateway = SlixmppGateway(settings, session)
         started = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""What is measured."""
+"""The benchmark cases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bench.testbed import Case
 
 from . import batch, full_store, inbound, post, startup_and_soak, waiting_iqs
 
-#: All of it, in the order of the tables.
+#: All cases, in the order of the tables.
 CASES: tuple[Case, ...] = (
     *post.CASES,
     *inbound.CASES,

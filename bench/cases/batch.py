@@ -1,4 +1,4 @@
-"""Many messages in one request, against what gets through at all."""
+"""Batches: many messages in one request, compared with the raw component socket."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bench.testbed import Case, RunOptions, TestBed
 from .post import RawThroughput
 
 SIZE = 1000
-#: Requests at the same time.
+#: Concurrent requests.
 CONNECTIONS = 2
 
 
 @dataclass(frozen=True)
 class BatchCase:
     """
-    Batches, until all of their messages have arrived, so that the server has them.
+    Sends batches and waits until the recipient has all their messages.
     """
 
     who: str
@@ -45,7 +45,8 @@ class BatchCase:
         answered = await closedLoop(
             contender.port, request, connections=CONNECTIONS, seconds=effort.seconds
         )
-        # wrk does not wait for the last of each connection, which arrive all the same.
+        # wrk does not wait for the last response of each connection, but their messages
+        # arrive all the same.
         settled = await bed.waitForCount(sys.maxsize)
         seconds = answered.seconds + settled
         count = bed.peer.messages - before

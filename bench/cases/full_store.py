@@ -1,4 +1,4 @@
-"""What it costs to have much in the store."""
+"""The cost of a request when the store holds many rows already."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bench.testbed import Case, Measure, RunOptions, TestBed
 from .inbound import InboundLatency
 from .post import STEADY, PostLatency
 
-#: In the store before; half are messages, half stanzas for the callback.
+#: Rows before the measurement: half messages, half stanzas for the callback.
 ROWS = (0, 10_000, 1_000_000)
-#: What takes minutes, and gigabytes.
+#: Row counts that take minutes and gigabytes.
 MANY = 100_000
 
 
 @dataclass(frozen=True)
 class FullStoreCase:
     """
-    A gateway with a store that has much to keep.
+    A gateway whose store is filled before the measurement.
 
-    @ivar name: Of its component, and its store.
-    @ivar measure: What is measured of it.
+    @ivar name: The name of its component and its store.
+    @ivar measure: The measurement to make with it.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""Messages that come in, and go to the callback."""
+"""Inbound messages, delivered to the callback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.testbed import Case, RunOptions, TestBed
 
 from .post import PEOPLE, STEADY
 
-#: Messages in a second, where latency is measured.
+#: Messages per second of the latency cases.
 RATE = 500
 
 ALL = (XMPPREST_SQLITE, BATCHED, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
@@ -31,8 +31,8 @@ ALL = (XMPPREST_SQLITE, BATCHED, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
 @dataclass(frozen=True)
 class InboundThroughput:
     """
-    As many as get through, from a hundred people;
-    L{WINDOW<bench.harness.component.WINDOW>} of them under way at most.
+    Throughput with a hundred senders and at most
+    L{WINDOW<bench.harness.component.WINDOW>} messages in flight.
     """
 
     who: str
@@ -49,7 +49,7 @@ class InboundThroughput:
             ),
             lambda: bed.callback.count() - before,
         )
-        # What is under way is not to be counted as another's.
+        # Messages in flight must not count for the next candidate.
         await waitForCount(bed.callback.count, before + sent)
         return Measurement({"rate": count / seconds, **meter.each(sent)})
 
@@ -57,9 +57,9 @@ class InboundThroughput:
 @dataclass(frozen=True)
 class InboundLatency:
     """
-    At a fixed rate: how late they are at the callback.
+    Delay of deliveries at a fixed rate.
 
-    @ivar people: How many send them, in turn.
+    @ivar people: How many senders take turns.
     """
 
     who: str
@@ -75,11 +75,11 @@ class InboundLatency:
     async def measure(
         self, bed: TestBed, effort: RunOptions, contender: Candidate
     ) -> Measurement:
-        """Measure one that runs."""
+        """Measure a running candidate."""
         count = self.rate * effort.seconds
         meter, before = bed.meter(contender), bed.callback.count()
         bed.callback.times()
-        # The loop's clock is that of all processes.
+        # The loop's monotonic clock is the same in all processes.
         pacing = OpenLoopSchedule(self.rate, count, asyncio.get_running_loop().time)
 
         def send(number: int) -> None:

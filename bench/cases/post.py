@@ -1,4 +1,4 @@
-"""Messages and pings that are POSTed: how many in a second, how late, at what cost."""
+"""POSTed messages and pings: rate, latency and CPU cost."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from bench.reporting.statistics import Measurement, latencies
 from bench.testbed import Case, RunOptions, TestBed
 
 CONNECTIONS = (1, 16, 256)
-#: Requests in a second, where latency is measured.
+#: Requests per second of the latency cases.
 RATES = (500, 1000)
-#: Requests in a second, where it is the cost of each that counts.
+#: Requests per second of the cases that compare CPU.
 STEADY = 300
-#: Of the bodies of messages, in KiB.
+#: Sizes of message bodies in KiB.
 SIZES = (0.2, 2, 20, 150)
-#: How many recipients.
+#: Numbers of recipients.
 PEOPLE = (1, 1_000, 100_000)
 
 ALL = (XMPPREST_SQLITE, XMPPREST_MEMORY, SLIXMPP, MOD_REST, API, EMPTY)
@@ -40,7 +40,9 @@ def _request(
     bed: TestBed, contender: Candidate, format: str | None, body: str
 ) -> Request | None:
     """
-    @param format: Of a message; C{None}, it is a ping.
+    Return the request of a candidate.
+
+    @param format: The format of a message; C{None} for a ping.
     """
     if format is None:
         return contender.ping(bed.server.host)
@@ -50,10 +52,10 @@ def _request(
 @dataclass(frozen=True)
 class PostThroughput:
     """
-    Over some connections, as fast as it is answered.
+    Throughput over several connections, each with one request in flight.
 
-    @ivar format: Of messages; C{None}, these are pings.
-    @ivar size: Of the body, in KiB; 0, it is short.
+    @ivar format: The format of the messages; C{None} for pings.
+    @ivar size: The length of the body in KiB; 0 for a short body.
     """
 
     who: str
@@ -82,8 +84,8 @@ class PostThroughput:
         }
         done = answered.count
         if self.format is not None and self.who != EMPTY:
-            # What was accepted is yet to be sent, and costs. Some have no answer: wrk
-            # does not wait for the last of each connection.
+            # Accepted messages still have to be sent, which costs CPU. Some requests
+            # have no response: wrk does not wait for the last of each connection.
             taken = answered.count - answered.refused
             values["settled"] = await bed.waitForCount(before + taken)
             done = bed.peer.messages - before
@@ -93,7 +95,9 @@ class PostThroughput:
 
 @dataclass(frozen=True)
 class RawThroughput:
-    """From one raw component to another, as many as get through."""
+    """
+    Throughput from one raw component socket to another.
+    """
 
     async def __call__(self, bed: TestBed, effort: RunOptions) -> Measurement | None:
         raw = await bed.raw()
@@ -105,7 +109,7 @@ class RawThroughput:
             lambda: bed.peer.messages - before,
         )
         figures = {"rate": count / seconds, **meter.each(count)}
-        # What is under way is not to be counted as another's.
+        # Messages in flight must not count for the next candidate.
         await bed.waitForCount(before + sent)
         return Measurement(figures)
 
@@ -113,9 +117,9 @@ class RawThroughput:
 @dataclass(frozen=True)
 class PostLatency:
     """
-    At a fixed rate: how late the answers are.
+    Latency of responses at a fixed rate.
 
-    @ivar people: How many recipients.
+    @ivar people: How many recipients take turns.
     """
 
     who: str
@@ -132,7 +136,7 @@ class PostLatency:
     async def measure(
         self, bed: TestBed, effort: RunOptions, contender: Candidate
     ) -> Measurement | None:
-        """Measure one that runs."""
+        """Measure a running candidate."""
         request = _request(bed, contender, self.format, HELLO)
         if request is None:
             return None
@@ -151,7 +155,9 @@ class PostLatency:
 
 @dataclass(frozen=True)
 class RawPingLatency:
-    """At a fixed rate, from a raw component: how late the answers are."""
+    """
+    Latency of pings from a raw component socket at a fixed rate.
+    """
 
     rate: int
 

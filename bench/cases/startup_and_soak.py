@@ -1,4 +1,4 @@
-"""How long a contender takes to be ready, and how it is after a while."""
+"""Startup time, and a soak test."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from bench.load.open_loop import OpenLoopSchedule, openLoop, runSchedule
 from bench.reporting.statistics import Measurement, Values, latencies
 from bench.testbed import Case, RunOptions, TestBed
 
-#: Seconds of the soak, and of each of its pieces; messages in a second, each way.
+#: Seconds of the soak and of each of its pieces; messages per second in each direction.
 SOAK, QUICK_SOAK, PIECE = 600, 10, 5
 RATE = 100
 
 
 @dataclass(frozen=True)
 class StartupTime:
-    """From the start of the process until a ping comes back."""
+    """
+    Time from the start of the process to the reply to a ping.
+    """
 
     who: str
 
@@ -37,7 +39,9 @@ class StartupTime:
 
 @dataclass(frozen=True)
 class SoakTest:
-    """Messages both ways at a fixed rate, for some time."""
+    """
+    Messages in both directions at a fixed rate for a long time.
+    """
 
     who: str
 
@@ -60,7 +64,7 @@ class SoakTest:
 
 
 async def _piece(bed: TestBed, contender: Candidate) -> Values:
-    """Some seconds of it: how late answers are."""
+    """Measure the latency during one piece of the soak."""
     request = contender.message("json", bed.recipient, HELLO)
     assert request is not None
     pacing = OpenLoopSchedule(RATE, RATE * PIECE, asyncio.get_running_loop().time)
@@ -76,7 +80,7 @@ async def _piece(bed: TestBed, contender: Candidate) -> Values:
 
 
 def _summary(series: list[Values]) -> dict[str, float]:
-    """Of the whole: from after the first tenth on, when all that is cached is."""
+    """Summarise the soak without its first tenth, during which caches fill."""
     settled = series[len(series) // 10 :]
     last = settled[-1]
     growth = 100 * (last["rss"] / settled[0]["rss"] - 1)

@@ -1,4 +1,4 @@
-"""Ten thousand queries that wait for their answers: their memory, and how they wake."""
+"""Ten thousand pending queries: their memory, and how fast their replies arrive."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from bench.reporting.statistics import Measurement, latencies
 from bench.testbed import Case, RunOptions, TestBed
 
 COUNT, QUICK_COUNT = 10_000, 1_000
-#: How many are answered in a second.
+#: Replies per second.
 RATE = 1000
-#: Seconds until all have been asked.
+#: Seconds within which all queries are sent.
 PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
 class PendingIQs:
-    """Let clients ask the peer, which answers when all have."""
+    """
+    Sends queries to a peer that replies only once all of them are pending.
+    """
 
     who: str
 
@@ -86,7 +88,10 @@ class PendingIQs:
     async def _wake(
         self, bed: TestBed, clients: Process, waiting: dict[int, dict[bytes, bytes]]
     ) -> list[float]:
-        """Answer each when it is due; returns how many seconds each took."""
+        """
+        Reply to each query when its reply is due; return the seconds until each
+        response.
+        """
         pacing = OpenLoopSchedule(RATE, len(waiting), asyncio.get_running_loop().time)
 
         def send(number: int) -> None:
@@ -107,7 +112,7 @@ class PendingIQs:
 
 
 async def _tell(clients: Process, what: object) -> object:
-    """Tell the clients something, and wait until it is done."""
+    """Send a command to the client process and wait for its response."""
     assert clients.stdin is not None and clients.stdout is not None
     clients.stdin.write(json.dumps(what).encode() + b"\n")
     found: object = json.loads(await clients.stdout.readline())

@@ -1,10 +1,10 @@
 """
-A callback in a process of its own: it answers 204, be it to each stanza of a batch,
-counts them, and tells how late each was.
+A callback in its own process. It answers 204 (to each stanza of a batch, too), counts
+stanzas, and measures how late each arrived.
 
-C{python -m bench.callback PORT} serves until its standard input ends. For each line
-C{count} it prints how many stanzas have come; for C{times}, how many seconds the
-messages took whose body says when they were due, and forgets them.
+C{python -m bench.harness.callback_server PORT} serves until its standard input ends.
+For each line C{count} it prints the number of stanzas so far. For C{times} it prints
+the delay in seconds of each message whose body is a due time, and forgets them.
 """
 
 from __future__ import annotations
@@ -22,27 +22,31 @@ from tests.support.process import LOOPBACK, freePorts
 
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 _DUE = re.compile(rb"due=(\d+\.\d+)")
-#: The id of each stanza of a batch, with its quotes.
+#: Matches the id of each stanza of a batch, with its quotes.
 _LINES = re.compile(rb'^{"id": ("[^"]*")', re.MULTILINE)
 
-#: The answer to a stanza alone.
+#: The response to a single stanza.
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def dueAt(at: float) -> str:
-    """The body of a message that is due at a time of the system's monotonic clock."""
+    """
+    Return the body of a message that is due at a time of the system's monotonic clock.
+    """
     return f"due={at:.6f}"
 
 
 class RequestLog:
-    """What has come."""
+    """
+    A record of the requests received.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.times: list[float] = []
 
     def see(self, request: bytes) -> bytes:
-        """A request, all of it; returns the answer."""
+        """Record a complete request and return the response."""
         if not request.startswith(b"POST"):
             return NO_CONTENT
         lines = _LINES.findall(request)
@@ -52,7 +56,7 @@ class RequestLog:
         return _toBatch(lines) if lines else NO_CONTENT
 
     def answer(self, question: str) -> object:
-        """What the other process wants to know."""
+        """Return the answer to a command of the parent process."""
         if question == "count":
             return self.count
         times, self.times = self.times, []
@@ -60,7 +64,7 @@ class RequestLog:
 
 
 def _toBatch(ids: Sequence[bytes]) -> bytes:
-    """The answer to a batch."""
+    """Return the response to a batch."""
     body = b"".join(b'{"id": %s, "status": 204}\n' % id for id in ids)
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
@@ -69,19 +73,21 @@ def _toBatch(ids: Sequence[bytes]) -> bytes:
 
 
 class CallbackProtocol(asyncio.Protocol):
-    """A connection; it reads no more HTTP than it has to."""
+    """
+    A connection that parses only as much HTTP as the benchmark needs.
+    """
 
     def __init__(self, seen: RequestLog) -> None:
         self._seen = seen
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Some of a request."""
+        """Parse requests and write their responses."""
         self._data += data
         while (end := self._data.find(b"\r\n\r\n")) >= 0:
             found = _LENGTH.search(self._data, 0, end)
@@ -106,9 +112,9 @@ async def serve(port: int) -> None:
 
 class CallbackProcess:
     """
-    The callback of all contenders.
+    The callback that all candidates share.
 
-    @ivar url: Where it is.
+    @ivar url: Its URL.
     """
 
     def __init__(self) -> None:
@@ -123,13 +129,13 @@ class CallbackProcess:
         self.count()
 
     def count(self) -> int:
-        """How many stanzas have come."""
+        """Return how many stanzas have arrived."""
         found = self._ask("count")
         assert isinstance(found, int)
         return found
 
     def times(self) -> list[float]:
-        """How late those were that have come since the last time."""
+        """Return the delays of the messages that have arrived since the last call."""
         found = self._ask("times")
         assert isinstance(found, list)
         return found
@@ -144,7 +150,7 @@ class CallbackProcess:
         return found
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the process."""
         self._process.communicate(timeout=10)
 
 

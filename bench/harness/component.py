@@ -1,4 +1,4 @@
-"""A component that checks nothing: it sends what it is told, and counts what comes."""
+"""A component without checks, which sends and counts stanzas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import sha1
 
 from tests.support.process import LOOPBACK, ServerProcess
 
-#: Messages on their way at the same time; ejabberd takes no more without harm.
+#: Messages in flight; ejabberd stalls with more.
 WINDOW = 512
 
 HELLO = "Hello, is anybody there?"
@@ -22,9 +22,9 @@ class LoadComponent:
     """
     A connection to a server as one of its components (XEP-0114).
 
-    @ivar connected: Whether it is.
-    @ivar messages: How many have come.
-    @ivar onIQ: Is told the attributes of every iq that comes.
+    @ivar connected: Whether the handshake is complete.
+    @ivar messages: How many messages have arrived.
+    @ivar onIQ: Called with the attributes of every inbound iq.
     """
 
     def __init__(self, server: ServerProcess, domain: str) -> None:
@@ -68,21 +68,21 @@ class LoadComponent:
                 self.onIQ(dict(_ATTRIBUTE.findall(attributes)))
 
     async def close(self) -> None:
-        """Let go of the domain."""
+        """Close the connection."""
         self.connected = False
         self._writer.close()
         await self._reading
 
     def write(self, xml: str) -> None:
-        """Send some of a stream."""
+        """Write XML to the stream."""
         self._writer.write(xml.encode())
 
     async def drain(self) -> None:
-        """Wait until the server has taken most of it."""
+        """Wait until the server has read most of what was written."""
         await self._writer.drain()
 
     def message(self, sender: int, to: str, body: str = HELLO, id: str = "") -> None:
-        """Send a message from one of many people."""
+        """Send a message from one of many senders."""
         self.write(
             f"<message from='p{sender:06}@{self.domain}' to='{to}' type='chat'"
             f" id='{id}'><body>{body}</body></message>"
@@ -95,11 +95,11 @@ async def flood(
     arrived: Callable[[], int],
 ) -> tuple[int, float, int]:
     """
-    Send as many messages as get through, L{WINDOW} of them under way at most.
+    Send messages as fast as they arrive, with at most L{WINDOW} in flight.
 
-    @param send: Sends one of a number.
-    @param arrived: How many have come since the beginning.
-    @return: How many have, in how many seconds, and how many were sent.
+    @param send: Sends the message with a number.
+    @param arrived: Returns how many messages have arrived since the start.
+    @return: How many arrived, in how many seconds, and how many were sent.
     """
     loop = asyncio.get_running_loop()
     began, sent = loop.time(), 0

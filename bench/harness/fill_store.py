@@ -1,10 +1,10 @@
 """
-A store with much in it.
+Fills a store with rows.
 
-C{python -m bench.filling FILE ROWS} keeps so many rows: half of them messages, all of
-them confirmed, and half of them stanzas for the callback, of a thousand conversations.
-Of these, half have been delivered; the others, but no more than C{WAITING}, were tried
-without success, and are to be tried again in an hour.
+C{python -m bench.harness.fill_store FILE ROWS} writes ROWS rows. Half of them are
+messages, all confirmed. The other half are inbound stanzas of a thousand conversations:
+half of these are delivered; the rest, at most C{WAITING}, failed once and are due for a
+retry in an hour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
 
 CONVERSATIONS = 1000
-#: A gateway for which 100,000 wait takes no more.
+#: The gateway refuses new stanzas once 100,000 are pending.
 WAITING = 50_000
 STEP = 1000
 
@@ -41,7 +41,7 @@ KEYS = ConversationKeys()
 
 
 async def fill(store: Store, each: int, now: float) -> None:
-    """Keep so many of each kind in a new store."""
+    """Write a number of rows of each kind to a new store."""
     for first in range(1, each + 1, STEP):
         numbers = range(first, min(first + STEP, each + 1))
         kept: list[Deferred[Any]] = []  # of this and that
@@ -50,7 +50,7 @@ async def fill(store: Store, each: int, now: float) -> None:
             person = number % CONVERSATIONS
             sender = f"p{person}@elsewhere.localhost"
             stanza = STANZA.format(sender, GATEWAY, BODY)
-            # Of even numbers, all delivered: its conversations have nothing to do.
+            # Stanzas with even numbers are delivered: half the conversations are idle.
             waits = number % 2 and number < 2 * WAITING
             state = PENDING if waits else DELIVERED
             attempt = DeliveryAttempt(now, None if waits else 204, None)
@@ -68,7 +68,7 @@ async def fill(store: Store, each: int, now: float) -> None:
 
 
 async def main(reactor: Any, path: str, rows: str) -> None:
-    """Fill one."""
+    """Fill a new store."""
     store = SQLiteStore(path, reactor)
     await store.open()
     await fill(store, int(rows) // 2, time.time())

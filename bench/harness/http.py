@@ -1,4 +1,4 @@
-"""As much of HTTP as it takes: requests with a number in them, and answers."""
+"""A minimal HTTP client: numbered requests, and a response parser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cached_property
 
 from tests.support.process import LOOPBACK
 
-#: Stands in a body where the number of the request, or of a person, will stand.
+#: Placeholder in a body for the number of the request or of the recipient.
 NUMBER = "{number}"
-#: How many digits a number has, so that all requests have the same length.
+#: Digits of a number, so that all requests have the same length.
 DIGITS = 6
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
@@ -22,9 +22,9 @@ _CHUNKED = re.compile(rb"(?im)^transfer-encoding: *chunked")
 @dataclass(frozen=True)
 class Request:
     """
-    A POST, which all contenders take in their own way.
+    A POST request in the dialect of one candidate.
 
-    @ivar path: Or it, or the body, may hold L{NUMBER}, once.
+    @ivar path: The path. Either the path or the body may hold L{NUMBER} once.
     """
 
     path: str
@@ -33,12 +33,12 @@ class Request:
 
     @property
     def numbered(self) -> bool:
-        """Whether it holds a number."""
+        """Return whether the request holds a number."""
         return NUMBER in self.path or NUMBER in self.body
 
     @cached_property
     def parts(self) -> tuple[bytes, bytes]:
-        """As it is written, before the number and after it."""
+        """Return the bytes before the number and the bytes after it."""
         body = self.body.replace(NUMBER, "0" * DIGITS)
         head = [
             f"POST {self.path} HTTP/1.1",
@@ -50,23 +50,25 @@ class Request:
         return before.encode(), after.encode()
 
     def written(self, number: int) -> bytes:
-        """As it goes over the wire."""
+        """Return the bytes of the request with a number."""
         before, after = self.parts
         digits = b"%0*d" % (DIGITS, number % 10**DIGITS) if self.numbered else b""
         return before + digits + after
 
 
 class Reader:
-    """Finds out when an answer is there, of one request at a time."""
+    """
+    Parses the responses of one connection, one response at a time.
+    """
 
     def __init__(self) -> None:
         self._data = b""
 
     def feed(self, data: bytes) -> int | None:
         """
-        Read on.
+        Parse further bytes.
 
-        @return: The status, once the answer is whole.
+        @return: The status once the response is complete; C{None} before.
         """
         self._data += data
         head, end, body = self._data.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Waiting for what comes by itself, not for ever."""
+"""Polling for a condition, with a time limit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 STEP = 0.005
 
-#: Seconds after which nothing more will come.
+#: Seconds without growth after which a count is final.
 QUIET = 2.0
 
 
 async def waitUntil(done: Callable[[], bool], seconds: float) -> bool:
     """
-    Wait for something.
+    Wait until a condition holds.
 
-    @return: Whether it has happened.
+    @return: Whether it holds.
     """
     for _ in range(int(seconds / STEP)):
         if done():
@@ -26,9 +26,9 @@ async def waitUntil(done: Callable[[], bool], seconds: float) -> bool:
 
 async def waitForCount(count: Callable[[], int], goal: int) -> float:
     """
-    Wait until a count has come so far, or has not grown for L{QUIET} seconds.
+    Wait until a count reaches a goal, or has not grown for L{QUIET} seconds.
 
-    @return: How many seconds it has grown.
+    @return: The seconds during which it grew.
     """
     loop = asyncio.get_running_loop()
     began = grown = loop.time()

@@ -1,4 +1,4 @@
-"""What processes take of the machine, as Linux tells it in C{/proc}."""
+"""CPU time and memory of processes, from Linux' C{/proc}."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpuSeconds(pid: int) -> float:
-    """The time of a process on the processors, its own and the system's for it."""
-    # What stands in brackets is the program's name, which may hold anything.
+    """Return the CPU seconds of a process, user and system."""
+    # The name in parentheses may hold any character, parentheses included.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def residentBytes(pid: int) -> int:
-    """How much memory a process has."""
+    """Return the resident memory of a process in bytes."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * resource.getpagesize()
 
 
 class ProcessSampler:
     """
-    How much time on the processors some processes take from now on.
+    Measures the CPU time of processes from now on.
     """
 
     def __init__(self, pids: Mapping[str, int]) -> None:
-        """
-        @param pids: Each by the name of the figure.
-        """
+        """@param pids: The process ids by the name of their figure."""
         self._pids = dict(pids)
         self._before = self._read()
 
@@ -39,7 +37,7 @@ class ProcessSampler:
         return {name: cpuSeconds(pid) for name, pid in self._pids.items()}
 
     def each(self, count: float) -> Mapping[str, float]:
-        """Microseconds for each of so many things that they have done."""
+        """Return the CPU microseconds per request, for a number of requests."""
         now = self._read()
         return {
             name: (now[name] - before) / count * 1e6

@@ -1,4 +1,6 @@
-"""A closed loop: wrk asks over so many connections as fast as it is answered."""
+"""
+A closed loop: wrk sends requests over several connections as fast as responses arrive.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,9 @@ end
 @dataclass(frozen=True)
 class WrkResult:
     """
-    What wrk has seen.
+    The statistics of a run of wrk.
 
-    @ivar refused: Errors of every kind.
+    @ivar refused: The number of errors of any kind.
     """
 
     count: int
@@ -41,12 +43,12 @@ class WrkResult:
 
 
 def script(request: Request) -> str:
-    """In Lua, what wrk is to ask."""
+    """Return the Lua script for wrk."""
     return _SCRIPT.format(request=_quoted(request.written(0)))
 
 
 def _quoted(text: bytes) -> str:
-    """Within the quotes of Lua."""
+    """Escape bytes for a Lua string literal."""
     return re.sub(
         r"[^ !#-\[\]-~]", lambda it: f"\\{ord(it[0]):03}", text.decode("latin-1")
     )
@@ -55,7 +57,7 @@ def _quoted(text: bytes) -> str:
 async def closedLoop(
     port: int, request: Request, *, connections: int, seconds: int
 ) -> WrkResult:
-    """Ask for some seconds."""
+    """Run wrk for some seconds."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script(request))
         file.flush()

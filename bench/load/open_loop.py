@@ -1,9 +1,10 @@
 """
-An open loop: requests that are due at fixed times, whatever becomes of those before.
+An open loop: requests are due at fixed times, however slow earlier responses are.
 
-A client that waits for an answer before it asks again asks less often while the
-gateway stands still, and so leaves out what others would have waited (coordinated
-omission). Here a request that could not be sent when it was due has waited since then.
+A client that waits for a response before its next request sends fewer requests while
+the gateway stands still, and so hides the delay of the requests that it left out
+(coordinated omission). Here a request that could not be sent when it was due counts as
+waiting from then on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.support.process import LOOPBACK
 from ..harness.http import Reader
 from ..harness.polling import waitUntil
 
-#: Seconds in which the last answers have to come.
+#: Seconds to wait for the last responses.
 PATIENCE = 30.0
 
 Clock = Callable[[], float]
@@ -25,11 +26,10 @@ Clock = Callable[[], float]
 
 class OpenLoopSchedule:
     """
-    Says when the requests of an open loop are due, and how long each has taken.
+    The due times of the requests, and the time that each response took.
 
-    @ivar times: How many seconds each that was answered has taken, from when it was
-        due.
-    @ivar due: When the next one is; C{None} after the last.
+    @ivar times: Seconds from the due time to the response, for each answered request.
+    @ivar due: The due time of the next request; C{None} after the last.
     """
 
     def __init__(self, rate: float, count: int, clock: Clock) -> None:
@@ -40,26 +40,28 @@ class OpenLoopSchedule:
 
     @property
     def due(self) -> float | None:
-        """When the next is due."""
+        """Return the due time of the next request; C{None} after the last."""
         return self.at(self._next) if self._next < self._count else None
 
     @property
     def done(self) -> bool:
-        """Whether all were answered."""
+        """Return whether all requests are answered."""
         return len(self.times) == self._count
 
     def at(self, number: int) -> float:
-        """When a request is due, or was."""
+        """Return the due time of a request."""
         return self._began + number / self._rate
 
     def take(self) -> range:
-        """The numbers of those that are due by now, and were not taken before."""
+        """
+        Return the numbers of the requests that have become due since the last call.
+        """
         passed = int((self._clock() - self._began) * self._rate) + 1
         first, self._next = self._next, min(self._count, max(passed, self._next))
         return range(first, self._next)
 
     def answered(self, number: int) -> None:
-        """An answer has come."""
+        """Record the response to a request."""
         self.times.append(self._clock() - self.at(number))
 
 
@@ -69,7 +71,7 @@ async def runSchedule(
     """
     Send each request when it is due, and wait until all are answered.
 
-    @param patience: How many seconds for the last.
+    @param patience: How many seconds to wait for the last response.
     """
     loop = asyncio.get_running_loop()
     while (due := pacing.due) is not None:
@@ -81,9 +83,9 @@ async def runSchedule(
 
 class Queue:
     """
-    Requests for a few connections: what no connection is free for waits.
+    Distributes requests over a few connections; requests wait for a free one.
 
-    @ivar answered: Is told of each answer: to which request, and its status.
+    @ivar answered: Called with the number and the status of each response.
     """
 
     def __init__(self, answered: Callable[[int, int], None]) -> None:
@@ -92,20 +94,20 @@ class Queue:
         self._waiting: deque[int] = deque()
 
     def free(self, send: Callable[[int], None]) -> None:
-        """A connection is: it takes the next request, now or later."""
+        """Give a free connection its next request, now or when there is one."""
         if self._waiting:
             send(self._waiting.popleft())
         else:
             self._idle.append(send)
 
     def drop(self) -> int:
-        """Send no more of those that wait; returns how many there were."""
+        """Discard the requests that wait, and return how many there were."""
         count = len(self._waiting)
         self._waiting.clear()
         return count
 
     def send(self, number: int) -> None:
-        """Let a connection send a request, now or later."""
+        """Send a request on a free connection, now or when there is one."""
         if self._idle:
             self._idle.popleft()(number)
         else:
@@ -113,7 +115,9 @@ class Queue:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that sends one request after the other."""
+    """
+    A connection that sends one request at a time.
+    """
 
     def __init__(self, queue: Queue, written: Callable[[int], bytes]) -> None:
         self._queue, self._written = queue, written
@@ -121,7 +125,7 @@ class Connection(asyncio.Protocol):
         self._number = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is free."""
+        """Report the connection as free."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._queue.free(self._send)
@@ -131,7 +135,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(self._written(number))
 
     def data_received(self, data: bytes) -> None:
-        """Some of an answer."""
+        """Parse a response; report the connection as free once it is complete."""
         status = self._reader.feed(data)
         if status is not None:
             self._queue.answered(self._number, status)
@@ -147,10 +151,10 @@ async def openLoop(
     connections: int = 16,
 ) -> tuple[list[float], int]:
     """
-    Ask over HTTP at a fixed rate.
+    Send HTTP requests at a fixed rate.
 
-    @param written: Makes the request of a number.
-    @return: How many seconds each took, and how many were refused or not answered.
+    @param written: Returns the bytes of the request with a number.
+    @return: The seconds that each response took, and how many requests failed.
     """
     loop = asyncio.get_running_loop()
     wrong = 0

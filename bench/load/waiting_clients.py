@@ -1,10 +1,11 @@
 """
-Clients that wait, thousands of them, in a process of their own.
+Thousands of waiting clients, in their own process.
 
-C{python -m bench.waiters} reads lines of JSON. The first has the port, how many there
-are, and a request, before its number and after it; it connects them. The second has
-them ask. After the third it waits until all are answered, a minute at most, and
-prints the number, the status and the time of each answer. It prints a line for each.
+C{python -m bench.load.waiting_clients} reads lines of JSON, and prints one line for
+each. The first has the port, the number of clients, and a request as the bytes before
+and after its number; the clients connect. At the second line they send their requests.
+After the third the process waits until all are answered, a minute at most, and prints
+the number, status and time of each response.
 """
 
 from __future__ import annotations
@@ -23,21 +24,23 @@ from ..harness.polling import waitUntil
 
 PATIENCE = 60.0
 
-#: Connections that are made at the same time.
+#: Concurrent connection attempts.
 AT_ONCE = 64
 
 Answers = list[tuple[int, int, float]]
 
 
 class WaitingClient(asyncio.Protocol):
-    """One connection, with one request."""
+    """
+    One connection with one request.
+    """
 
     def __init__(self, number: int, answers: Answers) -> None:
         self._number, self._answers = number, answers
         self._reader = Reader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there."""
+        """Report the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
@@ -46,14 +49,14 @@ class WaitingClient(asyncio.Protocol):
         self._transport.write(before + b"%0*d" % (DIGITS, self._number) + after)
 
     def data_received(self, data: bytes) -> None:
-        """Some of the answer."""
+        """Parse the response."""
         status = self._reader.feed(data)
         if status is not None:
             self._answers.append((self._number, status, time.monotonic()))
 
 
 async def main() -> None:
-    """Do what is asked."""
+    """Run the commands from standard input."""
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -71,7 +74,7 @@ async def main() -> None:
                 for each in waiters[first : first + AT_ONCE]
             )
         )
-    # Until the other end has taken the last, too.
+    # Wait until the parent has read the last line.
     await asyncio.sleep(0.5)
     say("connected")
     await told()
@@ -88,7 +91,7 @@ def _given(waiter: WaitingClient) -> WaitingClient:
 
 
 def say(what: object) -> None:
-    """Print it."""
+    """Print a value as a line of JSON."""
     print(json.dumps(what), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Tables as reStructuredText has them."""
+"""Tables in reStructuredText."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """A table of reStructuredText, its first row the headings."""
+    """Return a reStructuredText table whose first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = "  ".join("=" * width for width in widths)
     lines = [

@@ -1,4 +1,4 @@
-"""What was measured, and what is made of it: medians, ratios, percentiles."""
+"""Results, and their statistics: medians, ratios, percentiles."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-#: Figures by what they are; L{COLUMNS} has the names.
+#: Figures by name; L{COLUMNS} lists the names.
 Values = Mapping[str, float]
 
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
-#: The name of each figure, its heading, how it is written, and whether more is better.
+#: Each figure's name, heading and format, and whether more is better.
 COLUMNS: Mapping[str, tuple[str, str, bool]] = {
     "rate": ("per second", ",.0f", True),
     "cpu": ("its CPU µs", ",.0f", False),
@@ -34,9 +34,9 @@ COLUMNS: Mapping[str, tuple[str, str, bool]] = {
 @dataclass(frozen=True)
 class Measurement:
     """
-    What one measurement came to.
+    The figures of one measurement.
 
-    @ivar series: The same figures over time, where there is more than one.
+    @ivar series: The same figures over time, if there are several.
     """
 
     values: Values
@@ -46,9 +46,9 @@ class Measurement:
 @dataclass(frozen=True)
 class Result:
     """
-    An outcome, and of what.
+    A measurement, and the row that it belongs to.
 
-    @ivar row: Who, or what, was measured; what stands to the left in the table.
+    @ivar row: The candidate or parameter; the first column of the table.
     """
 
     server: str
@@ -60,12 +60,12 @@ class Result:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """What a share of the values, the least first, does not exceed: one of them."""
+    """Return the smallest value that at least a share of the values does not exceed."""
     return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 def latencies(seconds: Iterable[float]) -> Values:
-    """The percentiles of some times, in milliseconds."""
+    """Return the percentiles of some times, in milliseconds."""
     ordered = sorted(seconds)
     return {
         name: percentile(ordered, share) * 1000
@@ -75,7 +75,7 @@ def latencies(seconds: Iterable[float]) -> Values:
 
 
 def medians(results: Iterable[Result]) -> Values:
-    """Of each figure, over the rounds."""
+    """Return the median of each figure over the rounds."""
     found = list(results)
     names = [name for name in COLUMNS if any(name in each.values for each in found)]
     return {
@@ -88,11 +88,12 @@ def ratio(
     results: Sequence[Result], figure: str, above: str, below: str
 ) -> float | None:
     """
-    The median of the ratios between two rows of a case, each of one round; since what
-    else a machine does hits both.
+    Return the median of the ratios between two rows of a case, taken round by round,
+    since
+    noise on the machine hits both rows of a round.
 
-    @param results: Of one case on one server.
-    @return: C{None} if there is no round with both.
+    @param results: The results of one case on one server.
+    @return: C{None} if no round has both rows.
     """
     found = {
         (each.row, each.round): each.values[figure]

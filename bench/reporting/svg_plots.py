@@ -1,4 +1,4 @@
-"""Plots as SVG: bars, and lines; no more than the tables of measurements need."""
+"""Plots as SVG: horizontal bars, and lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAR, LABELS, NUMBERS = 26, 200, 80
 
 
 def bars(title: str, values: Mapping[str, float], format: str = ",.0f") -> str:
-    """Lying bars, each with its name and its number."""
+    """Draw horizontal bars, each with its name and its value."""
     top, height = 40, 50 + BAR * len(values)
     scale = (WIDTH - LABELS - NUMBERS) / (max(values.values(), default=0) or 1)
     parts = [_text(WIDTH / 2, 24, title, "middle", size=15)]
@@ -36,10 +36,10 @@ def lines(
     title: str, x: str, y: str, series: Mapping[str, Points], *, log: bool = False
 ) -> str:
     """
-    Lines from nought upwards.
+    Draw lines with a y axis that starts at zero.
 
-    @param x: What is on that axis; so C{y}.
-    @param log: Whether x grows by factors.
+    @param x: The label of the x axis, as C{y} is of the y axis.
+    @param log: Whether the x axis is logarithmic.
     """
     points = [point for each in series.values() for point in each]
     right, left = max(at for at, _ in points), min(at for at, _ in points)
@@ -79,7 +79,7 @@ def lines(
 
 
 def _round(value: float) -> float:
-    """What the axis ends with: 1, 2, 4 or 8 times a power of ten, and enough."""
+    """Return the end of an axis: 1, 2, 4 or 8 times a power of ten."""
     power: float = 10 ** math.floor(math.log10(value)) if value > 0 else 1
     return next(step * power for step in (1, 2, 4, 8, 10) if step * power >= value)
 

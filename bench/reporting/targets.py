@@ -1,4 +1,4 @@
-"""What the measurements are to show."""
+"""The performance targets."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .statistics import Result, ratio
 
 Results = Sequence[Result]
 
-#: Stanzas in a second, of batches, that are enough; or half of what gets through.
+#: Required stanzas per second of batches; half of the raw rate is enough, too.
 ENOUGH = 10_000
 
 
 @dataclass(frozen=True)
 class Target:
     """
-    One of them.
+    A performance target.
 
     @ivar measured: Finds its figure in the results on one server.
-    @ivar isLeast: Whether the limit is the least, or the most.
+    @ivar isLeast: Whether the limit is a minimum; otherwise a maximum.
     """
 
     text: str
@@ -39,11 +39,11 @@ class Target:
 
     @property
     def wanted(self) -> str:
-        """The limit."""
+        """Return the limit as text."""
         return f"{'≥' if self.isLeast else '≤'} {self.limit:g}"
 
     def met(self, figure: float) -> bool:
-        """Whether it is."""
+        """Return whether a figure meets the target."""
         return figure >= self.limit if self.isLeast else figure <= self.limit
 
 
@@ -54,13 +54,13 @@ def _times(
 
 
 def _apart(case: str, one: str, other: str, results: Results) -> float | None:
-    """How many times as much the dearer of the two costs."""
+    """Return the ratio of the more expensive of two rows to the cheaper one."""
     found = _times(case, "cpu", one, other, results)
     return max(found, 1 / found) if found else None
 
 
 def _figures(case: str, row: str, figure: str, results: Results) -> dict[int, float]:
-    """Of one row, by rounds."""
+    """Return a figure of one row by round."""
     return {
         it.round: it.values[figure]
         for it in results
@@ -74,7 +74,10 @@ def _median(case: str, row: str, figure: str, results: Results) -> float | None:
 
 
 def _later(results: Results) -> float | None:
-    """By how many milliseconds the 99th percentile of pings is later than raw ones."""
+    """
+    Return the milliseconds by which the 99th percentile of pings exceeds that of raw
+    ones.
+    """
     ours = _figures("late-ping-500", XMPPREST_SQLITE, "p99", results)
     raw = _figures("late-ping-500", RAW, "p99", results)
     later = [ours[number] - raw[number] for number in ours if number in raw]
@@ -82,7 +85,7 @@ def _later(results: Results) -> float | None:
 
 
 def _batch(results: Results) -> float | None:
-    """As a part of what is enough."""
+    """Return the rate of batches as a share of the required rate."""
     ours = _figures("batch", XMPPREST_SQLITE, "rate", results)
     raw = _figures("batch", RAW, "rate", results)
     parts = [ours[it] / min(ENOUGH, raw[it] / 2) for it in ours if it in raw]
@@ -96,7 +99,7 @@ def _atLeast(
 
 
 def _same(text: str, case: str, one: str, other: str) -> Target:
-    """Within 20 %, whichever costs more."""
+    """Return the target that two rows are within 20 % of each other."""
     return Target(text, 1.2, False, partial(_apart, case, one, other))
 
 
