@@ -17,7 +17,7 @@ from tests.support.hostile import SIZE_LIMIT, accepted, refused
 from tests.support.traps import cborTraps, jsonTraps
 from xmpprest.core.errors import Refusal
 from xmpprest.core.media import formats
-from xmpprest.core.policy.rules import buildSubmission
+from xmpprest.core.policy.submission import buildSubmission
 from xmpprest.core.stanza.serializer import toXML
 
 #: Milliseconds of CPU that a payload may take.

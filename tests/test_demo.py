@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 from xmpprest import demo
 from xmpprest.core.errors import StanzaError
 from xmpprest.core.media import formats
-from xmpprest.core.policy.rules import errorReply
+from xmpprest.core.policy.callback_response import errorReply
 from xmpprest.core.stanza import namespaces as ns
 from xmpprest.demo import Demo, DemoPeer, DemoRouter, EchoCallback
 

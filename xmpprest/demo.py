@@ -29,7 +29,7 @@ from wokkel.subprotocols import XMPPHandler
 from .config.config import Config
 from .core.errors import SERVICE_UNAVAILABLE, StanzaError
 from .core.media import formats
-from .core.policy.rules import errorReply
+from .core.policy.callback_response import errorReply
 from .core.stanza import jid
 from .core.stanza import namespaces as ns
 from .core.stanza.build import element, firstChild, isRequest, isResponse, make

@@ -1,10 +1,12 @@
 """
-Ids for what is sent and what is posted.
+Generates ids for stanzas and webhook deliveries.
 
-Those that are made at the same time begin alike, so that they are beside each other in
-an index: the store would have to write a page of it for each otherwise. What they
-begin with tells when they were made, which is when they are sent, and nothing of what
-others there are; the rest is random.
+Ids that are generated at the same time share a prefix, so that they lie close together
+in a database index; random ids would make the store write one index page for each. The
+prefix reveals the time of sending and nothing else; the rest is random.
+
+This module stands beside C{core/}, which imports nothing impure, because it reads the
+clock and the system's random numbers. Every room may import it.
 """
 
 from __future__ import annotations
@@ -16,25 +18,25 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
 
-#: In the order in which an index has them.
+#: The digits, in the sort order of an index.
 _DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-#: How many digits tell the time, and how often in a second they change: even under load
-#: there is a page for each, and they begin again after three days.
+#: The number of digits of the time prefix, and how often per second it changes. Even
+#: under load each prefix fills a page; prefixes repeat after three days.
 _TIME, _RATE = 4, 64
 
-#: Bytes of randomness in an id, and how many ids are made at once: to ask the system
-#: for each lets go of the interpreter, which the store's thread then has for a while.
+#: Random bytes per id, and the number of ids generated at once: each system call
+#: releases the interpreter lock, which the store's thread then holds for a while.
 _SIZE, _MANY = 9, 64
 _ready: list[str] = []
-# What a process has made is not for its child to use again.
+# A forked child must not reuse ids that its parent has generated.
 os.register_at_fork(after_in_child=_ready.clear)
 
 
 def newID(now: Callable[[], float] = time.time) -> str:
     """
-    An id for a stanza: 72 bits of it are random, and nobody can guess them.
+    Generate an unguessable id for a stanza, 72 bits of it random.
 
-    @param now: Tells the time, in seconds.
+    @param now: The clock, in seconds since 1970.
     """
     if not _ready:
         text = secrets.token_urlsafe(_SIZE * _MANY)
@@ -45,20 +47,20 @@ def newID(now: Callable[[], float] = time.time) -> str:
 
 @lru_cache(maxsize=1)
 def _beginning(number: int) -> str:
-    """What ids begin with."""
+    """Return the prefix for a time, in units of C{1 / _RATE} seconds."""
     places = reversed(range(_TIME))
     return "".join(_DIGITS[number >> 6 * place & 63] for place in places)
 
 
 def newWebhookID() -> str:
-    """What the callback knows a stanza by (Standard Webhooks, C{webhook-id})."""
+    """Generate a C{webhook-id} (Standard Webhooks) for a stanza."""
     return f"msg_{newID()}"
 
 
 def deriveIDs(webhookID: str) -> Callable[[], str]:
     """
-    Make ids for the answers to a stanza, the same if it has to be posted again: who
-    gets an answer twice can tell.
+    Return a generator function of ids for the replies to a stanza. The ids are the same
+    when the stanza is delivered again, so that a receiver can drop duplicate replies.
     """
     numbers = count(1)
     return lambda: f"{webhookID}.{next(numbers)}"

@@ -12,9 +12,9 @@ from typing import Any
 from twisted.internet.task import react
 
 from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
-from xmpprest.core.stanza.stored import parseStored
+from xmpprest.core.stanza.stored import parseStored, serialize
 from xmpprest.core.webhook.conversation_key import ConversationKeys
-from xmpprest.inbox.conversation import keyOf, serialize
+from xmpprest.inbox.conversation import keyOf
 from xmpprest.store.sqlite import SQLiteStore
 
 #: What the callback said, each time; also to whoever looks at the page.

@@ -9,7 +9,7 @@ from tests.docs.paste import PasteTestCase
 from tests.docs.world import ROOT
 from xmpprest.core.media import formats
 from xmpprest.core.media.framing import NDJSON
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.batch import encodeLine, parseBatchResponse
 
 PAGE = Document(ROOT / "docs/how-to/batches.rst")

@@ -21,7 +21,7 @@ from xmpprest.core.codec.mapping import ATTRIBUTES
 from xmpprest.core.codec.table import KEYS, STANZAS
 from xmpprest.core.media import formats
 from xmpprest.core.media.formats import FORM, JSON
-from xmpprest.core.policy.rules import buildSubmission
+from xmpprest.core.policy.submission import buildSubmission
 
 PAGE = Document(ROOT / "docs/reference/json.rst")
 

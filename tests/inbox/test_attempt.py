@@ -14,8 +14,8 @@ from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BEGINNING, BOT, KeepingWorld
 from tests.support.doubles import said
 from xmpprest.core.media.formats import TEXT, XML
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MAX_RETRY_WINDOW, MIN_ATTEMPTS, RETRY_WINDOW
-from xmpprest.core.policy.rules import CallbackResponse
 from xmpprest.core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.webhook.errors import DeliveryError

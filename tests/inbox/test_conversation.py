@@ -11,6 +11,7 @@ from tests.core.codec.stanzamaker import stanzas
 from tests.support.canonical import canonical
 from tests.support.doubles import NS_COMPONENT, stanza
 from xmpprest.core.records import PENDING, InboxRecord
+from xmpprest.core.stanza.stored import UnparsableStanza, parseStored, serialize
 from xmpprest.core.webhook.conversation_key import ConversationKeys
 from xmpprest.inbox.conversation import (
     COUNT,
@@ -18,10 +19,7 @@ from xmpprest.inbox.conversation import (
     Conversation,
     MemoryBudget,
     QueuedStanza,
-    UnparsableStanza,
     keyOf,
-    read,
-    serialize,
 )
 from xmpprest.xmpp.stream import StanzaStreamParser
 
@@ -45,7 +43,7 @@ class WrittenTests(SynchronousTestCase):
 
     def assertSame(self, stanza: Element) -> None:
         """A stanza comes back as it was."""
-        self.assertEqual(canonical(stanza), canonical(read(serialize(stanza))))
+        self.assertEqual(canonical(stanza), canonical(parseStored(serialize(stanza))))
 
     def test_corpus(self) -> None:
         """
@@ -97,7 +95,7 @@ class WrittenTests(SynchronousTestCase):
             "<message><x xmlns='urn:x' xmlns:a=''/></message>",
             "<message><x xmlns='urn:x' xmlns:xml='urn:y'/></message>",
         ):
-            self.assertRaises(UnparsableStanza, read, serialize(inbound(xml)))
+            self.assertRaises(UnparsableStanza, parseStored, serialize(inbound(xml)))
 
     def test_key(self) -> None:
         """

@@ -12,7 +12,7 @@ from tests.support.delivery import ANN, BOT, KeepingWorld
 from tests.support.doubles import said, stanza
 from xmpprest.core.errors import serviceUnavailable
 from xmpprest.core.media.formats import TEXT, XML
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import DEAD, DELIVERED, PENDING
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.stanza.serializer import toXML

@@ -16,7 +16,7 @@ from tests.support.delivery import HeldCallback, HeldStream
 from tests.support.doubles import said, stanza
 from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
 from xmpprest.core.media.formats import TEXT, XML
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.stanza.build import elements, result, withAttributes
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox.logged_webhook import LoggedWebhook
 

@@ -21,8 +21,8 @@ from tests.support.delivery import BEGINNING, BOT, HeldStore, HeldStream
 from tests.support.doubles import said, stanza
 from tests.support.hypothesis_profiles import THOROUGH
 from xmpprest.core.media.formats import TEXT
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import BACKOFF_SCHEDULE, RECOVERY_WINDOW
-from xmpprest.core.policy.rules import CallbackResponse
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox import conversation

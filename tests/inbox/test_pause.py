@@ -9,8 +9,9 @@ from twisted.logger import capturedLogs
 from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BOT, KeepingWorld
 from tests.support.doubles import said
-from xmpprest.core.policy.retry import MAX_RETRY_WINDOW, PAUSE_AFTER
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
+from xmpprest.core.policy.health import PAUSE_AFTER
+from xmpprest.core.policy.retry import MAX_RETRY_WINDOW
 from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
 from xmpprest.core.stanza.serializer import toXML
 

@@ -13,8 +13,8 @@ from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
 from tests.support.delivery import BEGINNING, BOT, HeldStream, KeepingWorld
 from tests.support.doubles import stanza
 from xmpprest.core.errors import Refusal
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MIN_ATTEMPTS
-from xmpprest.core.policy.rules import CallbackResponse
 from xmpprest.core.records import DEAD, PENDING, InboxRecord, StoreUnavailable
 from xmpprest.core.stanza.build import elements
 from xmpprest.inbox import redelivery

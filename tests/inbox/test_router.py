@@ -17,8 +17,8 @@ from tests.support.delivery import (
     HeldStream,
 )
 from tests.support.doubles import said, stanza
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MIN_ATTEMPTS, RETRY_WINDOW
-from xmpprest.core.policy.rules import CallbackResponse
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.conversation_key import DEFAULT
 from xmpprest.core.webhook.errors import DeliveryError

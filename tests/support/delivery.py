@@ -22,14 +22,14 @@ from zope.interface import implementer
 
 from tests.support.doubles import HeldTransport, stanza
 from xmpprest.core.errors import Refusal
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import (
     DeliveryAttempt,
     InboxRecord,
     QueueDepth,
     StoreUnavailable,
 )
-from xmpprest.inbox.conversation import read
+from xmpprest.core.stanza.stored import parseStored
 from xmpprest.inbox.inbox import StanzaFilter
 from xmpprest.inbox.options import DurabilityOptions
 from xmpprest.inbox.router import InboxRouter, Subscriber
@@ -446,4 +446,4 @@ class KeepingWorld:
 
 
 def _id(xml: str) -> str:
-    return str(read(xml)["id"]) if xml else ""
+    return str(parseStored(xml)["id"]) if xml else ""

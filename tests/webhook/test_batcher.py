@@ -16,8 +16,8 @@ from twisted.words.xish.domish import Element
 from tests.support.delivery import BOT, KeepingWorld
 from tests.support.doubles import said, stanza
 from xmpprest.core.media.framing import NDJSON
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import RETRY_WINDOW
-from xmpprest.core.policy.rules import CallbackResponse
 from xmpprest.core.records import DEAD, DELIVERED, PENDING
 from xmpprest.core.webhook.errors import DeliveryError, ResponseLimitExceeded
 from xmpprest.webhook import batcher

@@ -29,7 +29,7 @@ from xmpprest.core.media.formats import (
 )
 from xmpprest.core.media.framing import NDJSON
 from xmpprest.core.media.values import Value, fromCBOR
-from xmpprest.core.policy.rules import CallbackResponse
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.core.webhook.signing import Signer
 from xmpprest.webhook.client import WebhookClient

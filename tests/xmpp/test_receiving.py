@@ -6,7 +6,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.words.xish.domish import Element
 
-from xmpprest.core.policy.rules import withArticle
+from xmpprest.core.stanza.build import withArticle
 
 from ..support.doubles import DOMAIN, said, stanza
 from .case import ComponentTestCase

@@ -10,12 +10,14 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import Refusal, errorFromStatus
-from ..core.policy import retry, rules
-from ..core.policy.rules import CallbackResponse
+from ..core.policy import retry
+from ..core.policy.callback_response import CallbackResponse
 from ..core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt
+from ..core.stanza.build import withArticle
+from ..core.stanza.stored import UnparsableStanza
 from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs
-from .conversation import QueuedStanza, UnparsableStanza
+from .conversation import QueuedStanza
 from .options import DurabilityOptions
 from .replies import ReplySender
 from .webhook_caller import HealthMonitor, WebhookCaller, interpretAndLog
@@ -123,7 +125,7 @@ class DeliveryAttempter:
             _log.error(
                 "The callback did not take {stanza} from {sender} in {attempts} tries;"
                 " {id} is given up, until it is redelivered. The last time: {error}",
-                stanza=rules.withArticle(stanza.name),
+                stanza=withArticle(stanza.name),
                 sender=stanza.getAttribute("from"),
                 attempts=attempts,
                 id=waiting.webhookID,

@@ -9,16 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import inf
-from pyexpat import ExpatError, ParserCreate
 
 from twisted.words.xish.domish import Element
 
 from ..core.policy.retry import LastAttempt
 from ..core.records import InboxRecord
 from ..core.stanza import jid
-from ..core.stanza import namespaces as ns
-from ..core.stanza.parser import SEPARATOR, TreeBuilder
-from ..core.stanza.serializer import toXML
+from ..core.stanza.stored import parseStored
 from ..core.webhook.conversation_key import ConversationKeys
 
 #: How many stanzas of a conversation are in memory, and how many characters of XML;
@@ -30,42 +27,9 @@ SIZE = 262_144
 TOTAL_SIZE = 16_777_216
 
 
-class UnparsableStanza(Exception):
-    """What was kept cannot be read; the message says why."""
-
-
 def keyOf(stanza: Element, keys: ConversationKeys) -> str:
     """The name of a conversation: the bare sender, and whom it writes to."""
     return keys.keyFor(jid.bareOf(stanza["from"]), stanza["to"])
-
-
-def serialize(stanza: Element) -> str:
-    """A stanza as it is kept: with its namespace, so that C{xmlns=''} means itself."""
-    return toXML(stanza, "")
-
-
-def read(xml: str) -> Element:
-    """
-    A stanza that was kept.
-
-    @raise Unreadable: It was in no order when it came: xmlns:a='' is let through.
-    """
-    builder = _Kept(frozenset({ns.CLIENT}), 0)
-    parser = ParserCreate("UTF-8", SEPARATOR)
-    builder.attach(parser)
-    try:
-        parser.Parse(xml.encode(), True)
-    except ExpatError as error:
-        raise UnparsableStanza(str(error)) from None
-    assert builder.root is not None  # or expat had found no element
-    return builder.root
-
-
-class _Kept(TreeBuilder):
-    """Builds what was within the limits when it came in."""
-
-    def _check(self, *_: object) -> None:
-        """Its writer may have put more prefixes into it."""
 
 
 @dataclass(slots=True)
@@ -88,7 +52,7 @@ class QueuedStanza:
     @property
     def element(self) -> Element:
         """The stanza; raises L{UnparsableStanza}."""
-        return read(self.stanza) if isinstance(self.stanza, str) else self.stanza
+        return parseStored(self.stanza) if isinstance(self.stanza, str) else self.stanza
 
 
 @dataclass(slots=True)

@@ -12,12 +12,8 @@ from math import inf
 from twisted.internet.defer import Deferred
 
 from ..concurrency.cancel_scope import CancelScope
-from ..core.policy.retry import (
-    PROBE_INTERVAL,
-    RETRY_AFTER_STATUSES,
-    LastAttempt,
-    expeditedRetryAt,
-)
+from ..core.policy.health import PROBE_INTERVAL
+from ..core.policy.retry import RETRY_AFTER_STATUSES, LastAttempt, expeditedRetryAt
 from ..core.records import PENDING, InboxRecord
 from .attempt import AttemptResult, DeliveryAttempter
 from .conversation import COUNT, Conversation, MemoryBudget, QueuedStanza, QueueState

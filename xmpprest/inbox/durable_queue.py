@@ -13,12 +13,13 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import RESOURCE_CONSTRAINT
-from ..core.policy import rules
+from ..core.policy.callback_response import errorReply
 from ..core.records import InboxRecord, StoreUnavailable
+from ..core.stanza.stored import serialize
 from ..core.webhook.conversation_key import ConversationKeys
 from ..ids import newWebhookID
 from .capacity import Capacity
-from .conversation import QueuedStanza, keyOf, serialize
+from .conversation import QueuedStanza, keyOf
 from .conversation_queue import ConversationQueue
 from .options import DurabilityOptions, Precondition, retryWhileUnavailable
 from .replies import ReplySender
@@ -220,7 +221,7 @@ class DurableQueue:
             )
         # It must not overtake those that are kept, but for one that nobody could be
         # told of: better out of order than lost.
-        isTold = bool(rules.errorReply(stanza, RESOURCE_CONSTRAINT))
+        isTold = bool(errorReply(stanza, RESOURCE_CONSTRAINT))
         if self._deliveries.hasConversation(key) and isTold:
             self._answers.rejectOverload(stanza)
         else:

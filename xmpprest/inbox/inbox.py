@@ -18,10 +18,10 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.histogram import Histogram
-from ..core.policy import rules
-from ..core.policy.rules import ReplyPlan
+from ..core.policy.callback_response import ReplyPlan, onUnreachable, unhandledReply
 from ..core.records import InboxRecord
 from ..core.stanza import jid
+from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import DEFAULT, ConversationKeys
 from .durable_queue import DurableQueue, isDurable
 from .options import DurabilityOptions, Precondition
@@ -216,11 +216,11 @@ class Inbox(Service):
             # addresses: ejabberd closes the stream over that.
             _log.warn(
                 "Ignored {stanza} without a sender or a recipient.",
-                stanza=rules.withArticle(stanza.name),
+                stanza=withArticle(stanza.name),
             )
             return
         if self._volatile is None or stanza not in self.selection:
-            verdict = ReplyPlan(rules.unhandledReply(stanza), deferToBuiltin=True)
+            verdict = ReplyPlan(unhandledReply(stanza), deferToBuiltin=True)
             self._answers.sendNow(stanza, verdict)
         elif self._durable is not None and isKeeping:
             self._durable.receive(stanza)
@@ -250,4 +250,4 @@ class Inbox(Service):
         if self.running:
             self._volatile.receive(stanza)
         else:
-            self._answers.sendNow(stanza, rules.onUnreachable(stanza))
+            self._answers.sendNow(stanza, onUnreachable(stanza))

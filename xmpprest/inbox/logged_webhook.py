@@ -8,8 +8,8 @@ from typing import Protocol
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
-from ..core.policy import rules
-from ..core.policy.rules import CallbackResponse
+from ..core.policy.callback_response import CallbackResponse
+from ..core.stanza.build import withArticle
 from ..core.webhook.errors import DeliveryError
 
 _log = Logger()
@@ -49,7 +49,7 @@ class LoggedWebhook:
             "Delivery {delivery}: {stanza} from {sender} to callback {callback},"
             " {result} in {milliseconds} ms",
             delivery=id,
-            stanza=rules.withArticle(stanza.name),
+            stanza=withArticle(stanza.name),
             sender=stanza.getAttribute("from"),
             callback=self._name,
             result=result,

@@ -14,8 +14,9 @@ from twisted.logger import Logger
 
 from ..concurrency.cancel_scope import CancelScope
 from ..core.records import InboxRecord
+from ..core.stanza.stored import UnparsableStanza, parseStored
 from ..core.webhook.conversation_key import ConversationKeys, callbackOf
-from .conversation import COUNT, UnparsableStanza, read
+from .conversation import COUNT
 from .inbox import Inbox
 from .options import InboxStore, retryWhileUnavailable
 from .webhook_caller import displayName
@@ -134,7 +135,7 @@ def _wants(inbox: Inbox, stanza: InboxRecord) -> bool:
     if not inbox.isDurable:
         return False
     try:
-        return read(stanza.stanza) in inbox.selection
+        return parseStored(stanza.stanza) in inbox.selection
     except UnparsableStanza:
         # It is for whoever has it to say so.
         return True

@@ -8,8 +8,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR, RESOURCE_CONSTRAINT, Refusal
-from ..core.policy import rules
-from ..core.policy.rules import ReplyPlan
+from ..core.policy.callback_response import ReplyPlan, errorReply
 from ..core.stanza.build import isRequest
 
 _log = Logger()
@@ -78,7 +77,7 @@ class ReplySender:
 
     def rejectOverload(self, stanza: Element) -> None:
         """Too many wait already."""
-        refusal = rules.errorReply(stanza, RESOURCE_CONSTRAINT)
+        refusal = errorReply(stanza, RESOURCE_CONSTRAINT)
         self.sendNow(stanza, ReplyPlan(refusal, deferToBuiltin=True))
 
     def _isForStore(self, answer: Element) -> bool:
@@ -103,7 +102,7 @@ class ReplySender:
         self._lost(answer, refusal)
         # Too long for the server; an error is not.
         isTooLong = refusal.problem.status == 413
-        return rules.errorReply(stanza, INTERNAL_SERVER_ERROR) if isTooLong else ()
+        return errorReply(stanza, INTERNAL_SERVER_ERROR) if isTooLong else ()
 
     def _lost(self, answer: Element, refusal: Refusal) -> None:
         _log.warn(

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.policy.retry import PROBE_INTERVAL
+from ..core.policy.health import PROBE_INTERVAL
 from .conversation import Conversation, QueueState
 
 _log = Logger()

@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR
-from ..core.policy import rules
-from ..core.policy.rules import ReplyPlan
+from ..core.policy.callback_response import ReplyPlan, errorReply, onUnreachable
+from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import OrderingKey, orderingKeyOf
 from ..core.webhook.errors import DeliveryError
 from ..ids import newID, newWebhookID
@@ -121,7 +121,7 @@ class TransientQueue:
         except CancelledError:
             # The gateway stops; nothing here outlives it.
             for stanza in queue:
-                self._answers.sendNow(stanza, rules.onUnreachable(stanza))
+                self._answers.sendNow(stanza, onUnreachable(stanza))
         finally:
             self.waiting -= len(queue)
             del self._queues[key]
@@ -141,7 +141,7 @@ class TransientQueue:
             turns.release()
             return interpretAndLog(stanza, id, said, newID)
         except DeliveryError:
-            return rules.onUnreachable(stanza)
+            return onUnreachable(stanza)
         except CancelledError:
             raise
         except Exception:
@@ -158,7 +158,7 @@ class TransientQueue:
     def _failed(self, stanza: Element) -> ReplyPlan:
         _log.failure(
             "The delivery of {stanza} from {sender} failed.",
-            stanza=rules.withArticle(stanza.name),
+            stanza=withArticle(stanza.name),
             sender=stanza.getAttribute("from"),
         )
-        return ReplyPlan(rules.errorReply(stanza, INTERNAL_SERVER_ERROR))
+        return ReplyPlan(errorReply(stanza, INTERNAL_SERVER_ERROR))

@@ -10,9 +10,14 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.histogram import LATENCY_BUCKETS, Histogram
-from ..core.policy import rules
-from ..core.policy.retry import GONE, PAUSE_AFTER, EndpointHealth, FailureLogThrottle
-from ..core.policy.rules import CallbackResponse, ReplyPlan
+from ..core.policy.callback_response import (
+    CallbackResponse,
+    ReplyPlan,
+    interpretResponse,
+)
+from ..core.policy.health import PAUSE_AFTER, EndpointHealth, FailureLogThrottle
+from ..core.policy.retry import GONE
+from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.errors import DeliveryError
 
@@ -164,13 +169,13 @@ def interpretAndLog(
 
     @param id: What the callback knows the stanza by.
     """
-    verdict = rules.interpretResponse(stanza, said, newID)
+    verdict = interpretResponse(stanza, said, newID)
     if verdict.warning:
         _log.warn(
             "The callback answered {stanza} from {sender} ({delivery}) with {status};"
             " {hint}",
             delivery=id,
-            stanza=rules.withArticle(stanza.name),
+            stanza=withArticle(stanza.name),
             sender=stanza.getAttribute("from"),
             status=said.status,
             hint=verdict.warning,

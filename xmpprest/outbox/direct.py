@@ -45,7 +45,7 @@ class DirectOutbox:
         Send a message or a presence.
 
         @param stanza: Complete, as
-            L{buildSubmission<xmpprest.core.policy.rules.buildSubmission>} makes it.
+            L{xmpprest.core.policy.submission.buildSubmission} makes it.
         @param answered: Is not for here: nothing is kept that it could be kept with.
         @raise Refusal: 503, it was not sent; 413.
         """

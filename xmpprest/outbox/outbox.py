@@ -176,7 +176,7 @@ class Outbox(Service):
         Take a message or a presence. A message is kept once this returns.
 
         @param stanza: Complete, as
-            L{buildSubmission<xmpprest.core.policy.rules.buildSubmission>} makes it.
+            L{xmpprest.core.policy.submission.buildSubmission} makes it.
         @param answered: Kept with a message, or not at all.
         @return: What there was with that key already; then nothing is sent.
         @raise Refusal: 503, it was not accepted; 413, it is too long.

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
-from ..core.policy.rules import CallbackResponse
+from ..core.policy.callback_response import CallbackResponse
 from ..core.webhook.batch import BatchResponse, encodeLine, parseBatchResponse
 from ..core.webhook.conversation_key import orderingKeyOf
 from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded

@@ -18,7 +18,7 @@ from ..core.codec.mapping import UNTYPED
 from ..core.media import formats
 from ..core.media.framing import NDJSON
 from ..core.media.negotiation import negotiate
-from ..core.policy.rules import CallbackResponse
+from ..core.policy.callback_response import CallbackResponse
 from ..core.stanza.build import LANG, TYPES
 from ..core.webhook.errors import DeliveryError
 from ..core.webhook.signing import Signer

@@ -30,9 +30,9 @@ from wokkel.component import Component
 from wokkel.subprotocols import StreamManager
 
 from ..core.errors import Refusal, StanzaError, serviceUnavailable
-from ..core.policy.rules import errorReply, withArticle
+from ..core.policy.callback_response import errorReply
 from ..core.stanza import namespaces as ns
-from ..core.stanza.build import TYPES, error, isResponse, make
+from ..core.stanza.build import TYPES, error, isResponse, make, withArticle
 from ..core.stanza.serializer import toXML
 from .backpressure import Backpressure
 from .barrier import Barrier

@@ -10,7 +10,11 @@ from tests.support.canonical import canonical
 from xmpprest.core.errors import reasonPhrase
 from xmpprest.core.media.formats import CBOR, FORM, JSON, XML
 from xmpprest.core.media.values import Value, toCBOR, toJSON
-from xmpprest.core.policy.rules import CallbackResponse, ReplyPlan, interpretResponse
+from xmpprest.core.policy.callback_response import (
+    CallbackResponse,
+    ReplyPlan,
+    interpretResponse,
+)
 from xmpprest.core.stanza import namespaces as ns
 
 #: How inbound stanzas are addressed, and how their answers are.

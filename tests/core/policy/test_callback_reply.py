@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.core.policy.rules}: what becomes of a callback's reply."""
+"""Tests of L{xmpprest.core.policy.callback_response}: the replies of callbacks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.core.policy.answering import (
     stanzaXML,
 )
 from xmpprest.core.media.values import Value
-from xmpprest.core.policy.rules import CallbackResponse, onUnreachable
+from xmpprest.core.policy.callback_response import CallbackResponse, onUnreachable
 from xmpprest.core.stanza import namespaces as ns
 
 

@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.core.policy.rules}: what a callback's answer means."""
+"""Tests of L{xmpprest.core.policy.callback_response}: the rules of a response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.traps import cborTraps, jsonTraps
 from xmpprest.core.errors import StanzaError
 from xmpprest.core.media.formats import CBOR, FORM, JSON, XML
 from xmpprest.core.media.values import Value
-from xmpprest.core.policy.rules import (
+from xmpprest.core.policy.callback_response import (
     CallbackResponse,
     ReplyPlan,
     errorReply,

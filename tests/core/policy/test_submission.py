@@ -1,10 +1,10 @@
-"""Tests of L{xmpprest.core.policy.rules}: what may be sent."""
+"""Tests of L{xmpprest.core.policy.submission}."""
 
 from __future__ import annotations
 
 from tests.core.codec.case import DOMAIN, CoreTestCase, counting, xml
 from tests.support.canonical import canonical
-from xmpprest.core.policy.rules import buildSubmission
+from xmpprest.core.policy.submission import buildSubmission
 from xmpprest.core.stanza.build import TYPES
 from xmpprest.core.stanza.serializer import toXML
 

@@ -14,7 +14,7 @@ from tests.support.doubles import stanza
 from xmpprest.core.media import formats
 from xmpprest.core.media.formats import JSON
 from xmpprest.core.media.framing import NDJSON
-from xmpprest.core.policy.rules import CallbackResponse, interpretResponse
+from xmpprest.core.policy.callback_response import CallbackResponse, interpretResponse
 from xmpprest.core.webhook.batch import BatchResponse, encodeLine, parseBatchResponse
 
 from ..codec.stanzamaker import stanzas

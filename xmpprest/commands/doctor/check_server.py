@@ -11,7 +11,7 @@ from twisted.words.xish.domish import Element
 
 from ...config.config import Config
 from ...core.errors import Refusal, StanzaError
-from ...core.policy.rules import errorReply
+from ...core.policy.callback_response import errorReply
 from ...core.stanza import namespaces as ns
 from ...core.stanza.build import element, firstChild, make
 from ...gateway.stores import clientEndpoint

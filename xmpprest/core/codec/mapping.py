@@ -93,7 +93,7 @@ class StanzaMapping:
     def decode(self, value: Value, given: StanzaContext = NO_CONTEXT) -> Element:
         """
         The stanza that a JSON value stands for; whether it may be sent is for
-        L{buildSubmission<xmpprest.core.policy.rules.buildSubmission>} to say.
+        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>} to say.
 
         @raise Refusal: 422, the text names the key.
         """

@@ -14,7 +14,7 @@ from ..codec.records import INCOMING_SCHEMA, OUTGOING_SCHEMA, incomingDetailSche
 from ..codec.scalars import Schema
 from ..codec.table import KEYS
 from ..policy.redelivery_request import REDELIVERY
-from ..policy.rules import MAX_ID
+from ..policy.submission import MAX_ID
 from ..stanza.build import TYPES
 from . import descriptions
 

@@ -10,10 +10,9 @@ from twisted.words.xish.domish import Element
 from ..codec.scalars import quoteShort
 from ..errors import forbidden, tooManyRequests
 from ..records import OutboxRecord
-from ..stanza.build import TYPES
+from ..stanza.build import TYPES, withArticle
 from ..stanza.jid_pattern import ANY_JID, JIDPatterns
 from .rate_limit import RateLimiter
-from .rules import withArticle
 
 #: What a token may be allowed beside sending, and the words for it.
 PERMISSIONS = {

@@ -7,7 +7,7 @@ Times are in seconds since 1970, random numbers at least 0 and less than 1.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import inf
@@ -26,21 +26,8 @@ MAX_RETRY_WINDOW = 14 * 86400.0
 #: again after months, must not be given up over a callback that restarts.
 MIN_ATTEMPTS = 4
 
-#: Seconds of nothing but failures after which an answer is news: it has recovered.
-OUTAGE_AFTER = 60.0
 #: Seconds after that within which those are tried again that got no answer.
 RECOVERY_WINDOW = 60.0
-
-#: Seconds of nothing but failures until the callback is paused.
-PAUSE_AFTER = 5 * 86400.0
-#: Seconds between the tries while it is, or gives no answer at all.
-PROBE_INTERVAL = 60.0
-#: Seconds since the last answer in which it counts as well; it is twice the longest
-#: delay. In an outage it is not the stanza's fault that it is not taken.
-HEALTHY_WINDOW = 2 * MAX_BACKOFF
-
-#: How many different complaints about the callback are told apart.
-COMPLAINTS = 32
 
 #: The shortest and the longest time that a callback can ask for, in seconds.
 MIN_WAIT = 1.0
@@ -144,87 +131,3 @@ def parseRetryAfter(status: int, header: str | None, now: float) -> float | None
         except (ValueError, OverflowError):
             return None
     return min(max(wait, MIN_WAIT), MAX_WAIT)
-
-
-@dataclass(slots=True)
-class EndpointHealth:
-    """
-    How the callback is, as far as it shows in what was posted to it.
-
-    @ivar monitoredSince: Since when it is watched.
-    @ivar isPaused: Nothing that is kept is posted but a try now and then.
-    @ivar answeredAt: When it last answered, if it ever has.
-    @ivar failingSince: When its failures began, if it has not answered since.
-    @ivar recoveredAt: Until when a failure says nothing any more: the callback was
-        out, and has answered since.
-    """
-
-    monitoredSince: float = 0.0
-    isPaused: bool = False
-    answeredAt: float | None = None
-    failingSince: float | None = None
-    recoveredAt: float | None = None
-
-    def answered(self, status: int, now: float) -> None:
-        """It has given an answer, of any status."""
-        wasPaused, self.isPaused = self.isPaused, status == GONE
-        if not self.isPaused:
-            if wasPaused or self.isInOutage(now):
-                self.recoveredAt = now
-            elif self.answeredAt is None:
-                # What has failed before may have been of an outage, for all we know.
-                self.recoveredAt = self.monitoredSince
-            self.answeredAt = now
-        self.failingSince = None
-
-    def isInOutage(self, now: float) -> bool:
-        """Whether it has given nothing but failures for long."""
-        return self.failingSince is not None and now - self.failingSince >= OUTAGE_AFTER
-
-    def failed(self, now: float) -> None:
-        """It has given none."""
-        if self.failingSince is None:
-            self.failingSince = now
-        if now - self.failingSince >= PAUSE_AFTER:
-            self.isPaused = True
-
-    def isHealthy(self, now: float) -> bool:
-        """Whether it takes stanzas: one that it does not take is at fault itself."""
-        isRecent = (
-            self.answeredAt is not None and now - self.answeredAt <= HEALTHY_WINDOW
-        )
-        return isRecent and not self.isPaused
-
-
-@dataclass(slots=True)
-class FailureLogThrottle:
-    """
-    What the log is told of a callback's failures: each reason once, and again only
-    after a long time without it, or if it has become an outage. Else one stanza that
-    always fails would be told of each time, between others that do not.
-    """
-
-    _reasons: dict[str, float] = field(default_factory=dict)
-    _isTold: bool = False
-    _since: float | None = None
-
-    def failed(self, reason: str, now: float) -> bool:
-        """There is no answer: whether to tell."""
-        if self._since is None:
-            self._since = now
-        self._reasons = {
-            known: at
-            for known, at in self._reasons.items()
-            if now - at <= HEALTHY_WINDOW
-        }
-        isNew = reason not in self._reasons and len(self._reasons) < COMPLAINTS
-        if isNew or reason in self._reasons:
-            self._reasons[reason] = now
-        isOutage = not self._isTold and now - self._since > OUTAGE_AFTER
-        self._isTold = self._isTold or isNew or isOutage
-        return isNew or isOutage
-
-    def answered(self) -> bool:
-        """There is one: whether to tell that there is again."""
-        wasTold, self._isTold, self._since = self._isTold, False, None
-        return wasTold

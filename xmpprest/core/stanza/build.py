@@ -34,6 +34,11 @@ TYPES: Mapping[str, frozenset[str | None]] = {
 }
 
 
+def withArticle(kind: str) -> str:
+    """Return a kind of stanza with its article, such as C{"an iq"}."""
+    return f"{'an' if kind == 'iq' else 'a'} {kind}"
+
+
 def make(
     kind: str,
     attributes: Mapping[Name, str | None],

@@ -207,7 +207,7 @@ def parseDocument(body: bytes) -> Element:
 
     @param body: UTF-8, without an XML declaration.
     @return: The element; whether it is a stanza is for
-        L{buildSubmission<xmpprest.core.policy.rules.buildSubmission>} to say.
+        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>} to say.
     @raise Refusal: 400, the text says what is wrong, and where.
     """
     if not body.strip():

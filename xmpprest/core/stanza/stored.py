@@ -1,6 +1,8 @@
 """
-Reads stanzas that were kept: they may be larger than those that are sent, and some
-cannot be read, for the stream takes more than expat does, such as xmlns:a=''.
+Reads and writes the XML of stored stanzas.
+
+Stored stanzas may be larger than submitted ones. A few cannot be parsed again, because
+the inbound stream accepts more than expat does, such as C{xmlns:a=''}.
 """
 
 from __future__ import annotations
@@ -15,26 +17,37 @@ from twisted.words.xish.domish import Element
 from . import namespaces as ns
 from .build import TYPES
 from .parser import MAX_DEPTH, SEPARATOR, TreeBuilder, TreeTooLarge
+from .serializer import toXML
 
-#: The name in the first tag, and a tag that says which namespace that is in. In the
-#: value of an attribute there is neither > nor a quote.
+#: The element name in the first tag, and a first tag that declares a namespace. The
+#: serializer escapes ">" and quotes in attribute values, so a pattern can find them.
 _NAME = re.compile(r"<\w+")
 _DECLARED = re.compile(r"<\w+[^>]* xmlns='")
 
 
 class UnparsableStanza(Exception):
-    """What was kept cannot be read; the message says why."""
+    """A stored stanza cannot be parsed; the message says why."""
+
+
+def serialize(stanza: Element) -> str:
+    """
+    Write a stanza for the store, with its namespace C{jabber:client} declared, so that
+    a child with C{xmlns=''} keeps its own.
+    """
+    return toXML(stanza, "")
 
 
 def parseStored(xml: str) -> Element:
     """
-    Read a stanza that was kept, however large.
+    Parse a stored stanza of any number of elements, nested up to L{MAX_DEPTH} levels.
 
-    @param xml: As L{toXML<xmpprest.core.stanza.serializer.toXML>} has written it, with
-        the namespace C{jabber:client} or where that is implied.
-    @raise Unreadable: It was in no order when it came.
+    @param xml: As L{serialize} or
+        L{toXML<xmpprest.core.stanza.serializer.toXML>} writes it: without a namespace,
+        C{jabber:client} is implied.
+    @raise UnparsableStanza: The XML is not well-formed, nests too deep, or is not a
+        stanza.
     """
-    builder = _Kept(frozenset(), 0)
+    builder = _StoredTreeBuilder(frozenset(), 0)
     parser = ParserCreate("UTF-8", SEPARATOR)
     builder.attach(parser)
     if not _DECLARED.match(xml):
@@ -43,44 +56,46 @@ def parseStored(xml: str) -> Element:
     stanza = builder.root
     assert stanza is not None  # or expat had found no element
     if stanza.uri != ns.CLIENT or stanza.name not in TYPES:
-        raise UnparsableStanza("it is no stanza")
+        raise UnparsableStanza("it is not a stanza")
     return stanza
 
 
 def parseStoredHead(xml: str) -> tuple[str, Mapping[str, str]]:
     """
-    Read what a stanza that was kept says of itself, but not what it holds, which may
-    be long, or in no order.
+    Read the kind and the attributes of a stored stanza from its first tag. The content
+    may be long or unparsable; it is not read.
 
     @param xml: As for L{parseStored}.
-    @return: The kind, and the attributes, by their names as they are written.
-    @raise Unreadable: The first tag is none.
+    @return: The kind, and the attributes by their names as written.
+    @raise UnparsableStanza: The first tag is not that of a stanza.
     """
 
     def start(name: str, attributes: Mapping[str, str]) -> NoReturn:
-        raise _Found(name, attributes)
+        raise _HeadFound(name, attributes)
 
-    # Which looks at no namespace, and so refuses none.
+    # A parser without namespaces, which accepts every declaration of one.
     parser = ParserCreate("UTF-8")
     parser.StartElementHandler = start
     try:
         _parse(parser, xml)
-    except _Found as found:
+    except _HeadFound as found:
         kind, attributes = found.args
         if kind in TYPES:
             return kind, attributes
-    raise UnparsableStanza("it is no stanza")
+    raise UnparsableStanza("it is not a stanza")
 
 
-class _Found(Exception):
-    """What was looked for."""
+class _HeadFound(Exception):
+    """Ends the parser at the first tag; holds its name and its attributes."""
 
 
-class _Kept(TreeBuilder):
-    """Builds what was within the limits when it came in."""
+class _StoredTreeBuilder(TreeBuilder):
+    """Builds the tree of a stanza that was within the limits when it arrived."""
 
     def _check(self, *_: object) -> None:
-        """Its writer may have put more prefixes into it, but nothing that is deeper."""
+        """
+        Check only the depth: the serializer adds prefixes to a stanza, but no levels.
+        """
         if self._depth > MAX_DEPTH:
             raise TreeTooLarge(f"it nests deeper than {MAX_DEPTH} levels")
 

@@ -25,7 +25,7 @@ from ..media import formats
 from ..media.framing import NDJSON
 from ..media.negotiation import parseContentType
 from ..policy import retry
-from ..policy.rules import CallbackResponse
+from ..policy.callback_response import CallbackResponse
 
 #: The statuses of a batch that are not about what is in it: whoever says them has not
 #: looked at it, or is not the callback.

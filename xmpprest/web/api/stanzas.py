@@ -16,7 +16,7 @@ from ...core.errors import Refusal
 from ...core.media import formats
 from ...core.media.negotiation import negotiate, parseContentType
 from ...core.policy.permissions import Grant
-from ...core.policy.rules import buildSubmission
+from ...core.policy.submission import buildSubmission
 from ...core.records import Accepted, IdempotencyRecord, StoreUnavailable
 from ..idempotency.guard import IdempotencyGuard, ready, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf

@@ -1,10 +1,7 @@
-"""
-The rules of the two doors: what may be sent, and what a callback's answer means.
-"""
+"""Interprets a callback's response to a stanza: which stanzas the gateway sends."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +14,6 @@ from ..errors import (
     Refusal,
     StanzaError,
     errorFromStatus,
-    forbidden,
     unprocessable,
 )
 from ..media import formats
@@ -37,135 +33,10 @@ from ..stanza.build import (
     receivedElement,
     result,
     wantsReceipt,
+    withArticle,
 )
 from ..stanza.parser import Name
-
-# --- HTTP to XMPP ---------------------------------------------------------------
-
-#: How long an id may be, in characters; it comes back in a header field.
-MAX_ID = 1023
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def buildSubmission(
-    payload: Element, domain: str, newID: Callable[[], str], sender: str = ""
-) -> Element:
-    """
-    Make the stanza that a client asked to send.
-
-    @param payload: What the client has written.
-    @param domain: The component domain, in its normal form.
-    @param newID: Makes an id for a stanza that has none; random, unguessable.
-    @param sender: Whom a stanza is from that does not say; empty for the domain.
-    @return: The stanza, complete with C{to}, C{from} and C{id}, safe to write.
-    @raise Refusal: 422, or 403 for a C{from} at another domain.
-    """
-    kind, type = checkedKind(payload), payload.getAttribute("type")
-    if kind != "iq":
-        _checkType(kind, type)
-    elif type not in ("get", "set"):
-        raise unprocessable("invalid-xml", "An iq must have type='get' or type='set'.")
-    elif len(elements(payload)) != 1:
-        raise unprocessable(
-            "bad-format",
-            "An iq must have exactly one child element (RFC 6120 §8.2.3), in JSON one"
-            f" key such as 'ping'; this has {len(elements(payload)) or 'none'}.",
-        )
-    return make(
-        kind,
-        {
-            "to": _recipient(payload.getAttribute("to")),
-            "from": _sender(payload.getAttribute("from") or sender, domain),
-            "id": _id(payload.getAttribute("id")) or newID(),
-            "type": type,
-            LANG: payload.getAttribute(LANG),
-        },
-        payload.children,
-        payload.localPrefixes,
-    )
-
-
-def checkedKind(payload: Element) -> str:
-    """
-    The kind of a stanza, once it is known to be one.
-
-    @raise Refusal: 422, not in C{jabber:client}, or no stanza.
-    """
-    if payload.uri != ns.CLIENT:
-        raise unprocessable(
-            "invalid-namespace",
-            "The stanza must be in no namespace or in 'jabber:client'.",
-        )
-    kind = payload.name
-    if kind not in TYPES:
-        raise unprocessable(
-            "unsupported-stanza-type",
-            "The stanza must be a message, a presence or an iq.",
-        )
-    return str(kind)
-
-
-def _checkType(kind: str, type: str | None) -> None:
-    """Check the type of a message or a presence, which may have none."""
-    if type not in TYPES[kind]:
-        known = ", ".join(sorted(filter(None, TYPES[kind])))
-        raise unprocessable(
-            "invalid-xml",
-            f"The type of {withArticle(kind)} must be one of {known}, or be left out.",
-        )
-
-
-def withArticle(kind: str) -> str:
-    """The kind of a stanza with its article, for sentences."""
-    return f"{'an' if kind == 'iq' else 'a'} {kind}"
-
-
-def _id(id: str | None) -> str | None:
-    if id is None:
-        return None
-    if len(id) > MAX_ID:
-        raise unprocessable(
-            "bad-format", f"The 'id' is longer than {MAX_ID} characters; shorten it."
-        )
-    if id != id.strip() or _CONTROL.search(id):
-        raise unprocessable(
-            "bad-format",
-            "The 'id' has a control character, or a space around it; leave that out.",
-        )
-    return id
-
-
-def _recipient(to: str | None) -> str:
-    if not to:
-        raise unprocessable(
-            "improper-addressing",
-            "The stanza has no 'to'; say whom it is for, as in to='user@example.org'.",
-        )
-    try:
-        jid.parseJID(to)
-    except ValueError as reason:
-        raise unprocessable(
-            "improper-addressing", f"The 'to' is no XMPP address: {reason}."
-        ) from None
-    return to
-
-
-def _sender(sender: str | None, domain: str) -> str:
-    """The address to send from, its domain written as the server knows it."""
-    if not sender:
-        return domain
-    try:
-        address = jid.parseJID(sender)
-    except ValueError as reason:
-        raise unprocessable(
-            "invalid-from", f"The 'from' is no XMPP address: {reason}."
-        ) from None
-    if address.domain != domain:
-        raise forbidden(f"The 'from' must be at {domain}, the domain of this gateway.")
-    return str(address)
-
-
-# --- XMPP to HTTP, and back -----------------------------------------------------
+from .submission import checkedKind, checkType
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +157,7 @@ def _reply(stanza: Element, said: CallbackResponse) -> Element:
         )
     type = reply.getAttribute("type")
     if stanza.name != "iq":
-        _checkType(stanza.name, type)
+        checkType(stanza.name, type)
     if type == "error":
         report = firstChild(reply, ns.CLIENT, "error")
         if report is None:
