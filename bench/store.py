@@ -30,6 +30,7 @@ from xmpprest.core.records import (
     DELIVERED,
     DeliveryAttempt,
     IdempotencyRecord,
+    NewMessage,
     StateChange,
 )
 from xmpprest.store.interface import Store
@@ -102,7 +103,7 @@ async def speed(store: Store, counter: ConnectionCounter) -> None:
     ids = map(_id, count())
 
     async def accept() -> None:
-        await store.addOutgoing(next(ids), TO, STANZA, time.time())
+        await store.addOutgoing(NewMessage(next(ids), TO, STANZA, time.time()))
 
     async def deliver() -> None:
         number = await store.addIncoming(next(ids), TO, STANZA, time.time())
@@ -130,7 +131,7 @@ async def fill(store: Store, rows: int) -> None:
         done = [number for number in numbers if number % 10]
         kept: list[Deferred[Any]] = []  # of this and that
         for number in numbers:
-            kept.append(store.addOutgoing(_id(number), TO, STANZA, number))
+            kept.append(store.addOutgoing(NewMessage(_id(number), TO, STANZA, number)))
             kept.append(store.addIncoming(_id(number), TO, STANZA, number))
         kept.append(
             store.updateStates([StateChange(each, CONFIRMED, each) for each in done])
@@ -155,7 +156,7 @@ async def questions(store: Store, rows: int) -> None:
         "outgoingDepth": store.outgoingDepth,
         "outgoing, 100 in the middle": lambda: store.queuedMessages(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
-        "accept": lambda: store.addOutgoing(_id(-1), TO, STANZA, 1.0),
+        "accept": lambda: store.addOutgoing(NewMessage(_id(-1), TO, STANZA, 1.0)),
         "change": lambda: store.updateStates([StateChange(next(queued), BOUNCED, 1.0)]),
         "change 512": lambda: store.updateStates(
             [StateChange(each, CONFIRMED, 1.0) for each in islice(queued, 512)]

@@ -346,13 +346,13 @@ class SettingsTests(ReloadTestCase):
         """
         As many messages may wait as are set.
         """
-        self.assertEqual(self.keeping(outboxLimit=7)._outbox.intake.limit, 7)
+        self.assertEqual(self.keeping(outboxLimit=7)._outbox.limits.count, 7)
 
     def test_outboxAge(self) -> None:
         """
         For as long.
         """
-        self.assertEqual(self.keeping(outboxAge=7)._outbox.intake.maxAge, 7)
+        self.assertEqual(self.keeping(outboxAge=7)._outbox.limits.age, 7)
 
     def test_recordDays(self) -> None:
         """

@@ -23,9 +23,10 @@ from xmpprest.core.records import (
 )
 from xmpprest.core.stanza.parser import parseDocument
 from xmpprest.core.stanza.serializer import toXML
-from xmpprest.outbox.backlog import COUNT
-from xmpprest.outbox.outbox import LOOKUPS, STOP_TIMEOUT, Outbox
-from xmpprest.outbox.recorder import RETRY
+from xmpprest.outbox.backlog import MAX_MESSAGES_IN_MEMORY
+from xmpprest.outbox.capacity import OutboxLimits
+from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
+from xmpprest.outbox.recorder import RETRY_DELAY
 from xmpprest.outbox.sender import BARRIER_INTERVAL, MAX_IN_FLIGHT
 from xmpprest.store.memory import MemoryStore
 
@@ -45,6 +46,7 @@ class HeldStream:
     """A stream, and a barrier in it; the test says what they do."""
 
     def __init__(self) -> None:
+        self.ready = False
         self.written: list[str] = []
         self.crossings: list[Deferred[bool]] = []
         self.problem: Refusal | None = None
@@ -82,18 +84,18 @@ class OutboxTestCase(SynchronousTestCase):
         self.store.open()
         self.outbox = self.begin()
 
-    def begin(self, **settings: Any) -> Outbox:
+    def begin(self, **limits: Any) -> Outbox:
         """Another process, with the same store."""
         self.stream = HeldStream()
-        settings = {"limit": 100_000, "maxAge": 3600.0, **settings}
+        limits = {"count": 100_000, "age": 3600.0, **limits}
         outbox = Outbox(
             self.store,
             self.stream,
             self.stream,
+            OutboxLimits(**limits),
             clock=self.clock,
             now=self.clock.seconds,
             domain=DOMAIN,
-            **settings,
         )
         outbox.startService()
         return outbox
@@ -106,7 +108,7 @@ class OutboxTestCase(SynchronousTestCase):
         """Accept messages; returns their numbers in the store."""
         found = []
         for number in numbers:
-            accepted = self.wait(self.outbox.accept(message(number)))
+            accepted = self.wait(self.outbox.enqueue(message(number)))
             assert isinstance(accepted, Accepted)
             assert accepted.number is not None
             found.append(accepted.number)
@@ -123,9 +125,19 @@ class OutboxTestCase(SynchronousTestCase):
         self.stream.crossings.pop().callback(isTaken)
         self.clock.advance(BARRIER_INTERVAL)
 
+    def connect(self) -> None:
+        """The stream is up."""
+        self.stream.ready = True
+        self.outbox.connected()
+
+    def disconnect(self) -> None:
+        """The stream is lost; its barrier is still open."""
+        self.stream.ready = False
+        self.outbox.disconnected()
+
     def breakStream(self) -> None:
         """The stream is lost, and with it the barrier."""
-        self.outbox.streamLost()
+        self.disconnect()
         crossings, self.stream.crossings = self.stream.crossings, []
         for crossing in crossings:
             crossing.errback(Failure(serviceUnavailable("a", "The stream is gone.", 5)))
@@ -151,7 +163,7 @@ class WritingTests(OutboxTestCase):
         """A message is queued, sent, confirmed, and then its content is gone."""
         self.accept(1)
         self.assertEqual(self.state("m1"), QUEUED)
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.state("m1"), SENT)
         self.assertEqual(self.queued(), ["m1"])
         self.clock.advance(3)
@@ -174,17 +186,17 @@ class WritingTests(OutboxTestCase):
 
     def test_originID(self) -> None:
         """What is written has an origin-id, the same as its id."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         (xml,) = self.stream.written
         self.assertIn("<origin-id xmlns='urn:xmpp:sid:0' id='m1'/>", xml)
 
     def test_presence(self) -> None:
         """A presence is written at once, and not kept."""
-        self.outbox.streamConnected()
+        self.connect()
         presence = stanza(f"<presence to='{TO}' from='{DOMAIN}' id='p'/>")
         self.assertFalse(self.outbox.isDurable(presence))
-        self.assertEqual(self.wait(self.outbox.accept(presence)), Accepted())
+        self.wait(self.outbox.accept(presence))
         self.assertEqual(self.stream.taken(), ["p"])
         self.assertEqual(self.stream.crossings, [])
         self.stream.problem = serviceUnavailable("a", "No stream.", 5)
@@ -192,7 +204,7 @@ class WritingTests(OutboxTestCase):
 
     def test_oneBarrierForMany(self) -> None:
         """While a barrier is on its way, there is no other."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2, 3)
         self.assertEqual(len(self.stream.crossings), 1)
         self.cross()
@@ -203,7 +215,7 @@ class WritingTests(OutboxTestCase):
 
     def test_window(self) -> None:
         """So many are on their way, and no more."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(*range(MAX_IN_FLIGHT + 10))
         self.assertEqual(len(self.stream.taken()), MAX_IN_FLIGHT)
         self.cross()
@@ -213,7 +225,7 @@ class WritingTests(OutboxTestCase):
 
     def test_unrecorded(self) -> None:
         """Those whose confirmation cannot be kept count as on their way."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(*range(MAX_IN_FLIGHT))
         self.accept(MAX_IN_FLIGHT)
         self.stream.taken()
@@ -222,48 +234,48 @@ class WritingTests(OutboxTestCase):
         self.cross()
         self.assertEqual(self.stream.taken(), [])
         self.store.open()
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.assertEqual(self.stream.taken(), [f"m{MAX_IN_FLIGHT}"])
         self.assertEqual(self.queued(), [f"m{MAX_IN_FLIGHT}"])
 
     def test_noBarrier(self) -> None:
         """Where nothing can be confirmed, a message is sent, and never again."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.cross(False)
         self.assertEqual(self.state("m1"), SENT)
         self.assertEqual(self.queued(), [])
         self.breakStream()
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.stream.taken(), ["m1"])
 
     def test_pressure(self) -> None:
         """What the stream does not take is written later, in its order."""
-        self.outbox.streamConnected()
+        self.connect()
         self.stream.problem = serviceUnavailable("a", "Too much.", 2)
         self.accept(1, 2)
         self.stream.problem = None
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.assertEqual(self.stream.taken(), ["m1", "m2"])
 
     def test_barrierBroken(self) -> None:
         """One that fails as nobody expected is logged, and sent again."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.stream.crossings.pop().errback(Failure(ValueError("what?")))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.cross()
         self.assertEqual(self.state("m1"), CONFIRMED)
 
     def test_barrierRefused(self) -> None:
         """A barrier that could not be sent is sent later."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         refusal = serviceUnavailable("a", "Too much.", 2)
         self.stream.crossings.pop().errback(Failure(refusal))
         self.assertEqual(self.stream.crossings, [])
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.cross()
         self.assertEqual(self.state("m1"), CONFIRMED)
 
@@ -273,27 +285,27 @@ class AgainTests(OutboxTestCase):
     What is not confirmed is written again.
     """
 
-    def test_streamLost(self) -> None:
+    def test_disconnected(self) -> None:
         """All that was not confirmed comes again, in its order, before the rest."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2, 3)
         self.cross()
         self.breakStream()
         self.accept(4)
         self.assertEqual(self.stream.taken(), ["m1", "m2", "m3"])
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.stream.taken(), ["m2", "m3", "m4"])
         self.cross()
         self.assertEqual(self.queued(), [])
 
     def test_lateBarrier(self) -> None:
         """A barrier of another stream confirms nothing."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         (old,) = self.stream.crossings
         self.stream.crossings = []
-        self.outbox.streamLost()
-        self.outbox.streamConnected()
+        self.disconnect()
+        self.connect()
         old.callback(True)
         self.assertEqual(self.state("m1"), SENT)
         self.clock.advance(BARRIER_INTERVAL)
@@ -302,12 +314,12 @@ class AgainTests(OutboxTestCase):
 
     def test_restart(self) -> None:
         """What an earlier process has not confirmed comes again."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2)
         self.cross()
         self.outbox = self.begin()
         self.assertEqual(self.outbox.waiting, 1)
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(3)
         self.assertEqual(self.stream.taken(), ["m2", "m3"])
 
@@ -316,7 +328,7 @@ class AgainTests(OutboxTestCase):
         self.accept(1)
         self.clock.advance(31)
         self.accept(2)
-        self.outbox.streamConnected()
+        self.connect()
         late, soon = self.stream.written
         self.assertIn(
             f"<delay xmlns='urn:xmpp:delay' from='{DOMAIN}'"
@@ -331,17 +343,17 @@ class AgainTests(OutboxTestCase):
             f"<message to='{TO}' from='{DOMAIN}' id='m1'><delay xmlns='urn:xmpp:delay'"
             " stamp='2002-09-10T23:08:25Z'/></message>"
         )
-        self.wait(self.outbox.accept(stamped))
+        self.wait(self.outbox.enqueue(stamped))
         self.clock.advance(31)
-        self.outbox.streamConnected()
+        self.connect()
         (xml,) = self.stream.written
         self.assertEqual(xml.count("<delay"), 1)
 
     def test_large(self) -> None:
         """More than memory holds is read from the store, in its order."""
-        numbers = range(COUNT + 500)
+        numbers = range(MAX_MESSAGES_IN_MEMORY + 500)
         self.accept(*numbers)
-        self.outbox.streamConnected()
+        self.connect()
         found = []
         while written := self.stream.taken():
             self.assertLessEqual(len(written), MAX_IN_FLIGHT)
@@ -355,10 +367,10 @@ class AgainTests(OutboxTestCase):
         self.accept(1)
         self.store.close()
         self.outbox = self.begin()
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.stream.taken(), [])
         self.store.open()
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.assertEqual(self.stream.taken(), ["m1"])
 
 
@@ -369,14 +381,14 @@ class RefusingTests(OutboxTestCase):
 
     def test_count(self) -> None:
         """Too many wait."""
-        self.outbox = self.begin(limit=2)
+        self.outbox = self.begin(count=2)
         self.accept(1, 2)
-        problem = self.refused(self.outbox.accept(message(3)))
+        problem = self.refused(self.outbox.enqueue(message(3)))
         self.assertEqual(problem.status, 503)
         self.assertEqual(
             problem.text, "2 messages wait for the XMPP server already; try again."
         )
-        self.outbox.streamConnected()
+        self.connect()
         self.cross()
         self.accept(3)
 
@@ -384,52 +396,52 @@ class RefusingTests(OutboxTestCase):
         """If that cannot be found out at first, it is later."""
         self.accept(1, 2)
         self.store.close()
-        self.outbox = self.begin(limit=2)
+        self.outbox = self.begin(count=2)
         self.assertEqual(self.outbox.waiting, 0)
         self.store.open()
-        self.clock.advance(RETRY)
+        self.clock.advance(RETRY_DELAY)
         self.assertEqual(self.outbox.waiting, 2)
-        self.outbox.streamConnected()
+        self.connect()
         self.cross()
         self.assertEqual(self.outbox.waiting, 0)
 
     def test_countOfEarlier(self) -> None:
         """Those of an earlier process count, too."""
         self.accept(1, 2)
-        self.outbox = self.begin(limit=2)
-        self.assertEqual(self.refused(self.outbox.accept(message(3))).status, 503)
+        self.outbox = self.begin(count=2)
+        self.assertEqual(self.refused(self.outbox.enqueue(message(3))).status, 503)
 
     def test_age(self) -> None:
         """The oldest waits for too long."""
         self.accept(1)
         self.clock.advance(3601)
-        problem = self.refused(self.outbox.accept(message(2)))
+        problem = self.refused(self.outbox.enqueue(message(2)))
         self.assertEqual(problem.status, 503)
         self.assertIn("too long", problem.text)
-        self.outbox.streamConnected()
+        self.connect()
         self.cross()
         self.accept(2)
 
     def test_store(self) -> None:
         """The store can keep nothing."""
         self.store.close()
-        problem = self.refused(self.outbox.accept(message(1)))
+        problem = self.refused(self.outbox.enqueue(message(1)))
         self.assertEqual(problem.status, 503)
         self.assertIn("the store is closed", problem.text)
 
     def test_size(self) -> None:
         """It is longer than servers take."""
-        problem = self.refused(self.outbox.accept(message("x" * 1000)))
+        problem = self.refused(self.outbox.enqueue(message("x" * 1000)))
         self.assertEqual(problem.status, 413)
         self.assertEqual(self.queued(), [])
 
     def test_key(self) -> None:
         """A key that was used before sends nothing."""
         earlier = IdempotencyRecord("key", b"print", b"202", 0.0)
-        self.outbox.streamConnected()
-        self.wait(self.outbox.accept(message(1), earlier))
+        self.connect()
+        self.wait(self.outbox.enqueue(message(1), earlier))
         later = IdempotencyRecord("key", b"other", b"203", 1.0)
-        found = self.wait(self.outbox.accept(message(2), later))
+        found = self.wait(self.outbox.enqueue(message(2), later))
         self.assertEqual(found, earlier)
         self.assertEqual(self.stream.taken(), ["m1"])
 
@@ -449,7 +461,7 @@ class BounceTests(OutboxTestCase):
 
     def test_beforeConfirmed(self) -> None:
         """It comes before the barrier does."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2)
         self.outbox.handleError(self.error())
         self.assertEqual(self.state("m1"), BOUNCED)
@@ -463,7 +475,7 @@ class BounceTests(OutboxTestCase):
 
     def test_afterConfirmed(self) -> None:
         """It comes after it."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.cross()
         self.outbox.handleError(self.error())
@@ -471,8 +483,8 @@ class BounceTests(OutboxTestCase):
 
     def test_servers(self) -> None:
         """The recipient's server may answer for it."""
-        self.outbox.streamConnected()
-        self.wait(self.outbox.accept(message(1, f"{TO}/phone")))
+        self.connect()
+        self.wait(self.outbox.enqueue(message(1, f"{TO}/phone")))
         for sender in ("example.net", f"{TO}/other", "other@example.org", ""):
             self.outbox.handleError(self.error(sender))
             self.assertEqual(self.state("m1"), SENT, sender)
@@ -481,7 +493,7 @@ class BounceTests(OutboxTestCase):
 
     def test_client(self) -> None:
         """One client of a recipient may answer for all, but none of somebody else."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.outbox.handleError(self.error("other@example.org/phone"))
         self.assertEqual(self.state("m1"), SENT)
@@ -490,15 +502,15 @@ class BounceTests(OutboxTestCase):
 
     def test_sameID(self) -> None:
         """An error for an older message says nothing of one that was not written."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.cross()
-        self.outbox.streamLost()
+        self.disconnect()
         self.accept(1)
         self.outbox.handleError(self.error())
         self.assertEqual(self.queued(), ["m1"])
         self.stream.taken()
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.stream.taken(), ["m1"])
 
     def test_flood(self) -> None:
@@ -510,17 +522,17 @@ class BounceTests(OutboxTestCase):
             return held[-1]
 
         self.patch(self.store, "outgoingByID", look)
-        for number in range(LOOKUPS + 10):
+        for number in range(MAX_LOOKUPS + 10):
             self.outbox.handleError(self.error(id=str(number)))
-        self.assertEqual(len(held), LOOKUPS)
+        self.assertEqual(len(held), MAX_LOOKUPS)
         for each in held:
             each.callback(None)
         self.outbox.handleError(self.error(id="another"))
-        self.assertEqual(len(held), LOOKUPS + 1)
+        self.assertEqual(len(held), MAX_LOOKUPS + 1)
 
     def test_others(self) -> None:
         """What is no error, or has another id, is not one."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.outbox.handleError(self.error(type="chat"))
         self.outbox.handleError(self.error(id="m2"))
@@ -529,7 +541,7 @@ class BounceTests(OutboxTestCase):
 
     def test_storeUnavailable(self) -> None:
         """It is not recorded; nothing else happens."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.cross()
         self.store.close()
@@ -545,7 +557,7 @@ class OutcomeTests(OutboxTestCase):
 
     def test_confirmed(self) -> None:
         """It is confirmed."""
-        self.outbox.streamConnected()
+        self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.assertNoResult(outcome)
         self.cross()
@@ -554,7 +566,7 @@ class OutcomeTests(OutboxTestCase):
 
     def test_bounced(self) -> None:
         """It bounces."""
-        self.outbox.streamConnected()
+        self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         error = BounceTests().error()
         self.outbox.handleError(error)
@@ -562,7 +574,7 @@ class OutcomeTests(OutboxTestCase):
 
     def test_onlySent(self) -> None:
         """Where nothing can be confirmed, it may still bounce."""
-        self.outbox.streamConnected()
+        self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.cross(False)
         self.assertNoResult(outcome)
@@ -572,7 +584,7 @@ class OutcomeTests(OutboxTestCase):
 
     def test_timeout(self) -> None:
         """Neither comes in time; it comes later all the same."""
-        self.outbox.streamConnected()
+        self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.clock.advance(10)
         self.assertIsNone(self.successResultOf(outcome))
@@ -581,7 +593,7 @@ class OutcomeTests(OutboxTestCase):
 
     def test_left(self) -> None:
         """Who waits leaves; nothing is left of it."""
-        self.outbox.streamConnected()
+        self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         outcome.addErrback(lambda reason: None)
         outcome.cancel()
@@ -606,7 +618,7 @@ class StoppingTests(OutboxTestCase):
 
     def test_waits(self) -> None:
         """It waits for what is on its way, and begins nothing new."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2)
         stopping = self.stop()
         self.accept(3)
@@ -620,7 +632,7 @@ class StoppingTests(OutboxTestCase):
 
     def test_notForEver(self) -> None:
         """A server that does not answer is not waited for long."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         stopping = self.stop()
         self.clock.advance(STOP_TIMEOUT)
@@ -632,9 +644,9 @@ class StoppingTests(OutboxTestCase):
         self.successResultOf(self.stop())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_streamLost(self) -> None:
+    def test_disconnected(self) -> None:
         """Nor when it is lost meanwhile."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         stopping = self.stop()
         self.breakStream()
@@ -642,7 +654,7 @@ class StoppingTests(OutboxTestCase):
 
     def test_again(self) -> None:
         """It may be started again, and goes on with what is in the store."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1, 2)
         self.stop()
         self.clock.advance(STOP_TIMEOUT)
@@ -651,14 +663,14 @@ class StoppingTests(OutboxTestCase):
         self.outbox.startService()
         self.assertEqual(self.outbox.waiting, 2)
         self.accept(3)
-        self.outbox.streamConnected()
+        self.connect()
         self.assertEqual(self.stream.taken(), ["m1", "m2", "m3"])
         self.cross()
         self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
 
     def test_storeUnavailable(self) -> None:
         """What cannot be recorded is given up in the end, and comes again."""
-        self.outbox.streamConnected()
+        self.connect()
         self.accept(1)
         self.store.close()
         self.cross()

@@ -1,97 +1,97 @@
-"""Tests for L{xmpprest.outbox.recorder}."""
+"""Tests of L{xmpprest.outbox.recorder}."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.records import CONFIRMED, StateChange, StoreUnavailable
-from xmpprest.outbox.recorder import RETRY, Recorder
+from xmpprest.outbox.recorder import RETRY_DELAY, Recorder
+from xmpprest.store.memory import MemoryStore
 
 
-def changes(*numbers: int) -> Sequence[StateChange]:
-    """Messages are confirmed."""
-    return [StateChange(number, CONFIRMED, 1.0) for number in numbers]
+class SlowStore(MemoryStore):
+    """
+    A store that records changes when the test says so.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requested: list[list[int]] = []
+        self.changes: list[Deferred[None]] = []
+
+    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
+        """Wait."""
+        self.requested.append([each.number for each in changes])
+        self.changes.append(Deferred())
+        return self.changes[-1]
 
 
 class RecorderTests(SynchronousTestCase):
     """
-    A recorder whose store takes its time.
+    Tests of L{Recorder}.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.asked: list[list[int]] = []
-        self.keeping: list[Deferred[None]] = []
-        self.told = 0
-        self.recorder = Recorder(self.change, self.recorded, self.clock)
+        self.store = SlowStore()
+        self.recorder = Recorder(self.store, self.clock)
 
-    def change(self, changes: Sequence[StateChange]) -> Deferred[None]:
-        """The store is asked."""
-        self.asked.append([each.number for each in changes])
-        self.keeping.append(Deferred())
-        return self.keeping[-1]
-
-    def recorded(self) -> None:
-        """Something was recorded."""
-        self.told += 1
+    def record(self, *numbers: int) -> Deferred[None]:
+        """Record that messages are confirmed."""
+        changes = [StateChange(number, CONFIRMED, 1.0) for number in numbers]
+        return Deferred.fromCoroutine(self.recorder.record(changes))
 
     def test_atOnce(self) -> None:
-        """
-        The store has all of it at once, and decides how much it keeps together.
-        """
-        for numbers in ((1, 2), (), (3,)):
-            self.recorder.record(changes(*numbers))
-        self.assertEqual(self.asked, [[1, 2], [3]])
+        """All changes reach the store at once, and are pending until committed."""
+        first, second = self.record(1, 2), self.record(3)
+        self.assertEqual(self.store.requested, [[1, 2], [3]])
         self.assertEqual(self.recorder.pending, 3)
-        self.keeping[0].callback(None)
-        self.assertEqual((self.recorder.pending, self.told), (1, 1))
-        self.keeping[1].callback(None)
-        self.assertEqual((self.recorder.pending, self.told), (0, 2))
+        self.store.changes[0].callback(None)
+        self.successResultOf(first)
+        self.assertNoResult(second)
+        self.assertEqual(self.recorder.pending, 1)
+        self.store.changes[1].callback(None)
+        self.successResultOf(second)
+        self.assertEqual(self.recorder.pending, 0)
 
-    def test_again(self) -> None:
-        """
-        What could not be kept is tried again together, until it is.
-        """
-        for numbers in ((1, 2), (3,), (4,)):
-            self.recorder.record(changes(*numbers))
-        one, two, three = self.keeping
+    def test_retry(self) -> None:
+        """Changes that the store refuses are retried until it records them."""
+        first, second = self.record(1, 2), self.record(3)
+        one, two = self.store.changes
         one.errback(StoreUnavailable("full"))
         two.callback(None)
-        three.errback(StoreUnavailable("full"))
-        self.assertEqual((self.recorder.pending, self.told), (3, 1))
+        self.successResultOf(second)
         for _ in range(2):
-            del self.asked[:]
-            self.clock.advance(RETRY)
-            self.assertEqual(self.asked, [[1, 2, 4]])
-            self.keeping[-1].errback(StoreUnavailable("full"))
-        self.clock.advance(RETRY)
-        self.keeping[-1].callback(None)
-        self.assertEqual((self.recorder.pending, self.told), (0, 2))
+            del self.store.requested[:]
+            self.clock.advance(RETRY_DELAY)
+            self.assertEqual(self.store.requested, [[1, 2]])
+            self.store.changes[-1].errback(StoreUnavailable("full"))
+        self.assertEqual(self.recorder.pending, 2)
+        self.assertNoResult(first)
+        self.clock.advance(RETRY_DELAY)
+        self.store.changes[-1].callback(None)
+        self.successResultOf(first)
+        self.assertEqual(self.recorder.pending, 0)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stop(self) -> None:
-        """
-        Then nothing more is tried or told; what the store was asked, it may do.
-        """
-        self.recorder.record(changes(1))
-        self.keeping[0].errback(StoreUnavailable("full"))
-        self.recorder.record(changes(2))
-        self.recorder.record(changes(3))
+        """After a stop nothing is retried, neither earlier nor later failures."""
+        retried, underWay = self.record(1), self.record(2)
+        self.store.changes[0].errback(StoreUnavailable("full"))
         self.recorder.stop()
-        self.keeping[1].callback(None)
-        self.keeping[2].errback(StoreUnavailable("closed"))
+        self.failureResultOf(retried, CancelledError)
+        self.store.changes[1].errback(StoreUnavailable("closed"))
+        self.failureResultOf(underWay, CancelledError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual((self.recorder.pending, self.told), (2, 0))
+        self.assertEqual(len(self.store.requested), 2)
 
-    def test_mistake(self) -> None:
-        """
-        Any other failure is in the log, and not tried again.
-        """
-        self.recorder.record(changes(1))
-        self.keeping[0].errback(ZeroDivisionError())
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+    def test_otherFailure(self) -> None:
+        """Any other failure is raised, and not retried."""
+        recording = self.record(1)
+        self.store.changes[0].errback(ZeroDivisionError())
+        self.failureResultOf(recording, ZeroDivisionError)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -18,7 +18,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from xmpprest.core.records import StoreUnavailable, StoreUnusable
+from xmpprest.core.records import NewMessage, StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import SQLiteStore
 
 
@@ -43,7 +43,9 @@ class Keeper:
         """Keep one; returns whether it did."""
         id = uuid.uuid4().hex
         try:
-            await self._store.addOutgoing(id, "user@example.org", self._stanza, 1.0)
+            await self._store.addOutgoing(
+                NewMessage(id, "user@example.org", self._stanza, 1.0)
+            )
         except StoreUnavailable as error:
             say(f"failed {id}: {error}")
             return False

@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from xmpprest.core.records import NewMessage
 from xmpprest.store.sqlite import SQLiteStore
 
 from .keeper import say
@@ -21,7 +22,7 @@ from .keeper import say
 
 async def keep(store: SQLiteStore, reactor: Any) -> None:
     """Keep a message, and end."""
-    await store.addOutgoing("a", "user@example.org", "", 1.0)
+    await store.addOutgoing(NewMessage("a", "user@example.org", "", 1.0))
     say("kept")
     await store.close()
     say("closed")

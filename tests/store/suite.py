@@ -56,7 +56,7 @@ class StoreTestCase(TestCase):
 
     async def accept(self, id: str = "a", at: float = 1.0) -> int:
         """Keep a message."""
-        number = await self.store.addOutgoing(id, TO, MESSAGE, at)
+        number = await self.store.addOutgoing(NewMessage(id, TO, MESSAGE, at))
         assert isinstance(number, int)
         return number
 
@@ -139,7 +139,9 @@ class OutboxSuite(StoreTestCase):
         """
         It is known whom it is from, where that was said, also when it is done.
         """
-        number = await self.store.addOutgoing("a", TO, MESSAGE, 1.0, sender="me@x")
+        number = await self.store.addOutgoing(
+            NewMessage("a", TO, MESSAGE, 1.0, sender="me@x")
+        )
         assert isinstance(number, int)
         await self.change(StateChange(number, CONFIRMED, 2.0))
         found = await self.store.outgoingByID("a")
@@ -151,7 +153,10 @@ class OutboxSuite(StoreTestCase):
         Calls take effect in the order they are made, though nobody waits between.
         """
         numbers = await gatherResults(
-            [self.store.addOutgoing(f"{each}", TO, MESSAGE, 1.0) for each in range(50)]
+            [
+                self.store.addOutgoing(NewMessage(f"{each}", TO, MESSAGE, 1.0))
+                for each in range(50)
+            ]
         )
         self.assertEqual(numbers, sorted(set(numbers)))
         kept = await self.store.queuedMessages(0, 100)
@@ -162,7 +167,7 @@ class OutboxSuite(StoreTestCase):
         """
         A question sees what was asked to be kept before it.
         """
-        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
         asked = self.store.outgoingByID("a")
         changed = self.store.updateStates([StateChange(1, CONFIRMED, 2.0)])
         askedAgain = self.store.queuedMessages(0, 10)
@@ -563,10 +568,14 @@ class AnswersSuite(StoreTestCase):
         """
         A message is kept with its key, or neither is.
         """
-        number = await self.store.addOutgoing("a", TO, MESSAGE, 1.0, self.done)
+        number = await self.store.addOutgoing(
+            NewMessage("a", TO, MESSAGE, 1.0, self.done)
+        )
         self.assertIsInstance(number, int)
         self.assertEqual(await self.store.beginRequest(self.running), self.done)
-        again = await self.store.addOutgoing("b", TO, MESSAGE, 2.0, self.running)
+        again = await self.store.addOutgoing(
+            NewMessage("b", TO, MESSAGE, 2.0, self.running)
+        )
         self.assertEqual(again, self.done)
         self.assertEqual(
             [each.id for each in await self.store.queuedMessages(0, 9)], ["a"]
@@ -580,11 +589,17 @@ class AnswersSuite(StoreTestCase):
         """
         one, again, two, other = await gatherResults(
             [
-                self.store.addOutgoing("a", TO, MESSAGE, 1.0, self.running),
-                self.store.addOutgoing("b", TO, MESSAGE, 1.0, self.done),
-                self.store.addOutgoing("c", TO, MESSAGE, 1.0),
+                self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0, self.running)),
+                self.store.addOutgoing(NewMessage("b", TO, MESSAGE, 1.0, self.done)),
+                self.store.addOutgoing(NewMessage("c", TO, MESSAGE, 1.0)),
                 self.store.addOutgoing(
-                    "d", TO, MESSAGE, 1.0, IdempotencyRecord("other", b"", None, 1.0)
+                    NewMessage(
+                        "d",
+                        TO,
+                        MESSAGE,
+                        1.0,
+                        IdempotencyRecord("other", b"", None, 1.0),
+                    )
                 ),
             ]
         )
@@ -663,7 +678,8 @@ class HousekeepingSuite(StoreTestCase):
         However many there are, all are forgotten; and no number is used again.
         """
         numbers = [
-            self.store.addOutgoing(f"{each}", TO, MESSAGE, 1.0) for each in range(1000)
+            self.store.addOutgoing(NewMessage(f"{each}", TO, MESSAGE, 1.0))
+            for each in range(1000)
         ]
         last = (await gatherResults(numbers))[-1]
         assert isinstance(last, int)
@@ -694,7 +710,7 @@ class HousekeepingSuite(StoreTestCase):
         """Some questions, and some things to keep."""
         ids = map(str, count())
         return (
-            lambda: self.store.addOutgoing(next(ids), TO, MESSAGE, 1.0),
+            lambda: self.store.addOutgoing(NewMessage(next(ids), TO, MESSAGE, 1.0)),
             lambda: self.store.queuedMessages(0, 10),
             lambda: self.store.addIncoming(next(ids), THEM, MESSAGE, 1.0),
             lambda: self.store.updateStates([StateChange(1, CONFIRMED, 1.0)]),
@@ -707,7 +723,7 @@ class HousekeepingSuite(StoreTestCase):
         """
         To cancel gives up the wait, not the work.
         """
-        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
         accepted.addErrback(lambda failure: failure.trap(CancelledError))
         accepted.cancel()
         self.assertEqual(_of(await self.store.outgoingByID("a")), "a")
@@ -722,7 +738,7 @@ class HousekeepingSuite(StoreTestCase):
         """
         What was asked before the end is done; what is asked later fails.
         """
-        accepted = self.store.addOutgoing("a", TO, MESSAGE, 1.0)
+        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
         await self.store.close()
         self.assertTrue(accepted.called)
         for ask in self.questions():
@@ -732,7 +748,7 @@ class HousekeepingSuite(StoreTestCase):
     def questions(self) -> Sequence[Callable[[], Awaitable[object]]]:
         """Some."""
         return (
-            lambda: self.store.addOutgoing("b", TO, MESSAGE, 1.0),
+            lambda: self.store.addOutgoing(NewMessage("b", TO, MESSAGE, 1.0)),
             lambda: self.store.queuedMessages(0, 10),
             self.store.check,
             lambda: self.store.purge(0.0, 0.0, 0.0),

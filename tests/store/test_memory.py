@@ -7,6 +7,7 @@ from xmpprest.core.records import (
     DEAD,
     DELIVERED,
     IdempotencyRecord,
+    NewMessage,
     StateChange,
     StoreUnavailable,
 )
@@ -64,7 +65,7 @@ class LimitTests(suite.StoreTestCase):
             await self.accept("three")
         with self.assertRaises(StoreUnavailable):
             await self.store.addOutgoing(
-                "x", TO, MESSAGE, 1.0, IdempotencyRecord("k", b"", b"", 1.0)
+                NewMessage("x", TO, MESSAGE, 1.0, IdempotencyRecord("k", b"", b"", 1.0))
             )
         self.assertIsNone(
             await self.store.beginRequest(IdempotencyRecord("k", b"", None, 1.0))

@@ -334,10 +334,16 @@ class HeldOutbox:
         """Whether a stanza is kept."""
         return self.isKeeping and stanza.name == "message"
 
-    async def accept(
+    def send(self, stanza: Element) -> None:
+        """Take a stanza that is not stored."""
+        if self.problem is not None:
+            raise self.problem
+        self.sent.append(stanza)
+
+    async def enqueue(
         self, stanza: Element, answered: IdempotencyRecord | None = None
     ) -> Accepted | IdempotencyRecord:
-        """Take a stanza."""
+        """Take a message."""
         if self.problem is not None:
             raise self.problem
         if answered is not None:
@@ -357,7 +363,7 @@ class HeldOutbox:
         results: list[Accepted | IdempotencyRecord | Refusal] = []
         for each in messages:
             try:
-                results.append(await self.accept(*each))
+                results.append(await self.enqueue(*each))
             except Refusal as refusal:
                 results.append(refusal)
         return results

@@ -71,18 +71,19 @@ class Accepted:
 
 class NewMessage(NamedTuple):
     """
-    A message that is to be kept, and then sent.
+    A message to be stored, and then sent.
 
     @ivar stanza: As XML.
-    @ivar answered: Kept together with it, or not at all.
-    @ivar sender: Whom it is from.
+    @ivar at: When it was accepted.
+    @ivar idempotency: Stored together with the message, or not at all.
+    @ivar sender: The address that it is from.
     """
 
     id: str
     to: str
     stanza: str
     at: float
-    answered: IdempotencyRecord | None = None
+    idempotency: IdempotencyRecord | None = None
     sender: str = ""
 
 

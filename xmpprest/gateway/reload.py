@@ -21,6 +21,7 @@ from ..web.server.site import GatewaySite
 from ..xmpp.builtin import BuiltinResponder
 from ..xmpp.component import ComponentService
 from .permissions import makeGrants
+from .stores import outboxLimits
 from .webhooks import Webhooks, makeWebhooks
 
 
@@ -104,8 +105,7 @@ class Reloader:
         self._keeper.recordDays = config.recordDays
         self._keeper.deadDays = config.deadDays
         if isinstance(self._outbox, Outbox):
-            self._outbox.intake.limit = config.outboxLimit
-            self._outbox.intake.maxAge = config.outboxAge
+            self._outbox.limits = outboxLimits(config)
 
 
 def discoFeatures(config: Config) -> tuple[str, ...]:

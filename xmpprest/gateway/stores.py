@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.endpoints import clientFromString
 
 from ..config.config import Config
+from ..outbox.capacity import OutboxLimits
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..store.interface import Store
@@ -52,17 +53,21 @@ def makeOutbox(
         store,
         component,
         component.barrier,
+        outboxLimits(config),
         clock=reactor,
         now=time.time,
         domain=config.domain,
-        limit=config.outboxLimit,
-        maxAge=config.outboxAge,
     )
     component.onConnected, component.onDisconnected = (
-        outbox.streamConnected,
-        outbox.streamLost,
+        outbox.connected,
+        outbox.disconnected,
     )
     return outbox
+
+
+def outboxLimits(config: Config) -> OutboxLimits:
+    """Return the limits on messages that wait for the XMPP server."""
+    return OutboxLimits(config.outboxLimit, config.outboxAge)
 
 
 def clientEndpoint(description: str, reactor: Any) -> Any:

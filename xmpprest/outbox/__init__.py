@@ -1,1 +1,1 @@
-"""Takes outbound messages to the stream; L{outbox} is where they come in."""
+"""Delivers outbound messages to the XMPP server; L{outbox} is the entrance."""

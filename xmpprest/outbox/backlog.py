@@ -1,20 +1,20 @@
-"""Messages that are to be written: the first of them in memory, all in the store."""
+"""The queue of messages to write: its first part in memory, all of it in the store."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from ..core.records import OutboxRecord
+from .interfaces import OutboxStore
 
-#: How many messages are held in memory, and of how many characters; a little more, if
-#: they come by the page.
-COUNT = 2048
-SIZE = 16 * 2**20
-#: How many are read from the store at once.
+#: Messages in memory, and their characters, at which new ones stay in the store only.
+#: A page that is read may exceed both.
+MAX_MESSAGES_IN_MEMORY = 2048
+MAX_CHARACTERS_IN_MEMORY = 16 * 2**20
+#: Messages read from the store at a time.
 PAGE = 128
 
 
@@ -23,8 +23,10 @@ class QueuedMessage:
     """
     A message in memory.
 
-    @ivar xml: As it is written.
-    @ivar writtenAt: When it was; 0.0, it was not.
+    @ivar number: Its place in the order of acceptance; 0 until it is stored.
+    @ivar xml: The message as it is stored and written.
+    @ivar acceptedAt: Seconds since 1970.
+    @ivar writtenAt: Seconds since 1970; 0.0 while it is not written.
     """
 
     number: int
@@ -37,78 +39,77 @@ class QueuedMessage:
 
 class Backlog:
     """
-    What is to be written, in the order of numbers.
+    A FIFO queue of the messages to write, in the order of their numbers.
     """
 
-    def __init__(
-        self,
-        load: Callable[[int, int], Deferred[Sequence[OutboxRecord]]],
-        loaded: Callable[[], None],
-        failed: Callable[[], None],
-    ) -> None:
-        """
-        @param load: Reads messages from behind a number, so many.
-        @param loaded: Called when there is something in memory again.
-        @param failed: Called when it could not be read.
-        """
-        self._load = load
-        self._loaded = loaded
-        self._failed = failed
-        self._ready: deque[QueuedMessage] = deque()
-        self._size = 0
-        self._last = 0
-        # The store may hold what an earlier process has left.
-        self._isBehind = True
-        self._loading = False
+    def __init__(self, store: OutboxStore) -> None:
+        """@param store: Has all queued messages, also those of an earlier process."""
+        self._store = store
+        self._queue: deque[QueuedMessage] = deque()
+        self._characters = 0
+        self._lastNumber = 0
+        #: Whether the store has queued messages behind those in memory.
+        self._hasMoreStored = True
+        self._isReading = False
 
     @property
     def head(self) -> QueuedMessage | None:
-        """The next; C{None}, there is nothing in memory."""
-        return self._ready[0] if self._ready else None
+        """The next message; C{None} if there is none in memory."""
+        return self._queue[0] if self._queue else None
 
     def add(self, message: QueuedMessage) -> None:
-        """The newest message has been kept; it may stay in the store for now."""
-        full = len(self._ready) >= COUNT or self._size >= SIZE
-        self._isBehind = self._isBehind or full
-        if not self._isBehind:
+        """Append the message that was stored last; it may stay in the store only."""
+        isFull = (
+            len(self._queue) >= MAX_MESSAGES_IN_MEMORY
+            or self._characters >= MAX_CHARACTERS_IN_MEMORY
+        )
+        self._hasMoreStored = self._hasMoreStored or isFull
+        if not self._hasMoreStored:
             self._append(message)
 
     def pop(self) -> QueuedMessage:
-        """Take the next."""
-        message = self._ready.popleft()
-        self._size -= len(message.xml)
+        """Remove and return the next message."""
+        message = self._queue.popleft()
+        self._characters -= len(message.xml)
         return message
 
     def putBack(self, messages: Iterable[QueuedMessage]) -> None:
-        """Those that were taken last, in their order, come first again."""
+        """Insert messages that were popped, in their order, before all others."""
         for message in reversed([*messages]):
-            self._ready.appendleft(message)
-            self._size += len(message.xml)
+            self._queue.appendleft(message)
+            self._characters += len(message.xml)
 
-    def refill(self) -> None:
-        """Read on in the store, if there is reason and room to."""
-        isLow = len(self._ready) < COUNT // 2 and self._size < SIZE // 2
-        if self._isBehind and isLow and not self._loading:
-            self._loading = True
-            self._load(self._last, PAGE).addCallbacks(self._read, self._unread)
+    def refill(self) -> Deferred[None] | None:
+        """
+        Read the next page from the store if memory has room.
 
-    def _read(self, messages: Sequence[OutboxRecord]) -> None:
-        self._loading = False
-        for each in messages:
+        @return: Fires once the page is in memory, and fails if the store does; C{None}
+            if nothing is to be read.
+        """
+        hasRoom = (
+            len(self._queue) < MAX_MESSAGES_IN_MEMORY // 2
+            and self._characters < MAX_CHARACTERS_IN_MEMORY // 2
+        )
+        if not self._hasMoreStored or not hasRoom or self._isReading:
+            return None
+        self._isReading = True
+        return Deferred.fromCoroutine(self._readPage())
+
+    async def _readPage(self) -> None:
+        try:
+            page = await self._store.queuedMessages(self._lastNumber, PAGE)
+        finally:
+            self._isReading = False
+        for each in page:
             self._append(
                 QueuedMessage(
                     each.number, each.id, each.to, each.stanza, each.acceptedAt
                 )
             )
-        # What is kept from now on comes after what was read.
-        self._isBehind = len(messages) == PAGE
-        self._loaded()
-
-    def _unread(self, reason: object) -> None:
-        self._loading = False
-        self._failed()
+        # Messages that are stored from now on are behind this page.
+        self._hasMoreStored = len(page) == PAGE
 
     def _append(self, message: QueuedMessage) -> None:
-        self._ready.append(message)
-        self._size += len(message.xml)
-        self._last = message.number
+        self._queue.append(message)
+        self._characters += len(message.xml)
+        self._lastNumber = message.number

@@ -1,4 +1,4 @@
-"""The way out without a store: what is accepted has been written."""
+"""The outbox without a store: stanzas are written to the stream at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..core.records import Accepted, IdempotencyRecord, OutboxRecord
 
 class DirectOutbox:
     """
-    Writes to the stream at once, and remembers nothing.
+    Writes stanzas to the stream, and remembers none.
 
-    @ivar waiting: How many messages are not confirmed yet: nobody knows of any.
-    @ivar oldestAt: When the first of them was accepted.
+    @ivar waiting: The number of unconfirmed messages, which is not known: 0.
+    @ivar oldestAt: When the oldest of them was accepted, which is not known.
     """
 
     waiting = 0
@@ -25,58 +25,66 @@ class DirectOutbox:
     def __init__(
         self,
         send: Callable[[Element], None],
-        eased: Callable[[], Deferred[None]] = lambda: succeed(None),
+        whenDrained: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
         """
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
-        @param eased: Waits until the stream takes more.
+        @param whenDrained: Waits until the stream accepts more.
         """
-        self._send = send
-        self.whenBelowHighWater = eased
+        self.send = send
+        self.whenBelowHighWater = whenDrained
 
     def isDurable(self, stanza: Element) -> bool:
-        """Whether a stanza is kept until it is confirmed: none is."""
+        """Whether a stanza is stored until it is confirmed: none is."""
         return False
 
-    async def accept(
-        self, stanza: Element, answered: IdempotencyRecord | None = None
-    ) -> Accepted:
+    async def accept(self, stanza: Element) -> None:
         """
-        Send a message or a presence.
+        Write a stanza to the stream.
 
         @param stanza: Complete, as
             L{xmpprest.core.policy.submission.buildSubmission} makes it.
-        @param answered: Is not for here: nothing is kept that it could be kept with.
-        @raise Refusal: 503, it was not sent; 413.
+        @raise Refusal: 503 if it was not written; 413 if it is too long.
         """
-        self._send(stanza)
+        self.send(stanza)
+
+    async def enqueue(
+        self, message: Element, idempotency: IdempotencyRecord | None = None
+    ) -> Accepted:
+        """
+        Write a message to the stream.
+
+        @param idempotency: Ignored: nothing is stored.
+        @raise Refusal: 503 if it was not written; 413 if it is too long.
+        """
+        self.send(message)
         return Accepted()
 
     async def acceptAll(
-        self, messages: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, stanzas: Sequence[tuple[Element, IdempotencyRecord | None]]
     ) -> list[Accepted | IdempotencyRecord | Refusal]:
         """
-        Send many, as far as that can be.
+        Write many stanzas to the stream.
 
-        @param messages: As above.
-        @return: Of each what L{accept} would have returned, or raised.
+        @param stanzas: Each with an idempotency record, which is ignored.
+        @return: For each, that it was written or the refusal.
         """
-        return [self._accepted(stanza) for stanza, _ in messages]
+        return [self._accepted(stanza) for stanza, _ in stanzas]
 
     def _accepted(self, stanza: Element) -> Accepted | Refusal:
         try:
-            self._send(stanza)
+            self.send(stanza)
         except Refusal as refusal:
             return refusal
         return Accepted()
 
     def handleError(self, stanza: Element) -> None:
-        """Nobody remembers what an error may be about."""
+        """Ignore an inbound stanza: no message is remembered that it could answer."""
 
     async def waitForOutcome(self, number: int, timeout: float) -> Element | None:
-        """Nobody knows."""
+        """Return C{None}: outcomes are not known."""
         return None
 
     async def status(self, id: str) -> OutboxRecord | None:
-        """Nobody knows."""
+        """Return C{None}: no message is remembered."""
         return None

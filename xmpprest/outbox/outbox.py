@@ -1,9 +1,7 @@
 """
-The way out with a store: what is accepted is kept until the server has taken it.
+The durable outbox: accepted messages are stored until the server has them.
 
-A message is committed, written, and confirmed by a barrier that comes back behind it
-(behaviour.md §5). Whatever is not confirmed when the stream breaks, or the gateway
-ends, is written again, with the same id, before all that was accepted later.
+A message is committed, written, and confirmed by a barrier behind it (behaviour.md §5).
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -20,46 +17,43 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
-from ..core.errors import Refusal
+from ..concurrency import timers
+from ..core.errors import Refusal, serviceUnavailable
 from ..core.records import (
     BOUNCED,
     QUEUED,
     SENT,
     Accepted,
     IdempotencyRecord,
+    NewMessage,
     OutboxRecord,
     QueueDepth,
     StoreUnavailable,
 )
-from ..core.stanza import jid
-from .admission import AdmissionControl, IntakeStore
-from .recorder import RETRY
-from .sender import DeliveryBarrier, OutboundStream, OutboxSender, SenderStore
+from ..core.stanza.annotate import withOriginID
+from ..core.stanza.serializer import toXML
+from .backlog import QueuedMessage
+from .capacity import OutboxCapacity, OutboxLimits
+from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
+from .outcomes import Outcomes
+from .recorder import RETRY_DELAY
+from .sender import OutboxSender, isAnswerFrom
 
 _log = Logger()
 
-#: Seconds that the messages on their way have to be confirmed when the gateway stops.
+#: Seconds that the messages in flight have to be confirmed when the gateway stops.
 STOP_TIMEOUT = 5.0
-#: How many errors that came late are looked up at once; of others it is forgotten what
-#: they are about, lest a flood of them keeps out what is to be kept.
-LOOKUPS = 100
-
-
-class OutboxStore(SenderStore, IntakeStore, Protocol):
-    """What is asked of the store; see L{xmpprest.store.interface.Store}."""
-
-    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
-        """The newest with an id."""
-
-    def outgoingDepth(self) -> Deferred[QueueDepth]:
-        """Of those queued."""
+#: Error stanzas looked up in the store at a time. Further ones are ignored: a flood of
+#: them must not keep new messages from being stored.
+MAX_LOOKUPS = 100
 
 
 class Outbox(Service):
     """
-    The way out with a store.
+    Stores messages, sends them, and knows what has become of them.
 
-    @ivar intake: Takes messages, as many as may wait.
+    An observer of the stream: L{connected} and L{disconnected} are called when it is
+    up and when it is lost.
     """
 
     def __init__(
@@ -67,15 +61,14 @@ class Outbox(Service):
         store: OutboxStore,
         stream: OutboundStream,
         barrier: DeliveryBarrier,
+        limits: OutboxLimits,
         *,
         clock: IReactorTime,
         now: Callable[[], float],
         domain: str,
-        limit: int,
-        maxAge: float,
     ) -> None:
         """
-        @param now: Tells the time, in seconds since 1970.
+        @param now: Returns seconds since 1970.
         @param domain: The component domain.
         """
         self._store = store
@@ -84,226 +77,312 @@ class Outbox(Service):
         self._clock = clock
         self._now = now
         self._domain = domain
-        self._isOnline = False
-        self._outcomes: dict[int, Deferred[Element | None]] = {}
+        self._capacity = OutboxCapacity(limits, lambda: stream.ready)
+        self._outcomes = Outcomes(clock)
+        self._sender = self._newSender()
         self._lookups = 0
-        self._counting: IDelayedCall | None = None
-        self._wire = self._newWire()
-        self.intake = AdmissionControl(
-            store,
-            stream,
-            lambda new: self._wire.add(*new),
-            lambda: self._wire.oldest,
-            now=now,
-            limit=limit,
-            maxAge=maxAge,
-        )
+        self._countTimer: IDelayedCall | None = None
 
-    @property
-    def waiting(self) -> int:
-        """How many messages are not confirmed yet."""
-        return self.intake.waiting
-
-    def _newWire(self) -> OutboxSender:
+    def _newSender(self) -> OutboxSender:
         return OutboxSender(
             self._store,
             self._stream,
             self._barrier,
-            self._settled,
+            self._capacity,
+            self._outcomes,
             clock=self._clock,
             now=self._now,
             domain=self._domain,
         )
 
     @property
+    def limits(self) -> OutboxLimits:
+        """The limits on unconfirmed messages; may be replaced."""
+        return self._capacity.limits
+
+    @limits.setter
+    def limits(self, limits: OutboxLimits) -> None:
+        self._capacity.limits = limits
+
+    @property
+    def waiting(self) -> int:
+        """The number of unconfirmed messages."""
+        return self._capacity.count
+
+    @property
     def oldestAt(self) -> float | None:
-        """When the first of them was accepted, as far as they are in memory."""
-        oldest = self._wire.oldest
+        """
+        When the oldest unconfirmed message was accepted, in seconds since 1970; C{None}
+        if none is in memory.
+        """
+        oldest = self._sender.oldest
         return None if oldest is None else oldest.acceptedAt
 
-    # --- beginning and ending ---
+    # --- starting and stopping ---
 
     def startService(self) -> None:
-        """Send what there is."""
+        """Send the messages that an earlier process has left, and new ones."""
         super().startService()
         self._count()
-        self._wire.open(self._isOnline)
+        self._sender.open()
 
     def stopService(self) -> Deferred[None]:
         """
-        Write nothing more.
+        Stop writing.
 
-        @return: Fires once all that was written is confirmed, and that is recorded,
-            or after L{STOP_TIMEOUT}: then it will be sent again.
+        @return: Fires once everything that was written is confirmed and recorded, or
+            after L{STOP_TIMEOUT}; unconfirmed messages are sent again at the next
+            start.
         """
         super().stopService()
-        if self._counting is not None and self._counting.active():
-            self._counting.cancel()
-        closing = self._wire.close()
-        timeout = self._clock.callLater(STOP_TIMEOUT, closing.cancel)
+        timers.cancel(self._countTimer)
+        draining = self._sender.close()
+        timeout = self._clock.callLater(STOP_TIMEOUT, draining.cancel)
 
-        def closed(result: object) -> None:
-            if timeout.active():
-                timeout.cancel()
-            self._wire.end()
-            # If there is a next time, it begins with what is in the store.
-            self._wire = self._newWire()
+        def drained(result: object) -> None:
+            timers.cancel(timeout)
+            self._sender.abort()
+            # A service that is started again begins with what the store has.
+            self._sender = self._newSender()
 
-        return closing.addBoth(closed)
+        return draining.addBoth(drained)
 
     def _count(self) -> None:
-        """Find out how many wait, which an earlier process may have left."""
-        self._store.outgoingDepth().addCallbacks(self._counted, self._uncounted)
+        """Count the messages that an earlier process has left."""
+        self._store.outgoingDepth().addCallbacks(self._counted, self._countFailed)
 
     def _counted(self, depth: QueueDepth) -> None:
-        self.intake.waiting = depth.count - self._wire.pendingChanges
+        self._capacity.count = depth.count - self._sender.pendingChanges
 
-    def _uncounted(self, reason: Failure) -> None:
+    def _countFailed(self, reason: Failure) -> None:
         reason.trap(StoreUnavailable)
         if self.running:
-            self._counting = self._clock.callLater(RETRY, self._count)
+            self._countTimer = self._clock.callLater(RETRY_DELAY, self._count)
 
     # --- accepting ---
 
     def isDurable(self, stanza: Element) -> bool:
-        """Whether a stanza is kept until it is confirmed: every message is."""
+        """Whether a stanza is stored until it is confirmed: every message is."""
         return bool(stanza.name == "message")
 
-    async def accept(
-        self, stanza: Element, answered: IdempotencyRecord | None = None
-    ) -> Accepted | IdempotencyRecord:
+    async def accept(self, stanza: Element) -> None:
         """
-        Take a message or a presence. A message is kept once this returns.
+        Store a message, or write a presence or iq to the stream.
 
         @param stanza: Complete, as
             L{xmpprest.core.policy.submission.buildSubmission} makes it.
-        @param answered: Kept with a message, or not at all.
-        @return: What there was with that key already; then nothing is sent.
-        @raise Refusal: 503, it was not accepted; 413, it is too long.
+        @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
         if self.isDurable(stanza):
-            return await self.intake.accept(stanza, answered)
+            await self.enqueue(stanza)
+        else:
+            self.send(stanza)
+
+    def send(self, stanza: Element) -> None:
+        """
+        Write a stanza to the stream, without storing it.
+
+        @raise Refusal: 503 if it was not written; 413 if it is too long.
+        """
         self._stream.send(stanza)
-        return Accepted()
+
+    async def enqueue(
+        self, message: Element, idempotency: IdempotencyRecord | None = None
+    ) -> Accepted | IdempotencyRecord:
+        """
+        Store a message; it is sent also if the caller stops waiting.
+
+        @param idempotency: Stored with the message, or not at all.
+        @return: The record that has the same key already; the message is not stored
+            then.
+        @raise Refusal: 503 if it was not accepted; 413 if it is too long.
+        """
+        queued = self._prepare(message)
+        storing = self._store.addOutgoing(_toStore(queued, message, idempotency))
+        stored = storing.addCallback(lambda result: self._stored([queued], [result]))
+        try:
+            (result,) = await _shielded(stored)
+        except StoreUnavailable as error:
+            raise _notStored(error) from None
+        return result
 
     async def acceptAll(
-        self, messages: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, stanzas: Sequence[tuple[Element, IdempotencyRecord | None]]
     ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
         """
-        Take many, and keep those that are messages together, or none of them.
+        Accept many stanzas; store all messages among them together, or none.
 
-        @param messages: As above, each with what is kept with it.
-        @return: Of each what L{accept} would have returned, or raised.
+        @param stanzas: Each with the record to store with it.
+        @return: For each, the result of L{enqueue} or the refusal that it would raise.
         """
-        return await self.intake.acceptAll(messages)
+        prepared = [
+            self._prepareOrSend(stanza, at) for at, (stanza, _) in enumerate(stanzas)
+        ]
+        queued = [each for each in prepared if isinstance(each, QueuedMessage)]
+        storing = self._store.addAllOutgoing(
+            [
+                _toStore(each, stanza, idempotency)
+                for each, (stanza, idempotency) in zip(prepared, stanzas, strict=True)
+                if isinstance(each, QueuedMessage)
+            ]
+        )
+        stored = storing.addCallback(lambda results: self._stored(queued, results))
+        try:
+            results = iter(await _shielded(stored))
+        except StoreUnavailable as error:
+            refusal = _notStored(error)
+            return [
+                refusal if isinstance(each, QueuedMessage) else each
+                for each in prepared
+            ]
+        return [
+            next(results) if isinstance(each, QueuedMessage) else each
+            for each in prepared
+        ]
 
     def whenBelowHighWater(self) -> Deferred[None]:
-        """Wait until there is room for more: what was accepted is on its way."""
-        return self.intake.whenBelowHighWater()
+        """Wait until most accepted messages are confirmed, or the stream is lost."""
+        return self._capacity.whenBelowHighWater()
 
-    # --- telling ---
+    def _prepare(self, message: Element, others: int = 0) -> QueuedMessage:
+        """
+        Check a message, and make of it what is queued.
+
+        @param others: Messages that are about to be accepted before it.
+        """
+        xml = withOriginID(message, toXML(message))
+        self._stream.checkSize(xml)
+        now, oldest = self._now(), self._sender.oldest
+        self._capacity.check(now - oldest.acceptedAt if oldest else 0.0, others)
+        return QueuedMessage(0, message["id"], message["to"], xml, now)
+
+    def _prepareOrSend(
+        self, stanza: Element, others: int
+    ) -> QueuedMessage | Accepted | Refusal:
+        try:
+            if self.isDurable(stanza):
+                return self._prepare(stanza, others)
+            self.send(stanza)
+        except Refusal as refusal:
+            return refusal
+        return Accepted()
+
+    def _stored(
+        self,
+        queued: Sequence[QueuedMessage],
+        results: Sequence[int | IdempotencyRecord],
+    ) -> list[Accepted | IdempotencyRecord]:
+        """
+        Send the messages that were stored.
+
+        @param results: For each message, its number or the record with the same key.
+        """
+        new = []
+        accepted: list[Accepted | IdempotencyRecord] = []
+        for message, result in zip(queued, results, strict=True):
+            if isinstance(result, int):
+                message.number = result
+                new.append(message)
+                accepted.append(Accepted(result))
+            else:
+                accepted.append(result)
+        self._capacity.add(len(new))
+        self._sender.add(new)
+        return accepted
+
+    # --- outcomes ---
 
     def waitForOutcome(self, number: int, timeout: float) -> Deferred[Element | None]:
         """
-        Wait until a message that was accepted just now is confirmed or bounced.
+        Wait until a message that was just accepted is confirmed or bounces.
 
         @param timeout: Seconds.
-        @return: Fires with the error that came back; or with C{None}, there is none
-            yet.
+        @return: Fires with the error stanza of a bounce; C{None} without one.
         """
-        outcome: Deferred[Element | None] = Deferred()
-        self._outcomes[number] = outcome
-        timer = self._clock.callLater(timeout, outcome.callback, None)
-
-        def over(result: object) -> object:
-            if timer.active():
-                timer.cancel()
-            self._outcomes.pop(number, None)
-            return result
-
-        outcome.addBoth(over)
-        return outcome
+        return self._outcomes.wait(number, timeout)
 
     async def status(self, id: str) -> OutboxRecord | None:
         """
-        What has become of a message.
+        Return the newest message with a stanza id.
 
-        @raise StoreUnavailable: Nobody can tell at the moment.
+        @raise StoreUnavailable: The store cannot be read at the moment.
         """
         found = await self._store.outgoingByID(id)
-        written = self._wire.written(found.number) if found else None
+        written = self._sender.inFlight(found.number) if found else None
         if found is None or written is None or found.state != QUEUED:
             return found
         return replace(found, state=SENT, changedAt=written.writtenAt)
 
-    def _settled(
-        self, numbers: Sequence[int], state: str, error: Element | None
-    ) -> None:
-        """Messages are no longer on their way."""
-        self.intake.waiting -= len(numbers)
-        self.intake.releaseWaiters()
-        # What is only sent may bounce yet.
-        if state != SENT:
-            for number in numbers:
-                self._tell(number, error)
+    # --- events of the stream ---
 
-    def _tell(self, number: int, error: Element | None) -> None:
-        """Tell who waits for what becomes of a message."""
-        if number in self._outcomes:
-            self._outcomes[number].callback(error)
+    def connected(self) -> None:
+        """Begin to write: the stream is up."""
+        self._sender.connected()
 
-    # --- what the stream tells ---
-
-    def streamConnected(self) -> None:
-        """The stream is up."""
-        self._isOnline = self.intake.isOnline = True
-        self._wire.online()
-
-    def streamLost(self) -> None:
-        """The stream is gone."""
-        self._isOnline = False
-        self._wire.offline()
-        self.intake.isOnline = False
-        self.intake.releaseWaiters()
+    def disconnected(self) -> None:
+        """Stop writing: the stream is lost."""
+        self._sender.disconnected()
+        self._capacity.releaseWaiters()
 
     def handleError(self, stanza: Element) -> None:
         """
-        See whether an inbound stanza is an error in answer to a message.
+        Record that a message has bounced if an inbound stanza says so.
         """
         id = stanza.getAttribute("id")
         isError = stanza.getAttribute("type") == "error"
         if stanza.name != "message" or not isError or not id:
             return
-        if not self._wire.bounce(stanza, id, _isAnswer) and self._lookups < LOOKUPS:
+        if not self._sender.bounce(stanza, id) and self._lookups < MAX_LOOKUPS:
             self._lookups += 1
-            looking = Deferred.fromCoroutine(self._lookUp(stanza, id))
-            looking.addErrback(
-                lambda reason: _log.failure("A bounce was lost.", failure=reason)
+            lookup = Deferred.fromCoroutine(self._lookUp(stanza, id))
+            lookup.addErrback(
+                lambda reason: _log.failure(
+                    "A bounce could not be recorded.", failure=reason
+                )
             )
 
     async def _lookUp(self, error: Element, id: str) -> None:
-        """An error has come that is not for a message on its way."""
+        """Record the bounce of a message that is no longer in flight."""
         try:
             with suppress(StoreUnavailable):
                 found = await self._store.outgoingByID(id)
-                if found and self._mayBounce(found) and _isAnswer(error, found.to):
-                    self._wire.record([found.number], BOUNCED, error)
-                    self._tell(found.number, error)
+                if found and self._mayBounce(found) and isAnswerFrom(error, found.to):
+                    self._sender.record([found.number], BOUNCED, error)
+                    self._outcomes.resolve(found.number, error)
         finally:
             self._lookups -= 1
 
     def _mayBounce(self, found: OutboxRecord) -> bool:
-        """Not before it was written: the error may be for another with that id."""
-        isWritten = found.number <= self._wire.last or found.state != QUEUED
+        """Whether a message was written: else the error is about an older one."""
+        isWritten = found.number <= self._sender.lastWritten or found.state != QUEUED
         return isWritten and found.state != BOUNCED
 
 
-def _isAnswer(error: Element, to: str) -> bool:
-    """Whether an error may be from whom a message was for, or from their server."""
-    sender, peer = (
-        jid.normaliseJID(error.getAttribute("from", "")),
-        jid.normaliseJID(to),
+def _toStore(
+    queued: QueuedMessage, message: Element, idempotency: IdempotencyRecord | None
+) -> NewMessage:
+    return NewMessage(
+        queued.id,
+        queued.to,
+        queued.xml,
+        queued.acceptedAt,
+        idempotency,
+        sender=message["from"],
     )
-    others = (peer, peer.bare, jid.JID("", peer.domain, ""))
-    # One client of theirs may answer for them all.
-    return sender in others or sender.bare == peer
+
+
+def _shielded(
+    stored: Deferred[list[Accepted | IdempotencyRecord]],
+) -> Deferred[list[Accepted | IdempotencyRecord]]:
+    """Return a Deferred with the same result, whose cancellation stops no message."""
+    shielded: Deferred[list[Accepted | IdempotencyRecord]] = Deferred()
+    stored.addCallbacks(shielded.callback, shielded.errback)
+    return shielded
+
+
+def _notStored(error: StoreUnavailable) -> Refusal:
+    return serviceUnavailable(
+        "resource-constraint",
+        f"The message cannot be stored, and so it was not accepted: {error}.",
+        retryAfter=5,
+    )

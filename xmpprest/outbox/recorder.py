@@ -1,83 +1,55 @@
-"""Records what has become of messages, however long the store cannot."""
+"""Records the states of messages in the store, retrying until it succeeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorTime
 
+from ..concurrency.cancel_scope import CancelScope
 from ..core.records import StateChange, StoreUnavailable
+from .interfaces import OutboxStore
 
-_log = Logger()
-
-#: Seconds until something that the store could not do is tried again.
-RETRY = 1.0
+#: Seconds until a call that the store refused is retried.
+RETRY_DELAY = 1.0
 
 
 class Recorder:
     """
-    Takes changes to the store, all at once: it takes its time with some, to do them
-    together. What could not be recorded may come after what came later, which makes no
-    difference: nothing but a bounce changes what is not queued, and a bounce is final.
+    Records state changes.
 
-    @ivar pending: How many are not recorded yet.
+    Each call reaches the store at once, and the store groups them. A retried change may
+    be recorded after a later one, which does no harm: a queued message takes any state,
+    any other message only C{BOUNCED}, and that state is final.
+
+    @ivar pending: The number of changes that are not recorded yet.
     """
 
-    def __init__(
-        self,
-        change: Callable[[Sequence[StateChange]], Deferred[None]],
-        recorded: Callable[[], None],
-        clock: IReactorTime,
-    ) -> None:
-        """
-        @param change: The store's.
-        @param recorded: Called when some were recorded.
-        """
-        self._change = change
-        self._recorded = recorded
-        self._clock = clock
-        self._failed: list[StateChange] = []
-        self._retrying: IDelayedCall | None = None
-        self._isStopped = False
+    def __init__(self, store: OutboxStore, clock: IReactorTime) -> None:
+        self._store = store
+        self._scope = CancelScope(clock)
         self.pending = 0
 
-    def record(self, changes: Sequence[StateChange]) -> None:
-        """Record these, sooner or later."""
+    async def record(self, changes: Sequence[StateChange]) -> None:
+        """
+        Record changes; returns once they are committed.
+
+        @raise CancelledError: L{stop} was called.
+        """
         self.pending += len(changes)
-        if changes:
-            self._keep(changes)
+        try:
+            while not await self._tryToRecord(changes):
+                await self._scope.sleep(RETRY_DELAY)
+        finally:
+            self.pending -= len(changes)
 
     def stop(self) -> None:
-        """Give up what is not recorded yet."""
-        self._isStopped = True
-        if self._retrying is not None:
-            self._retrying.cancel()
-            self._retrying = None
+        """Retry nothing any more."""
+        self._scope.cancel()
 
-    def _keep(self, changes: Sequence[StateChange]) -> None:
-        keeping = self._change(changes)
-        keeping.addCallbacks(self._kept, self._notKept, (changes,), {}, (changes,))
-        keeping.addErrback(
-            lambda reason: _log.failure(
-                "What became of messages was not recorded.", failure=reason
-            )
-        )
-
-    def _kept(self, result: None, changes: Sequence[StateChange]) -> None:
-        self.pending -= len(changes)
-        if not self._isStopped:
-            self._recorded()
-
-    def _notKept(self, reason: Failure, changes: Sequence[StateChange]) -> None:
-        reason.trap(StoreUnavailable)
-        self._failed += changes
-        if self._retrying is None and not self._isStopped:
-            self._retrying = self._clock.callLater(RETRY, self._retry)
-
-    def _retry(self) -> None:
-        self._retrying = None
-        failed, self._failed = self._failed, []
-        self._keep(failed)
+    async def _tryToRecord(self, changes: Sequence[StateChange]) -> bool:
+        try:
+            await self._store.updateStates(changes)
+        except StoreUnavailable:
+            return False
+        return True

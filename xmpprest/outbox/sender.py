@@ -1,279 +1,303 @@
 """
-Writes messages to the stream, and finds out that the server has taken them.
+Writes queued messages to the stream, and confirms them by barriers.
 
-What is not known to be taken when the stream breaks is written again, before all else.
+Messages that are unconfirmed when the stream is lost are written again, before all
+others, with the same ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from enum import Enum
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ..concurrency import timers
+from ..concurrency.waiters import Waiters
 from ..core.errors import Refusal
-from ..core.records import BOUNCED, CONFIRMED, SENT, OutboxRecord, StateChange
+from ..core.records import BOUNCED, CONFIRMED, SENT, StateChange, StoreUnavailable
+from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
 from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
-from .recorder import RETRY, Recorder
+from .capacity import OutboxCapacity
+from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
+from .outcomes import Outcomes
+from .recorder import RETRY_DELAY, Recorder
 
 _log = Logger()
 
-#: How many messages may be on their way without a confirmation in the store, so that
-#: no more are sent twice when the gateway or the server dies.
+#: Messages that may be written and not yet recorded as confirmed: the most that are
+#: sent twice when the gateway or the server is killed.
 MAX_IN_FLIGHT = 512
-#: Seconds after which a message says that it was held back.
+#: Seconds after which a message is stamped with the time of its acceptance.
 DELAY_STAMP_AFTER = 30.0
-#: Seconds between a barrier that has come back and the next.
+#: Seconds from the response to a barrier to the next barrier; under load, one barrier
+#: and one record are for many messages.
 BARRIER_INTERVAL = 0.005
 
 
-class OutboundStream(Protocol):
-    """The stream to the XMPP server."""
+class SenderState(Enum):
+    """
+    The states of L{OutboxSender}.
 
-    def checkSize(self, xml: str) -> None:
-        """Raise L{Refusal} if a message is too long to be written."""
+    @cvar CLOSED: Nothing is written; the service is stopped.
+    @cvar OFFLINE: Messages wait for a stream.
+    @cvar SENDING: Messages are written as far as the window allows.
+    @cvar DRAINING: Nothing new is written; those in flight are confirmed.
+    """
 
-    def write(self, xml: str) -> None:
-        """Write a message; raises L{Refusal} if that cannot be done now."""
-
-    def send(self, stanza: Element) -> None:
-        """Write any stanza; the same."""
-
-
-class DeliveryBarrier(Protocol):
-    """Tells what the server has taken."""
-
-    def wait(self) -> Awaitable[bool]:
-        """
-        Wait until it has taken all that was written before; C{False}, it cannot be
-        found out. Raises L{Refusal} if the stream was lost, or the server is slow.
-        """
-
-
-class SenderStore(Protocol):
-    """What is asked of the store; see L{xmpprest.store.interface.Store}."""
-
-    def queuedMessages(
-        self, after: int, limit: int
-    ) -> Deferred[Sequence[OutboxRecord]]:
-        """Those queued, from after one."""
-
-    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
-        """Let messages come into other states."""
-
-
-#: Hears that messages are no longer on their way: their numbers, their state, and the
-#: error if one came back.
-OnSettled = Callable[[Sequence[int], str, Element | None], None]
+    CLOSED = "closed"
+    OFFLINE = "offline"
+    SENDING = "sending"
+    DRAINING = "draining"
 
 
 class OutboxSender:
     """
-    Messages on their way, from the store to the server.
+    Takes messages from the backlog to the server, at most L{MAX_IN_FLIGHT} at a time.
 
-    @ivar last: The highest number that was ever written.
+    @ivar lastWritten: The highest number of a message that was ever written.
     """
 
     def __init__(
         self,
-        store: SenderStore,
+        store: OutboxStore,
         stream: OutboundStream,
         barrier: DeliveryBarrier,
-        settled: OnSettled,
+        capacity: OutboxCapacity,
+        outcomes: Outcomes,
         *,
         clock: IReactorTime,
         now: Callable[[], float],
         domain: str,
     ) -> None:
         """
-        @param now: Tells the time, in seconds since 1970.
+        @param capacity: Counts the messages that are settled here.
+        @param outcomes: Tells the clients that wait for them.
+        @param now: Returns seconds since 1970.
         @param domain: The component domain.
         """
         self._stream = stream
         self._barrier = barrier
-        self._settled = settled
+        self._capacity = capacity
+        self._outcomes = outcomes
         self._clock = clock
         self._now = now
         self._domain = domain
-        self._backlog = Backlog(store.queuedMessages, self.flush, self._retry)
-        self._recorder = Recorder(store.updateStates, self.flush, clock)
-        #: Those written and not known to be taken, by number, in order.
-        self._written: dict[int, QueuedMessage] = {}
-        self._retrying: IDelayedCall | None = None
-        self._pausing: IDelayedCall | None = None
-        self._isCrossing = False
-        self._isOnline = False
-        self._streams = 0
-        self._closing: Deferred[None] | None = None
-        self._isOpen = False
-        self.last = 0
+        self._state = SenderState.CLOSED
+        self._backlog = Backlog(store)
+        self._recorder = Recorder(store, clock)
+        #: Messages that are written and unconfirmed, by number, in order.
+        self._inFlight: dict[int, QueuedMessage] = {}
+        self._confirming: Deferred[None] | None = None
+        self._retryTimer: IDelayedCall | None = None
+        self._drained: Waiters[None] = Waiters()
+        self.lastWritten = 0
 
     @property
     def oldest(self) -> QueuedMessage | None:
-        """The first of those in memory."""
-        return next(iter(self._written.values()), self._backlog.head)
+        """The oldest unconfirmed message in memory; C{None} if there is none."""
+        return next(iter(self._inFlight.values()), self._backlog.head)
 
     @property
     def pendingChanges(self) -> int:
-        """How many changes are not in the store yet."""
+        """The number of state changes that are not stored yet."""
         return self._recorder.pending
 
-    def open(self, isOnline: bool) -> None:
+    def inFlight(self, number: int) -> QueuedMessage | None:
+        """Return a message that is written and unconfirmed, C{None} for any other."""
+        return self._inFlight.get(number)
+
+    # --- states ---
+
+    def open(self) -> None:
+        """Leave CLOSED: write as soon as the stream is up."""
+        isOnline = self._stream.ready
+        self._state = SenderState.SENDING if isOnline else SenderState.OFFLINE
+        self._flush()
+
+    def connected(self) -> None:
+        """Leave OFFLINE for SENDING: the stream is up."""
+        if self._state is SenderState.OFFLINE:
+            self._state = SenderState.SENDING
+            self._flush()
+
+    def disconnected(self) -> None:
         """
-        Begin to write.
-
-        @param isOnline: Whether there is a stream already.
+        Leave SENDING for OFFLINE: the stream is lost, and how much of it the server has
+        read is unknown.
         """
-        self._isOpen = True
-        self._isOnline = isOnline
-        self.flush()
-
-    def online(self) -> None:
-        """There is a stream."""
-        self._isOnline = True
-        self.flush()
-
-    def offline(self) -> None:
-        """The stream is gone, and who knows what the server has read of it."""
-        self._isOnline = False
-        self._streams += 1
-        self._backlog.putBack(self._written.values())
-        self._written.clear()
-        self._checkClosed()
-
-    def add(self, *held: QueuedMessage) -> None:
-        """The newest messages have been kept."""
-        for each in held:
-            self._backlog.add(each)
-        self.flush()
-
-    def written(self, number: int) -> QueuedMessage | None:
-        """A message, if it is on its way."""
-        return self._written.get(number)
-
-    def bounce(
-        self, error: Element, id: str, isAnswer: Callable[[Element, str], bool]
-    ) -> bool:
-        """
-        See whether an error is about a message on its way.
-
-        @param isAnswer: Tells whether the error may be about a message to somebody.
-        """
-        for held in self._written.values():
-            if held.id == id and isAnswer(error, held.to):
-                self._settle([held.number], BOUNCED, error)
-                return True
-        return False
-
-    def record(
-        self, numbers: Sequence[int], state: str, error: Element | None = None
-    ) -> None:
-        """Record what has become of messages."""
-        at, report = self._now(), toXML(error) if error else None
-        self._recorder.record([StateChange(n, state, at, report) for n in numbers])
+        if self._state is SenderState.SENDING:
+            self._state = SenderState.OFFLINE
+        self._backlog.putBack(self._inFlight.values())
+        self._inFlight.clear()
+        if self._confirming is not None:
+            self._confirming.cancel()
+        self._checkDrained()
 
     def close(self) -> Deferred[None]:
         """
-        Write nothing more.
+        Enter DRAINING: write nothing more.
 
-        @return: Fires once all that was written is taken, and that is recorded; or the
-            stream is gone.
+        @return: Fires once everything that was written is confirmed and recorded, or
+            the stream is lost.
         """
-        self._isOpen = False
-        closing = self._closing = Deferred()
-        self._checkClosed()
-        return closing
+        self._state = SenderState.DRAINING
+        drained = self._drained.wait()
+        self._checkDrained()
+        return drained
 
-    def end(self) -> None:
-        """Leave the rest to the store."""
-        for timer in (self._retrying, self._pausing):
-            if timer is not None and timer.active():
-                timer.cancel()
-        self._pausing = None
-        self._closing = None
+    def abort(self) -> None:
+        """Enter CLOSED: leave unconfirmed messages to the store."""
+        self._state = SenderState.CLOSED
+        timers.cancel(self._retryTimer)
+        if self._confirming is not None:
+            self._confirming.cancel()
         self._recorder.stop()
 
-    def flush(self) -> None:
-        """Write as much as may be on its way, and let a barrier follow."""
-        if self._isOpen:
+    # --- writing ---
+
+    def add(self, messages: Sequence[QueuedMessage]) -> None:
+        """Send the messages that were stored last."""
+        for message in messages:
+            self._backlog.add(message)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write as much as the window allows, and have it confirmed."""
+        if self._state is SenderState.SENDING:
             self._write()
-            self._backlog.refill()
-        if self._written and not self._isCrossing and self._pausing is None:
-            self._isCrossing = True
-            last = next(reversed(self._written))
-            crossing = Deferred.fromCoroutine(self._cross(last))
-            crossing.addErrback(
-                lambda reason: _log.failure("A barrier broke.", failure=reason)
-            )
-        self._checkClosed()
+        if self._state in (SenderState.SENDING, SenderState.OFFLINE):
+            self._refill()
+        if self._inFlight and self._confirming is None:
+            self._startConfirming()
+        self._checkDrained()
 
     def _write(self) -> None:
         try:
-            while self._isOnline and (held := self._next()) is not None:
-                self._stream.write(self._stamped(held))
-                held.writtenAt = self._now()
-                self._written[held.number] = self._backlog.pop()
-                self.last = max(self.last, held.number)
+            while (message := self._next()) is not None:
+                self._stream.write(self._stamped(message))
+                message.writtenAt = self._now()
+                self._inFlight[message.number] = self._backlog.pop()
+                self.lastWritten = max(self.lastWritten, message.number)
         except Refusal:
             # The server does not keep up.
-            self._retry()
+            self._retryLater()
 
     def _next(self) -> QueuedMessage | None:
-        onTheirWay = len(self._written) + self._recorder.pending
-        return self._backlog.head if onTheirWay < MAX_IN_FLIGHT else None
+        unrecorded = len(self._inFlight) + self._recorder.pending
+        return self._backlog.head if unrecorded < MAX_IN_FLIGHT else None
 
-    def _stamped(self, held: QueuedMessage) -> str:
-        if self._now() - held.acceptedAt <= DELAY_STAMP_AFTER:
-            return held.xml
-        return withDelay(held.xml, self._domain, held.acceptedAt)
+    def _stamped(self, message: QueuedMessage) -> str:
+        if self._now() - message.acceptedAt <= DELAY_STAMP_AFTER:
+            return message.xml
+        return withDelay(message.xml, self._domain, message.acceptedAt)
 
-    async def _cross(self, last: int) -> None:
+    def _refill(self) -> None:
+        reading = self._backlog.refill()
+        if reading is not None:
+            reading.addCallbacks(lambda _: self._flush(), self._readFailed)
+
+    def _readFailed(self, reason: Failure) -> None:
+        if not reason.check(StoreUnavailable):
+            _log.failure("Queued messages could not be read.", failure=reason)
+        self._retryLater()
+
+    def _retryLater(self) -> None:
+        if self._retryTimer is None or not self._retryTimer.active():
+            self._retryTimer = self._clock.callLater(RETRY_DELAY, self._flush)
+
+    # --- confirming ---
+
+    def _startConfirming(self) -> None:
+        confirming = Deferred.fromCoroutine(self._confirm())
+        if not confirming.called:
+            self._confirming = confirming
+        confirming.addBoth(self._confirmed)
+
+    async def _confirm(self) -> None:
+        """Send one barrier after the other, as long as messages are unconfirmed."""
+        while self._inFlight:
+            last = next(reversed(self._inFlight))
+            try:
+                isConfirmed = await self._barrier.wait()
+            except Refusal:
+                await deferLater(self._clock, RETRY_DELAY)
+                continue
+            numbers = [number for number in self._inFlight if number <= last]
+            self._settle(numbers, CONFIRMED if isConfirmed else SENT)
+            self._flush()
+            await deferLater(self._clock, BARRIER_INTERVAL)
+
+    def _confirmed(self, result: object) -> None:
+        """Let the next message start another barrier."""
+        self._confirming = None
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            _log.failure("A barrier failed unexpectedly.", failure=result)
+            self._retryLater()
+        elif self._state is not SenderState.CLOSED:
+            self._flush()
+
+    def bounce(self, error: Element, id: str) -> bool:
         """
-        Send a barrier behind a message, and settle all up to that when it is back.
+        Settle the message in flight that an error stanza answers.
+
+        @param id: Of the error stanza.
+        @return: Whether there is one.
         """
-        streams = self._streams
-        try:
-            isTaken = await self._barrier.wait()
-        except Refusal:
-            self._retry()
-            return
-        except BaseException:
-            self._retry()
-            raise
-        finally:
-            self._isCrossing = False
-        if streams == self._streams:
-            numbers = [number for number in self._written if number <= last]
-            self._settle(numbers, CONFIRMED if isTaken else SENT)
-        # So that under load there is one for many, and one record of them.
-        self._pausing = self._clock.callLater(BARRIER_INTERVAL, self._goOn)
-        self.flush()
+        for message in self._inFlight.values():
+            if message.id == id and isAnswerFrom(error, message.to):
+                self._settle([message.number], BOUNCED, error)
+                return True
+        return False
 
     def _settle(
         self, numbers: Sequence[int], state: str, error: Element | None = None
     ) -> None:
-        """Messages are no longer on their way."""
+        """Record the outcome of messages in flight, and tell the clients that wait."""
         for number in numbers:
-            del self._written[number]
-        self._settled(numbers, state, error)
+            del self._inFlight[number]
+        self._capacity.remove(len(numbers))
+        # A message that is only sent may still bounce.
+        if state != SENT:
+            for number in numbers:
+                self._outcomes.resolve(number, error)
         self.record(numbers, state, error)
 
-    def _goOn(self) -> None:
-        self._pausing = None
-        self.flush()
+    def record(
+        self, numbers: Sequence[int], state: str, error: Element | None = None
+    ) -> None:
+        """Record the states of messages."""
+        at, report = self._now(), toXML(error) if error else None
+        changes = [StateChange(number, state, at, report) for number in numbers]
+        if changes:
+            recording = Deferred.fromCoroutine(self._recorder.record(changes))
+            recording.addCallbacks(lambda _: self._flush(), _recordFailed)
 
-    def _retry(self) -> None:
-        """Try again, later."""
-        if self._retrying is None or not self._retrying.active():
-            self._retrying = self._clock.callLater(RETRY, self.flush)
+    def _checkDrained(self) -> None:
+        if not self._inFlight and not self._recorder.pending:
+            self._drained.release(None)
 
-    def _checkClosed(self) -> None:
-        isEmpty = not self._written and not self._recorder.pending
-        if self._closing is not None and isEmpty:
-            closing, self._closing = self._closing, None
-            closing.callback(None)
+
+def isAnswerFrom(error: Element, to: str) -> bool:
+    """
+    Whether an error stanza may come from the recipient of a message, or its server.
+
+    @param to: The recipient.
+    """
+    sender = jid.normaliseJID(error.getAttribute("from", ""))
+    peer = jid.normaliseJID(to)
+    others = (peer, peer.bare, jid.JID("", peer.domain, ""))
+    # One client of a bare recipient may answer for all of them.
+    return sender in others or sender.bare == peer
+
+
+def _recordFailed(reason: Failure) -> None:
+    if not reason.check(CancelledError):
+        _log.failure("States of messages could not be recorded.", failure=reason)

@@ -50,52 +50,45 @@ class Store(Protocol):
 
     # outbox
 
-    def addOutgoing(
-        self,
-        id: str,
-        to: str,
-        stanza: str,
-        at: float,
-        answered: IdempotencyRecord | None = None,
-        *,
-        sender: str = "",
-    ) -> Deferred[int | IdempotencyRecord]:
+    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]:
         """
-        Keep a message that is to be sent.
+        Store a message to send, and its idempotency record with it.
 
-        @param answered: Kept together with it, or not at all.
-        @return: Its number; or if there is something with that key already, that, and
-            the message is not kept.
+        @return: The number of the message; or the record that has the same idempotency
+            key already, and the message is not stored.
         """
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord]]:
         """
-        The same for several, each of which has come to be kept by then, or none.
+        Store several messages to send, or none of them.
 
-        @return: The result of each.
+        @return: For each message the result that L{addOutgoing} would give.
         """
 
     def queuedMessages(
         self, after: int, limit: int
     ) -> Deferred[Sequence[OutboxRecord]]:
-        """Those queued, in the order of their numbers, from after one."""
+        """
+        Read queued messages, in the order of their numbers.
+
+        @param after: The number before the first one.
+        """
 
     def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
         """
-        Let messages come into other states: those that are queued into any, and
-        those that are sent or confirmed into C{BOUNCED}. Else nothing happens.
+        Change the states of messages: of queued ones to any, of sent and confirmed
+        ones to C{BOUNCED}. Other changes are ignored.
 
-        Nobody should wait for it: unless one of them bounces, it may be committed a
-        little later, with what is asked next.
+        Unless one of them is a bounce, the commit may be delayed until the next call.
         """
 
     def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
-        """The newest message with an id."""
+        """Read the newest message with a stanza id; C{None} if there is none."""
 
     def outgoingDepth(self) -> Deferred[QueueDepth]:
-        """Of those queued."""
+        """Count the queued messages."""
 
     # inbox
 

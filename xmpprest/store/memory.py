@@ -101,49 +101,47 @@ class MemoryStore:
     # outbox
 
     @_call
-    def addOutgoing(
-        self,
-        id: str,
-        to: str,
-        stanza: str,
-        at: float,
-        answered: IdempotencyRecord | None = None,
-        *,
-        sender: str = "",
-    ) -> int | IdempotencyRecord:
-        """See L{Store.accept}."""
-        return self._accept(NewMessage(id, to, stanza, at, answered, sender))
+    def addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord:
+        """See L{Store.addOutgoing}."""
+        return self._addOutgoing(message)
 
     @_call
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Sequence[int | IdempotencyRecord]:
-        """See L{Store.acceptAll}."""
+        """See L{Store.addAllOutgoing}."""
         self._requireRoom(range(len(self._waiting) + len(messages) - 1))
-        return [self._accept(each) for each in messages]
+        return [self._addOutgoing(each) for each in messages]
 
-    def _accept(self, message: NewMessage) -> int | IdempotencyRecord:
-        id, to, stanza, at, answered, sender = message
-        if answered is not None and answered.key in self._answered:
-            return self._answered[answered.key]
+    def _addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord:
+        known = message.idempotency
+        if known is not None and known.key in self._answered:
+            return self._answered[known.key]
         self._requireRoom(self._waiting)
-        if answered is not None:
-            self._begin(answered)
+        if known is not None:
+            self._begin(known)
         number = next(self._numbering)
         self._waiting[number] = OutboxRecord(
-            number, id, to, stanza, QUEUED, at, at, sender=sender
+            number,
+            message.id,
+            message.to,
+            message.stanza,
+            QUEUED,
+            message.at,
+            message.at,
+            sender=message.sender,
         )
-        self._newest[id] = number
+        self._newest[message.id] = number
         return number
 
     @_call
     def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
-        """See L{Store.outgoing}."""
+        """See L{Store.queuedMessages}."""
         return [self._waiting[each] for each in _first(self._waiting, after, limit)]
 
     @_call
     def updateStates(self, changes: Sequence[StateChange]) -> None:
-        """See L{Store.change}."""
+        """See L{Store.updateStates}."""
         for each in changes:
             old = self._waiting.pop(each.number, None)
             if old is None and each.state == BOUNCED:

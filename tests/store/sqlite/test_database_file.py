@@ -46,7 +46,7 @@ class FileTestCase(SynchronousTestCase):
         """Open the file, keep some messages, and close it."""
         file = self.file()
         connection = file.open()
-        outbox_queries.accept(
+        outbox_queries.add(
             connection,
             [
                 NewMessage(f"{number}", "user@example.org", "x" * 600, 1.0)

@@ -32,9 +32,7 @@ CORRUPT = diskError(sqlite3.SQLITE_CORRUPT, "database disk image is malformed")
 
 def accept(id: str) -> Operation:
     """Keep a message."""
-    return Coalescable(
-        outbox_queries.accept, NewMessage(id, "user@example.org", "", 1.0)
-    )
+    return Coalescable(outbox_queries.add, NewMessage(id, "user@example.org", "", 1.0))
 
 
 class CommitterTestCase(SynchronousTestCase):

@@ -17,6 +17,7 @@ from xmpprest.core.records import (
     DELIVERED,
     PENDING,
     IdempotencyRecord,
+    NewMessage,
     StateChange,
 )
 from xmpprest.store.interface import Store
@@ -111,7 +112,9 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
         """
         secrets = [f"secret {each} " * (each * 40 + 1) for each in range(30)]
         for number, secret in enumerate(secrets):
-            sent = await self.store.addOutgoing(f"{number}", TO, secret, 1.0)
+            sent = await self.store.addOutgoing(
+                NewMessage(f"{number}", TO, secret, 1.0)
+            )
             assert isinstance(sent, int)
             received = await self.store.addIncoming(f"{number}", TO, secret, 1.0)
             await self.change(StateChange(sent, CONFIRMED, 2.0))

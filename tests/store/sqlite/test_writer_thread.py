@@ -66,7 +66,7 @@ class WriterTests(TestCase):
     def accept(self, id: str = "a") -> Deferred[Any]:
         """Keep a message."""
         return self.writer.submit(
-            Coalescable(outbox_queries.accept, NewMessage(id, "", "", 1.0))
+            Coalescable(outbox_queries.add, NewMessage(id, "", "", 1.0))
         )
 
     async def hold(self) -> tuple[Deferred[Any], Event]:

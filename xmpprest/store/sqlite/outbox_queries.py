@@ -1,4 +1,4 @@
-"""The SQL for messages on their way out."""
+"""SQL of the outbox."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .coalesce import insert
 _COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error, sender"
 
 
-def accept(
+def add(
     connection: Connection, messages: Sequence[NewMessage]
 ) -> Sequence[int | IdempotencyRecord]:
-    """See L{Store.accept}."""
+    """See L{Store.addAllOutgoing}."""
     earlier = [
-        each.answered and idempotency_queries.begin(connection, each.answered)
+        each.idempotency and idempotency_queries.begin(connection, each.idempotency)
         for each in messages
     ]
     numbers = iter(
@@ -45,7 +45,7 @@ def accept(
 
 
 def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRecord]:
-    """See L{Store.outgoing}."""
+    """See L{Store.queuedMessages}."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM outgoing WHERE state = 'queued' AND number > ?"
         " ORDER BY number LIMIT ?",
@@ -54,23 +54,23 @@ def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRec
     return [OutboxRecord(*row) for row in rows]
 
 
-def change(connection: Connection, changes: Sequence[StateChange]) -> None:
+def updateStates(connection: Connection, changes: Sequence[StateChange]) -> None:
     """
-    See L{Store.change}.
+    See L{Store.updateStates}.
 
-    Hundreds are confirmed at once, by one statement.
+    One statement confirms hundreds of messages.
     """
-    for (state, at, error), alike in groupby(changes, _becomes):
+    for (state, at, error), group in groupby(changes, _newState):
         connection.execute(
             "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3, stanza = ''"
             " WHERE number IN (SELECT value FROM json_each(?4))"
             " AND (state = 'queued' OR (?1 = 'bounced' AND state <> ?1))",
-            (state, at, error, json.dumps([each.number for each in alike])),
+            (state, at, error, json.dumps([each.number for each in group])),
         )
 
 
-def _becomes(change: StateChange) -> tuple[str, float, str | None]:
-    """What a message comes to have by a change."""
+def _newState(change: StateChange) -> tuple[str, float, str | None]:
+    """Return the columns of a message after a change."""
     return change.state, change.at, change.error
 
 
@@ -96,7 +96,7 @@ def depth(connection: Connection) -> QueueDepth:
 
 
 def forget(connection: Connection, before: float, limit: int) -> int:
-    """Forget some of those that are done; returns how many."""
+    """Delete some completed messages; returns their number."""
     return connection.execute(
         "DELETE FROM outgoing WHERE number IN (SELECT number FROM outgoing"
         " WHERE state <> 'queued' AND changedAt < ? LIMIT ?)",

@@ -71,37 +71,27 @@ class SQLiteStore:
         """See L{Store.check}."""
         return self._call(_touch)
 
-    def addOutgoing(
-        self,
-        id: str,
-        to: str,
-        stanza: str,
-        at: float,
-        answered: IdempotencyRecord | None = None,
-        *,
-        sender: str = "",
-    ) -> Deferred[int | IdempotencyRecord]:
-        """See L{Store.accept}."""
-        message = NewMessage(id, to, stanza, at, answered, sender)
-        return self._writer.submit(Coalescable(outbox_queries.accept, message))
+    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]:
+        """See L{Store.addOutgoing}."""
+        return self._writer.submit(Coalescable(outbox_queries.add, message))
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord]]:
-        """See L{Store.acceptAll}."""
-        return self._call(outbox_queries.accept, messages)
+        """See L{Store.addAllOutgoing}."""
+        return self._call(outbox_queries.add, messages)
 
     def queuedMessages(
         self, after: int, limit: int
     ) -> Deferred[Sequence[OutboxRecord]]:
-        """See L{Store.outgoing}."""
+        """See L{Store.queuedMessages}."""
         return self._call(outbox_queries.queued, after, limit)
 
     def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
-        """See L{Store.change}."""
+        """See L{Store.updateStates}."""
         # An error comes once; what else is lost is found out again, with the same id.
         isTold = any(each.state == BOUNCED for each in changes)
-        work = partial(outbox_queries.change, changes=changes)
+        work = partial(outbox_queries.updateStates, changes=changes)
         return self._writer.submit(work, rests=0 if isTold else len(changes))
 
     def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:

@@ -25,19 +25,22 @@ from ..response import Response, header, pathTo
 
 
 class StanzaOutbox(Protocol):
-    """What takes messages and presence."""
+    """Sends messages and presence."""
 
     def isDurable(self, stanza: Element) -> bool:
-        """Whether a stanza is kept until it is known what has become of it."""
+        """Whether a stanza is stored until its outcome is known."""
 
-    async def accept(
-        self, stanza: Element, answered: IdempotencyRecord | None = None
+    def send(self, stanza: Element) -> None:
+        """Write a stanza that is not stored; raises L{Refusal} if that fails."""
+
+    async def enqueue(
+        self, message: Element, idempotency: IdempotencyRecord | None = None
     ) -> Accepted | IdempotencyRecord:
         """
-        Send it; raises L{Refusal} if that cannot be promised.
+        Store a message, to be sent; raises L{Refusal} if it is not stored.
 
-        @param answered: Kept together with a stanza that is kept, or not at all.
-        @return: What there is with that key already; then nothing is sent.
+        @param idempotency: Stored together with the message, or not at all.
+        @return: The record that has the same key already; nothing is stored then.
         """
 
     def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Element | None]:
@@ -176,7 +179,7 @@ class StanzaHandler:
 
     async def _write(self, stanza: Element) -> Awaitable[Response]:
         """Send a stanza that is not kept."""
-        await self._outbox.accept(stanza)
+        self._outbox.send(stanza)
         return ready(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
 
     async def _keep(
@@ -187,7 +190,7 @@ class StanzaHandler:
         timeout = min(preferredWait(request) or 0, self.maxTimeout)
         with self._once.lock(claim):
             answered = self._once.recordFor(claim, accepted)
-            taken = await self._outbox.accept(stanza, answered)
+            taken = await self._outbox.enqueue(stanza, answered)
             del stanza
             if isinstance(taken, IdempotencyRecord):
                 assert claim is not None

@@ -1,4 +1,4 @@
-"""Tests of L{xmpprest.outbox.admission}: many messages, and room for them."""
+"""Tests of L{xmpprest.outbox.capacity}: many messages, and room for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from tests.support.doubles import stanza
 from xmpprest.core.records import Accepted, IdempotencyRecord, NewMessage
-from xmpprest.outbox.admission import HIGH_WATER
+from xmpprest.outbox.capacity import HIGH_WATER
 from xmpprest.store.memory import MemoryStore
 
 from .test_outbox import OutboxTestCase, message
@@ -37,7 +37,7 @@ class ManyTests(OutboxTestCase):
 
     def test_together(self) -> None:
         """Messages are kept, and written in their order."""
-        self.outbox.streamConnected()
+        self.connect()
         pairs = [(message(number), None) for number in range(3)]
         results = self.wait(self.outbox.acceptAll(pairs))
         self.assertEqual(results, [Accepted(number) for number in (1, 2, 3)])
@@ -50,7 +50,7 @@ class ManyTests(OutboxTestCase):
 
     def test_mixed(self) -> None:
         """What is no message is written at once; what is too long leaves the others."""
-        self.outbox.streamConnected()
+        self.connect()
         presence = stanza("<presence to='a@b' from='c' id='p'/>")
         many = [message(1), presence, message("x" * 1000), message(2)]
         results = self.wait(self.outbox.acceptAll([(each, None) for each in many]))
@@ -73,7 +73,7 @@ class ManyTests(OutboxTestCase):
 
     def test_limit(self) -> None:
         """So many are kept as may wait; the others are refused."""
-        self.outbox = self.begin(limit=2)
+        self.outbox = self.begin(count=2)
         pairs = [(message(number), None) for number in range(3)]
         *two, third = self.wait(self.outbox.acceptAll(pairs))
         self.assertEqual(two, [Accepted(1), Accepted(2)])
@@ -92,7 +92,7 @@ class ManyTests(OutboxTestCase):
         self.store = store = SlowStore()
         store.open()
         self.outbox = self.begin()
-        self.outbox.streamConnected()
+        self.connect()
         accepting = Deferred.fromCoroutine(self.outbox.acceptAll([(message(1), None)]))
         accepting.addErrback(lambda _: None)
         accepting.cancel()
@@ -107,7 +107,7 @@ class RoomTests(OutboxTestCase):
 
     def test_room(self) -> None:
         """There is room until so many wait, and again once fewer do."""
-        self.outbox.streamConnected()
+        self.connect()
         self.successResultOf(self.outbox.whenBelowHighWater())
         pairs = [(message(number), None) for number in range(HIGH_WATER)]
         self.wait(self.outbox.acceptAll(pairs))
@@ -124,7 +124,7 @@ class RoomTests(OutboxTestCase):
         pairs = [(message(number), None) for number in range(HIGH_WATER)]
         self.wait(self.outbox.acceptAll(pairs))
         self.successResultOf(self.outbox.whenBelowHighWater())
-        self.outbox.streamConnected()
+        self.connect()
         room = self.outbox.whenBelowHighWater()
         self.assertNoResult(room)
         self.breakStream()
@@ -132,7 +132,7 @@ class RoomTests(OutboxTestCase):
 
     def test_leaves(self) -> None:
         """Who does not want to wait any more is no harm to the others."""
-        self.outbox.streamConnected()
+        self.connect()
         pairs = [(message(number), None) for number in range(HIGH_WATER)]
         self.wait(self.outbox.acceptAll(pairs))
         gone, room = self.outbox.whenBelowHighWater(), self.outbox.whenBelowHighWater()

@@ -1,0 +1,82 @@
+"""The interfaces through which the outbox uses the store and the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.words.xish.domish import Element
+
+from ..core.records import (
+    IdempotencyRecord,
+    NewMessage,
+    OutboxRecord,
+    QueueDepth,
+    StateChange,
+)
+
+
+class OutboxStore(Protocol):
+    """
+    The store, as far as the outbox uses it; documented in
+    L{Store<xmpprest.store.interface.Store>}.
+    """
+
+    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]: ...
+
+    def addAllOutgoing(
+        self, messages: Sequence[NewMessage]
+    ) -> Deferred[Sequence[int | IdempotencyRecord]]: ...
+
+    def queuedMessages(
+        self, after: int, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]: ...
+
+    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]: ...
+
+    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]: ...
+
+    def outgoingDepth(self) -> Deferred[QueueDepth]: ...
+
+
+class OutboundStream(Protocol):
+    """The stream to the XMPP server."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether stanzas can be sent."""
+
+    def checkSize(self, xml: str) -> None:
+        """
+        Check whether a message is short enough to be written, now or later.
+
+        @raise Refusal: 413 if it is too long.
+        """
+
+    def write(self, xml: str) -> None:
+        """
+        Write a message.
+
+        @raise Refusal: 503 if the stream is lost or does not accept more for now.
+        """
+
+    def send(self, stanza: Element) -> None:
+        """
+        Write any stanza.
+
+        @raise Refusal: 503 if the stream is lost or does not accept more for now; 413
+            if the stanza is too long.
+        """
+
+
+class DeliveryBarrier(Protocol):
+    """A request whose response proves that the server has read everything before it."""
+
+    def wait(self) -> Awaitable[bool]:
+        """
+        Wait until the server has read everything written so far.
+
+        @return: C{False} if the server offers no way to find out.
+        @raise Refusal: 503 if the stream is lost; 504 if the server is slow.
+        """
