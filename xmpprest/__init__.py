@@ -1,8 +1,8 @@
 """
 An HTTP gateway to XMPP, beside any server.
 
-Who embeds it needs L{Config}, perhaps with L{TokenConfig}s, L{makeGateway} and the
-L{Gateway} that results.
+Programs that embed it need L{Config}, L{makeGateway}, the L{Gateway} that it returns,
+and L{TokenConfig} for tokens with limited permissions.
 """
 
 from ._version import __version__

@@ -1,4 +1,4 @@
-"""C{python -m xmpprest COMMAND}: what is done beside the gateway, not by it."""
+"""C{python -m xmpprest COMMAND}: commands beside the gateway itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from .commands.doctor.command import main as doctor
 from .commands.new_token import main as token
 
-#: What can be done, and what that is good for.
+#: The commands, each with one line of help.
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {
     "doctor": (doctor, "Check a configuration from end to end."),
-    "token": (token, "Make a token for one who may do some of all."),
+    "token": (token, "Create a token with limited permissions."),
 }
 
 
@@ -19,16 +19,16 @@ def main(arguments: Sequence[str]) -> object:
     """
     Run a command.
 
-    @raise SystemExit: With the status of the command; or there is none such.
+    @raise SystemExit: With the exit status of the command, or if it is unknown.
     """
     if arguments and arguments[0] in COMMANDS:
         return COMMANDS[arguments[0]][0](arguments[1:])
     lines = [f"  {name:<10} {help}" for name, (_, help) in COMMANDS.items()]
     usage = "\n".join(["Usage: python -m xmpprest COMMAND [options]", "", *lines])
     if arguments and arguments[0] in ("-h", "--help"):
-        print(f"{usage}\n\nThe gateway itself is started by twist xmpprest.")
+        print(f"{usage}\n\nStart the gateway with: twist xmpprest")
         return None
-    raise SystemExit(f"{usage}\n\nThe gateway itself is started by twist xmpprest.")
+    raise SystemExit(f"{usage}\n\nStart the gateway with: twist xmpprest")
 
 
 if __name__ == "__main__":

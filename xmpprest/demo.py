@@ -1,6 +1,6 @@
 """
-The gateway with a world around it, to try it out: an XMPP server, a peer that
-echoes, and a callback that echoes, all in one process and gone with it.
+C{--demo}: the gateway with an XMPP server, an echoing peer and an echoing callback, all
+in one process, which leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from .web.server.listener import Listener, ListenError
 from .xmpp.builtin import BuiltinResponder
 from .xmpp.stream import ComponentStream
 
-#: The domain that the gateway serves, and the one that its peer lives at.
+#: The component domain, and the domain of the peer.
 DOMAIN = "gateway.localhost"
 PEER = "localhost"
 ECHO = f"echo@{PEER}"
 UNKNOWN_USER = f"nobody@{PEER}"
 
-#: Where it listens unless it is told; somewhere else, if that is taken.
+#: Default port; a free one is used if it is taken.
 PORT = 8080
 
-#: How the echoes of both begin, so that those who echo come to an end.
+#: Prefixes of the echoes, which stop an echo of an echo.
 _ECHO = "Echo: "
 _BOT = "Bot: "
 
@@ -97,9 +97,9 @@ Ctrl-C ends it; nothing is left behind.
 
 class DemoPeer:
     """
-    Everybody at a domain: C{nobody}, and others who echo.
+    The users of a domain: C{nobody} does not exist, all others echo.
 
-    @ivar domain: Theirs, which answers queries, too.
+    @ivar domain: Their domain, which answers queries itself.
     """
 
     def __init__(self, domain: str, clock: IReactorTime) -> None:
@@ -107,7 +107,7 @@ class DemoPeer:
         self._builtin = BuiltinResponder("Echo peer", clock)
 
     def answer(self, stanza: Element) -> tuple[Element, ...]:
-        """What comes back for a stanza."""
+        """Return the replies to a stanza."""
         if jid.normaliseJID(stanza["to"]).local == "nobody":
             return errorReply(stanza, StanzaError("cancel", "item-not-found"))
         if isRequest(stanza):
@@ -126,12 +126,12 @@ class DemoPeer:
 
 
 def _echo(stanza: Element, mark: str) -> Element | None:
-    """The body to send back; C{None} if there is nothing to say."""
+    """Return the body of the echo; C{None} if there is nothing to echo."""
     body = firstChild(stanza, ns.CLIENT, "body")
     if stanza.name != "message" or isResponse(stanza) or body is None:
         return None
     text = str(body)
-    # A bot comes last; a peer never echoes an echo.
+    # The bot's echo ends the exchange; the peer never echoes an echo.
     if text.startswith(_BOT) or (mark == _ECHO and _ECHO in text):
         return None
     return element(ns.CLIENT, "body", None, [mark + text])
@@ -139,7 +139,7 @@ def _echo(stanza: Element, mark: str) -> Element | None:
 
 class DemoRouter(Router):
     """
-    The routing of a server that has components, and one domain of its own.
+    The router of a server with components and one domain of its own.
     """
 
     def __init__(self, peer: DemoPeer) -> None:
@@ -147,7 +147,7 @@ class DemoRouter(Router):
         self._peer = peer
 
     def route(self, stanza: Element) -> None:
-        """Carry a stanza to whom it is for."""
+        """Deliver a stanza to its recipient."""
         domain = jid.normaliseJID(stanza.getAttribute("to", "")).domain
         if domain in self.routes:
             self.routes[domain].send(toXML(stanza))
@@ -162,10 +162,14 @@ def _unknownDomain(stanza: Element) -> tuple[Element, ...]:
 
 
 class _Authenticator(ListenComponentAuthenticator):
-    """Takes the handshake in C{jabber:client}, where our stream has put it."""
+    """
+    A component authenticator that expects the handshake in C{jabber:client}, the
+    namespace
+    that our stream maps it to.
+    """
 
     def onElement(self, element: Element) -> None:
-        """The first element of a stream."""
+        """Handle the first element of a stream."""
         element.uri = ns.COMPONENT
         super().onElement(element)
 
@@ -174,9 +178,9 @@ def componentServer(
     router: DemoRouter, secret: str, clock: IReactorTime
 ) -> XMPPComponentServerFactory:
     """
-    An XMPP server for components, of Twisted's parts and our stream.
+    Make an XMPP server for components from Twisted's parts and our stream.
 
-    @param secret: The same for every component.
+    @param secret: The secret of every component.
     """
     factory = XMPPComponentServerFactory(router, secret)
     factory.authenticatorFactory = lambda: _Authenticator(secret)
@@ -186,14 +190,13 @@ def componentServer(
 
 class EchoCallback(Resource):
     """
-    A callback that prints what it gets, and echoes messages, in whatever form they
-    come.
+    A callback that prints requests and echoes messages in any format.
     """
 
     isLeaf = True
 
     def render_POST(self, request: Request) -> bytes:
-        """A stanza has come."""
+        """Print the request and echo a message."""
         assert request.content is not None
         contentType = request.getHeader("Content-Type")
         assert contentType is not None  # the gateway always says
@@ -213,12 +216,14 @@ class EchoCallback(Resource):
 
 
 def _shown(body: bytes) -> str:
-    """A body as text; what is none, as in CBOR, is escaped."""
+    """Return a body as text; escape binary data such as CBOR."""
     return body.decode("utf-8", "backslashreplace")
 
 
 class _Announcer(XMPPHandler):
-    """Says that all is ready, once it is."""
+    """
+    Prints the welcome once the stream is up.
+    """
 
     _said = False
 
@@ -228,7 +233,7 @@ class _Announcer(XMPPHandler):
         self._token = token
 
     def connectionInitialized(self) -> None:
-        """The gateway is connected."""
+        """Print the welcome."""
         if self._said:
             return
         self._said = True
@@ -245,7 +250,7 @@ class _Announcer(XMPPHandler):
 
 
 def printWelcome(text: str) -> None:
-    """Tell the person at the terminal, not the log, into which twistd turns print."""
+    """Print to the terminal, not to the log, to which twistd redirects C{print}."""
     terminal = sys.__stdout__
     assert terminal is not None
     encoding = terminal.encoding
@@ -255,14 +260,15 @@ def printWelcome(text: str) -> None:
 
 class Demo(MultiService):
     """
-    All of it, as a service.
+    The demo as a service.
     """
 
     def __init__(self, reactor: Any, settings: Mapping[str, Any]) -> None:
         """
-        @param settings: What is different, by the name of its field in L{Config};
-            for example the URL of somebody's own callback.
-        @raise SystemExit: There is nothing that one could curl.
+        @param settings: Settings to override, by the name of their field in L{Config},
+            for
+            example the URL of the user's own callback.
+        @raise SystemExit: The gateway would not listen on a TCP port.
         """
         super().__init__()
         self._reactor = reactor
@@ -275,9 +281,9 @@ class Demo(MultiService):
 
     def startService(self) -> None:
         """
-        Open the ports of the server and the callback, then build the gateway.
+        Open the ports of the server and the callback, then make the gateway.
 
-        @raise SystemExit: A setting is of no use.
+        @raise SystemExit: A setting is unusable.
         """
         try:
             self._build()
@@ -312,13 +318,13 @@ class Demo(MultiService):
         _Announcer(listener, token).setHandlerParent(gateway.component)
 
     def stopService(self) -> Deferred[Any]:
-        """End all of it."""
+        """Stop all parts."""
         stops = [super().stopService, *(port.stopListening for port in self._ports)]
         stopping = DeferredList([maybeDeferred(stop) for stop in stops])
         return stopping.addCallback(lambda _: self._directory.cleanup())
 
     def _open(self, factory: Any) -> int:
-        """Listen on a port of its own, on loopback; returns its number."""
+        """Listen on a free port on loopback and return its number."""
         factory.noisy = False
         port = self._reactor.listenTCP(0, factory, interface="127.0.0.1")
         self._ports.append(port)
@@ -327,7 +333,7 @@ class Demo(MultiService):
 
 
 def freeEndpoint() -> str:
-    """Where to listen if nobody says: at L{PORT}, or at a port that is free."""
+    """Return the default endpoint: L{PORT}, or a free port if that is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""The command line in, a service out; what C{twistd xmpprest} runs."""
+"""C{twistd xmpprest}: turns the command line into a service."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ from .service.reload import ReloadOnSIGHUP
 from .service.systemd import notifierFromEnvironment
 from .web.server.listener import Listener
 
-#: How many more objects there must be before Python looks for garbage. With its own 700
-#: it looks at messages on their way to the callback again and again, of which none is:
-#: of the 295 µs that each took with a store, 65.
+#: New objects before a garbage collection. With Python's default of 700, collections
+#: took 65 of the 295 µs of a stored message to the callback, and found nothing.
 GC_THRESHOLD = 10_000
 
 _FLAGS = [
@@ -49,7 +48,7 @@ _FILES = [
     ),
 ]
 
-#: What the demo knows better, or has nothing to say about.
+#: Settings that the demo sets itself or does not use.
 _NOT_IN_DEMO = (
     "domain",
     "server",
@@ -74,12 +73,12 @@ def _repeatable(name: str) -> Callable[[Options, str], None]:
 
 class Options(usage.Options):
     """
-    What may stand on the command line.
+    The command line.
 
-    @ivar repeated: The flags that may be repeated, by name.
+    @ivar repeated: The repeatable flags, by name.
     @ivar loaded: The configuration; C{None} with C{--demo}.
-    @ivar logFormat: How the log is to be written, if somebody has said.
-    @ivar demo: What is different in the demo, by the name of its field in
+    @ivar logFormat: The log format; C{None} if it is not given.
+    @ivar demo: Settings that the demo overrides, by the name of their field in
         L{Config<xmpprest.config.config.Config>}.
     """
 
@@ -111,12 +110,12 @@ class Options(usage.Options):
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
-        Read the command line.
+        Parse the command line.
 
-        @raise UsageError: It, or the configuration, is not good enough to start
-            with.
-        @raise SystemExit: The same below another command line: C{twistd} would
-            bury the sentence under all of its help.
+        @raise UsageError: The command line or the configuration is invalid.
+        @raise SystemExit: The same for a subcommand: C{twistd} would print its whole
+            help
+            before the error.
         """
         try:
             super().parseOptions(options)
@@ -134,22 +133,22 @@ class Options(usage.Options):
         sys.exit(0)
 
     def parseArgs(self, *rest: str) -> None:
-        """There is nothing but options."""
+        """Refuse positional arguments."""
         if rest:
             raise usage.UsageError(f"{rest[0]!r} is no option: those begin with --.")
 
     def postOptions(self) -> None:
         """
-        Read the configuration.
+        Load the configuration.
 
-        @raise UsageError: It is not good enough to start with.
+        @raise UsageError: The configuration is invalid.
         """
         flags = self._flags()
         try:
             if self["demo"]:
                 self._refuseInDemo()
                 self._refuseInBackground()
-                # What else is in the environment is meant for the real thing.
+                # Other variables are meant for a real gateway.
                 self.demo = ConfigLoader(flags, {}).loadSettings()[0]
                 self.logFormat = self.demo.get("logFormat")
             else:
@@ -163,9 +162,9 @@ class Options(usage.Options):
 
     def load(self) -> Config:
         """
-        Read the configuration again.
+        Load the configuration again.
 
-        @raise ConfigurationError: It is not good enough to go on with.
+        @raise ConfigurationError: The configuration is invalid.
         """
         return ConfigLoader(self._flags(), os.environ).load().config
 
@@ -182,7 +181,7 @@ class Options(usage.Options):
                 )
 
     def _refuseInBackground(self) -> None:
-        """What the demo says, nobody would see; twist has no such option."""
+        """Refuse C{--demo} for a daemon, whose output the user would not see."""
         if self.parent is not None and not self.parent.get("nodaemon", True):
             raise ConfigurationError(
                 "The demo runs in the foreground: start it with"
@@ -199,7 +198,7 @@ class Options(usage.Options):
             sys.exit(0)
 
     def _withHint(self, sentence: str) -> str:
-        """Name the flag that somebody may have meant."""
+        """Add the flag that the user may have meant."""
         unknown = re.fullmatch(r"option --(\S+) not recognized", sentence)
         if unknown is None:
             return sentence
@@ -210,9 +209,9 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """
-    Make what C{twistd} runs.
+    Make the service that C{twistd} runs.
 
-    @raise SystemExit: Something that the configuration names is of no use.
+    @raise SystemExit: An endpoint or a file of the configuration is unusable.
     """
     _raiseFileLimit()
     gc.set_threshold(GC_THRESHOLD)
@@ -222,7 +221,7 @@ def makeService(options: Options) -> IService:
 
 
 def _run(loaded: LoadedConfig, options: Options) -> MultiService:
-    """The gateway, what listens for it, and what tells it and others how it is."""
+    """Make the service of the gateway, its listeners, reloading and notifications."""
     try:
         gateway, listeners = _build(loaded)
     except ConfigurationError as error:
@@ -232,7 +231,7 @@ def _run(loaded: LoadedConfig, options: Options) -> MultiService:
     for listener in listeners:
         listener.setServiceParent(service)
     ReloadOnSIGHUP(options.load, gateway, listeners, reactor).setServiceParent(service)
-    # The last to start, which is what it tells.
+    # Last, since it tells systemd that all others have started.
     telling = notifierFromEnvironment(os.environ, gateway.component, reactor)
     if telling is not None:
         telling.setServiceParent(service)
@@ -241,9 +240,9 @@ def _run(loaded: LoadedConfig, options: Options) -> MultiService:
 
 def _build(loaded: LoadedConfig) -> tuple[Gateway, list[Listener]]:
     """
-    The gateway, and what listens for it.
+    Make the gateway and its listeners.
 
-    @raise ConfigurationError: It cannot be built.
+    @raise ConfigurationError: An endpoint or a file is unusable.
     """
     try:
         gateway = makeGateway(loaded.config, reactor)
@@ -260,6 +259,10 @@ def _build(loaded: LoadedConfig) -> tuple[Gateway, list[Listener]]:
 
 
 def _raiseFileLimit() -> None:
-    """Every waiting request is an open file; shells allow few (getrlimit(2))."""
+    """
+    Raise the limit on open files to the maximum (getrlimit(2)), since every waiting
+    request
+    is an open file.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

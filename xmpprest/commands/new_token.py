@@ -1,7 +1,4 @@
-"""
-C{python -m xmpprest token NAME}: a new token for who sends, and what the gateway is to
-know of it.
-"""
+"""C{python -m xmpprest token NAME}: creates a token and prints its TOML table."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from ..config import toml
 from ..config.setting import settingsOf
 from ..config.tokens import TokenConfig
 
-#: How many random bytes a token has.
+#: Random bytes of a token.
 TOKEN_BYTES = 32
 
 
 class TokenOptions(Options):
     """
-    What may stand on the command line.
+    The command line.
 
-    @ivar name: What the token is to be called.
+    @ivar name: The name of the new token.
     """
 
     synopsis = "python -m xmpprest token NAME"
@@ -36,7 +33,7 @@ class TokenOptions(Options):
     name = ""
 
     def parseArgs(self, *names: str) -> None:
-        """Take the name; there is nothing else."""
+        """Take the name as the only argument."""
         if len(names) != 1:
             raise UsageError("Expected one name, as in 'token notifier'.")
         (self.name,) = names
@@ -46,13 +43,13 @@ def main(
     arguments: Sequence[str], random: Callable[[int], str] = secrets.token_urlsafe
 ) -> None:
     """
-    Make a token, and print it.
+    Create a token and print it.
 
-    @param random: Makes a text of so many random bytes.
-    @raise SystemExit: There is no name, or a bad one.
+    @param random: Returns a text of a number of random bytes.
+    @raise SystemExit: The name is missing or invalid.
     """
     options = TokenOptions()
-    # So that it is recognised where it should not be (RFC 8959).
+    # The scheme lets scanners find leaked tokens (RFC 8959).
     secret = f"secret-token:{random(TOKEN_BYTES)}"
     digest = sha256(secret.encode()).hexdigest()
     try:
@@ -70,7 +67,7 @@ def main(
 
 
 def tokenTable(token: TokenConfig) -> list[str]:
-    """What a token is in a TOML file, each line with what that is."""
+    """Return the TOML table of a token, each line with a comment."""
     lines = [
         f"{toml.formatSetting(each, getattr(token, each.field.name))}  # {each.help}"
         for each in settingsOf(TokenConfig)

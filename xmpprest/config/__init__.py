@@ -1,3 +1,3 @@
 """
-Settings: their values, and the command line, environment and files they are read from.
+Settings: their values, and the flags, variables and files that they are read from.
 """

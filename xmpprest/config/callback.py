@@ -1,4 +1,4 @@
-"""A callback: where what comes in is posted, and what of it, as somebody sets it."""
+"""Settings of one callback: its URL and the inbound stanzas that it receives."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .setting import normaliseFields, setting
 
 EVENTS = ("bare", "full", "host")
 
-#: How many stanzas one POST may have: each of them waits for the slowest.
+#: Maximum stanzas per POST; each of them waits for the slowest.
 MAX_BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackConfig:
     """
-    One of several callbacks. Values are checked, as those of
-    L{Config<xmpprest.config.config.Config>} are.
+    Settings of one callback, checked like those of
+    L{Config<xmpprest.config.config.Config>}.
 
-    @ivar signingSecrets: What each post is signed with, all of them at once (see
-        L{core.signing<xmpprest.core.webhook.signing>}); it may be none.
-    @raise ValueError: A value is bad, or is missing; the message says what to do.
+    @ivar signingSecrets: The secrets that sign each POST, all of them at once (see
+        L{core.signing<xmpprest.core.webhook.signing>}); empty for unsigned requests.
+    @raise ValueError: A value is invalid or missing; the message says what to change.
     """
 
     name: str = setting(
@@ -36,7 +36,7 @@ class CallbackConfig:
     )
     url: str = setting(
         parsers.url,
-        "Where stanzas are posted; may hold {kind}, {type}, {to}, {from}.",
+        "The URL that stanzas are POSTed to; may hold {kind}, {type}, {to}, {from}.",
         repr=False,
     )
     contentType: str = setting(
@@ -47,8 +47,8 @@ class CallbackConfig:
     )
     events: frozenset[str] = setting(
         parsers.choices(*EVENTS),
-        "Stanzas to which form of address it gets: bare (user@domain), full (with a"
-        " resource), host (the domain).",
+        "Forms of the recipient's address: bare (user@domain), full (with a resource),"
+        " host (the domain).",
         frozenset(EVENTS),
     )
     to: tuple[str, ...] = setting(
@@ -59,8 +59,8 @@ class CallbackConfig:
     )
     batch: int = setting(
         parsers.integerUpTo(MAX_BATCH),
-        "How many stanzas of different conversations one request may have, as lines of"
-        " JSON; with 1 each has its own.",
+        "Maximum number of stanzas in one request, each of another conversation, as"
+        " lines of JSON; 1 turns batches off.",
         1,
     )
     caFile: str | None = setting(
@@ -80,9 +80,9 @@ class CallbackConfig:
 
 def validateSigningSecrets(secrets: Sequence[str]) -> tuple[str, ...]:
     """
-    Check what posts are signed with.
+    Return the signing secrets if all of them are valid.
 
-    @raise ValueError: They are no secrets; the message does not repeat them.
+    @raise ValueError: A secret is malformed; the message does not repeat it.
     """
     if isinstance(secrets, str):
         raise ValueError("The signing secrets are one text: expected a list.")
@@ -93,9 +93,9 @@ def validateSigningSecrets(secrets: Sequence[str]) -> tuple[str, ...]:
 
 def checkUniqueNames(callbacks: Sequence[CallbackConfig]) -> None:
     """
-    Check what can be wrong with callbacks that are good by themselves.
+    Check that no two callbacks share a name.
 
-    @raise ValueError: The message says what to do.
+    @raise ValueError: Two do; the message says what to change.
     """
     for name, times in Counter(each.name for each in callbacks).items():
         if times > 1:

@@ -1,7 +1,7 @@
 """
-The configuration: frozen values, each with the words a person needs to set it.
+The configuration: frozen values, each with the sentence that C{--help} shows.
 
-One field is one setting (see L{setting<xmpprest.config.setting>}), but for the secrets.
+One field is one setting (see L{setting<xmpprest.config.setting>}), except for secrets.
 """
 
 from __future__ import annotations
@@ -31,20 +31,21 @@ class ConfigurationError(ValueError):
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """
-    What a gateway needs to know. Values are checked, so that one that exists is
-    good; the settings are described where each is set, below and in C{--help}.
+    The configuration of a gateway. Values are checked on construction, so every
+    instance is
+    valid. Each setting is described where it is defined, below, and in C{--help}.
 
-    @ivar secret: What the XMPP server knows the component by.
-    @ivar credentials: The tokens that may do everything; of C{Bearer TOKEN}, the
-        C{TOKEN}.
-    @ivar tokens: Those that may do what each of them says. There is one of these, or
-        a credential.
-    @ivar callbacks: Those that have each their own settings. The first of all that
-        wants a stanza gets it, and the one of C{callbackURL} comes last.
-    @ivar callbackSigningSecrets: What each post to the callback is signed with, all of
-        them at once (see L{core.signing<xmpprest.core.webhook.signing>}); it may be
-        none.
-    @raise ValueError: A value is bad, or is missing; the message says what to do.
+    @ivar secret: The shared secret of the component (XEP-0114).
+    @ivar credentials: Tokens with full access; the C{TOKEN} of C{Bearer TOKEN}.
+    @ivar tokens: Tokens with limited permissions. At least one token or credential is
+        required.
+    @ivar callbacks: Callbacks with settings of their own. A stanza goes to the first
+        one
+        that selects it; the callback of C{callbackURL} comes last.
+    @ivar callbackSigningSecrets: The secrets that sign each POST to C{callbackURL}, all
+        of
+        them at once (see L{core.signing<xmpprest.core.webhook.signing>}); may be empty.
+    @raise ValueError: A value is invalid or missing; the message says what to change.
     """
 
     domain: str = setting(
@@ -57,37 +58,36 @@ class Config:
     callbackSigningSecrets: tuple[str, ...] = field(default=(), repr=False)
     server: str = setting(
         parsers.singleLine,
-        "Where the XMPP server listens for components, as a Twisted client endpoint.",
+        "The XMPP server's port for components, as a Twisted client endpoint.",
         "tcp:127.0.0.1:5347",
         restart=True,
     )
     listen: tuple[str, ...] = setting(
         parsers.singleLine,
-        "Where to listen for HTTP, as a Twisted server endpoint; may be repeated.",
+        "The port for HTTP, as a Twisted server endpoint; may be repeated.",
         ("tcp:8080:interface=127.0.0.1",),
         restart=True,
     )
     adminListen: str | None = setting(
         parsers.adminEndpoint,
-        "Where operators find /metrics, /livez and /readyz without credentials: a port"
-        " on loopback, or a Twisted server endpoint.",
+        "Serve /metrics, /livez and /readyz without credentials here: a port on"
+        " loopback, or a Twisted server endpoint.",
         restart=True,
     )
     logFormat: str | None = setting(
         parsers.oneOf("text", "json"),
-        "How the log is written: as text, or as json, one object a line; if not given,"
-        " as twist or twistd does.",
+        "The format of the log: text, or json with one object per line. Default: the"
+        " format of twist or twistd.",
         restart=True,
     )
     logRequests: str = setting(
         parsers.oneOf("no", "yes"),
-        "Whether each request, and each try to deliver to a callback, has a line in"
-        " the log: yes or no.",
+        "Log each request and each delivery attempt to a callback: yes or no.",
         "no",
     )
     callbackURL: str | None = setting(
         parsers.url,
-        "Where inbound stanzas are posted; may hold {kind}, {type}, {to}, {from}.",
+        "POST inbound stanzas to this URL; may hold {kind}, {type}, {to}, {from}.",
         repr=False,
     )
     callbackContentType: str = setting(
@@ -98,24 +98,24 @@ class Config:
     )
     callbackEvents: frozenset[str] = setting(
         parsers.choices(*EVENTS),
-        "Stanzas to which form of address are posted: bare (user@domain), full (with"
-        " a resource), host (the domain).",
+        "Forms of the recipient's address to POST: bare (user@domain), full (with a"
+        " resource), host (the domain).",
         frozenset(EVENTS),
     )
     callbackConnections: int = setting(
         parsers.positiveInteger,
-        "How many requests to the callback may be in flight.",
+        "Maximum number of concurrent requests to the callback.",
         32,
     )
     callbackBatch: int = setting(
         parsers.integerUpTo(MAX_BATCH),
-        "How many stanzas of different conversations one request to the callback may"
-        " have, as lines of JSON; with 1 each has its own.",
+        "Maximum number of stanzas in one request to the callback, each of another"
+        " conversation, as lines of JSON; 1 turns batches off.",
         1,
     )
     callbackCAFile: str | None = setting(
         parsers.singleLine,
-        "A PEM file with the CAs of an https callback, instead of the system's.",
+        "A PEM file with the CAs for an https callback, instead of the system's.",
     )
     iqTimeout: float = setting(
         parsers.seconds, "How many seconds an iq waits for its reply.", 120.0
@@ -125,7 +125,7 @@ class Config:
     )
     stanzaSizeLimit: int = setting(
         parsers.positiveInteger,
-        "How many bytes a stanza may have over HTTP.",
+        "Maximum size of a stanza over HTTP, in bytes.",
         192 * 1024,
     )
     waitingLimit: int = setting(
@@ -133,39 +133,39 @@ class Config:
     )
     store: str = setting(
         parsers.store,
-        "Where what was accepted is kept until it is done with: sqlite:PATH, a file,"
-        " or memory, which does not survive the gateway.",
+        "The store of accepted stanzas: sqlite:PATH for a file, or memory, which is"
+        " lost when the gateway stops.",
         "sqlite:xmpprest.db",
         restart=True,
     )
     outboxLimit: int = setting(
         parsers.positiveInteger,
-        "How many messages may wait for the XMPP server.",
+        "Maximum number of messages that wait for the XMPP server.",
         100_000,
     )
     outboxAge: float = setting(
         parsers.seconds,
-        "How many seconds the oldest of them may wait before new ones are refused.",
+        "Refuse new messages while the oldest waits for more than these seconds.",
         86400.0,
     )
     recordDays: float = setting(
         parsers.days,
-        "How many days the record of a message sent or delivered is kept.",
+        "Days to keep the record of a sent or delivered message.",
         7.0,
     )
     deadDays: float = setting(
         parsers.days,
-        "How many days a message is kept that could not be delivered to the callback.",
+        "Days to keep a message that could not be delivered to the callback.",
         30.0,
     )
     corsOrigin: tuple[str, ...] = setting(
         parsers.origin,
-        "An origin that may use the gateway from a browser, or *; may be repeated.",
+        "An origin whose web pages may use the gateway, or *; may be repeated.",
         (),
     )
     name: str = setting(
         parsers.singleLine,
-        "What the gateway calls itself in service discovery.",
+        "The gateway's name in service discovery.",
         "xmpprest",
     )
 
@@ -194,7 +194,9 @@ class Config:
 
     @property
     def allCallbacks(self) -> tuple[CallbackConfig, ...]:
-        """Every callback, in the order in which they are asked what they want."""
+        """
+        Return every callback, in the order in which they are matched against a stanza.
+        """
         if self.callbackURL is None:
             return self.callbacks
         return (
@@ -216,5 +218,5 @@ class Config:
         object.__setattr__(self, name, value)
 
 
-#: Every setting but the secrets, in the order of the help.
+#: Every setting except the secrets, in the order of the help.
 SETTINGS = settingsOf(Config)

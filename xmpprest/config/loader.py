@@ -1,6 +1,6 @@
 """
-Where the configuration comes from: a flag, over the environment, over a TOML file,
-over the default; and secrets from anywhere but a flag.
+Loads the configuration: a flag wins over the environment, that over a TOML file, that
+over the default. Secrets come from any of these but a flag.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .secret_files import (
 
 PREFIX = "XMPPREST_"
 
-#: What systemd's LoadCredential= names, and what each secret's file is called; those
-#: that nobody can do without, unless there are tokens, and those that one can.
+#: Names of the secrets, also in systemd's LoadCredential=: the required ones (tokens
+#: can replace the credentials), and the optional ones.
 SECRETS = ("secret", "credentials")
 OPTIONAL_SECRETS = ("callback-signing-secret",)
 _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
 
-#: What to do where there is none.
+#: Advice for a missing secret.
 _MISSING = {
     "domain": "There is no component domain: give it with --domain, as in --domain"
     " gateway.example.org.",
@@ -46,17 +46,17 @@ _MISSING = {
 
 
 def _variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return PREFIX + name.upper().replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
 class RawSetting:
     """
-    A setting as somebody wrote it.
+    A setting before it is parsed.
 
-    @ivar texts: The elements of a list, or one text.
-    @ivar origin: In words to a person: the flag, the variable, the key and its file.
+    @ivar texts: The items of a list, or one text.
+    @ivar origin: Where it was found, for messages: the flag, variable, or key and file.
     """
 
     texts: list[str]
@@ -66,12 +66,13 @@ class RawSetting:
 @dataclass(frozen=True)
 class LoadedConfig:
     """
-    A configuration and where each value came from.
+    A configuration and the origin of each value.
 
-    @ivar origins: By the name of the setting.
-    @ivar secrets: By their names; those that there are.
-    @ivar callbackSecrets: What posts to the callbacks are signed with that have each
-        their own settings, by their names.
+    @ivar origins: Origins by the name of the setting.
+    @ivar secrets: The secrets that were found, by name.
+    @ivar callbackSecrets: The signing secrets of the callbacks with settings of their
+        own,
+        by the name of the callback.
     """
 
     config: Config
@@ -81,12 +82,14 @@ class LoadedConfig:
 
     @property
     def allSecrets(self) -> Sequence[SecretSource]:
-        """Every secret."""
+        """Return every secret."""
         signing = (each for some in self.callbackSecrets.values() for each in some)
         return (*self.secrets.values(), *signing)
 
     def describe(self) -> str:
-        """All of it as TOML, which is good as a file again, but without secrets."""
+        """
+        Return the configuration as TOML that can be used as a file, without secrets.
+        """
         lines = []
         for setting in SETTINGS:
             written = toml.formatSetting(
@@ -102,7 +105,7 @@ class LoadedConfig:
 
 
 def _described(name: str, secret: SecretSource | None) -> str:
-    """The line of a secret, which has the file that it is in, or nothing of it."""
+    """Return the line of a secret: the path of its file, or a comment."""
     if secret is None:
         return f"# {name} is not set  # default"
     written = f"# {name} = {MASK}"
@@ -119,17 +122,17 @@ def _several(
 
 class ConfigLoader:
     """
-    The places where settings are looked for.
+    Looks settings up in flags, the environment and a TOML file.
     """
 
     def __init__(
         self, flags: Mapping[str, list[str]], environ: Mapping[str, str]
     ) -> None:
         """
-        @param flags: Those that were given, by name without dashes.
+        @param flags: The given flags, by name without dashes.
         @param environ: The environment.
-        @raise ConfigurationError: The file is unreadable, no TOML, or has a key that
-            nobody knows.
+        @raise ConfigurationError: The file is unreadable, is not valid TOML, or has an
+            unknown key.
         """
         self._flags = flags
         self._environ = environ
@@ -139,9 +142,9 @@ class ConfigLoader:
 
     def load(self) -> LoadedConfig:
         """
-        Gather everything.
+        Load the whole configuration.
 
-        @raise ConfigurationError: Something is missing or bad.
+        @raise ConfigurationError: A value is missing or invalid.
         """
         self._refuseMisspelt()
         values, where = self.loadSettings()
@@ -170,8 +173,9 @@ class ConfigLoader:
 
     def _refuseMisspelt(self) -> None:
         """
-        A variable that is nearly one of ours is an error; others that begin like ours
-        may be anybody's, such as Kubernetes'.
+        Refuse a variable that resembles one of ours. Other variables with our prefix
+        may belong
+        to other programs, such as Kubernetes.
         """
         names = [each.name for each in SETTINGS]
         names += ["config", *_SECRETS, *(f"{name}-file" for name in _SECRETS)]
@@ -185,11 +189,12 @@ class ConfigLoader:
 
     def loadSettings(self) -> tuple[dict[str, Any], dict[str, str]]:
         """
-        Gather what is no secret.
+        Load all settings except secrets.
 
-        @return: The values that were given, by the name of their field in
-            L{Config}; and where each setting is from, by its own name.
-        @raise ConfigurationError: Something is bad.
+        @return: The given values by the name of their field in L{Config}, and the
+            origin of
+            each setting by the setting's name.
+        @raise ConfigurationError: A value is invalid.
         """
         values: dict[str, Any] = {}
         where: dict[str, str] = {}
@@ -204,7 +209,7 @@ class ConfigLoader:
         return values, where
 
     def _find(self, name: str) -> RawSetting | None:
-        """Look for a setting; C{None}, nobody wrote it anywhere."""
+        """Look a setting up; C{None} if it is not given."""
         given = self._given(name)
         if given is not None or name not in self._file:
             return given
@@ -212,7 +217,10 @@ class ConfigLoader:
         return RawSetting(toml.asStrings(self._file[name], where), where)
 
     def _given(self, name: str) -> RawSetting | None:
-        """The same, but not in the file."""
+        """
+        Look a setting up in the flags and the environment; C{None} if it is not given
+        there.
+        """
         if name in self._flags:
             return RawSetting(self._flags[name], f"--{name}")
         variable = _variable(name)
@@ -224,9 +232,9 @@ class ConfigLoader:
 
     def _secrets(self, needed: Collection[str]) -> dict[str, SecretSource]:
         """
-        Those that there are.
+        Return the secrets that are given.
 
-        @raise ConfigurationError: One is missing, or its file cannot be read.
+        @raise ConfigurationError: A required one is missing, or a file cannot be read.
         """
         found = {}
         for name in _SECRETS:
@@ -239,10 +247,11 @@ class ConfigLoader:
 
     def _confidential(self, name: str) -> SecretSource | None:
         """
-        Look for a secret: the flag's file, the variable, the file that a variable
-        or the configuration names, systemd's credential.
+        Look a secret up: in the flag's file, the variable, the file named by a variable
+        or the
+        configuration, and systemd's credentials.
 
-        @raise ConfigurationError: Its file cannot be read.
+        @raise ConfigurationError: The file cannot be read.
         """
         flag, variable = f"{name}-file", _variable(name)
         if flag not in self._flags and variable in self._environ:

@@ -1,6 +1,4 @@
-"""
-Reads what somebody wrote for a setting, or says what was expected instead.
-"""
+"""Parsers of settings. Each returns the value, or says what it expects instead."""
 
 from __future__ import annotations
 
@@ -13,32 +11,32 @@ from ..core.media import formats
 from ..core.stanza import jid
 from ..core.webhook.url_template import URLTemplate
 
-#: Makes a value of a text; raises ValueError("expected …").
+#: Parses a text; raises ValueError("expected …").
 Parser = Callable[[str], Any]
 
-#: What a shown URL has in the place of its password.
+#: Replaces the password of a URL in messages.
 MASK = "****"
 
-#: Control characters, and what no XML may hold (XML 1.0 §2.2).
+#: Control characters, and characters that XML forbids (XML 1.0 §2.2).
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def singleLine(written: str) -> str:
-    """A name, a path, the description of an endpoint."""
+    """Parse a name, a path or an endpoint description."""
     if not written.strip() or _UNFIT.search(written):
         raise ValueError("expected one line of text that is not empty")
     return written
 
 
 def adminEndpoint(written: str) -> str:
-    """The description of an endpoint; of a port alone, on loopback."""
+    """Parse an endpoint description; a bare port means loopback."""
     if re.fullmatch(r"[0-9]{1,5}", written):
         return f"tcp:{written}:interface=127.0.0.1"
     return singleLine(written)
 
 
 def domain(written: str) -> str:
-    """An XMPP domain, in its normal form."""
+    """Parse an XMPP domain and return its normalised form."""
     try:
         address = jid.parseJID(written)
     except ValueError:
@@ -49,7 +47,7 @@ def domain(written: str) -> str:
 
 
 def duration(unit: str) -> Parser:
-    """A reader of how long something takes."""
+    """Return a parser of durations."""
 
     def read(written: str) -> float:
         try:
@@ -68,19 +66,19 @@ days = duration("days")
 
 
 def _number(written: str) -> int:
-    """How many; 0, if that is no number."""
+    """Parse a number; 0 if the text is none."""
     return int(written) if re.fullmatch(r"[0-9]{1,12}", written) else 0
 
 
 def positiveInteger(written: str) -> int:
-    """How many, at least one."""
+    """Parse an integer of at least 1."""
     if not (number := _number(written)):
         raise ValueError("expected a whole number above 0")
     return number
 
 
 def integerUpTo(most: int) -> Parser:
-    """A reader of how many, at least one."""
+    """Return a parser of integers from 1 to a maximum."""
 
     def read(written: str) -> int:
         if not 1 <= (number := _number(written)) <= most:
@@ -91,13 +89,19 @@ def integerUpTo(most: int) -> Parser:
 
 
 def optionalChoices(*known: str) -> Parser:
-    """The same as C{choices}, but there may be none."""
+    """
+    Return a parser of comma-separated words from a fixed set; none of them is valid,
+    too.
+    """
     read = choices(*known)
     return lambda written: read(written) if written.strip() else frozenset()
 
 
 def choices(*known: str) -> Parser:
-    """A reader of comma-separated words, of which it knows all that may stand."""
+    """
+    Return a parser of comma-separated words from a fixed set, with at least one of
+    them.
+    """
 
     def read(written: str) -> frozenset[str]:
         chosen = frozenset(re.split(r"[,\s]+", written.strip()))
@@ -109,7 +113,7 @@ def choices(*known: str) -> Parser:
 
 
 def sha256Hex(written: str) -> str:
-    """The SHA-256 of a token, in hexadecimal."""
+    """Parse the SHA-256 of a token in hexadecimal."""
     if not re.fullmatch("[0-9A-Fa-f]{64}", written):
         raise ValueError(
             "expected the 64 hexadecimal digits that 'python -m xmpprest token NAME'"
@@ -119,14 +123,14 @@ def sha256Hex(written: str) -> str:
 
 
 def shortName(written: str) -> str:
-    """What a token or a callback is called, which is a bare key of TOML."""
+    """Parse the name of a token or a callback, a bare key in TOML."""
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", written):
         raise ValueError("expected up to 64 letters, digits, dashes and underscores")
     return written
 
 
 def oneOf(*known: str) -> Parser:
-    """A reader of one word, of which it knows all that may stand."""
+    """Return a parser of one word from a fixed set."""
 
     def read(written: str) -> str:
         if written not in known:
@@ -137,7 +141,7 @@ def oneOf(*known: str) -> Parser:
 
 
 def url(written: str) -> str:
-    """The URL of a callback."""
+    """Parse the URL of a callback."""
     URLTemplate(written)
     if urlsplit(written).password == MASK:
         raise ValueError(f"expected the password where --print-config has {MASK}")
@@ -145,7 +149,7 @@ def url(written: str) -> str:
 
 
 def outputType(written: str) -> str:
-    """A media type that stanzas are written as, or its short name."""
+    """Parse a media type for output, or its short name."""
     name = formats.SHORT_NAMES.get(written, written)
     if name not in formats.OUTPUT_TYPES:
         raise ValueError(f"expected {' or '.join(formats.OUTPUT_TYPES)}")
@@ -153,11 +157,11 @@ def outputType(written: str) -> str:
 
 
 def store(written: str) -> str:
-    """What keeps that which must survive: a file, or nothing that does."""
+    """Parse C{--store}: C{sqlite:PATH} or C{memory}."""
     kind, colon, path = (part.strip() for part in written.partition(":"))
     if kind == "memory" and not colon:
         return kind
-    # A URL, or what SQLite takes for "no file", means something else.
+    # SQLite would read a URL, or its words for "no file", as something else.
     isPath = path != ":memory:" and not path.startswith("//")
     if kind != "sqlite" or not path or not isPath or _UNFIT.search(path):
         raise ValueError(
@@ -167,14 +171,14 @@ def store(written: str) -> str:
 
 
 def origin(written: str) -> str:
-    """The origin of a web page (RFC 6454 §6.2), or all of them."""
+    """Parse the origin of a web page (RFC 6454 §6.2), or C{*}."""
     if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+", written):
         raise ValueError("expected an origin like https://app.example, or *")
     return written
 
 
 def maskPassword(written: str) -> str:
-    """A URL without the credentials that it may hold; any other text as it is."""
+    """Mask the credentials in a URL; return any other text unchanged."""
     match = re.match(r"(\w+://)([^/?#]*)@", written)
     if match is None:
         return written
@@ -183,6 +187,6 @@ def maskPassword(written: str) -> str:
 
 
 def redactUserinfo(written: str) -> str:
-    """What somebody wrote, without all that may be credentials in a URL gone wrong."""
+    """Redact everything in a text that may be credentials of a malformed URL."""
     _, at, rest = written.rpartition("@")
     return f"{MASK}@{rest}" if at else written

@@ -1,7 +1,4 @@
-"""
-Reads the files that only the gateway may read: the secret, the credentials, what
-posts are signed with.
-"""
+"""Reads secrets from files: the component secret, credentials and signing secrets."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from .config import ConfigurationError
 @dataclass(frozen=True, slots=True)
 class SecretSource:
     """
-    A secret, or several of a kind.
+    One or several secrets of a kind, before they are parsed.
 
-    @ivar text: What it is.
-    @ivar origin: In words to a person.
-    @ivar path: The file that holds it, if a setting names that.
+    @ivar text: The text that holds them.
+    @ivar origin: Where the text was found, for messages.
+    @ivar path: The file that a setting names; C{None} if there is none.
     """
 
     text: str = field(repr=False)
@@ -31,9 +28,9 @@ class SecretSource:
 
 def readSecret(source: SecretSource) -> str:
     """
-    Read the secret.
+    Parse the component secret.
 
-    @raise ConfigurationError: There is none in what was found.
+    @raise ConfigurationError: The text is empty.
     """
     lines = source.text.strip().splitlines()
     if len(lines) != 1:
@@ -46,9 +43,9 @@ def readSecret(source: SecretSource) -> str:
 
 def readCredentials(source: SecretSource) -> tuple[str, ...]:
     """
-    Read the credentials, one a line.
+    Parse the credentials, one per line.
 
-    @raise ConfigurationError: There are none, or one that is none.
+    @raise ConfigurationError: There are none, or one is malformed.
     """
     tokens = _readLines(source, "credentials", parseCredential)
     if not tokens:
@@ -61,9 +58,9 @@ def readCredentials(source: SecretSource) -> tuple[str, ...]:
 
 def readSigningSecrets(source: SecretSource) -> tuple[str, ...]:
     """
-    Read what posts to the callback are signed with, one secret a line.
+    Parse the signing secrets, one per line.
 
-    @raise ConfigurationError: There are none, or one that is none.
+    @raise ConfigurationError: There are none, or one is malformed.
     """
 
     def read(line: str) -> str:
@@ -84,9 +81,9 @@ def _readLines(
     source: SecretSource, what: str, read: Callable[[str], str]
 ) -> tuple[str, ...]:
     """
-    Read each line that is neither empty nor a comment.
+    Parse each line that is neither empty nor a comment.
 
-    @param read: Its errors do not repeat what it was given.
+    @param read: Parses a line; its errors do not repeat the line.
     """
     found = []
     for number, line in enumerate(source.text.splitlines(), 1):
@@ -104,8 +101,8 @@ def readText(path: Path, where: str) -> str:
     """
     Read a file.
 
-    @param where: What names it.
-    @raise ConfigurationError: It cannot be read.
+    @param where: The setting that names it, for messages.
+    @raise ConfigurationError: The file cannot be read.
     """
     try:
         return path.read_text("utf-8-sig")

@@ -1,6 +1,6 @@
 """
-One field of a frozen value as one setting: its name, its flag, its environment variable
-and its key in a TOML file follow from it, and how its text is read stands beside it.
+A setting as a field of a frozen dataclass. Its name, flag, environment variable and
+TOML key follow from the name of the field; its parser stands beside it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def setting(
     **options: Any,
 ) -> Any:
     """
-    A field that is a setting.
+    Return a dataclass field that is a setting.
 
-    @param read: Reads its text.
+    @param read: Parses its text.
     @param help: One sentence for C{--help}.
-    @param default: Of the value, not of the text; a tuple means it may be repeated.
-    @param show: What may be shown of a text that nobody could read.
-    @param restart: Whether another value only counts for another process.
-    @param options: For L{field}.
+    @param default: The default value, already parsed; a tuple allows repetition.
+    @param show: Redacts a text that could not be parsed, for messages.
+    @param restart: Whether a new value takes effect only after a restart.
+    @param options: Further arguments of L{field}.
     """
     metadata = {"read": read, "help": help, "show": show, "restart": restart}
     return field(default=default, metadata=metadata, **options)
@@ -38,21 +38,21 @@ def setting(
 @dataclass(frozen=True)
 class Setting:
     """
-    A setting that may stand in a file, and perhaps in a flag and a variable.
+    A setting in a TOML file, and possibly as a flag and an environment variable.
 
-    @ivar field: Where its value goes.
+    @ivar field: The dataclass field of its value.
     """
 
     field: Field[Any]
 
     @property
     def name(self) -> str:
-        """As a flag without its dashes, and as a key: C{callback-url}."""
+        """The name as a key, and as a flag without dashes: C{callback-url}."""
         return flagName(self.field.name)
 
     @property
     def help(self) -> str:
-        """One sentence."""
+        """One sentence that describes the setting."""
         return str(self.field.metadata["help"])
 
     @property
@@ -62,20 +62,20 @@ class Setting:
 
     @property
     def needsRestart(self) -> bool:
-        """Whether another value only counts for another process."""
+        """Whether a new value takes effect only after a restart."""
         return bool(self.field.metadata["restart"])
 
     @property
     def optional(self) -> bool:
-        """Whether there may be no value at all."""
+        """Whether the setting may be left out."""
         return self.field.default is None and self.name != "domain"
 
     def parse(self, texts: list[str]) -> Any:
         """
-        Make a value of what somebody wrote.
+        Parse the text of the setting.
 
-        @param texts: The elements of a list, or one text.
-        @raise ValueError: What was expected instead.
+        @param texts: The items of a list, or one text.
+        @raise ValueError: The text is invalid; the message says what is expected.
         """
         read: parsers.Parser = self.field.metadata["read"]
         if not self.repeatable:
@@ -86,10 +86,10 @@ class Setting:
 
     def validate(self, value: Any) -> Any:
         """
-        Check a value that a program gave.
+        Validate a value that was set from Python.
 
-        @return: The value, in its normal form.
-        @raise ValueError: It is bad.
+        @return: The value in its normalised form.
+        @raise ValueError: The value is invalid.
         """
         if value is None and self.optional:
             return None
@@ -102,12 +102,12 @@ class Setting:
             ) from None
 
     def describeError(self, texts: list[str], error: ValueError) -> str:
-        """The end of a sentence about what is no value."""
+        """Return the end of a sentence about an invalid value."""
         show: Callable[[str], str] = self.field.metadata["show"]
         return f"is {show(' '.join(texts))!r}: {error}."
 
     def format(self, value: Any) -> list[str]:
-        """The value as somebody would write it, in one text or several."""
+        """Return the value as text, in one item or several."""
         if value is None:
             return []
         if isinstance(value, str) or not isinstance(value, Iterable):
@@ -121,21 +121,21 @@ def _number(value: float) -> str:
 
 
 def flagName(name: str) -> str:
-    """C{callbackCAFile} as C{callback-ca-file}."""
+    """Convert a field name to a flag name: C{callbackCAFile} to C{callback-ca-file}."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)
     return "-".join(words).lower()
 
 
 def settingsOf(kind: type) -> tuple[Setting, ...]:
-    """Those fields of a dataclass that are settings, in their order."""
+    """Return the settings of a dataclass in their order."""
     return tuple(Setting(each) for each in fields(kind) if each.metadata)
 
 
 def normaliseFields(value: object) -> None:
     """
-    Bring each setting of a new value into its normal form.
+    Normalise each setting of a new dataclass instance.
 
-    @raise ValueError: One is bad.
+    @raise ValueError: A value is invalid.
     """
     for each in settingsOf(type(value)):
         name = each.field.name

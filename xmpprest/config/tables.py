@@ -1,4 +1,4 @@
-"""The tables of a TOML file: those who may send, and the callbacks."""
+"""The tables of a TOML file: C{[tokens.NAME]} and C{[[callbacks]]}."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .secret_files import SecretSource, readSigningSecrets, readText
 from .tokens import TokenConfig
 
 TOKENS, CALLBACKS = "tokens", "callbacks"
-#: In the table of a callback, the file, or files, that its signing secrets are in.
+#: The key in a callback's table that names the files with its signing secrets.
 SIGNING = "signing-secret-file"
 
-#: Callbacks, and what posts to each are signed with.
+#: Callbacks, and the signing secrets of each by its name.
 CallbacksWithSecrets = Sequence[tuple[CallbackConfig, Sequence[SecretSource]]]
 
 
 def readTokens(file: Mapping[str, object], path: str | None) -> tuple[TokenConfig, ...]:
     """
-    Those that have a table.
+    Parse the tables of tokens.
 
-    @param file: All that is in the file.
-    @param path: What it is called.
-    @raise ConfigurationError: One is bad.
+    @param file: The parsed file.
+    @param path: The path of the file, for messages.
+    @raise ConfigurationError: A table is invalid.
     """
     tables = file.get(TOKENS, {})
     if not isinstance(tables, dict):
@@ -40,9 +40,11 @@ def readTokens(file: Mapping[str, object], path: str | None) -> tuple[TokenConfi
 
 def readCallbacks(file: Mapping[str, object], path: str | None) -> CallbacksWithSecrets:
     """
-    The same for callbacks.
+    Parse the tables of callbacks.
 
-    @raise ConfigurationError: One is bad, or its secrets.
+    @param file: The parsed file.
+    @param path: The path of the file, for messages.
+    @raise ConfigurationError: A table or its signing secrets are invalid.
     """
     tables = file.get(CALLBACKS, [])
     if not isinstance(tables, list):
@@ -74,9 +76,9 @@ def formatTables(
     signing: Mapping[str, Sequence[SecretSource]],
 ) -> Iterator[str]:
     """
-    As lines, which are good again.
+    Format tokens and callbacks as lines of TOML.
 
-    @param signing: What posts to each callback are signed with, by its name.
+    @param signing: The signing secrets of each callback, by its name.
     """
     for token in tokens:
         yield from ("", f"[{TOKENS}.{token.name}]", *toml.formatSettings(token))

@@ -1,4 +1,4 @@
-"""A token: who may do what, as somebody sets it."""
+"""Settings of one token: its permissions and limits."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .setting import normaliseFields, setting
 
 
 def _unlessToken(written: str) -> str:
-    """What may be shown in the place of a hash: not what may be the token itself."""
+    """Redact a text that may be the token itself instead of its hash."""
     return written if re.fullmatch("[0-9A-Fa-f]{1,128}", written) else parsers.MASK
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenConfig:
     """
-    One who may send, and what else. Values are checked, as those of
-    L{Config<xmpprest.config.config.Config>} are.
+    Settings of one token, checked like those of
+    L{Config<xmpprest.config.config.Config>}.
 
-    @ivar name: What it is called in the log and in answers.
-    @raise ValueError: A value is bad, or is missing; the message says what to do.
+    @ivar name: The name of the token in the log and in error responses.
+    @raise ValueError: A value is invalid or missing; the message says what to change.
     """
 
     name: str
     sha256: tuple[str, ...] = setting(
         parsers.sha256Hex,
-        "The SHA-256 of the token, in hexadecimal; several while it is changed.",
+        "The SHA-256 of the token in hexadecimal; several during a rotation.",
         (),
         show=_unlessToken,
     )
@@ -41,7 +41,7 @@ class TokenConfig:
     )
     kinds: frozenset[str] = setting(
         parsers.optionalChoices(*TYPES),
-        "Which kinds of stanza it may send.",
+        "The kinds of stanza that it may send.",
         frozenset(TYPES),
     )
     to: tuple[str, ...] = setting(
@@ -80,10 +80,10 @@ class TokenConfig:
 
 def checkUniqueTokens(tokens: Sequence[TokenConfig], domain: str) -> None:
     """
-    Check what can be wrong with tokens that are good by themselves.
+    Check tokens against each other and against the component domain.
 
-    @param domain: The component domain, in its normal form.
-    @raise ValueError: The message says what to do.
+    @param domain: The component domain in its normalised form.
+    @raise ValueError: Two tokens conflict; the message says what to change.
     """
     names = Counter(token.name for token in tokens)
     hashes = Counter(each for token in tokens for each in token.sha256)

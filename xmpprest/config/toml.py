@@ -1,4 +1,4 @@
-"""How settings stand in a TOML file."""
+"""Settings in TOML: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _Made = TypeVar("_Made")
 
 def readTable(kind: type[_Made], table: object, where: str, **given: object) -> _Made:
     """
-    Make a value of a table.
+    Parse a table into a dataclass instance.
 
     @param kind: A dataclass whose fields are settings.
-    @param where: In words to a person, as in C{[tokens.notifier] in xmpprest.toml}.
-    @param given: Other fields of it.
-    @raise ConfigurationError: Something in it is unknown, missing or bad.
+    @param where: The table, for messages: C{[tokens.notifier] in xmpprest.toml}.
+    @param given: Values of its other fields.
+    @raise ConfigurationError: A key is unknown or missing, or its value is invalid.
     """
     if not isinstance(table, dict):
-        # Which may be a secret, and is not repeated.
+        # The value may be a secret, so the message does not repeat it.
         raise ConfigurationError(f"{where} is a value: expected a table.")
     settings = {each.name: each for each in settingsOf(kind)}
     refuseUnknown(table, [*settings], where)
@@ -39,18 +39,18 @@ def readTable(kind: type[_Made], table: object, where: str, **given: object) -> 
 
 def readValue(setting: Setting, value: object, where: str) -> Any:
     """
-    Read what stands at a key.
+    Parse the value of a key.
 
-    @raise ConfigurationError: It is bad.
+    @raise ConfigurationError: The value is invalid.
     """
     return readTexts(setting, asStrings(value, where), where)
 
 
 def readTexts(setting: Setting, texts: list[str], where: str) -> Any:
     """
-    Read what somebody wrote for a setting, wherever that was.
+    Parse the text of a setting from any source.
 
-    @raise ConfigurationError: It is bad.
+    @raise ConfigurationError: The text is invalid.
     """
     try:
         return setting.parse(texts)
@@ -62,9 +62,9 @@ def readTexts(setting: Setting, texts: list[str], where: str) -> Any:
 
 def asStrings(value: object, where: str) -> list[str]:
     """
-    What a value would have been as text.
+    Convert a TOML value to the text that a flag would have.
 
-    @raise ConfigurationError: No setting has such a value.
+    @raise ConfigurationError: No setting has a value of this type.
     """
     values = value if isinstance(value, list) else [value]
     if not all(
@@ -78,9 +78,10 @@ def asStrings(value: object, where: str) -> list[str]:
 
 def refuseUnknown(keys: Iterable[str], known: Sequence[str], where: str) -> None:
     """
-    Let only those keys be that are known.
+    Refuse unknown keys.
 
-    @raise ConfigurationError: Another is there; the message names the nearest.
+    @raise ConfigurationError: A key is unknown; the message names the nearest known
+        one.
     """
     for key in keys:
         if key not in known:
@@ -90,14 +91,14 @@ def refuseUnknown(keys: Iterable[str], known: Sequence[str], where: str) -> None
 
 
 def formatSetting(setting: Setting, value: object) -> str:
-    """A setting as a line of TOML, or as a comment where there is no value."""
+    """Format a setting as a line of TOML; as a comment if it has no value."""
     if value is None:
         return f"# {setting.name} is not set"
     return f"{setting.name} = {formatValue(value)}"
 
 
 def formatSettings(value: object) -> list[str]:
-    """The same for every setting of a value."""
+    """Format every setting of a dataclass instance as lines of TOML."""
     return [
         formatSetting(each, getattr(value, each.field.name))
         for each in settingsOf(type(value))
@@ -105,7 +106,7 @@ def formatSettings(value: object) -> list[str]:
 
 
 def formatValue(value: Any) -> str:
-    """A value as TOML."""
+    """Format a value as TOML."""
     if isinstance(value, tuple | frozenset):
         ordered = sorted(value) if isinstance(value, frozenset) else value
         return f"[{', '.join(map(formatValue, ordered))}]"

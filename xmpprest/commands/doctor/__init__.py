@@ -1,1 +1,1 @@
-"""Finds out why a gateway would not work, and says what to change."""
+"""C{python -m xmpprest doctor}: checks a configuration and says what to change."""

@@ -1,4 +1,4 @@
-"""Asks a callback, as the gateway does when it starts."""
+"""Checks a callback with the OPTIONS request that the gateway sends at startup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REDIRECT = "redirects are not followed; give the URL that it leads to"
 _DENIED = "if it wants a password, give that in {url}, as in https://USER:PASSWORD@…"
 _DOWN = "a proxy answers, but not the callback behind it; start that"
 
-#: What a status means here, beside 2xx; many callbacks know no OPTIONS.
+#: Meaning of a status other than 2xx; many callbacks do not implement OPTIONS.
 _STATUSES: Mapping[int, tuple[str, str]] = {
     **dict.fromkeys((301, 302, 303, 307, 308), (FAILED, _REDIRECT)),
     **dict.fromkeys((401, 403, 407), (WARNING, _DENIED)),
@@ -34,7 +34,7 @@ _STATUSES: Mapping[int, tuple[str, str]] = {
 
 
 def labelOf(callback: CallbackConfig) -> str:
-    """What a finding about a callback is about."""
+    """Return the subject of a check result about a callback."""
     return "callback" if callback.name == DEFAULT else f"callback {callback.name}"
 
 
@@ -42,9 +42,9 @@ async def checkCallback(
     callback: CallbackConfig, config: Config, reactor: Any, timeout: float
 ) -> tuple[CheckResult, datetime | None]:
     """
-    Ask it what it wants.
+    Send OPTIONS to a callback.
 
-    @return: And the time that it says it is.
+    @return: The result, and the time in the response's Date header, if any.
     """
     try:
         trust = WebhookTLSPolicy(callback.caFile)
@@ -66,7 +66,7 @@ async def checkCallback(
 
 
 def _of(callback: CallbackConfig, key: str) -> str:
-    """A setting of a callback, as somebody finds it."""
+    """Return the name of a callback's setting, as the operator finds it."""
     return f"--callback-{key}" if callback.name == DEFAULT else f"its {key}"
 
 

@@ -1,4 +1,4 @@
-"""Compares the clock with those of others."""
+"""Compares the clock with the clocks of the server and the callbacks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from .result import CheckResult, failed, ok, warning
 
-#: Seconds that a signature may be old (Standard Webhooks), and that nobody minds.
+#: Seconds of clock error that break signatures (Standard Webhooks); harmless seconds.
 TOLERANCE = 300.0
 NEGLIGIBLE = 10.0
 
@@ -18,9 +18,9 @@ _ADVICE = (
 
 def checkClock(offsets: Mapping[str, float]) -> CheckResult:
     """
-    Say how far off it is.
+    Check how far off the clock is.
 
-    @param offsets: Seconds that the clock is ahead of somebody's.
+    @param offsets: Seconds that the clock is ahead, by the name of the other clock.
     """
     if not offsets:
         return ok("clock", "nobody was there to compare it with")
@@ -45,5 +45,5 @@ def _words(who: str, offset: float) -> str:
 
 
 def clockOffset(now: datetime, theirs: datetime) -> float:
-    """How many seconds our clock is ahead."""
+    """Return how many seconds our clock is ahead."""
     return (now - theirs).total_seconds()

@@ -1,4 +1,4 @@
-"""Looks at the machine: the disk, the limit on open files, who may read the secrets."""
+"""Checks the host: disk space, the limit on open files, permissions of secret files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from ...core.records import StoreUnusable
 from ...store.sqlite import inspection
 from .result import CheckResult, failed, ok, warning
 
-#: Bytes that should be free: the log of the store alone may take 64 MB.
+#: Bytes that should be free; the store's write-ahead log alone may take 64 MB.
 PLENTY = 256 * 2**20
-#: What a gateway opens besides connections of clients and of its own to the callback.
+#: Open files beside the connections of clients and callbacks.
 _OTHER_FILES = 50
 
 
 class Host:
     """
-    What is asked of the operating system.
+    The operating system's calls that the checks use.
     """
 
     def write(self, directory: str) -> None:
         """
-        Write to a directory, and leave nothing there.
+        Write a file to a directory and remove it.
 
-        @raise OSError: That is not possible.
+        @raise OSError: The directory is not writable.
         """
         with tempfile.TemporaryFile(dir=directory, prefix=".xmpprest-") as file:
             file.write(bytes(65536))
@@ -39,19 +39,19 @@ class Host:
             os.fsync(file.fileno())
 
     def free(self, directory: str) -> int:
-        """How many bytes may be written to the disk of a directory."""
+        """Return the free bytes of the disk that holds a directory."""
         return shutil.disk_usage(directory).free
 
     def fileLimit(self) -> int:
-        """How many files the gateway may open."""
+        """Return how many files the gateway may open."""
         return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 def checkStore(config: Config, machine: Host, holder: str | None) -> CheckResult:
     """
-    Look at the file of the store and its disk.
+    Check the file of the store and its disk.
 
-    @param holder: The process that has it.
+    @param holder: The process that uses the store, if any.
     """
     kind, _, path = config.store.partition(":")
     if kind == "memory":
@@ -94,7 +94,7 @@ def _cannotWrite(error: OSError, path: str, directory: str) -> str:
 
 
 def checkFileLimit(config: Config, machine: Host) -> CheckResult:
-    """Each waiting request is an open file."""
+    """Check that the limit on open files fits the limit on waiting requests."""
     posting = sum(each.connections for each in config.allCallbacks)
     needed = config.waitingLimit + posting + _OTHER_FILES
     limit = machine.fileLimit()
@@ -109,7 +109,7 @@ def checkFileLimit(config: Config, machine: Host) -> CheckResult:
 
 
 def checkSecrets(secrets: Sequence[SecretSource]) -> CheckResult:
-    """Files with secrets are nobody else's business."""
+    """Check that other users cannot read files with secrets."""
     paths = [each.path for each in secrets if each.path is not None]
     readable = [str(path) for path in paths if _isPublic(path)]
     if readable:

@@ -1,4 +1,4 @@
-"""Looks at where the gateway is to listen; it may be that it does so already."""
+"""Checks the endpoint on which the gateway listens, or will listen."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _ADVICE: Mapping[int, str] = {
 @dataclass(frozen=True)
 class ListenResult:
     """
-    What there is at an endpoint.
+    The state of an endpoint.
 
-    @ivar ready: What our own C{/readyz} said, if a gateway listens there.
-    @ivar mayBeOurs: Whether that is so, or cannot be ruled out.
+    @ivar ready: The response of C{/readyz} if a gateway listens there.
+    @ivar mayBeOurs: Whether a gateway listens there, or may do so.
     """
 
     finding: CheckResult
@@ -43,7 +43,7 @@ async def checkListen(
     description: str, client: BoundedClient, reactor: Any
 ) -> ListenResult:
     """
-    Try to listen, for a moment; if somebody else does, ask whether it is a gateway.
+    Listen for a moment; if the endpoint is in use, find out whether a gateway uses it.
     """
     subject = "listen"
     if description.startswith("systemd:"):
@@ -59,7 +59,7 @@ async def checkListen(
     except CannotListenError as error:
         return await _taken(description, error, client)
     except Exception as error:
-        # Endpoints fail in whatever way they like.
+        # An endpoint plugin may raise any exception.
         return ListenResult(failed(subject, f"{description} cannot be used: {error}"))
     await maybeDeferred(port.stopListening)
     return ListenResult(ok(subject, f"{description} is free"))
@@ -68,12 +68,12 @@ async def checkListen(
 async def _taken(
     description: str, error: CannotListenError, client: BoundedClient
 ) -> ListenResult:
-    """Somebody else listens there, or nobody can."""
+    """Describe an endpoint that is in use or unavailable."""
     number = getattr(error.socketError, "errno", None) or 0
     if number in _ADVICE:
         return ListenResult(failed("listen", f"{description}: {_ADVICE[number]}"))
     if number != errno.EADDRINUSE or not description.startswith("tcp"):
-        # With TLS or a Unix socket, nobody can tell from outside who it is.
+        # With TLS or a Unix socket the other program cannot be asked.
         return ListenResult(
             warning(
                 "listen",
@@ -96,7 +96,7 @@ async def _taken(
 
 
 async def _ready(host: str, port: int, client: BoundedClient) -> Any:
-    """What C{/readyz} says; C{None}, it is no gateway that answers there."""
+    """Return the response of C{/readyz}; C{None} if no gateway answers."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{port}/readyz"
@@ -109,7 +109,7 @@ async def _ready(host: str, port: int, client: BoundedClient) -> Any:
 
 
 def checkRunning(ready: Mapping[str, Any]) -> CheckResult:
-    """What a running gateway says of itself."""
+    """Check what a running gateway reports about itself."""
     if ready["ready"]:
         means = (ready.get("barrier") or {}).get("means")
         return ok("gateway", f"it runs and is ready (barrier: {means})")

@@ -1,4 +1,4 @@
-"""Connects to the XMPP server as the gateway would, and goes again."""
+"""Connects to the XMPP server as the gateway would, and disconnects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...xmpp.component import ComponentService
 from ...xmpp.connection_diagnosis import ConnectionDiagnosis, ConnectionFailed
 from .result import CheckResult, failed, ok, warning
 
-#: For those who write to the gateway in this moment.
+#: Error text for stanzas that arrive during the check.
 _AWAY = StanzaError("wait", "recipient-unavailable", "The gateway is being examined.")
 
 
@@ -32,9 +32,9 @@ async def checkServer(
     tell: Callable[[CheckResult], None],
 ) -> datetime | None:
     """
-    Connect, and see whether the stream carries.
+    Connect, and send a ping through the stream.
 
-    @return: The time that the server says it is, if it does.
+    @return: The server's time; C{None} if it does not tell.
     """
     try:
         endpoint = clientEndpoint(config.server, reactor)
@@ -114,7 +114,7 @@ async def _checkBarrier(
 async def _time(
     component: ComponentService, domain: str, timeout: float
 ) -> datetime | None:
-    """XEP-0202 of what the component's domain is in, which is the server mostly."""
+    """Ask the server of the component's domain for its time (XEP-0202)."""
     _, _, peer = domain.partition(".")
     if not peer:
         return None

@@ -1,4 +1,4 @@
-"""C{python -m xmpprest doctor}: the options of the gateway in, a report out."""
+"""C{python -m xmpprest doctor}: command line and report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .runner import CheckRunner
 
 class DoctorOptions(Options):
     """
-    What may stand on the command line: what the gateway is started with.
+    The command line, which takes the gateway's own options.
     """
 
     synopsis = "python -m xmpprest doctor [options]"
@@ -32,11 +32,11 @@ class DoctorOptions(Options):
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """
-    Examine the gateway that these arguments would start.
+    Check the gateway that these arguments would start.
 
-    @raise SystemExit: With 0 if it would work, else with 1.
+    @raise SystemExit: With status 0 if it would work, else 1.
     """
-    # What goes wrong is found, and said, once.
+    # The checks report connection errors themselves.
     nobody = cast(ILogObserver, lambda event: None)
     globalLogBeginner.beginLoggingTo([nobody], redirectStandardIO=False)
     options = DoctorOptions()
@@ -57,7 +57,7 @@ def _examine(reactor: Any, loaded: LoadedConfig) -> Deferred[None]:
         try:
             await examination.run()
         except Exception as error:
-            # The outermost edge: nobody wants a traceback from a doctor.
+            # The outermost edge: report a bug in a check without a traceback.
             what = f"the examination failed ({type(error).__name__}: {error})"
             _say(failed("doctor", f"{what}; please report this"))
             raise SystemExit(1) from None

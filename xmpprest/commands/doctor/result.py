@@ -1,4 +1,4 @@
-"""What the doctor finds, in words to the person who asked."""
+"""Results of checks, as text for the operator."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ OK, WARNING, FAILED = "ok", "warning", "FAILED"
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """
-    What became of one check.
+    The result of one check.
 
     @ivar state: L{OK}, L{WARNING} or L{FAILED}.
-    @ivar subject: What was looked at.
-    @ivar words: What was found, and what to change, if anything.
+    @ivar subject: The checked part.
+    @ivar words: The finding, and what to change, if anything.
     """
 
     state: str
@@ -23,33 +23,33 @@ class CheckResult:
     words: str
 
     def __str__(self) -> str:
-        """One line."""
+        """Return the result as one line."""
         words = " ".join(self.words.split()).rstrip(".")
         return f"{self.state:<8} {self.subject}: {words}."
 
 
 def ok(subject: str, words: str) -> CheckResult:
-    """All is well."""
+    """Return a result without a problem."""
     return CheckResult(OK, subject, words)
 
 
 def warning(subject: str, words: str) -> CheckResult:
-    """The gateway works, but not as well as it could."""
+    """Return a result for a gateway that works with a drawback."""
     return CheckResult(WARNING, subject, words)
 
 
 def failed(subject: str, words: str) -> CheckResult:
-    """It does not work."""
+    """Return a result for a gateway that does not work."""
     return CheckResult(FAILED, subject, words)
 
 
 def exitStatus(findings: Sequence[CheckResult]) -> int:
-    """The exit status."""
+    """Return the exit status of the doctor."""
     return int(any(each.state == FAILED for each in findings))
 
 
 def summary(findings: Sequence[CheckResult]) -> str:
-    """One sentence about all of them."""
+    """Return one sentence that sums up all results."""
     faults = sum(each.state == FAILED for each in findings)
     doubts = sum(each.state == WARNING for each in findings)
     if faults == 1:

@@ -1,4 +1,4 @@
-"""One check after the other, and what each has to know of those before."""
+"""Runs the checks in order, and passes the findings of earlier ones to later ones."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from .check_listen import checkListen, checkRunning
 from .check_server import checkServer
 from .result import CheckResult, failed, ok, warning
 
-#: Seconds that anybody has to answer.
+#: Seconds that each peer has to answer.
 TIMEOUT = 10.0
 
 
 class CheckRunner:
     """
-    All that can be found out about a configuration, without disturbing a gateway that
-    runs.
+    Runs every check of a configuration without disturbing a running gateway.
 
-    @ivar findings: What was found so far.
+    @ivar findings: The results so far.
     """
 
     def __init__(
@@ -40,8 +39,8 @@ class CheckRunner:
         timeout: float = TIMEOUT,
     ) -> None:
         """
-        @param tell: Hears each finding at once.
-        @param now: The time of day.
+        @param tell: Called with each result as soon as it is known.
+        @param now: Returns the current time.
         """
         self._loaded = loaded
         self._config = loaded.config
@@ -54,7 +53,7 @@ class CheckRunner:
         self.findings: list[CheckResult] = []
 
     async def run(self) -> list[CheckResult]:
-        """Do all of it; returns what was found."""
+        """Run all checks and return their results."""
         holder = self._here()
         running = await self._listening(holder)
         if running is not None:
@@ -69,7 +68,7 @@ class CheckRunner:
         return self.findings
 
     async def _callbacks(self) -> None:
-        """Ask each callback."""
+        """Check each callback."""
         callbacks = self._config.allCallbacks
         if not callbacks:
             words = "there is none; what comes in is not posted"
@@ -90,7 +89,7 @@ class CheckRunner:
             self._offsets[who] = clockOffset(self._now(), theirs)
 
     def _here(self) -> str | None:
-        """What needs nobody else; returns the process of a gateway that runs."""
+        """Check this host; return the process id of a running gateway."""
         config = self._config
         self._tell(ok("configuration", f"it can be read, for {config.domain}"))
         self._tell(checkSecrets(self._loaded.allSecrets))
@@ -112,11 +111,13 @@ class CheckRunner:
 
     async def _listening(self, holder: str | None) -> CheckResult | None:
         """
-        Look at where the gateway listens.
+        Check the endpoint of the gateway.
 
-        @return: What is to be said of one that runs, which must stay the only one to
-            connect: ejabberd would give half of the stanzas to a second. C{None},
-            there is none.
+        @return: A result if a gateway runs there. The doctor must not connect beside
+            it,
+            since ejabberd would give half of the stanzas to the second connection.
+            C{None}
+            if no gateway runs.
         """
         client = BoundedClient(
             self._reactor,
