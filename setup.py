@@ -29,7 +29,6 @@ setup(
         "Twisted[tls]>=26.10",
         "mkdocs-swagger-ui-tag>=0.8.1,<0.9",
         "prometheus-client>=0.20",
-        "wokkel>=18",
         "pyOpenSSL>=24.1",
         "service-identity>=24.1",
     ],

@@ -24,7 +24,6 @@ from twisted.words.protocols.jabber.component import (
     XMPPComponentServerFactory,
 )
 from twisted.words.xish.domish import Element
-from wokkel.subprotocols import XMPPHandler
 
 from .config.config import Config
 from .core.errors import SERVICE_UNAVAILABLE, StanzaError
@@ -220,20 +219,17 @@ def _shown(body: bytes) -> str:
     return body.decode("utf-8", "backslashreplace")
 
 
-class _Announcer(XMPPHandler):
-    """
-    Prints the welcome once the stream is up.
-    """
+class _Announcer:
+    """A connection observer that prints the welcome when the gateway is online."""
 
     _said = False
 
     def __init__(self, listener: Listener, token: str) -> None:
-        super().__init__()
         self._listener = listener
         self._token = token
 
-    def connectionInitialized(self) -> None:
-        """Print the welcome."""
+    def connected(self) -> None:
+        """Print the welcome, the first time."""
         if self._said:
             return
         self._said = True
@@ -247,6 +243,9 @@ class _Announcer(XMPPHandler):
             "nobody": UNKNOWN_USER,
         }
         printWelcome(WELCOME.format(**values))
+
+    def disconnected(self) -> None:
+        """Do nothing: the gateway logs it."""
 
 
 def printWelcome(text: str) -> None:
@@ -315,7 +314,7 @@ class Demo(MultiService):
             admin = Listener(settings["adminListen"], gateway.admin, self._reactor)
             admin.setServiceParent(self)
         gateway.service.setServiceParent(self)
-        _Announcer(listener, token).setHandlerParent(gateway.component)
+        gateway.component.addObserver(_Announcer(listener, token))
 
     def stopService(self) -> Deferred[Any]:
         """Stop all parts."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -476,6 +478,26 @@ class MonitoringTests(GatewayTestCase):
         self.assertIn(b"\nxmpprest_store_up 0.0\n", shown)
         self.assertNotIn(b"\nxmpprest_dead_letters ", shown)
         self.assertIn(b"\nxmpprest_stream_up 0.0\n", shown)
+
+    def test_events(self) -> None:
+        """A subscriber is told of the stream and of the stanzas that pass."""
+        gateway = self.start()
+        server = self.connect()
+        client = HTTPClient(gateway.site)
+        token = f"Authorization: Bearer {TOKEN}"
+        lines = ["GET /rest/events HTTP/1.1", "Host: gateway.example", token]
+        client.send("\r\n".join([*lines, "", ""]).encode())
+        self.ask(MESSAGE)
+        server.send(f"<message from='a@example.org' to='{DOMAIN}' id='in'/>")
+        server.lose()
+        self.reactor.pump([1, 1])
+        told = client.transport.taken().decode()
+        events = [json.loads(each) for each in re.findall("^data: (.*)$", told, re.M)]
+        self.assertEqual(
+            [each.get("state") or each.get("direction") for each in events],
+            # The last stanza is the error that answers the inbound one.
+            ["down", "up", "out", "in", "out", "down"],
+        )
 
     def test_admin(self) -> None:
         """

@@ -42,16 +42,12 @@ def message(number: int = 0, body: str = "hi") -> str:
 class LiveTestCase(SynchronousTestCase):
     """
     A test that decides what happens.
-
-    @ivar watched: Whether stanzas are wanted, each time that this has changed.
     """
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.live = EventHub(self.clock, self.clock.seconds)
-        self.watched: list[bool] = []
-        self.live.onSubscribersChanged = self.watched.append
         self.lastID = ""
 
     def take(
@@ -152,9 +148,9 @@ class EventTests(LiveTestCase):
         """
         watcher = self.live.subscribe(EventFilter())
         self.clock.advance(1)
-        self.live.streamConnected()
+        self.live.connected()
         self.clock.advance(1)
-        self.live.streamLost()
+        self.live.disconnected()
         told = [(name, *data.values()) for name, data in self.take(watcher)]
         self.assertEqual(
             told,
@@ -185,7 +181,7 @@ class EventTests(LiveTestCase):
         """
         watcher = self.live.subscribe(EventFilter())
         self.send(1)
-        self.live.streamConnected()
+        self.live.connected()
         self.send(2)
         self.live.rates({"seconds": 5, **NOTHING})
         found = watcher.read(10)
@@ -251,7 +247,7 @@ class WatcherTests(LiveTestCase):
         Stanzas are wanted from when the first begins to watch until a minute after the
         last has left, unless somebody has come by then.
         """
-        self.assertEqual(self.watched, [])
+        self.assertFalse(self.live.isRecording)
         first, second = (
             self.live.subscribe(EventFilter()),
             self.live.subscribe(EventFilter()),
@@ -262,13 +258,13 @@ class WatcherTests(LiveTestCase):
         self.clock.advance(GRACE - 1)
         third = self.live.subscribe(EventFilter())
         self.clock.advance(GRACE)
-        self.assertEqual(self.watched, [True])
+        self.assertTrue(self.live.isRecording)
         third.close()
         self.clock.advance(GRACE)
-        self.assertEqual(self.watched, [True, False])
+        self.assertFalse(self.live.isRecording)
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.live.subscribe(EventFilter())
-        self.assertEqual(self.watched, [True, False, True])
+        self.assertTrue(self.live.isRecording)
 
     def test_rendered(self) -> None:
         """
@@ -358,7 +354,7 @@ class ResumingTests(LiveTestCase):
         What has passed in the meantime is told, and nothing of it twice.
         """
         self.send(2)
-        self.live.streamConnected()
+        self.live.connected()
         self.clock.advance(GRACE - 1)
         watcher = self.live.subscribe(EventFilter(), self.lastID)
         names = [name for name, _ in self.take(watcher)]

@@ -40,8 +40,8 @@ class TrafficTests(SynchronousTestCase):
         self.assertEqual({*traffic.counts().values()}, {0})
         for number, kind in enumerate(TYPES, 1):
             for _ in range(number):
-                traffic.countSent(toXML(make(kind, {"to": "a@example.org"})))
-            traffic.countReceived(make(kind, {}))
+                traffic.sent(toXML(make(kind, {"to": "a@example.org"})))
+            traffic.received(make(kind, {}))
         self.assertEqual(
             traffic.counts(),
             {

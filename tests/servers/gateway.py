@@ -17,7 +17,6 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
-from wokkel.subprotocols import XMPPHandler
 from zope.interface import implementer
 
 from tests.servers.case import ServerMixin
@@ -146,14 +145,17 @@ class _Body:
     pauseProducing = resumeProducing = stopProducing
 
 
-class _Ready(XMPPHandler):
-    """Fires when the stream is up, again and again."""
+class _Ready:
+    """A connection observer that fires Deferreds when the stream is up."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.waiting: list[Deferred[None]] = []
 
-    def connectionInitialized(self) -> None:
+    def disconnected(self) -> None:
+        """Do nothing."""
+
+    def connected(self) -> None:
+        """Fire those that wait."""
         waiting, self.waiting = self.waiting, []
         for each in waiting:
             each.callback(None)
@@ -221,7 +223,7 @@ class GatewayMixin(ServerMixin):
         globalLogPublisher.addObserver(self.said)
         self.addCleanup(globalLogPublisher.removeObserver, self.said)
         self._ready = _Ready()
-        self._ready.setHandlerParent(self.gateway.component)
+        self.gateway.component.addObserver(self._ready)
         self.url = f"http://{LOOPBACK}:{self._listen(self.gateway.site)}/rest"
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = 256

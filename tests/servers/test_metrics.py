@@ -124,7 +124,8 @@ class MetricsTests(GatewayMixin, TestCase):
     async def loseStream(self) -> None:
         """The stream is lost; then there is none while somebody sends."""
         component = self.gateway.component
-        component.xmlstream.transport.abortConnection()
+        assert component._stream is not None
+        component._stream.transport.abortConnection()
         await self.until(lambda now: now["xmpprest_reconnects"] > 0)
         await self.connected()
         await component.stopService()

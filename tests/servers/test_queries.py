@@ -665,7 +665,7 @@ class ForgedArchiveMixin(GatewayMixin):
         self.assertEqual({each["archive"]["queryid"] for each in results}, {"mine"})
         self.assertEqual({each["from"] for each in results}, {self.archive})
         self.assertEqual(iq["result"], {})
-        pairing = self.gateway.component.iqTracker
+        pairing = self.gateway.component.sender.iqTracker
         self.assertEqual(pairing.mismatched, len(self.impostors) + 1)
         self.assertEqual(self.callback.deliveries.pending, [])
 
@@ -704,7 +704,7 @@ class ForgedArchiveMixin(GatewayMixin):
         peer.send(late)
         self.end(peer, query)
         self.assertEqual((await asking).json["result"], {})
-        self.assertEqual(self.gateway.component.iqTracker.late, 1)
+        self.assertEqual(self.gateway.component.sender.iqTracker.late, 1)
         self.assertEqual(self.callback.deliveries.pending, [])
 
 

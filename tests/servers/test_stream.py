@@ -153,7 +153,7 @@ class PairingMixin(GatewayMixin):
         self.assertIn("id='mine'", got.text)
         self.assertIn("999", got.text)
         self.assertNotIn("evil", got.text)
-        self.assertEqual(self.gateway.component.iqTracker.mismatched, 3)
+        self.assertEqual(self.gateway.component.sender.iqTracker.mismatched, 3)
 
     async def test_doubledIDs(self) -> None:
         """
@@ -199,7 +199,7 @@ class PairingMixin(GatewayMixin):
         )
         peer.send(f"<message from='peer.localhost' to='{BOT}' id='after'/>")
         self.assertIn("after", (await self.delivered()).text)
-        self.assertEqual(self.gateway.component.iqTracker.late, 1)
+        self.assertEqual(self.gateway.component.sender.iqTracker.late, 1)
 
     async def test_clientGone(self) -> None:
         """
@@ -209,10 +209,10 @@ class PairingMixin(GatewayMixin):
         peer = await self.connect(self.server.peerDomain)
         reply = self.post(f"<iq type='get' to='a@peer.localhost'>{PING}</iq>")
         await peer.expect("<iq", "to='a@peer.localhost'")
-        self.assertEqual(len(self.gateway.component.iqTracker), 1)
+        self.assertEqual(len(self.gateway.component.sender.iqTracker), 1)
         reply.addErrback(lambda _: None)
         reply.cancel()
-        while len(self.gateway.component.iqTracker):
+        while len(self.gateway.component.sender.iqTracker):
             await task.deferLater(_reactor(), 0.01)
         self.assertEqual(self.gateway.resource.pendingRequests, 0)
 

@@ -12,6 +12,7 @@ from twisted.words.xish.domish import Element
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.xmpp.backpressure import LIMIT
 from xmpprest.xmpp.component import ComponentService
+from xmpprest.xmpp.sender import StanzaSender
 
 from ..support.doubles import DOMAIN, HeldEndpoint, HeldServer, stanza
 
@@ -31,12 +32,21 @@ class ComponentTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.endpoint = HeldEndpoint()
-        self.component = ComponentService(
-            self.endpoint, "tcp:xmpp.example:5347", DOMAIN, SECRET, self.clock
-        )
+        self.sender = StanzaSender(DOMAIN, self.clock)
         self.received: list[Element] = []
-        self.component.onStanza = self.received.append
+        self.component = ComponentService(
+            self.endpoint,
+            "tcp:xmpp.example:5347",
+            SECRET,
+            self.clock,
+            sender=self.sender,
+            handler=self.handle,
+        )
         self.component.startService()
+
+    def handle(self, stanza: Element) -> None:
+        """Take what the component passes on."""
+        self.received.append(stanza)
 
     def connect(self) -> HeldServer:
         """Let the component in."""
@@ -53,7 +63,7 @@ class ComponentTestCase(SynchronousTestCase):
             f"<message from='{DOMAIN}' to='a@example.org'><body>{body}</body></message>"
         )
         for _ in range(LIMIT // 2**18):
-            self.component.send(large)
+            self.sender.send(large)
 
     def refusedBy(self, action: Callable[[], object]) -> Problem:
         """The problem that an action is refused for."""
@@ -81,7 +91,7 @@ class PairingTestCase(ComponentTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.server: HeldServer = self.connect()
-        self.pairing = self.component.iqTracker
+        self.pairing = self.sender.iqTracker
 
     def ask(
         self,
@@ -96,7 +106,7 @@ class PairingTestCase(ComponentTestCase):
 
         @return: The reply to come, and the id on the wire.
         """
-        replying = self.component.request(
+        replying = self.sender.request(
             stanza(
                 f"<iq type='get' to='{to}' from='{sender}' id='{id}'>{payload}</iq>"
             ),

@@ -10,7 +10,7 @@ from xmpprest.core.errors import Refusal
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.xmpp.barrier import LOOPBACK, NONE, PING, TIMEOUT
 
-from ..support.doubles import DOMAIN, HeldServer, said
+from ..support.doubles import DOMAIN, said
 from .case import ComponentTestCase
 
 #: What a component in no other domain is called.
@@ -24,7 +24,7 @@ class BarrierTests(ComponentTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.barrier = self.component.barrier
+        self.barrier = self.sender.barrier
         self.server = self.connect()
 
     def wait(self) -> Deferred[bool]:
@@ -165,46 +165,6 @@ class BarrierTests(ComponentTestCase):
         self.assertEqual(len(warnings), 1)
 
 
-class OnlineTests(ComponentTestCase):
-    """
-    Who wants to know hears when the stream comes and goes.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.heard: list[str] = []
-        self.component.onConnected = lambda: self.heard.append("online")
-        self.component.onDisconnected = lambda: self.heard.append("offline")
-
-    def taken(self) -> list[str]:
-        """What was heard since."""
-        heard, self.heard = self.heard, []
-        return heard
-
-    def test_lost(self) -> None:
-        """The connection breaks, and is made again."""
-        server: HeldServer = self.connect()
-        self.assertEqual(self.taken(), ["online"])
-        server.lose()
-        self.assertEqual(self.taken(), ["offline"])
-        self.clock.advance(60)
-        self.connect()
-        self.assertEqual(self.taken(), ["online"])
-
-    def test_ended(self) -> None:
-        """We end it ourselves; once the end is written, nothing may follow."""
-        self.connect()
-        self.component.stopService()
-        self.assertEqual(self.taken(), ["online", "offline"])
-
-    def test_refused(self) -> None:
-        """What never was up cannot go down."""
-        server = self.endpoint.accept()
-        server.open()
-        server.lose()
-        self.assertEqual(self.taken(), [])
-
-
 class WritingTests(ComponentTestCase):
     """
     What is to be written later is checked now.
@@ -212,16 +172,14 @@ class WritingTests(ComponentTestCase):
 
     def test_check(self) -> None:
         """There must be room for a stamp."""
-        self.component.checkSize("<m>" + "x" * 497_949)
-        problem = self.refusedBy(
-            lambda: self.component.checkSize("<m>" + "x" * 497_950)
-        )
+        self.sender.checkSize("<m>" + "x" * 497_949)
+        problem = self.refusedBy(lambda: self.sender.checkSize("<m>" + "x" * 497_950))
         self.assertEqual(problem.status, 413)
 
     def test_write(self) -> None:
         """What is written as text is a stanza like any other."""
-        problem = self.refusedBy(lambda: self.component.write("<message/>"))
+        problem = self.refusedBy(lambda: self.sender.write("<message/>"))
         self.assertEqual(problem.status, 503)
         server = self.connect()
-        self.component.write("<message id='m1'/>")
+        self.sender.write("<message id='m1'/>")
         self.assertEqual(server.stanza()["id"], "m1")

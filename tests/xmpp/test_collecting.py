@@ -133,7 +133,7 @@ class QueryTests(CollectingTestCase):
                 "<x xmlns='jabber:x:data' type='submit'/></query></iq>"
             )
             written = toXML(iq)
-            replying = self.component.request(iq, 30)
+            replying = self.sender.request(iq, 30)
             asked = self.server.stanza()
             query = next(asked.elements())
             self.assertEqual((query.uri, query["queryid"]), (MAM, asked["id"]))

@@ -123,12 +123,12 @@ class SendTests(ComponentTestCase):
 
     def refusal(self, message: str = MESSAGE) -> Problem:
         """Send, and be refused."""
-        return self.refusedBy(lambda: self.component.send(stanza(message)))
+        return self.refusedBy(lambda: self.sender.send(stanza(message)))
 
     def test_send(self) -> None:
         """A stanza is in the stream's namespace on the wire."""
         server = self.connect()
-        self.component.send(stanza(MESSAGE))
+        self.sender.send(stanza(MESSAGE))
         sent = server.stanza()
         self.assertEqual((sent.uri, sent.name), (NS_COMPONENT, "message"))
         self.assertEqual(sent["to"], "a@example.org")
@@ -142,11 +142,11 @@ class SendTests(ComponentTestCase):
         more before it reads it.
         """
         server = self.connect()
-        self.component.send(stanza(f"<message to='a@b' id='{'i' * 2000}'/>"))
+        self.sender.send(stanza(f"<message to='a@b' id='{'i' * 2000}'/>"))
         server.stanza()
         sent = server.written
         self.assertEqual(len(sent) - len(sent.rstrip()), 2000 + 25)
-        self.component.send(
+        self.sender.send(
             stanza(f"<message to='a@b'><body>{'i' * 2000}</body></message>")
         )
         server.stanza()
@@ -174,7 +174,7 @@ class SendTests(ComponentTestCase):
         server = self.connect()
         large = stanza(MESSAGE.replace("hi", "x" * 2**18))
         for _ in range(80):
-            self.component.send(large)
+            self.sender.send(large)
         self.congest(server)
         refusal = self.refusal()
         self.assertEqual(refusal.status, 503)
@@ -182,7 +182,7 @@ class SendTests(ComponentTestCase):
         self.assertEqual(dict(refusal.headers), {"Retry-After": "2"})
         server.transport.drain()
         server.transport.clear()
-        self.component.send(stanza(MESSAGE))
+        self.sender.send(stanza(MESSAGE))
         self.assertIn(b"hi", server.transport.taken())
 
     def test_congestionEnds(self) -> None:
@@ -193,7 +193,7 @@ class SendTests(ComponentTestCase):
         server.lose()
         self.clock.advance(1)
         self.connect()
-        self.component.send(stanza(MESSAGE))
+        self.sender.send(stanza(MESSAGE))
 
     def test_tooLong(self) -> None:
         """A stanza for which servers would close the stream is refused with 413."""
@@ -248,7 +248,7 @@ class StopTests(ComponentTestCase):
         server = self.connect()
         self.component.stopService()
         server.transport.clear()
-        refusal = self.refusedBy(lambda: self.component.send(stanza(MESSAGE)))
+        refusal = self.refusedBy(lambda: self.sender.send(stanza(MESSAGE)))
         self.assertEqual(refusal.status, 503)
         self.assertEqual(server.transport.taken(), b"")
 
@@ -344,7 +344,7 @@ class StopTests(ComponentTestCase):
     def test_waitingRequests(self) -> None:
         """Requests that wait when the stream closes fail with 503."""
         server = self.connect()
-        replying = self.component.request(
+        replying = self.sender.request(
             stanza(
                 f"<iq type='get' from='{DOMAIN}' to='a@example.org' id='1'>"
                 "<ping xmlns='urn:xmpp:ping'/></iq>"

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.doubles import DOMAIN, HeldEndpoint
 from xmpprest.xmpp.component import ComponentService
 from xmpprest.xmpp.connection_diagnosis import ConnectionDiagnosis, ConnectionFailed
+from xmpprest.xmpp.sender import StanzaSender
 
 
 class DiagnosisTests(SynchronousTestCase):
@@ -22,8 +23,15 @@ class DiagnosisTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.endpoint = HeldEndpoint()
         self.diagnosis = ConnectionDiagnosis("tcp:xmpp.example:5347")
+        clock = Clock()
         component = ComponentService(
-            self.endpoint, "", DOMAIN, "hush", Clock(), trouble=self.diagnosis
+            self.endpoint,
+            "",
+            "hush",
+            clock,
+            sender=StanzaSender(DOMAIN, clock),
+            handler=lambda stanza: None,
+            reporter=self.diagnosis,
         )
         component.startService()
 

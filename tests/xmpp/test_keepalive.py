@@ -72,8 +72,8 @@ class KeepaliveTests(ComponentTestCase):
         self.assertEqual(
             said(events),
             [
-                "The XMPP server has been silent for 35 s, even when asked;"
-                " connecting anew."
+                "The XMPP server has sent nothing for 35 s and does not answer a"
+                " ping; reconnecting."
             ],
         )
         with capturedLogs() as events:

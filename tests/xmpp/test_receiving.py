@@ -18,6 +18,13 @@ class ReceiveTests(ComponentTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.server = self.connect()
+        self.errors: list[Exception] = []
+
+    def handle(self, stanza: Element) -> None:
+        """Fail as often as the test wants."""
+        if self.errors:
+            raise self.errors.pop()
+        super().handle(stanza)
 
     def test_kinds(self) -> None:
         """Messages, presence and iqs are passed on, in jabber:client."""
@@ -39,14 +46,7 @@ class ReceiveTests(ComponentTestCase):
 
     def test_bug(self) -> None:
         """An exception is logged; it costs neither the stream nor the next stanza."""
-        errors = [ValueError("oops")]
-
-        def receive(stanza: Element) -> None:
-            if errors:
-                raise errors.pop()
-            self.received.append(stanza)
-
-        self.component.onStanza = receive
+        self.errors.append(ValueError("oops"))
         self.server.send("<message id='1'/><message id='2'/>")
         (failure,) = self.flushLoggedErrors(ValueError)
         self.assertEqual(failure.getErrorMessage(), "oops")
@@ -129,7 +129,7 @@ class OversizedTests(ComponentTestCase):
 
     def test_waiting(self) -> None:
         """A request whose reply is refused gets an error as its reply."""
-        replying = self.component.request(
+        replying = self.sender.request(
             stanza(
                 f"<iq type='get' from='{DOMAIN}' to='a@example.org/1' id='mine'>"
                 "<ping xmlns='urn:xmpp:ping'/></iq>"

@@ -16,7 +16,9 @@ from ..config.config import Config
 from ..core.openapi.document import document
 from ..core.policy.authentication import Authenticator
 from ..ids import newID
+from ..live.hub import EventHub
 from ..metrics.stanza_counter import StanzaCounter
+from ..outbox.outbox import Outbox
 from ..service.sequential import SequentialMultiService
 from ..web.api.batch.handler import BatchHandler
 from ..web.api.console import ConsolePage
@@ -36,11 +38,18 @@ from ..web.router import RouteTable
 from ..web.server.site import GatewaySite, makeRoot
 from ..xmpp.builtin import BuiltinResponder
 from ..xmpp.component import ComponentService
+from ..xmpp.sender import StanzaSender
 from .metrics import MetricsCollector
 from .permissions import makeGrants
 from .reload import Reloader, discoFeatures
-from .stores import clientEndpoint, isDurable, makeOutbox, makeStore, makeStoreService
-from .watching import makeEventHub, makeRates
+from .stores import (
+    clientEndpoint,
+    isDurable,
+    makeOutbox,
+    makeStore,
+    makeStoreService,
+)
+from .watching import makeRates
 from .webhooks import Webhooks, makeInboxRouter, makeWebhooks
 
 
@@ -92,22 +101,16 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     @raise ValueError: An endpoint or a file that the configuration names is of no
         use; the message says which.
     """
-    component = ComponentService(
-        clientEndpoint(config.server, reactor),
-        config.server,
-        config.domain,
-        config.secret,
-        reactor,
-    )
+    sender = StanzaSender(config.domain, reactor)
     store = makeStore(config, reactor)
-    outbox = makeOutbox(config, store, component, reactor)
+    outbox = makeOutbox(config, store, sender, reactor)
     webhooks = Webhooks(config.logRequests == "yes")
     webhooks.setPipelines(makeWebhooks(config, reactor))
     builtin = BuiltinResponder(config.name, reactor, features=discoFeatures(config))
     inbox = makeInboxRouter(
         config,
         store,
-        component,
+        sender,
         ways=webhooks.subscribers,
         reply=outbox.accept,
         builtin=builtin,
@@ -118,20 +121,30 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         outbox.handleError(stanza)
         inbox.receive(stanza)
 
-    component.onStanza = receive
+    component = ComponentService(
+        clientEndpoint(config.server, reactor),
+        config.server,
+        config.secret,
+        reactor,
+        sender=sender,
+        handler=receive,
+    )
+    traffic = StanzaCounter()
+    live = EventHub(reactor, time.time)
+    if isinstance(outbox, Outbox):
+        component.addObserver(outbox)
+    component.addObserver(traffic)
+    component.addObserver(live)
     once = IdempotencyGuard(store, time.time)
     sending = StanzaHandler(
         config.domain,
         outbox,
-        component,
+        sender,
         newID,
         once,
         timeout=config.iqTimeout,
         maxTimeout=config.iqMaxTimeout,
     )
-    traffic = StanzaCounter()
-    component.onSent, component.onReceived = traffic.countSent, traffic.countReceived
-    live = makeEventHub(component, reactor)
     authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
     events = EventsHandler(live, reactor, requirePermission(authenticator, "events"))
     batches = BatchHandler(sending, outbox, once, reactor, config.stanzaSizeLimit)
@@ -155,8 +168,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     monitor = MetricsCollector(
         component, traffic, resource, store, outbox, inbox, reactor, time.time
     )
-    barrier = component.barrier if isDurable(config) else None
-    ready = ReadinessResource(component, store, barrier, reactor)
+    barrier = sender.barrier if isDurable(config) else None
+    ready = ReadinessResource(sender, store, barrier, reactor)
     # The first to start is the last to stop, so that the others can still send.
     service = SequentialMultiService()
     keeper = makeStoreService(config, store, reactor)

@@ -74,14 +74,15 @@ class MetricsCollector:
 
     def _readings(self) -> dict[str, Reading]:
         """By the name of the metric."""
-        pairing, visits = self.component.iqTracker, self.resource.accessLog
+        sender, visits = self.component.sender, self.resource.accessLog
+        pairing, barrier = sender.iqTracker, sender.barrier
         commits = self.store.commits
         return {
             "xmpprest_info": lambda: {(__version__,): 1},
             "xmpprest_stream_up": lambda: _one(self.component.ready),
             "xmpprest_reconnects": lambda: _each(self.component.reporter.failureCounts),
             "xmpprest_stanzas": self.traffic.counts,
-            "xmpprest_barrier_seconds": lambda: _one(self.component.barrier.roundTrips),
+            "xmpprest_barrier_seconds": lambda: _one(barrier.roundTrips),
             "xmpprest_iq_waiting": lambda: _one(len(pairing)),
             "xmpprest_iq_wait_seconds": lambda: _one(pairing.waitTimes),
             "xmpprest_iq_dropped": lambda: _each(

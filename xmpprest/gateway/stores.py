@@ -16,7 +16,7 @@ from ..store.memory import MemoryStore
 from ..store.service import StoreService
 from ..store.sqlite import SQLiteStore
 from ..web.idempotency.guard import interruptedAnswer
-from ..xmpp.component import ComponentService
+from ..xmpp.sender import StanzaSender
 
 
 def isDurable(config: Config) -> bool:
@@ -44,25 +44,20 @@ def makeStoreService(config: Config, store: Store, reactor: Any) -> StoreService
 
 
 def makeOutbox(
-    config: Config, store: Store, component: ComponentService, reactor: Any
+    config: Config, store: Store, sender: StanzaSender, reactor: Any
 ) -> Outbox | DirectOutbox:
-    """The way out, joined to the stream."""
+    """Make the outbox: with a store or, without one, straight to the stream."""
     if not isDurable(config):
-        return DirectOutbox(component.send, component.whenDrained)
-    outbox = Outbox(
+        return DirectOutbox(sender.send, sender.whenDrained)
+    return Outbox(
         store,
-        component,
-        component.barrier,
+        sender,
+        sender.barrier,
         outboxLimits(config),
         clock=reactor,
         now=time.time,
         domain=config.domain,
     )
-    component.onConnected, component.onDisconnected = (
-        outbox.connected,
-        outbox.disconnected,
-    )
-    return outbox
 
 
 def outboxLimits(config: Config) -> OutboxLimits:

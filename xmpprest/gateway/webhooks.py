@@ -25,7 +25,7 @@ from ..webhook.client import WebhookClient
 from ..webhook.http_client import BoundedClient
 from ..webhook.tls_policy import WebhookTLSPolicy
 from ..xmpp.builtin import BuiltinResponder
-from ..xmpp.component import ComponentService
+from ..xmpp.sender import StanzaSender
 from .stores import isDurable
 
 
@@ -49,7 +49,7 @@ Pipelines: TypeAlias = Sequence[WebhookPipeline]
 def makeInboxRouter(
     config: Config,
     store: Store,
-    component: ComponentService,
+    sender: StanzaSender,
     *,
     ways: Sequence[Subscriber],
     reply: Callable[[Element], Awaitable[object]],
@@ -58,7 +58,7 @@ def makeInboxRouter(
 ) -> InboxRouter:
     """The way in; nobody wants anything where there are no callbacks."""
     return InboxRouter(
-        component.send,
+        sender.send,
         builtin.answer,
         ways,
         reply=reply,

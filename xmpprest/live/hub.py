@@ -1,9 +1,9 @@
 """
-What the gateway does, as it does it, for those who watch.
+The events of the gateway, for the clients that subscribe to them.
 
-Events are kept for a while, and whoever watches reads on from where they are: so who
-is slow, or was away, holds up nobody, costs no memory, and is told what was lost. While
-nobody watches, stanzas leave no trace.
+Events are kept for a while, and each subscriber reads on from its own position: a slow
+or disconnected subscriber delays no other, costs no memory, and is told what it missed.
+Without subscribers, stanzas are not recorded.
 """
 
 from __future__ import annotations
@@ -22,110 +22,112 @@ from ..core.stanza.stored import UnparsableStanza, parseStoredHead
 from .event_log import EventLog
 from .subscription import EventSubscription
 
-#: How many may watch.
+#: How many clients may subscribe.
 MAX_SUBSCRIBERS = 16
-#: Seconds for which stanzas are recorded when nobody watches any more, so that who was
-#: cut off can read on.
+#: Seconds for which stanzas are still recorded after the last subscriber has left, so
+#: that a client whose connection broke can read on.
 GRACE = 60.0
 
 
 class EventHub:
     """
-    Takes down what happens.
+    A stream observer that records events for subscribers.
 
-    @ivar onSubscribersChanged: Called with C{True} when stanzas are wanted, and with
-        C{False} when they no longer are. Set by the composition root, which sees to it
-        that L{sent}
-        and L{received} are called between the two.
+    @ivar isRecording: Whether stanzas are recorded: while there are subscribers, and
+        for L{GRACE} seconds after the last one has left.
     """
 
     def __init__(self, clock: IReactorTime, now: Callable[[], float]) -> None:
         """
-        @param now: Tells the time, in seconds since 1970.
+        @param now: Returns the time of day, in seconds since 1970.
         """
         self._clock = clock
         self._now = now
-        self._record = EventLog()
-        self._watching = 0
+        self._log = EventLog()
+        self._subscribers = 0
         self._ending: IDelayedCall | None = None
         self._reconnects = 0
-        self.onSubscribersChanged: Callable[[bool], None] = lambda isWatched: None
-        self._tellState("down")
+        self.isRecording = False
+        self._addState("down")
 
     def sent(self, xml: str) -> None:
-        """A stanza has been written to the stream."""
+        """Record a stanza that has been written to the stream."""
+        if not self.isRecording:
+            return
         try:
             kind, said = parseStoredHead(xml)
         except UnparsableStanza:
-            return  # Whoever has written it does not hear of it.
+            return  # The sender is told elsewhere.
         sender, to = said.get("from", ""), said.get("to", "")
-        self._record.addStanza(StanzaEvent(self._now(), OUT, kind, sender, to, xml))
+        self._log.addStanza(StanzaEvent(self._now(), OUT, kind, sender, to, xml))
 
     def received(self, stanza: Element) -> None:
-        """A stanza has come."""
+        """Record a stanza that has arrived."""
+        if not self.isRecording:
+            return
         said = stanza.attributes
         sender, to = said.get("from", ""), said.get("to", "")
-        self._record.addStanza(
+        self._log.addStanza(
             StanzaEvent(self._now(), IN, stanza.name, sender, to, toXML(stanza))
         )
 
-    def streamConnected(self) -> None:
-        """There is a stream to the server."""
-        self._tellState("up")
+    def connected(self) -> None:
+        """Record that the stream to the server is up."""
+        self._addState("up")
 
-    def streamLost(self) -> None:
-        """It is gone."""
+    def disconnected(self) -> None:
+        """Record that the stream to the server is lost."""
         self._reconnects += 1
-        self._tellState("down")
+        self._addState("down")
 
-    def _tellState(self, state: str) -> None:
+    def _addState(self, state: str) -> None:
         since = timestamp(self._now())
-        self._record.addEvent(
+        self._log.addEvent(
             STATE, {"state": state, "since": since, "reconnects": self._reconnects}
         )
 
     @property
     def hasSubscribers(self) -> bool:
-        """Whether anybody watches."""
-        return self._watching > 0
+        """Whether any client subscribes now."""
+        return self._subscribers > 0
 
     def rates(self, value: dict[str, Value]) -> None:
-        """How much has happened, and how fast."""
-        self._record.addEvent(RATES, {"time": timestamp(self._now()), **value})
+        """Record how much has happened, and how fast."""
+        self._log.addEvent(RATES, {"time": timestamp(self._now()), **value})
 
     def subscribe(
         self, wanted: EventFilter, after: str | None = None
     ) -> EventSubscription:
         """
-        Begin to watch.
+        Add a subscriber.
 
-        @param wanted: See L{EventSubscription}, as for C{after}.
-        @return: To be closed in the end.
-        @raise Refusal: 503, too many watch already.
+        @param wanted: Selects the stanzas, as L{EventSubscription} takes it.
+        @param after: The id of the last event that the client has seen; C{None} to
+            begin with the current state.
+        @return: The subscription, which its owner must close.
+        @raise Refusal: 503 if there are L{MAX_SUBSCRIBERS} already.
         """
-        if self._watching >= MAX_SUBSCRIBERS:
+        if self._subscribers >= MAX_SUBSCRIBERS:
             raise serviceUnavailable(
                 "resource-constraint",
-                f"{MAX_SUBSCRIBERS} clients watch the events already; try again when "
-                "one of"
-                " them has left.",
+                f"{MAX_SUBSCRIBERS} clients watch the events already; try again when"
+                " one of them has left.",
                 retryAfter=30,
             )
-        self._watching += 1
+        self._subscribers += 1
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
-        elif self._watching == 1:
-            self.onSubscribersChanged(True)
-        return EventSubscription(self._record, wanted, after, self._left)
+        self.isRecording = True
+        return EventSubscription(self._log, wanted, after, self._left)
 
     def _left(self) -> None:
-        self._watching -= 1
-        if not self._watching:
+        self._subscribers -= 1
+        if not self._subscribers:
             self._ending = self._clock.callLater(GRACE, self._end)
 
     def _end(self) -> None:
-        """Nobody has come back."""
+        """Stop recording: no client has come back."""
         self._ending = None
-        self._record.forget()
-        self.onSubscribersChanged(False)
+        self._log.forget()
+        self.isRecording = False

@@ -1,4 +1,4 @@
-"""Counts the stanzas that pass."""
+"""Counts the stanzas that are sent and received."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ _BEGINNINGS = {"<m": "message", "<p": "presence", "<i": "iq"}
 
 class StanzaCounter:
     """
-    How many stanzas have passed.
-
-    @ivar sent: By kind.
-    @ivar received: By kind.
+    A stanza observer that counts, by direction and kind.
     """
 
     def __init__(self) -> None:
-        self.sent = dict.fromkeys(_BEGINNINGS.values(), 0)
-        self.received = dict.fromkeys(_BEGINNINGS.values(), 0)
+        self._sent = dict.fromkeys(_BEGINNINGS.values(), 0)
+        self._received = dict.fromkeys(_BEGINNINGS.values(), 0)
 
-    def countSent(self, xml: str) -> None:
-        """One has been written."""
-        self.sent[_BEGINNINGS[xml[:2]]] += 1
+    def sent(self, xml: str) -> None:
+        """Count a stanza that has been written to the stream."""
+        self._sent[_BEGINNINGS[xml[:2]]] += 1
 
-    def countReceived(self, stanza: Element) -> None:
-        """One has come."""
-        self.received[stanza.name] += 1
+    def received(self, stanza: Element) -> None:
+        """Count a stanza that has arrived."""
+        self._received[stanza.name] += 1
 
     def counts(self) -> Mapping[tuple[str, ...], int]:
-        """All of them, by direction and kind."""
-        ways = (("out", self.sent), ("in", self.received))
+        """The number of stanzas by direction, C{"in"} or C{"out"}, and kind."""
+        ways = (("out", self._sent), ("in", self._received))
         return {(way, kind): n for way, of in ways for kind, n in of.items()}

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
-from wokkel.subprotocols import XMPPHandler
 
 from ..core.errors import Refusal
 from ..core.histogram import LATENCY_BUCKETS, Histogram
@@ -49,7 +48,7 @@ _NEXT = {
 _NOT_ITS_OWN = ("remote-server-not-found", "remote-server-timeout")
 
 
-class Barrier(XMPPHandler):
+class Barrier:
     """
     What nothing passes before all that was written earlier.
 
@@ -70,7 +69,6 @@ class Barrier(XMPPHandler):
         @param loopback: Sends an iq to ourselves; takes a timeout in seconds.
         @param request: Sends an iq and waits for its reply, so many seconds.
         """
-        super().__init__()
         self._domain = domain
         self._peer = domain.partition(".")[2]
         self._loopback = loopback
@@ -82,8 +80,8 @@ class Barrier(XMPPHandler):
         self.lastSuccessAt: float | None = None
         self.roundTrips = Histogram(LATENCY_BUCKETS)
 
-    def connectionInitialized(self) -> None:
-        """Another stream, perhaps to another server."""
+    def reset(self) -> None:
+        """Start again with L{LOOPBACK}: the stream is new, perhaps the server, too."""
         self.method = LOOPBACK
         self._isProven = False
         self.lastSuccessAt = None

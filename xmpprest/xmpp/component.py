@@ -1,46 +1,45 @@
 """
-The component's connection to its XMPP server (XEP-0114): made, kept, made again.
+The component's connection to its XMPP server (XEP-0114): connects, and reconnects.
 
-wokkel's component on Twisted's L{ClientService}, with what wokkel leaves out: it
-says why a server refuses it, notices a dead connection, and never queues unseen.
+Each connection goes through the states of L{State}. Twisted's L{ClientService} decides
+when to connect, Twisted's XML stream makes the handshake.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum, auto
 from functools import partial
-from typing import cast
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IReactorTime,
     IStreamClientEndpoint,
-    ITCPTransport,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import ConnectComponentAuthenticator
 from twisted.words.protocols.jabber.xmlstream import (
+    INIT_FAILED_EVENT,
+    STREAM_AUTHD_EVENT,
+    STREAM_CONNECTED_EVENT,
+    STREAM_END_EVENT,
     STREAM_ERROR_EVENT,
     XmlStreamFactory,
 )
 from twisted.words.xish.domish import Element
-from wokkel.component import Component
-from wokkel.subprotocols import StreamManager
 
-from ..core.errors import Refusal, StanzaError, serviceUnavailable
+from ..core.errors import Refusal, StanzaError
 from ..core.policy.callback_response import errorReply
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import TYPES, error, isResponse, make, withArticle
-from ..core.stanza.serializer import toXML
-from .backpressure import Backpressure
-from .barrier import Barrier
 from .client_service import ReportingClientService
 from .connection_reporter import ADVICE, ConnectionReporter
-from .encoding import DELAY_RESERVE, MAX_STANZA_BYTES, encodeStanza
-from .iq_tracker import IQTracker, notConnected
 from .keepalive import Keepalive
+from .observer import ConnectionObserver, StanzaObserver, StreamObserver
+from .sender import StanzaSender
 from .stream import ComponentStream, StanzaStreamParser
 
 _log = Logger()
@@ -51,147 +50,117 @@ HANDSHAKE_TIMEOUT = 20.0
 STOP_TIMEOUT = 5.0
 
 
-class ComponentService(Component):
+class State(Enum):
     """
-    The service that holds the stream.
+    The states of the connection.
 
-    @ivar iqTracker: The iqs that wait for their replies.
-    @ivar onStanza: Takes every inbound stanza that answers no iq of ours. Set by
-        the composition root.
-    @ivar onConnected: Called when stanzas can be sent.
-    @ivar onDisconnected: Called when they no longer can. Both are set by it, too.
-    @ivar onSent: Called with each stanza that has been written, as XML.
-    @ivar onReceived: Called with each stanza that has come, before it is dealt with.
-        Neither must raise, and both are spared the iqs by which the gateway itself
-        finds out, through L{IQTracker.pingSelf}, what the server has taken.
-    @ivar barrier: Tells what the server has taken.
-    @ivar reporter: Knows how often there was reason to connect anew.
-    @ivar reconnects: How often a stream that was up has been lost.
+    @cvar DISCONNECTED: There is none; the client service connects, or is stopped.
+    @cvar HANDSHAKING: Connected; the server has not accepted the handshake yet.
+    @cvar ONLINE: Stanzas can be sent.
+    @cvar CLOSING: One side has ended the stream; the connection is still open.
+    """
+
+    DISCONNECTED = auto()
+    HANDSHAKING = auto()
+    ONLINE = auto()
+    CLOSING = auto()
+
+
+class ComponentService(Service):
+    """
+    The service that connects the gateway to its XMPP server as a component.
+
+    @ivar sender: Writes to the stream; it is open while the state is L{State.ONLINE}.
+    @ivar reporter: Counts the reasons to reconnect.
+    @ivar reconnects: How many established streams were lost.
+    @ivar state: The state of the connection.
     """
 
     def __init__(
         self,
         endpoint: IStreamClientEndpoint,
         description: str,
-        domain: str,
         secret: str,
         clock: IReactorTime,
         *,
-        trouble: ConnectionReporter | None = None,
+        sender: StanzaSender,
+        handler: Callable[[Element], None],
+        reporter: ConnectionReporter | None = None,
     ) -> None:
         """
         @param endpoint: Where the server listens for components.
-        @param description: The same in words, for the log.
-        @param domain: The component domain.
-        @param secret: What the server knows it by.
-        @param trouble: Hears what is wrong; C{None}, the log does.
+        @param description: The endpoint in words, for the log.
+        @param secret: The secret that the server has for the component.
+        @param sender: Writes to the stream; its domain is the component's.
+        @param handler: Takes every inbound stanza that answers no iq of the gateway.
+        @param reporter: Reports connection problems; C{None} for one that logs them.
         """
-        self._authenticator = ConnectComponentAuthenticator(domain, secret)
+        self.sender = sender
+        self.reporter = reporter or ConnectionReporter(
+            f"{description} ({sender.domain})"
+        )
+        self.reconnects = 0
+        self.state = State.DISCONNECTED
+        self._clock = clock
+        self._handler = handler
+        self._observers: list[ConnectionObserver] = []
+        self._keepalive = Keepalive(clock, sender.iqTracker.pingSelf)
+        self._authenticator = ConnectComponentAuthenticator(sender.domain, secret)
         factory = XmlStreamFactory(self._authenticator)
         factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
         factory.noisy = False
-        factory.addBootstrap(STREAM_ERROR_EVENT, self._streamError)
-        # Not Component's own __init__: it knows nothing but a host and a port.
-        StreamManager.__init__(self, factory, clock)
-        self._clock = clock
-        self.reporter = trouble or ConnectionReporter(f"{description} ({domain})")
+        for event, handle in (
+            (STREAM_CONNECTED_EVENT, self._connected),
+            (STREAM_AUTHD_EVENT, self._established),
+            (INIT_FAILED_EVENT, self._handshakeFailed),
+            (STREAM_ERROR_EVENT, self._streamError),
+            (STREAM_END_EVENT, self._disconnected),
+        ):
+            factory.addBootstrap(event, handle)
         self._client = ReportingClientService(endpoint, factory, self.reporter, clock)
-        self._handshake: IDelayedCall | None = None
+        self._stream: ComponentStream | None = None
+        self._handshakeTimeout: IDelayedCall | None = None
         self._closing: list[Deferred[None]] = []
-        self._pressure = Backpressure()
-        self.onStanza: Callable[[Element], None] = lambda stanza: None
-        self.onConnected: Callable[[], None] = lambda: None
-        self.onDisconnected: Callable[[], None] = lambda: None
-        self.onSent: Callable[[str], None] = lambda xml: None
-        self.onReceived: Callable[[Element], None] = lambda stanza: None
-        self.reconnects = 0
-        self.iqTracker = IQTracker(domain, clock, self.send, self._sendUnseen)
-        # The first to know that the stream is lost; its ping fails because of it.
-        Keepalive(clock, self.iqTracker.pingSelf).setHandlerParent(self)
-        self.iqTracker.setHandlerParent(self)
-        self.barrier = Barrier(
-            domain, self.iqTracker.pingSelf, self.iqTracker.request, clock
-        )
-        self.barrier.setHandlerParent(self)
+
+    def addObserver(self, observer: StreamObserver) -> None:
+        """
+        Tell an observer about the stream from now on, after those that were added
+        before it.
+
+        @param observer: Told of connections if it has the methods of
+            L{ConnectionObserver}, of stanzas if it has those of L{StanzaObserver}.
+        """
+        if isinstance(observer, ConnectionObserver):
+            self._observers.append(observer)
+        if isinstance(observer, StanzaObserver):
+            self.sender.observers.append(observer)
 
     def setSecret(self, secret: str) -> None:
-        """Show the server another one, from the next connection on."""
+        """Use another secret, from the next connection on."""
         self._authenticator.password = secret
 
     @property
     def ready(self) -> bool:
-        """Whether stanzas can be sent: the stream is up, and nobody has ended it."""
-        return bool(self._initialized)
-
-    def send(self, stanza: Element) -> None:
-        """
-        Write a stanza to the stream.
-
-        @raise Refusal: 503, there is no stream, or the server does not keep up;
-            413, the stanza is longer than servers take. Nothing was written then.
-        """
-        self.write(toXML(stanza))
-
-    def write(self, xml: str) -> None:
-        """
-        The same for a stanza as L{toXML} writes it.
-        """
-        self._put(xml)
-        self.onSent(xml)
-
-    def _sendUnseen(self, stanza: Element) -> None:
-        """The same for what is of the gateway's own affairs."""
-        self._put(toXML(stanza))
-
-    def _put(self, xml: str) -> None:
-        if not self._initialized:
-            raise notConnected()
-        if self._pressure.isOverLimit:
-            raise serviceUnavailable(
-                "resource-constraint",
-                "The XMPP server does not take stanzas as fast as they come; try"
-                " again.",
-                retryAfter=2,
-            )
-        data = encodeStanza(xml, MAX_STANZA_BYTES)
-        self._pressure.add(len(data))
-        self.xmlstream.send(data)
-
-    def checkSize(self, xml: str) -> None:
-        """
-        Check whether a stanza may be written later, with a stamp that tells when it
-        was accepted (XEP-0203).
-
-        @raise Refusal: 413, it is longer than servers take.
-        """
-        encodeStanza(xml, MAX_STANZA_BYTES - DELAY_RESERVE)
-
-    def whenDrained(self) -> Deferred[None]:
-        """Wait until the server has taken what was written, or the stream is gone."""
-        return self._pressure.whenDrained()
-
-    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
-        """Send an iq and wait; see L{IQTracker.request}."""
-        return self.iqTracker.request(stanza, timeout)
+        """Whether stanzas can be sent."""
+        return self.sender.ready
 
     def startService(self) -> None:
         """Connect, and stay connected."""
-        # Not Component's own, which would connect in its own way.
-        self.running = 1
+        super().startService()
         self._client.startService()
 
     def stopService(self) -> Deferred[None]:
         """
-        Close the stream in good order, so that the server reads all of it: to close
-        the connection at once could destroy what is still under way.
+        Close the stream in good order: the server reads everything before it closes
+        the connection. To close the connection at once could lose what is in flight.
 
         @return: Fires once the connection is closed.
         """
-        self.running = 0
-        xs = self.xmlstream
-        if xs is None:
+        super().stopService()
+        stream = self._stream
+        if stream is None:
             return self._client.stopService()
-        abort = self._clock.callLater(STOP_TIMEOUT, xs.transport.abortConnection)
+        abort = self._clock.callLater(STOP_TIMEOUT, stream.transport.abortConnection)
 
         def closed(result: None) -> Deferred[None] | None:
             if abort.active():
@@ -200,101 +169,124 @@ class ComponentService(Component):
             return None if self.running else self._client.stopService()
 
         if not self._endStream():
-            xs.transport.loseConnection()
+            stream.transport.loseConnection()
         closing: Deferred[None] = Deferred()
         self._closing.append(closing)
         return closing.addCallback(closed)
 
-    # --- what the stream tells ---
+    # --- the states of a connection ---
 
-    def _connected(self, xs: ComponentStream) -> None:
-        super()._connected(xs)
+    def _connected(self, stream: ComponentStream) -> None:
+        """Enter HANDSHAKING: the server has accepted the connection."""
+        self.state = State.HANDSHAKING
+        self._stream = stream
         self.reporter.connected()
-        self._handshake = self._clock.callLater(HANDSHAKE_TIMEOUT, self._noHandshake)
-
-    def _noHandshake(self) -> None:
-        self.reporter.handshakeFailed(
-            f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s"
+        self._handshakeTimeout = self._clock.callLater(
+            HANDSHAKE_TIMEOUT,
+            self._abortHandshake,
+            f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s",
         )
-        self.xmlstream.transport.abortConnection()
 
-    def _authd(self, xs: ComponentStream) -> None:
-        # Not Component's own: it would send what was queued, and patch send.
-        self._endHandshake()
-        self._initialized = True
+    def _established(self, stream: ComponentStream) -> None:
+        """Enter ONLINE: the server has accepted the handshake."""
+        self.state = State.ONLINE
+        self._cancelHandshakeTimeout()
+        assert isinstance(stream.stream, StanzaStreamParser)
+        stream.stream.ElementEvent = self._stanzaReceived
+        stream.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
+        stream.stream.DocumentEndEvent = self._footerReceived
+        self._keepalive.start(stream)
+        self.sender.open(stream)
         self.reporter.streamEstablished()
-        assert isinstance(xs.stream, StanzaStreamParser)
-        xs.stream.ElementEvent = self._stanzaReceived
-        xs.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
-        xs.stream.DocumentEndEvent = self._footerReceived
-        self._pressure.watch(cast(ITCPTransport, xs.transport))
-        for handler in list(self):
-            handler.connectionInitialized()
-        self.onConnected()
-
-    def _footerReceived(self) -> None:
-        self._endStream()
-        self.xmlstream.transport.loseConnection()
-
-    def _streamError(self, reason: Failure) -> None:
-        self.reporter.streamError(reason)
-        self._endStream()
+        for observer in self._observers:
+            observer.connected()
 
     def _endStream(self) -> bool:
         """
-        Write the end of the stream, and nothing after it (RFC 6120 §4.4).
+        Leave ONLINE for CLOSING: write the end of the stream, and nothing after it
+        (RFC 6120 §4.4).
 
-        @return: Whether there was a stream to end.
+        @return: Whether the state was ONLINE.
         """
-        if not self._initialized:
+        if self.state is not State.ONLINE:
             return False
-        self._initialized = False
+        assert self._stream is not None
+        self.state = State.CLOSING
         self.reconnects += self.running
-        self.xmlstream.sendFooter()
-        # A TLS connection with a producer would not close.
-        self._pressure.release()
-        self.onDisconnected()
+        self._stream.sendFooter()
+        self.sender.close()
+        for observer in self._observers:
+            observer.disconnected()
         return True
 
     def _disconnected(self, reason: Failure) -> None:
-        self._endHandshake()
+        """Enter DISCONNECTED: the connection is gone, from any state."""
+        self._cancelHandshakeTimeout()
         self._endStream()
-        super()._disconnected(reason)
+        self.state = State.DISCONNECTED
+        self._stream = None
+        # Before the iqs fail: one of them is the keepalive's own.
+        self._keepalive.stop()
+        self.sender.iqTracker.failAll()
         if self.running:
             self.reporter.connectionLost(reason)
         closing, self._closing = self._closing, []
         for waiter in closing:
             waiter.callback(None)
 
-    def _endHandshake(self) -> None:
-        if self._handshake is not None and self._handshake.active():
-            self._handshake.cancel()
-        self._handshake = None
+    def _footerReceived(self) -> None:
+        """The server has ended the stream, in answer to us or on its own."""
+        assert self._stream is not None
+        self._endStream()
+        self._stream.transport.loseConnection()
 
-    def initializationFailed(self, reason: Failure) -> None:
-        """The handshake could not be made; the connection is of no use."""
-        self.reporter.handshakeFailed(
+    def _streamError(self, reason: Failure) -> None:
+        """The server has sent a stream error; Twisted closes the connection."""
+        self.reporter.streamError(reason)
+        self._endStream()
+
+    def _handshakeFailed(self, reason: Failure) -> None:
+        """The server's stream header is unusable for a handshake."""
+        self._abortHandshake(
             f"the handshake cannot be made ({reason.getErrorMessage()}):"
             f" {ADVICE['invalid-namespace']}"
         )
-        self.xmlstream.transport.abortConnection()
+
+    def _abortHandshake(self, reason: str) -> None:
+        assert self._stream is not None
+        self.reporter.handshakeFailed(reason)
+        self._stream.transport.abortConnection()
+
+    def _cancelHandshakeTimeout(self) -> None:
+        timer, self._handshakeTimeout = self._handshakeTimeout, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     # --- receiving ---
 
     def _stanzaReceived(self, stanza: Element) -> None:
-        """The outer edge of all that is done for an inbound stanza."""
+        """Handle an inbound element: the outer edge, which logs every exception."""
         try:
             if not _isStanza(stanza):
-                self.xmlstream.onElement(stanza)
+                assert self._stream is not None
+                self._stream.onElement(stanza)
                 return
-            if not self.iqTracker.isLoopback(stanza):
-                self.onReceived(stanza)
-            if not self.iqTracker.handleReply(stanza):
-                self.onStanza(stanza)
+            tracker = self.sender.iqTracker
+            if not tracker.isLoopback(stanza):
+                for observer in self.sender.observers:
+                    observer.received(stanza)
+            if not tracker.handleReply(stanza):
+                self._handler(stanza)
         except Exception:
             _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)
 
     def _oversizedReceived(self, stub: Element, fault: str) -> None:
+        """
+        Refuse a stanza that was too large to read.
+
+        @param stub: The stanza without its children.
+        @param fault: Which limit it exceeds.
+        """
         if not _isStanza(stub):
             return
         sender = stub.getAttribute("from")
@@ -306,19 +298,19 @@ class ComponentService(Component):
         )
         reason = StanzaError("modify", "policy-violation", f"Refused: {fault}.")
         if isResponse(stub):
-            # Whoever waits for it must not wait for ever.
+            # A request that waits for it must not wait for ever.
             report = error(stub, reason).children
             attributes = {**stub.attributes, "type": "error"}
             self._stanzaReceived(make(stub.name, attributes, report))
         elif stub.name == "iq" or (stub.name == "message" and "/" in (sender or "")):
-            # Presence, and what an archive holds, may be a room's, which an error
-            # would make us leave; and the stub does not show it.
+            # Presence, and archived messages, may be a room's, and an error would
+            # remove the gateway from the room; the stub does not show which it is.
             self._answer(errorReply(stub, reason))
 
     def _answer(self, stanzas: Iterable[Element]) -> None:
         for stanza in stanzas:
             try:
-                self.send(stanza)
+                self.sender.send(stanza)
             except Refusal as refusal:
                 _log.warn(
                     "The answer to {to} is lost: {reason}",
@@ -328,5 +320,5 @@ class ComponentService(Component):
 
 
 def _isStanza(element: Element) -> bool:
-    """Whether it is a stanza, rather than the stream's own (RFC 6120 §4.9, §8)."""
+    """Whether an element is a stanza, not one of the stream's (RFC 6120 §4.9, §8)."""
     return element.uri == ns.CLIENT and element.name in TYPES

@@ -17,7 +17,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
-from wokkel.subprotocols import XMPPHandler
 
 from ..core.errors import Problem, Refusal, serviceUnavailable
 from ..core.histogram import LATENCY_BUCKETS, Histogram
@@ -57,7 +56,7 @@ class _Wait:
     collected: mam.ArchiveResults | None
 
 
-class IQTracker(XMPPHandler):
+class IQTracker:
     """
     Every iq that waits for its reply; each wait ends by a reply, the timeout,
     cancellation, or the loss of the stream.
@@ -79,7 +78,6 @@ class IQTracker(XMPPHandler):
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
         @param sendUnseen: The same, for what nobody asked the gateway to send.
         """
-        super().__init__()
         self._domain = domain
         self._ourselves = (JID("", domain, ""), None)
         self._clock = clock
@@ -200,9 +198,8 @@ class IQTracker(XMPPHandler):
         self.late += 1
         return True
 
-    def connectionLost(self, reason: Failure) -> None:
-        """The stream is gone, and with it every reply."""
-        super().connectionLost(reason)
+    def failAll(self) -> None:
+        """Fail every request with 503: the stream is lost, and every reply with it."""
         waits = {wireID: wait.deferred for wireID, wait in self._waits.items()}
         for wireID in waits:
             self._end(wireID)

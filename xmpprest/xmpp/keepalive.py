@@ -1,4 +1,4 @@
-"""Finds out that a connection is dead, though nobody has closed it."""
+"""Detects a dead connection that neither side has closed."""
 
 from __future__ import annotations
 
@@ -7,29 +7,26 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
-from wokkel.subprotocols import XMPPHandler
 
 from ..core.errors import Refusal
+from .stream import ComponentStream
 
 _log = Logger()
 
-#: Seconds of silence after which the server is asked for a sign of life, and how
-#: long it may take to give one. A dead connection is found within
-#: INTERVAL + 2 * TIMEOUT, that is 55 s, of its last byte.
+#: Seconds of silence after which the server is pinged, and seconds that it has for
+#: the answer. A dead connection is aborted at most INTERVAL + 2 * TIMEOUT, that is
+#: 55 s, after its last byte.
 INTERVAL = 15.0
 TIMEOUT = 20.0
 
 
-class Keepalive(XMPPHandler):
+class Keepalive:
     """
     Pings through a silent stream, and aborts one that stays silent.
 
-    Whatever the server sends is a sign of life, be it an error.
+    Everything that the server sends is a sign of life, errors included.
     """
-
-    _timer: IDelayedCall | None = None
 
     def __init__(
         self, clock: IReactorTime, ping: Callable[[float], Deferred[Element]]
@@ -38,43 +35,47 @@ class Keepalive(XMPPHandler):
         @param ping: Sends an iq through the server and back; takes a timeout in
             seconds.
         """
-        super().__init__()
         self._clock = clock
         self._ping = ping
+        self._stream: ComponentStream | None = None
+        self._timer: IDelayedCall | None = None
 
-    def connectionInitialized(self) -> None:
-        """The stream is up."""
-        self._timer = self._clock.callLater(INTERVAL, self._check)
+    def start(self, stream: ComponentStream) -> None:
+        """Watch a stream that has been established."""
+        self._stream = stream
+        self._timer = self._clock.callLater(INTERVAL, self._check, stream)
 
-    def connectionLost(self, reason: Failure) -> None:
-        """The stream is gone."""
-        super().connectionLost(reason)
+    def stop(self) -> None:
+        """Stop watching: the connection is lost."""
+        self._stream = None
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
 
-    def _check(self) -> None:
-        if self._silence() < INTERVAL:
-            self._timer = self._clock.callLater(INTERVAL, self._check)
+    def _check(self, stream: ComponentStream) -> None:
+        if self._silence(stream) < INTERVAL:
+            self._timer = self._clock.callLater(INTERVAL, self._check, stream)
             return
         try:
-            self._ping(TIMEOUT).addBoth(self._pinged)
+            self._ping(TIMEOUT).addBoth(self._pinged, stream)
         except Refusal:
             # The server takes no more stanzas; the time will show if it is dead.
-            self._timer = self._clock.callLater(TIMEOUT, self._pinged, None)
+            self._timer = self._clock.callLater(TIMEOUT, self._pinged, None, stream)
 
-    def _pinged(self, result: object) -> None:
-        if self.xmlstream is None:
+    def _pinged(self, result: object, stream: ComponentStream) -> None:
+        if stream is not self._stream:
             return
-        if self._silence() >= TIMEOUT:
+        silence = self._silence(stream)
+        if silence >= TIMEOUT:
             _log.error(
-                "The XMPP server has been silent for {silence:.0f} s, even when"
-                " asked; connecting anew.",
-                silence=self._silence(),
+                "The XMPP server has sent nothing for {silence:.0f} s and does not"
+                " answer a ping; reconnecting.",
+                silence=silence,
             )
-            self.xmlstream.transport.abortConnection()
+            stream.transport.abortConnection()
         else:
-            self._timer = self._clock.callLater(INTERVAL, self._check)
+            self._timer = self._clock.callLater(INTERVAL, self._check, stream)
 
-    def _silence(self) -> float:
-        return float(self._clock.seconds() - self.xmlstream.lastReceivedAt)
+    def _silence(self, stream: ComponentStream) -> float:
+        """How many seconds ago the server sent something."""
+        return float(self._clock.seconds() - stream.lastReceivedAt)

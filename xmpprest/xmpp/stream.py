@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, ITCPTransport
 from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
 from twisted.words.xish.domish import Element, ParserError
 
@@ -147,6 +147,8 @@ class ComponentStream(XmlStream):
 
     @ivar lastReceivedAt: When the last bytes came, by the clock.
     """
+
+    transport: ITCPTransport
 
     def __init__(self, clock: IReactorTime, authenticator: Authenticator) -> None:
         super().__init__(authenticator)

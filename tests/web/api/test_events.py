@@ -29,15 +29,11 @@ MESSAGE = "<message from='gateway.example' to='a@example.org' id='{}'/>"
 class EventsTestCase(SiteTestCase):
     """
     A test that decides what happens, and sees what is told.
-
-    @ivar watched: Whether stanzas are wanted, each time that this has changed.
     """
 
     def setUp(self) -> None:
         super().setUp()
         self.live = EventHub(self.clock, self.clock.seconds)
-        self.watched: list[bool] = []
-        self.live.onSubscribersChanged = self.watched.append
         self.pages = EventsHandler(self.live, self.clock, self.guard)
         self.pages.startService()
         self.build(self.pages.routes)
@@ -182,7 +178,7 @@ class TellingTests(EventsTestCase):
         for _ in range(10 * int(KEEPALIVE_INTERVAL) - 1):
             self.clock.advance(POLL_INTERVAL)
         self.assertEqual(self.told(client), "")
-        self.live.streamConnected()
+        self.live.connected()
         for _ in range(10 * int(KEEPALIVE_INTERVAL)):
             self.clock.advance(POLL_INTERVAL)
         self.assertEqual([n for _, n, _ in self.events(self.told(client))], ["state"])
@@ -205,7 +201,7 @@ class RefusingTests(EventsTestCase):
             self.assertProblem(self.get(query, {"Authorization": None}), 401)
         poor = self.allow(Grant("poor", frozenset({"inbox"})))
         self.assertProblem(self.get("", poor), 403)
-        self.assertEqual(self.watched, [])
+        self.assertFalse(self.live.isRecording)
 
     def test_right(self) -> None:
         """
@@ -230,7 +226,7 @@ class RefusingTests(EventsTestCase):
         }.items():
             response = self.get(query)
             self.assertIn(said, self.assertProblem(response, 400)["detail"])
-        self.assertEqual(self.watched, [])
+        self.assertFalse(self.live.isRecording)
 
     def test_limit(self) -> None:
         """
@@ -253,7 +249,7 @@ class EndingTests(EventsTestCase):
     def assertForgotten(self) -> None:
         """Nothing is left of anybody who watched."""
         self.clock.advance(GRACE)
-        self.assertEqual(self.watched, [True, False])
+        self.assertFalse(self.live.isRecording)
         self.assertEqual(self.timers(), [])
         self.assertEqual(self.resource.pendingRequests, 0)
 
@@ -262,7 +258,6 @@ class EndingTests(EventsTestCase):
         A client that leaves is forgotten, even one that would come back for an answer.
         """
         for headers in ({}, {"Idempotency_Key": "k"}):
-            self.watched.clear()
             client, _ = self.watch(**headers)
             client.leave()
             self.assertForgotten()

@@ -19,6 +19,7 @@ from ...ids import newID
 from ...xmpp.barrier import LOOPBACK, PING
 from ...xmpp.component import ComponentService
 from ...xmpp.connection_diagnosis import ConnectionDiagnosis, ConnectionFailed
+from ...xmpp.sender import StanzaSender
 from .result import CheckResult, failed, ok, warning
 
 #: Error text for stanzas that arrive during the check.
@@ -42,20 +43,21 @@ async def checkServer(
         tell(failed("XMPP server", str(error)))
         return None
     diagnosis = ConnectionDiagnosis(config.server)
-    component = ComponentService(
-        endpoint,
-        config.server,
-        config.domain,
-        config.secret,
-        reactor,
-        trouble=diagnosis,
-    )
+    sender = StanzaSender(config.domain, reactor)
 
     def receive(stanza: Element) -> None:
         for answer in errorReply(stanza, _AWAY):
-            component.send(answer)
+            sender.send(answer)
 
-    component.onStanza = receive
+    component = ComponentService(
+        endpoint,
+        config.server,
+        config.secret,
+        reactor,
+        sender=sender,
+        handler=receive,
+        reporter=diagnosis,
+    )
     component.startService()
     try:
         await diagnosis.outcome.addTimeout(timeout, reactor)
@@ -70,8 +72,8 @@ async def checkServer(
     else:
         tell(ok("XMPP server", f"{config.server} is reached"))
         tell(ok("component", f"the server takes {config.domain} with this secret"))
-        tell(await _checkBarrier(component, reactor, timeout))
-        return await _time(component, config.domain, timeout)
+        tell(await _checkBarrier(sender, reactor, timeout))
+        return await _time(sender, config.domain, timeout)
     finally:
         await component.stopService()
 
@@ -87,10 +89,10 @@ def _tellFault(
 
 
 async def _checkBarrier(
-    component: ComponentService, reactor: Any, timeout: float
+    sender: StanzaSender, reactor: Any, timeout: float
 ) -> CheckResult:
     started = reactor.seconds()
-    crossing: Coroutine[Any, Any, bool] = component.barrier.wait()
+    crossing: Coroutine[Any, Any, bool] = sender.barrier.wait()
     try:
         await Deferred.fromCoroutine(crossing).addTimeout(timeout, reactor)
     except TimeoutError:
@@ -98,7 +100,7 @@ async def _checkBarrier(
     except Refusal as refusal:
         means = refusal.problem.text
     else:
-        means = component.barrier.method
+        means = sender.barrier.method
     if means == LOOPBACK:
         words = f"came back in {1000 * (reactor.seconds() - started):.1f} ms"
         return ok("barrier", f"what the gateway sends to itself {words}")
@@ -111,9 +113,7 @@ async def _checkBarrier(
     )
 
 
-async def _time(
-    component: ComponentService, domain: str, timeout: float
-) -> datetime | None:
+async def _time(sender: StanzaSender, domain: str, timeout: float) -> datetime | None:
     """Ask the server of the component's domain for its time (XEP-0202)."""
     _, _, peer = domain.partition(".")
     if not peer:
@@ -124,7 +124,7 @@ async def _time(
         [element(ns.TIME, "time")],
     )
     try:
-        reply = (await component.request(query, timeout))[-1]
+        reply = (await sender.request(query, timeout))[-1]
     except Refusal:
         return None
     told = firstChild(reply, ns.TIME, "time")
