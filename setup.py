@@ -22,11 +22,15 @@ setup(
     python_requires=">=3.11",
     # The plugin goes into Twisted's own directory of plugins, where twistd looks.
     packages=[*find_packages(include=["xmpprest", "xmpprest.*"]), "twisted.plugins"],
-    package_data={"xmpprest": ["py.typed", "console/*"]},
+    package_data={
+        "xmpprest": ["py.typed", "console/*"],
+        "xmpprest.core.openapi": ["*.yaml"],
+    },
     include_package_data=False,
     # Each with its reason in docs/explanation/dependencies.rst.
     install_requires=[
         "Twisted[tls]>=26.10",
+        "PyYAML>=6.0.1",
         "mkdocs-swagger-ui-tag>=0.8.1,<0.9",
         "prometheus-client>=0.20",
         "pyOpenSSL>=24.1",

@@ -81,13 +81,14 @@ class WheelTests(SynchronousTestCase):
 
     def test_wheel(self) -> None:
         """
-        The wheel has the package, its types, the console and the plugin, and nothing
-        else: above all no file of Twisted's.
+        The wheel has the package, its types, its data, the console and the plugin, and
+        nothing else: above all no file of Twisted's.
         """
         with zipfile.ZipFile(self.build()) as wheel:
             names = {n for n in wheel.namelist() if ".dist-info/" not in n}
         package = ROOT / "xmpprest"
-        paths = [*package.rglob("*.py"), *(package / "console").iterdir()]
+        data = package.rglob("*.yaml")
+        paths = [*package.rglob("*.py"), *data, *(package / "console").iterdir()]
         expected = {str(path.relative_to(ROOT)) for path in paths if path.is_file()}
         plugin = "twisted/plugins/xmpprest_plugin.py"
         self.assertEqual(names, {*expected, "xmpprest/py.typed", plugin})

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from xmpprest import __version__
 from xmpprest.core.codec.table import KEYS, PAYLOADS
-from xmpprest.core.openapi.bodies import PROBLEMS
 from xmpprest.core.openapi.document import document
 
 from .markup import literal, prose, table
@@ -62,7 +61,12 @@ def _payload(name: str) -> tuple[str, str, str, str]:
 def statusesWritten() -> str:
     """A table of what may go wrong."""
     rows = [
-        (literal(str(status)), prose(text), literal(header or ""))
-        for status, (text, header) in PROBLEMS.items()
+        (
+            literal(status),
+            prose(response["description"]),
+            ", ".join(map(literal, response["headers"])),
+        )
+        for status, response in _DOCUMENT["components"]["responses"].items()
+        if status.isdecimal()
     ]
     return "\n".join(table("12 64 24", ("Status", "When", "Header"), rows))

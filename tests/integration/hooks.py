@@ -19,8 +19,8 @@ from jsonschema_rs import Draft202012Validator
 
 from xmpprest.core.codec.table import STANZAS
 from xmpprest.core.media import formats
+from xmpprest.core.openapi.data import load
 from xmpprest.core.openapi.document import document
-from xmpprest.core.openapi.examples import EXAMPLES
 from xmpprest.core.stanza.serializer import toXML
 
 # --- what is sent ---------------------------------------------------------------
@@ -37,7 +37,8 @@ _ADDRESSES = st.builds(
 schemathesis.openapi.format("xmpp-jid", _ADDRESSES)
 
 #: XML that is in order, and the same with something missing, or put in.
-_WHOLE = st.sampled_from([toXML(STANZAS.decode(value)) for value in EXAMPLES.values()])
+_STANZAS = load("examples")["stanzas"].values()
+_WHOLE = st.sampled_from([toXML(STANZAS.decode(value)) for value in _STANZAS])
 _BROKEN = st.builds(
     lambda xml, at, length, put: xml[:at] + put + xml[at + length :],
     _WHOLE,

@@ -17,15 +17,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.doubles import HTTPResponse
 from tests.web.case import SiteTestCase, request
 from tests.web.records import HeldInbox, HeldStatuses, incoming
+from xmpprest.core.codec.events import eventSchemas
 from xmpprest.core.codec.mapping import NO_CONTEXT, StanzaContext
 from xmpprest.core.codec.slots import Child
 from xmpprest.core.codec.table import KEYS, PAYLOADS, STANZAS
 from xmpprest.core.errors import reasonPhrase
 from xmpprest.core.media import formats
 from xmpprest.core.media.framing import NDJSON
+from xmpprest.core.openapi.data import load
 from xmpprest.core.openapi.document import document
-from xmpprest.core.openapi.examples import BOUNCED, TRIED
-from xmpprest.core.records import SENT, OutboxRecord
+from xmpprest.core.policy.redelivery_request import MAX_IDS
+from xmpprest.core.records import DEAD, DELIVERED, PENDING, SENT, OutboxRecord
+from xmpprest.core.stanza.build import TYPES
 from xmpprest.core.stanza.stored import parseStored
 from xmpprest.live.hub import EventHub
 from xmpprest.web.api.batch.handler import BatchHandler
@@ -36,6 +39,17 @@ from xmpprest.web.api.outbox import OutboxHandler
 DOMAIN = "gateway.example.org"
 DOCUMENT = document(DOMAIN, "1.2.3")
 SCHEMAS = DOCUMENT["components"]["schemas"]
+
+
+def recordExample(path: str) -> Any:
+    """The example of the record that a path of the document answers with."""
+    response = DOCUMENT["paths"][path]["get"]["responses"]["200"]
+    return response["content"][formats.JSON]["example"]
+
+
+#: The example of a message that came back, and of a stanza for the callback.
+BOUNCED = recordExample("/outbox/{id}")
+TRIED = recordExample("/inbox/{id}")
 
 #: An operation: its path, its method, and what the document says of it.
 Operation = tuple[str, str, Any]
@@ -216,6 +230,31 @@ class DocumentTests(SynchronousTestCase):
             )
             queried = {p["name"] for p in stated if p["in"] == "query"}
             self.assertEqual(queried, {*slot.shape.parameters})
+
+    def test_payloadData(self) -> None:
+        """Every payload has an entry in its data file, and every entry is a payload."""
+        self.assertEqual({*load("payloads")}, {*PAYLOADS})
+
+    def test_descriptionData(self) -> None:
+        """Every description of a key in the data file is of a key of the table."""
+        known = {
+            *(key for rows in KEYS.values() for key in rows),
+            *(f"{kind} {key}" for kind, rows in KEYS.items() for key in rows),
+        }
+        self.assertEqual({*load("descriptions")["keys"]} - known, set())
+
+    def test_constants(self) -> None:
+        """Names and limits that the data files repeat are those of the code."""
+        paths = DOCUMENT["paths"]
+        state, *_ = paths["/inbox"]["get"]["parameters"]
+        self.assertEqual(state["schema"]["enum"], [PENDING, DELIVERED, DEAD])
+        accepted = paths["/inbox/redeliver"]["post"]["responses"]["202"]
+        ids = accepted["content"][formats.JSON]["schema"]["properties"]["ids"]
+        self.assertEqual(ids["maxItems"], MAX_IDS)
+        kind, *_ = paths[EVENTS]["get"]["parameters"]
+        self.assertEqual(kind["schema"]["items"]["enum"], [*TYPES])
+        (content,) = paths[EVENTS]["get"]["responses"]["200"]["content"].values()
+        self.assertEqual({*content["x-events"]}, {*eventSchemas({})})
 
     def test_neighbour(self) -> None:
         """The examples are about the gateway's own domain and its neighbour."""

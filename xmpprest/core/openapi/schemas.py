@@ -1,6 +1,6 @@
 """
-The schemas of the OpenAPI document, made from the table of keys: stanzas, the keys that
-hold more than one value, forms, answers and problems.
+The schemas of the OpenAPI document that are made from the table of JSON keys: stanzas,
+the keys that hold more than one value, and forms.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ..codec.events import eventSchemas
 from ..codec.field import Field
 from ..codec.mapping import UNTYPED
 from ..codec.records import INCOMING_SCHEMA, OUTGOING_SCHEMA, incomingDetailSchema
@@ -16,31 +17,31 @@ from ..codec.table import KEYS
 from ..policy.redelivery_request import REDELIVERY
 from ..policy.submission import MAX_ID
 from ..stanza.build import TYPES
-from . import descriptions
+from .data import load
 
 #: A part of the document.
 JSONObject: TypeAlias = dict[str, Any]
 
 
 def ref(name: str) -> JSONObject:
-    """What stands for a schema."""
+    """Refer to a schema that has a name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _objects() -> Iterator[tuple[str, Schema]]:
-    """The keys whose values are objects; those of iqs first, which paths name."""
+    """Find the keys whose values are objects; first those of iqs, which paths use."""
     for rows in reversed([*KEYS.values()]):
         for key, row in rows.items():
             if not {"properties", "anyOf"}.isdisjoint(row.slot.schema):
                 yield key, row.slot.schema
 
 
-#: The schemas that have a name, which is their key's; of two, the first.
+#: The schemas that have the name of their key. Of two with the same key, the first.
 _NAMED: Mapping[str, Schema] = dict(reversed([*_objects()]))
 
 
 def withRefs(schema: Any) -> Any:
-    """A schema, with what has a name in its place."""
+    """Replace each schema in a schema that has a name by a reference to it."""
     for name, known in _NAMED.items():
         if schema == known:
             return ref(name)
@@ -56,12 +57,11 @@ def _inside(part: Any) -> Any:
 
 
 def schemas() -> JSONObject:
-    """All that have names."""
+    """Make the schemas that have names: of stanzas, of records and of events."""
+    events = eventSchemas(ref("stanza"))
     return {
         **{kind: _stanza(kind) for kind in KEYS},
         "stanza": {"anyOf": [ref(kind) for kind in KEYS]},
-        "answer": _ANSWER,
-        "problem": _PROBLEM,
         "outgoing": OUTGOING_SCHEMA,
         "incoming": INCOMING_SCHEMA,
         "incomingWhole": incomingDetailSchema(ref("stanza")),
@@ -69,6 +69,7 @@ def schemas() -> JSONObject:
         **{f"{kind}Form": formSchema(kind) for kind in KEYS},
         "stanzaForm": formSchema(*KEYS) | {"required": ["to"]},
         **{name: _inside(_NAMED[name]) for name in sorted(_NAMED)},
+        **{f"{name}Event": schema for name, schema in events.items()},
     }
 
 
@@ -78,66 +79,54 @@ _ADDRESS: Schema = {"type": "string", "format": "xmpp-jid"}
 
 
 def typesOf(kind: str) -> list[str]:
-    """The types of a kind of stanza, with the word for none."""
+    """List the types of a kind of stanza, with the word for a type that is left out."""
     return sorted(filter(None, {*TYPES[kind], UNTYPED.get(kind)}))
 
 
+def typeSchema(kind: str) -> JSONObject:
+    """Describe the type of a kind of stanza."""
+    return {"type": "string", "enum": typesOf(kind)}
+
+
 def _stanza(kind: str) -> JSONObject:
-    """The JSON form of one kind of stanza."""
+    """Describe the JSON form of one kind of stanza."""
+    xml = {"type": "array", "items": {"type": "string", "format": "xml"}}
     return {
         "type": "object",
         "title": kind,
         "properties": {
             **_attributes(kind),
             **{key: _described(kind, key, row) for key, row in KEYS[kind].items()},
-            "xml": {
-                "type": "array",
-                "items": {"type": "string", "format": "xml"},
-                "description": "Children as XML, for which there is no key. What"
-                " stands here counts more than a key for the same element.",
-            },
+            "xml": xml | {"description": load("descriptions")["attributes"]["xml"]},
         },
         "additionalProperties": False,
     }
 
 
 def _attributes(*kinds: str) -> JSONObject:
-    """The stanza's own."""
+    """Describe the keys that stanzas of these kinds have for their attributes."""
     types = sorted({type for kind in kinds for type in typesOf(kind)})
-    return {
-        "kind": {
-            "type": "string",
-            "enum": [*kinds],
-            "description": "What kind of stanza it is; left out, the other keys say.",
-        },
+    attributes: JSONObject = {
+        "kind": {"type": "string", "enum": [*kinds]},
         "type": {"type": "string", "enum": types},
-        "to": {
-            **_ADDRESS,
-            "minLength": 1,
-            "description": "Whom it is for: `user@example.org`, with or without a"
-            " `/resource`, or a domain.",
-        },
-        "from": {
-            **_ADDRESS,
-            "description": "Who sends it: anybody at the gateway's domain; left out,"
-            " the domain itself.",
-        },
-        "id": {
-            "type": "string",
-            "maxLength": MAX_ID,
-            "description": "What replies, receipts and errors have in common with it;"
-            " left out, the gateway makes one.",
-        },
-        "lang": {"type": "string", "description": "Its language, such as `en`."},
+        "to": {**_ADDRESS, "minLength": 1},
+        "from": _ADDRESS,
+        "id": {"type": "string", "maxLength": MAX_ID},
+        "lang": {"type": "string"},
+    }
+    words = load("descriptions")["attributes"]
+    return {
+        key: schema | ({"description": words[key]} if key in words else {})
+        for key, schema in attributes.items()
     }
 
 
 def _described(kind: str, key: str, row: Field) -> JSONObject:
-    """The schema of a key, with what it is for, and where it comes from."""
-    words = descriptions.KEYS.get(f"{kind} {key}") or descriptions.KEYS[key]
+    """Describe the value of a key, its purpose, and the element that it stands for."""
+    words = load("descriptions")["keys"]
     return {
         **withRefs(row.slot.schema),
-        "description": f"{words}\n\n{_source(row)}",
+        "description": f"{words.get(f'{kind} {key}') or words[key]}\n\n{_source(row)}",
     }
 
 
@@ -149,14 +138,14 @@ def _source(row: Field) -> str:
 
 
 def formSchema(*kinds: str) -> JSONObject:
-    """The keys of stanzas that a form can hold."""
+    """Describe a form: the keys of these kinds of stanzas whose values are text."""
     keys = {key: row for kind in kinds for key, row in KEYS[kind].items()}
     texts = {key: row.slot.schema for key, row in keys.items() if row.slot.isText}
     return asForm(_attributes(*kinds) | texts)
 
 
 def asFormField(schema: Schema) -> JSONObject:
-    """The schema of a key where it stands as text: in a form or a query."""
+    """Describe a key in a form or a query, where its value is text."""
     if schema == {"const": True}:
         return {"type": "boolean"}
     if not schema:  # any JSON
@@ -169,57 +158,16 @@ def asFormField(schema: Schema) -> JSONObject:
 
 
 def requiredOf(schema: Schema) -> Sequence[str]:
-    """The keys that an object must have, whatever may stand for it otherwise."""
+    """List the keys that an object must have; a schema may allow other values, too."""
     required: Sequence[str] = schema.get("anyOf", [schema])[0].get("required", ())
     return required
 
 
 def asForm(texts: Mapping[str, Schema], required: Iterable[str] = ()) -> JSONObject:
-    """The keys that stand in a form, as a schema."""
+    """Describe a form."""
     return {
         "type": "object",
         "properties": {key: asFormField(schema) for key, schema in texts.items()},
         **({"required": [*required]} if required else {}),
         "additionalProperties": False,
     }
-
-
-# --- answers --------------------------------------------------------------------
-
-_ANSWER: JSONObject = {
-    "description": "The reply. What an archive holds comes as a list, its end last.",
-    "anyOf": [
-        ref("stanza"),
-        {
-            "type": "object",
-            "properties": {"xmpp": {"type": "array", "items": ref("stanza")}},
-            "required": ["xmpp"],
-            "additionalProperties": False,
-        },
-    ],
-}
-
-#: RFC 9457, and what mod_rest says.
-_PROBLEM: JSONObject = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string", "enum": ["error"]},
-        "code": {"type": "integer"},
-        "error": {
-            "type": "object",
-            "properties": {
-                "type": {
-                    "type": "string",
-                    "enum": ["auth", "cancel", "modify", "wait"],
-                },
-                "condition": {"type": "string"},
-                "text": {"type": "string"},
-            },
-            "required": ["type", "condition", "text"],
-        },
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, in a sentence."},
-    },
-    "required": ["type", "code", "error", "title", "status", "detail"],
-}
