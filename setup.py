@@ -31,7 +31,7 @@ setup(
     install_requires=[
         "Twisted[tls]>=26.10",
         "PyYAML>=6.0.1",
-        "mkdocs-swagger-ui-tag>=0.8.1,<0.9",
+        "offapi>=0.1.4,<0.2",
         "prometheus-client>=0.20",
         "pyOpenSSL>=24.1",
         "service-identity>=24.1",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -150,7 +150,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     batches = BatchHandler(sending, outbox, once, reactor, config.stanzaSizeLimit)
     routes = {
         **ConsolePage().routes,
-        **SwaggerUI(json.dumps(document(config.domain, __version__)).encode()).routes,
+        **SwaggerUI(partial(document, config.domain, __version__)).routes,
         **OutboxHandler(outbox).routes,
         **batches.routes,
         **events.routes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.web.server import Request
 
@@ -47,13 +47,16 @@ class StaticFiles:
     Serves files, and no others. Whoever asks may have them: there is no secret in them.
     """
 
-    def __init__(self, page: str, files: Mapping[str, Response]) -> None:
+    def __init__(
+        self, page: str, files: Mapping[str, Response | Callable[[], Response]]
+    ) -> None:
         """
         @param page: The path, below C{/rest}, of the one that is a page.
-        @param files: What is answered, by path.
+        @param files: The response of each path, or a function that makes it at the
+            first request.
         """
         self._page = page
-        self._files = files
+        self._files = dict(files)
 
     @property
     def routes(self) -> dict[str, Route]:
@@ -72,10 +75,17 @@ class StaticFiles:
         if path == self._page:
             # What the page names is relative to it.
             return Response(308, headers=(("Location", f"{path}/"),))
-        response = self._files[path.rstrip("/")]
+        response = self._response(path.rstrip("/"))
         if len(response.body) > _SMALL:
             closeAfter(request)
         return response
+
+    def _response(self, path: str) -> Response:
+        """Return the response of a path; make it, if this is its first request."""
+        file = self._files[path]
+        if not isinstance(file, Response):
+            file = self._files[path] = file()
+        return file
 
 
 def closeAfter(request: Request) -> None:

@@ -25,14 +25,20 @@ def get(path: str) -> bytes:
     return f"GET /rest/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-class DocsPageTests(SiteTestCase):
+class SwaggerUITests(SiteTestCase):
     """
     Tests for L{SwaggerUI}.
     """
 
     def setUp(self) -> None:
         super().setUp()
-        self.build(SwaggerUI(b'{"openapi": "3.1.0"}').routes)
+        self.made = 0
+        self.build(SwaggerUI(self.makeDocument).routes)
+
+    def makeDocument(self) -> dict[str, str]:
+        """Make a short document, and count how often that is done."""
+        self.made += 1
+        return {"openapi": "3.1.0"}
 
     def fetch(self, path: str) -> HTTPResponse:
         """Make one request without credentials, and take its answer."""
@@ -60,12 +66,12 @@ class DocsPageTests(SiteTestCase):
         There is nothing else, whatever is beside those files where they come from.
         """
         for name in (
-            "swagger-ui-bundle.js.map",
-            "../swagger-ui/LICENSE",
-            "stylesheets/swagger-ui.css",
+            "swagger_bundle.js",
+            "../offapi/url.json",
+            "scalar.js",
             "../openapi.json/x",
             "%00",
-            "..%2F..%2Fplugin.py",
+            "..%2F..%2Ftemplates.py",
         ):
             self.assertEqual(self.fetch(f"docs/{name}").status, 404, name)
 
@@ -76,6 +82,16 @@ class DocsPageTests(SiteTestCase):
         response = self.fetch("openapi.json")
         self.assertEqual(response["Content-Type"], "application/json")
         self.assertEqual(json.loads(response.body), {"openapi": "3.1.0"})
+
+    def test_documentMadeOnce(self) -> None:
+        """
+        The document is made at the first request for it, and kept.
+        """
+        self.fetch("docs/")
+        self.assertEqual(self.made, 0)
+        first, second = self.fetch("openapi.json"), self.fetch("openapi.json")
+        self.assertEqual(self.made, 1)
+        self.assertEqual(first.body, second.body)
 
     def test_slash(self) -> None:
         """
