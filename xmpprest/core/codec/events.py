@@ -120,8 +120,8 @@ def _each(schema: Schema, description: str) -> Schema:
 _LATENCY: Schema = _event(
     "count p50 p99",
     count=_COUNT,
-    p50={"type": ["number", "null"], "description": "Half of them took no longer."},
-    p99={"type": ["number", "null"], "description": "Of a hundred, one took longer."},
+    p50={"type": ["number", "null"], "description": "The median."},
+    p99={"type": ["number", "null"], "description": "The 99th percentile."},
 )
 
 
@@ -138,19 +138,16 @@ def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
             direction={
                 "type": "string",
                 "enum": [OUT, IN],
-                "description": "`out`: written to the XMPP server; `in`: come from it.",
+                "description": "`out`: written to the XMPP server; `in`: read from it.",
             },
             kind={"type": "string", "enum": [*TYPES]},
             **{"from": _TEXT},
             to=_TEXT,
-            size={**_COUNT, "description": "Of the XML, in characters."},
-            xml={
-                **_TEXT,
-                "description": f"Left out beyond {MAX_XML_SHOWN} characters.",
-            },
+            size={**_COUNT, "description": "The length of the XML in characters."},
+            xml={**_TEXT, "description": f"Omitted beyond {MAX_XML_SHOWN} characters."},
             json={
                 "anyOf": [stanza, {"type": "null"}],
-                "description": "The same; `null`, if it cannot be read.",
+                "description": "The stanza as JSON; `null` if it cannot be parsed.",
             },
         ),
         STATE: _event(
@@ -158,28 +155,31 @@ def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
             state={
                 "type": "string",
                 "enum": ["up", "down"],
-                "description": "Whether there is a stream to the XMPP server.",
+                "description": "The state of the stream to the XMPP server.",
             },
             since=_TIME,
-            reconnects={**_COUNT, "description": "How often it was lost."},
+            reconnects={**_COUNT, "description": "How often the stream was lost."},
         ),
         RATES: _event(
             "time seconds counts latencies queues",
             time=_TIME,
-            seconds={"type": "number", "description": "Since the event before."},
-            counts=_each(_COUNT, "What has happened in that time, such as `out`."),
-            latencies=_each(_LATENCY, "How long it took, in seconds."),
-            queues=_each(_COUNT, "What waits now, such as `outbox`."),
+            seconds={
+                "type": "number",
+                "description": "The time since the previous event.",
+            },
+            counts=_each(_COUNT, "Counts in that time, such as `out`."),
+            latencies=_each(_LATENCY, "Durations in seconds."),
+            queues=_each(_COUNT, "Current lengths of queues, such as `outbox`."),
         ),
         LOST: _event(
             "reason",
             reason={
                 "type": "string",
                 "enum": ["slow", "old", "unknown"],
-                "description": "Stanzas are missing before this: `slow`, they were not"
-                " read as fast as they came; `old`, those behind `Last-Event-ID` are"
-                " no longer there; `unknown`, that is of no event of this gateway"
-                " since it was started.",
+                "description": "Why stanzas are missing before this event. `slow`: the"
+                " client read too slowly; `old`: the events after `Last-Event-ID` are"
+                " no longer stored; `unknown`: no event has had that id since the"
+                " gateway was started.",
             },
         ),
     }

@@ -60,7 +60,7 @@ class XHTMLBody(_OnePiece):
         """Markup is a string."""
         return {
             "type": "string",
-            "description": "XHTML, as in &lt;body>&lt;p>Hello&lt;/p>&lt;/body>.",
+            "description": "XHTML, such as &lt;body>&lt;p>Hello&lt;/p>&lt;/body>.",
         }
 
     def read(self, element: Element) -> Value:

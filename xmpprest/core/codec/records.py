@@ -46,7 +46,7 @@ def _record(title: str, required: str, **properties: Schema) -> Schema:
 # --- messages on their way out --------------------------------------------------
 
 OUTGOING_SCHEMA: Schema = _record(
-    "a message that was sent",
+    "outgoing message",
     "id to state accepted_at changed_at",
     id=_TEXT,
     to=_TEXT,
@@ -54,13 +54,13 @@ OUTGOING_SCHEMA: Schema = _record(
     state={
         "type": "string",
         "enum": [QUEUED, SENT, CONFIRMED, BOUNCED],
-        "description": "`queued`: kept, to be sent; `sent`: written to the XMPP server;"
-        " `confirmed`: the server has taken it; `bounced`: an error came back.",
+        "description": "`queued`: stored, not yet sent; `sent`: written to the XMPP"
+        " server; `confirmed`: received by the server; `bounced`: an error came back.",
     },
     accepted_at=_TIME,
-    changed_at={**_TIME, "description": "When it came into its state."},
+    changed_at={**_TIME, "description": "The time of the last change of the state."},
     error=_record(
-        "why it bounced",
+        "error of a bounced message",
         "",
         type=_TEXT,
         condition=_TEXT,
@@ -70,8 +70,8 @@ OUTGOING_SCHEMA: Schema = _record(
     ),
     error_xml={
         **_TEXT,
-        "description": "The same, with all that came with it; the whole stanza, without"
-        " `error`, if it cannot be read.",
+        "description": "The complete error as XML. If the stanza is malformed:"
+        " the whole stanza, and there is no `error`.",
     },
 )
 
@@ -110,29 +110,29 @@ def _error(xml: str) -> dict[str, Value]:
 
 _STATE: Schema = {"type": "string", "enum": [PENDING, DELIVERED, DEAD]}
 _ENTRY: Mapping[str, Schema] = {
-    "id": {**_TEXT, "description": "What the callback gets as `webhook-id`."},
+    "id": {**_TEXT, "description": "The `webhook-id` that the callback receives."},
     "kind": {"type": "string", "enum": ["message", "presence", "iq"]},
     "from": _TEXT,
     "to": _TEXT,
-    "callback": {**_TEXT, "description": "The name of the callback that it is for."},
+    "callback": {**_TEXT, "description": "The name of the callback."},
     "state": _STATE,
     "received_at": _TIME,
-    "due_at": {**_TIME, "description": "When it is tried (again)."},
+    "due_at": {**_TIME, "description": "The time of the next attempt."},
 }
 _REQUIRED = "id callback state received_at attempts"
 
 #: In a list.
 INCOMING_SCHEMA: Schema = _record(
-    "a stanza for the callback",
+    "inbound stanza",
     _REQUIRED,
     **_ENTRY,
-    attempts={"type": "integer", "description": "How often it was tried."},
+    attempts={"type": "integer", "description": "The number of attempts."},
 )
 _ATTEMPT: Schema = _record(
-    "one try",
+    "delivery attempt",
     "at status error",
     at=_TIME,
-    status={"type": ["integer", "null"], "description": "What the callback said."},
+    status={"type": ["integer", "null"], "description": "The HTTP status."},
     error={"type": ["string", "null"]},
 )
 
@@ -144,7 +144,7 @@ def incomingDetailSchema(stanza: Schema) -> Schema:
     @param stanza: The schema of a stanza.
     """
     return _record(
-        "a stanza for the callback, with all of its tries",
+        "inbound stanza with its attempts",
         _REQUIRED,
         **_ENTRY,
         attempts={"type": "array", "items": _ATTEMPT},
@@ -152,7 +152,7 @@ def incomingDetailSchema(stanza: Schema) -> Schema:
         xml={
             "type": "string",
             "format": "xml",
-            "description": "The same; without `stanza`, if it cannot be read.",
+            "description": "The stanza as XML. If malformed, `stanza` is missing.",
         },
     )
 

@@ -36,7 +36,7 @@ def _ifCBOR(part: JSONObject) -> JSONObject:
 def iqResponse(payload: str) -> JSONObject:
     """Describe the reply to an iq."""
     example = _reply(payload)
-    return _answer("The reply: a result or an error, as it came.", example)
+    return _answer("The reply to the iq: a result or an error.", example)
 
 
 def _reply(payload: str) -> JSONObject:
@@ -56,14 +56,14 @@ def _reply(payload: str) -> JSONObject:
 def bounceResponse() -> JSONObject:
     """Describe the error that came back for a message."""
     return _answer(
-        "The message was waited for, as `Prefer` says, and an error came back.",
+        "The message bounced while the gateway waited, as `Prefer` requests.",
         load("examples")["bounce"],
     )
 
 
 def echoResponse() -> JSONObject:
     """Describe the stanza that the gateway would have sent."""
-    return _answer("The stanza.", load("examples")["echo"])
+    return _answer("The stanza as the gateway would send it.", load("examples")["echo"])
 
 
 # --- requests -------------------------------------------------------------------

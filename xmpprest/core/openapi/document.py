@@ -134,7 +134,7 @@ def _query(key: str, slot: Child) -> JSONObject:
     ]
     return {
         "operationId": f"get{_camelCase(key)}",
-        "tags": ["Ask"],
+        "tags": ["Query"],
         "summary": _summary(key),
         "parameters": [_to(key), *parameters, _WAIT],
         "responses": _responses(key, 413),
@@ -145,10 +145,10 @@ def _post(key: str, slot: Child) -> JSONObject:
     """Describe the request that has the payload as its body."""
     return {
         "operationId": f"post{_camelCase(key)}",
-        "tags": ["Ask with a body"],
+        "tags": ["Query with a body"],
         "summary": _summary(key),
-        "description": f"The body is what an iq has under `{key}`; without one it is"
-        " empty.",
+        "description": f"The body is the value of the key `{key}` of an iq. Without a"
+        " body, the payload is empty.",
         "parameters": [_to(key), _WAIT, _KEY],
         "requestBody": payloadBody(key, slot),
         "responses": _responses(key, 413, 415, 422),

@@ -20,7 +20,7 @@ MAX_IDS = 1000
 _EVER = (0.0, 253402300800.0)
 
 REDELIVERY: Schema = {
-    "title": "which dead stanzas to deliver again",
+    "title": "selection of dead stanzas",
     "anyOf": [
         {
             "type": "object",
@@ -38,8 +38,11 @@ REDELIVERY: Schema = {
         {
             "type": "object",
             "properties": {
-                "since": {**_TIME, "description": "Those that came then, or later."},
-                "until": {**_TIME, "description": "Those that came before."},
+                "since": {
+                    **_TIME,
+                    "description": "Stanzas received from this time on.",
+                },
+                "until": {**_TIME, "description": "Stanzas received before this time."},
             },
             "minProperties": 1,
             "additionalProperties": False,

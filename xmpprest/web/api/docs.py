@@ -114,7 +114,7 @@ def _findSwaggerUI() -> Path:
 
 
 def _described(makeDocument: Callable[[], Mapping[str, Any]]) -> Response:
-    text = json.dumps(makeDocument())
+    text = json.dumps(makeDocument(), separators=(",", ":"))
     return Response(200, text.encode(), JSON, _HEADERS)
 
 
