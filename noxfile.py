@@ -29,8 +29,9 @@ TEXTS = ("README.rst", "CONTRIBUTING.rst", "NEWS.rst", "newsfragments/README.rst
 
 
 def testPackages() -> list[str]:
-    """Return the test packages."""
-    return sorted(f"tests.{path.parent.name}" for path in TESTS.glob("*/__init__.py"))
+    """Return the packages of tests; C{tests.support} holds none."""
+    names = (path.parent.name for path in TESTS.glob("*/__init__.py"))
+    return sorted(f"tests.{name}" for name in names if name != "support")
 
 
 def testModules() -> list[str]:

@@ -23,8 +23,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.store.sqlite import outbox_queries
 from xmpprest.store.sqlite.database_file import DatabaseFile
 
+from ..store.doubles import Told
 from ..support.programs import Place, Program, require
-from .doubles import Told
 
 FSYNC = "fsync,fdatasync"
 
@@ -43,7 +43,7 @@ class SurvivalTestCase(SynchronousTestCase):
 
     def keeper(self, *arguments: str, under: tuple[str, ...] = ()) -> Program:
         """Start a program that keeps messages in the file."""
-        command = [sys.executable, "-m", "tests.store.keeper", *arguments]
+        command = [sys.executable, "-m", "tests.support.store_keeper", *arguments]
         return self.place.start([*under, *command])
 
     def keep(self, callers: int, under: tuple[str, ...] = ()) -> Program:

@@ -26,8 +26,8 @@ from xmpprest.store.sqlite.writer_thread import (
     WriterThread,
 )
 
-from ...support.programs import Place, Program
-from ..doubles import FaultyDisk, diskError
+from ..store.doubles import FaultyDisk, diskError
+from ..support.programs import Place, Program
 
 #: Seconds after which a thread that waits for a test gives up.
 PATIENCE = 60.0
@@ -342,7 +342,7 @@ class BeforeTests(SynchronousTestCase):
         self.place = Place(self)
         self.path = store or self.place.path / "store.db"
         return self.place.start(
-            [sys.executable, "-m", "tests.store.opener", str(self.path)]
+            [sys.executable, "-m", "tests.support.store_opener", str(self.path)]
         )
 
     def test_opened(self) -> None:

@@ -1,6 +1,6 @@
 """
-A program that opens a store before the reactor runs: C{python -m tests.store.opener
-FILE}.
+A program that opens a store before the reactor runs: C{python -m
+tests.support.store_opener FILE}.
 
 It prints C{open}, or why not, and ends with 1. Then it asks for a message to be kept,
 lets the reactor run, and prints C{running}; C{kept}, once that is committed; and
@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from xmpprest.core.records import NewMessage
 from xmpprest.store.sqlite import SQLiteStore
 
-from .keeper import say
+from .store_keeper import say
 
 
 async def keep(store: SQLiteStore, reactor: Any) -> None:

@@ -1,5 +1,6 @@
 """
-A program that keeps messages and says so: C{python -m tests.store.keeper FILE CALLERS}.
+A program that stores messages and reports each one:
+C{python -m tests.support.store_keeper FILE CALLERS}.
 
 It prints C{open}; then C{kept ID} for each message, once that is committed, or
 C{failed ID: REASON}, until it is killed. If there is a third argument, that is a file

@@ -38,9 +38,9 @@ from xmpprest.store.sqlite.database_file import DatabaseFile
 from xmpprest.web.server.listener import Listener
 
 from ..support.loopback import LoopbackTestCase
+from ..support.odd_certificates import OddAuthority
 from ..support.programs import Place, twist
 from ..support.server_certificates import Certificate
-from ..tls.certificates import OddAuthority
 
 reactor: Any = _reactor
 

@@ -23,8 +23,8 @@ from xmpprest.core.records import (
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore, writer_thread
 
-from .. import suite
-from ..suite import MESSAGE, THEM, TO
+from ..store import suite
+from ..store.suite import MESSAGE, THEM, TO
 
 
 class _SQLite(suite.StoreTestCase):

@@ -1,9 +1,8 @@
 """
-Tests of the signatures through the rotation of a secret: what the gateway posts, the
-library of Standard Webhooks verifies, post by post.
+Tests of the signatures while a secret is rotated: the library of Standard Webhooks
+verifies every POST of the gateway.
 
-C{XMPPREST_SIGNATURES=100000 python -m twisted.trial tests.webhook.test_signatures}
-has so many go over HTTP.
+The environment variable C{XMPPREST_SIGNATURES} sets how many go over HTTP.
 """
 
 from __future__ import annotations
