@@ -1,4 +1,4 @@
 """
-How the manual is made of its pages. All but C{extension} and C{links} do without
-Sphinx, since the tests read the pages, too.
+The parts of the manual that are code. Tests read the pages without Sphinx, so only
+C{extension}, C{links} and C{objects} import it.
 """

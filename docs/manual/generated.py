@@ -1,6 +1,4 @@
-"""
-The directive C{generated}, in whose place stands what is known to the code.
-"""
+"""The directive C{generated}, which inserts a part of a page that the code defines."""
 
 from __future__ import annotations
 
@@ -9,9 +7,9 @@ from collections.abc import Callable, Mapping
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from . import metrics, routes, settings
+from . import metrics, overview, routes, settings
 
-#: What can be generated, as reStructuredText.
+#: The parts that can be generated, as reStructuredText.
 _WRITERS: Mapping[str, Callable[[], str]] = {
     "metrics": metrics.written,
     "settings": settings.written,
@@ -23,18 +21,20 @@ _WRITERS: Mapping[str, Callable[[], str]] = {
     "routes": routes.written,
     "payloads": routes.payloadsWritten,
     "statuses": routes.statusesWritten,
+    "callback-errors": routes.callbackErrorsWritten,
+    **{f"all-{role}": overview.writer(role) for role in overview.NAMES},
 }
 
 
 class Generated(Directive):
     """
-    The directive; its argument says what.
+    The directive. Its argument names the part.
     """
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Write it, to be read as if it stood there."""
+        """Insert the part as if the page contained it."""
         name = self.arguments[0]
         if name not in _WRITERS:
             raise self.error(f"Expected one of {', '.join(_WRITERS)}, not {name!r}.")

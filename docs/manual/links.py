@@ -1,7 +1,6 @@
 """
-Turns links between files into links between pages. The pages are plain
-reStructuredText: they link to C{../reference/json.rst}, which also works where the
-files are read as they are.
+Makes links of paths and names. The pages are plain reStructuredText: they link to
+files, as in C{../reference/json.rst}, so that the links also work without Sphinx.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 
-#: A page or an example, named as code by its path from the root of the repository.
-_PATH = re.compile(r"docs/(?P<page>[\w/-]+)\.rst|docs/(?P<file>examples/[\w.-]+)")
+from .overview import NAMES
 
 
 class PageLinks(SphinxTransform):
@@ -26,17 +24,11 @@ class PageLinks(SphinxTransform):
     default_priority = 500
 
     def apply(self, **kwargs: Any) -> None:
-        """Replace links, and code that is a path."""
+        """Replace the links of the page."""
         for link in list(self.document.findall(nodes.reference)):
             path = self._pathOf(link.get("refuri", ""))
             if path is not None:
-                link.replace_self(_link(path, link.astext(), self.env.docname))
-        for code in list(self.document.findall(nodes.literal)):
-            found = _PATH.fullmatch(code.astext())
-            if found is not None and not isinstance(code.parent, nodes.reference):
-                path = code.astext().removeprefix("docs/")
-                text = path if found["file"] else None
-                code.replace_self(_link(path, text, self.env.docname))
+                link.replace_self(_toFile(path, link.astext(), self.env.docname))
 
     def _pathOf(self, uri: str) -> str | None:
         """
@@ -54,25 +46,88 @@ class PageLinks(SphinxTransform):
         return posixpath.normpath(posixpath.join(here, uri))
 
 
-def _link(path: str, text: str | None, here: str) -> nodes.Element:
+def _toFile(path: str, text: str, here: str) -> nodes.Element:
     """
-    Make a link for Sphinx to resolve.
+    Make a link to a file for Sphinx to resolve.
 
     @param path: The file, relative to C{docs}.
-    @param text: The words of the link; C{None} for the title of the page.
+    @param text: The words of the link.
     @param here: The page that has the link.
     """
-    page, dot, _ = path.partition(".rst")
-    if not dot:
+    if not path.endswith(".rst"):
         words = nodes.literal(text, text)
         return addnodes.download_reference("", "", words, reftarget=f"/{path}")
     return addnodes.pending_xref(
         "",
-        nodes.inline("", text or page),
+        nodes.inline("", text),
         refdomain="std",
         reftype="doc",
-        reftarget=f"/{page}",
+        reftarget=f"/{path.removesuffix('.rst')}",
         refdoc=here,
-        refexplicit=text is not None,
+        refexplicit=True,
         refwarn=True,
     )
+
+
+def _targets() -> dict[str, tuple[str, str]]:
+    """
+    Return the role and the name of each object, by the code that names it. A setting is
+    also its flag; names of one word, such as C{server}, are too common to be links.
+    """
+    found = {name: (role, name) for role in NAMES for name in NAMES[role]()}
+    found = {text: each for text, each in found.items() if re.search("[-_ ]", text)}
+    flags = {f"--{name}": ("setting", name) for name in NAMES["setting"]()}
+    return found | flags
+
+
+class ObjectLinks(SphinxTransform):
+    """
+    Makes the first mention of each setting, metric and route in a section a link to its
+    entry in the reference.
+    """
+
+    default_priority = 510
+
+    def apply(self, **kwargs: Any) -> None:
+        """Add the links to the page."""
+        targets = _targets()
+        linked = set()
+        for code in list(self.document.findall(nodes.literal)):
+            # A flag can have a value, as in --iq-timeout 60.
+            text = code.astext()
+            name = text.partition(" ")[0] if text.startswith("--") else text
+            target = targets.get(name)
+            mention = (id(_sectionOf(code)), target)
+            if target is None or mention in linked or not _canLink(code):
+                continue
+            linked.add(mention)
+            role, reference = target
+            code.replace_self(
+                addnodes.pending_xref(
+                    "",
+                    code.deepcopy(),
+                    refdomain="std",
+                    reftype=role,
+                    reftarget=reference,
+                    refdoc=self.env.docname,
+                    refexplicit=True,
+                    refwarn=True,
+                )
+            )
+
+
+def _sectionOf(node: nodes.Node) -> nodes.Node | None:
+    while node is not None and not isinstance(node, nodes.section):
+        node = node.parent
+    return node
+
+
+def _canLink(code: nodes.literal) -> bool:
+    """Return whether code may become a link: not in a title, a term, or a link."""
+    unsuitable = (nodes.title, nodes.term, nodes.reference, addnodes.pending_xref)
+    node: nodes.Node | None = code
+    while node is not None:
+        if isinstance(node, (*unsuitable, addnodes.download_reference)):
+            return False
+        node = node.parent
+    return True

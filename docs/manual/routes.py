@@ -1,39 +1,50 @@
-"""The routes, as the OpenAPI document has them, for the page about them."""
+"""The routes, as the OpenAPI document has them, for the pages about them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from xmpprest import __version__
 from xmpprest.core.codec.table import KEYS, PAYLOADS
+from xmpprest.core.errors import ERROR_BY_STATUS
 from xmpprest.core.openapi.document import document
 
-from .markup import literal, prose, table
+from .markup import definitions, literal, prose, table
 
 _DOCUMENT = document("gateway.example.org", __version__)
 
-#: The paths of what has a table of its own, by payload.
+#: The paths of queries, which have a table of their own, by payload.
 _BY_PAYLOAD = {
     path for name in PAYLOADS for path in (f"/{name}/{{to}}", f"/iq/{name}/{{to}}")
 }
 
 
 def written() -> str:
-    """A table of each group of routes, but those that ask by payload."""
+    """Write a list of each group of routes, without the queries by payload."""
     lines: list[str] = []
     for tag in _DOCUMENT["tags"]:
-        rows = [row for name, *row in _operations() if name == tag["name"]]
-        if rows:
+        items = [
+            (literal(route), (text,))
+            for name, route, text in _operations()
+            if name == tag["name"]
+        ]
+        if items:
             lines += [f"**{tag['name']}.** {prose(tag['description'])}", ""]
-            lines += table("44 56", ("Route", "What it does"), rows)
+            lines += definitions("routes", items)
     return "\n".join(lines)
 
 
+def names() -> list[str]:
+    """Return all routes that have an entry, as in C{POST /rest/batch}."""
+    return [route for _, route, _ in _operations()]
+
+
 def _operations() -> Iterator[tuple[str, str, str]]:
-    """The group, the route, and what it does."""
+    """The group of each route, the route, and its description."""
     for path in [each for each in _DOCUMENT["paths"] if each not in _BY_PAYLOAD]:
         for method, operation in _DOCUMENT["paths"][path].items():
-            route = literal(f"{method.upper()} /rest{path.rstrip('/')}")
+            route = f"{method.upper()} /rest{path.rstrip('/')}"
             words = (operation["summary"], operation.get("description", ""))
             text = " ".join(_sentence(each) for each in words if each)
             yield operation["tags"][0], route, prose(text)
@@ -44,13 +55,13 @@ def _sentence(words: str) -> str:
 
 
 def payloadsWritten() -> str:
-    """A table of what can be asked as one URL."""
-    head = ("Payload", "What is asked", "Keys of the query", "Specification")
+    """Write a table of the queries that fit into a URL."""
+    head = ("Payload", "Query", "Keys of the query string", "Specification")
     return "\n".join(table("18 32 36 14", head, map(_payload, PAYLOADS)))
 
 
 def _payload(name: str) -> tuple[str, str, str, str]:
-    """Its row."""
+    """The row of a payload."""
     query = _DOCUMENT["paths"][f"/{name}/{{to}}"]["get"]
     keys = [each["name"] for each in query["parameters"] if each.get("in") == "query"]
     source = KEYS["iq"][name].source.partition(":")[0]
@@ -59,14 +70,36 @@ def _payload(name: str) -> tuple[str, str, str, str]:
 
 
 def statusesWritten() -> str:
-    """A table of what may go wrong."""
-    rows = [
-        (
-            literal(status),
-            prose(response["description"]),
-            ", ".join(map(literal, response["headers"])),
-        )
-        for status, response in _DOCUMENT["components"]["responses"].items()
-        if status.isdecimal()
+    """Write a list of the statuses of errors."""
+    items = [
+        (literal(status), (_status(response),))
+        for status, response in _problems().items()
     ]
-    return "\n".join(table("12 64 24", ("Status", "When", "Header"), rows))
+    return "\n".join(definitions("statuses", items))
+
+
+def _problems() -> dict[str, Any]:
+    """The responses of the document that are errors, by status."""
+    responses: dict[str, Any] = _DOCUMENT["components"]["responses"]
+    return {status: each for status, each in responses.items() if status.isdecimal()}
+
+
+def _status(response: Any) -> str:
+    """The description of an error, with the headers that it has."""
+    text = prose(response["description"])
+    headers = ", ".join(map(literal, response["headers"]))
+    return f"{text} With {headers}." if headers else text
+
+
+def statusNames() -> list[str]:
+    """Return the statuses of errors."""
+    return [*_problems()]
+
+
+def callbackErrorsWritten() -> str:
+    """Write a table of the stanza errors that a callback's statuses become."""
+    rows = [
+        (literal(str(status)), literal(condition), type)
+        for status, (type, condition) in ERROR_BY_STATUS.items()
+    ]
+    return "\n".join(table("20 50 30", ("Status", "Stanza error", "Type"), rows))

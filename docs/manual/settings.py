@@ -1,6 +1,8 @@
-"""The settings, as L{xmpprest.config.config} has them, for the page about them."""
+"""The settings, as L{xmpprest.config.config} has them, for the pages about them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from xmpprest.config import parsers
 from xmpprest.config.callback import CallbackConfig
@@ -11,29 +13,33 @@ from xmpprest.config.tokens import TokenConfig
 from xmpprest.core.policy.permissions import PERMISSIONS
 from xmpprest.tap import Options
 
-from .markup import literal, prose, table
+from .markup import definitions, literal, prose, table
 
 
 def written() -> str:
-    """A table of all settings."""
-    return "\n".join(table("26 26 48", _HEAD, map(_row, SETTINGS)))
+    """Write a list of all settings."""
+    return _listed("settings", SETTINGS)
+
+
+def names() -> list[str]:
+    """Return the names of all settings, those of files with secrets included."""
+    return [*(each.name for each in SETTINGS), *_secretFiles()]
 
 
 def tokensWritten() -> str:
-    """A table of what is said of a token."""
-    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(TokenConfig))))
+    """Write a list of the keys of a token's table."""
+    return _listed("token-keys", settingsOf(TokenConfig))
 
 
 def callbacksWritten() -> str:
-    """A table of what is said of one of several callbacks."""
-    return "\n".join(table("16 28 56", _HEAD, map(_row, settingsOf(CallbackConfig))))
+    """Write a list of the keys of a callback's table."""
+    return _listed("callback-keys", settingsOf(CallbackConfig))
 
 
 def changesWritten() -> str:
-    """A table of when the new value of each setting counts."""
+    """Write a table of when a new value of each setting takes effect."""
     now = [each.name for each in SETTINGS if not each.needsRestart]
-    files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
-    now += [each for each in files if each != "secret-file"]
+    now += [each for each in _secretFiles() if each != "secret-file"]
     now += ["[tokens.NAME]", "[[callbacks]]"]
     rows = (
         ("At once", now),
@@ -41,24 +47,51 @@ def changesWritten() -> str:
         ("After a restart", [each.name for each in SETTINGS if each.needsRestart]),
     )
     cells = [(when, " ".join(map(literal, names))) for when, names in rows]
-    return "\n".join(table("30 70", ("When", "What"), cells))
+    return "\n".join(table("30 70", ("When", "Settings"), cells))
 
 
 def rightsWritten() -> str:
-    """A table of what a token may beside sending."""
+    """Write a table of the rights that a token can have."""
     rows = [
-        (literal(right), f"{prose(words)}.") for right, words in PERMISSIONS.items()
+        (literal(right), f"{prose(words[0].upper() + words[1:])}.")
+        for right, words in PERMISSIONS.items()
     ]
-    return "\n".join(table("20 80", ("Right", "It may"), rows))
+    return "\n".join(table("20 80", ("Right", "The token can"), rows))
 
 
-_HEAD = ("Setting", "Default", "What it is")
+def secretsWritten() -> str:
+    """Write a list of all secrets."""
+    helps = {row[0]: row[3] for row in Options.optParameters}
+    items = [
+        (literal(name), (prose(helps[name]), _elsewhere(name)))
+        for name in _secretFiles()
+    ]
+    return "\n".join(definitions("settings", items))
 
 
-def _row(setting: Setting) -> tuple[str, str, str]:
-    """The row of a setting."""
-    words = f"{prose(setting.help)} {_expected(setting)}"
-    return literal(setting.name), _default(setting), words
+def _secretFiles() -> list[str]:
+    return [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
+
+
+def _elsewhere(file: str) -> str:
+    """The other places where the secret of a file can be."""
+    name = file.removesuffix("-file")
+    variable = f"XMPPREST_{name.upper().replace('-', '_')}"
+    return f"Variable: {literal(variable)}. systemd credential: {literal(name)}."
+
+
+def _listed(kind: str, settings: Iterable[Setting]) -> str:
+    items = [(literal(each.name), _paragraphs(each)) for each in settings]
+    return "\n".join(definitions(kind, items))
+
+
+def _paragraphs(setting: Setting) -> Sequence[str]:
+    """The description of a setting, and its default."""
+    words = " ".join(filter(None, (prose(setting.help), _expected(setting))))
+    default = _default(setting)
+    restart = "A change needs a restart." if setting.needsRestart else ""
+    facts = " ".join(filter(None, (default and f"Default: {default}.", restart)))
+    return (words, facts) if facts else (words,)
 
 
 def _default(setting: Setting) -> str:
@@ -67,7 +100,7 @@ def _default(setting: Setting) -> str:
 
 
 def _expected(setting: Setting) -> str:
-    """What may stand there, in the words in which the setting refuses anything else."""
+    """The values that a setting takes, in the words of its error."""
     if setting.field.metadata["read"] is parsers.singleLine:
         return ""
     try:
@@ -75,15 +108,3 @@ def _expected(setting: Setting) -> str:
     except ValueError as error:
         return f"*E{prose(str(error)[1:])}.*"
     return ""
-
-
-def secretsWritten() -> str:
-    """A table of all secrets."""
-    helps = {row[0]: row[3] for row in Options.optParameters}
-    names = (*SECRETS, *OPTIONAL_SECRETS)
-    rows = [
-        (literal(f"{name}-file"), literal(name), prose(helps[f"{name}-file"]))
-        for name in names
-    ]
-    head = ("Setting", "systemd's credential", "What it is")
-    return "\n".join(table("36 30 34", head, rows))

@@ -48,9 +48,8 @@ class Browser:
         )
         self._driver = webdriver.Chrome(_options(place.path / "profile"), service)
         case.addCleanup(self._driver.quit)
-        self.width = width
         self._wait = WebDriverWait(self._driver, TIMEOUT)
-        self._size(width)
+        self.resize(width)
 
     def open(self, url: str) -> None:
         """Go to a page."""
@@ -109,6 +108,22 @@ class Browser:
             self.screenshot("failed")
             raise
 
+    def resize(self, width: int) -> None:
+        """
+        Show pages on another screen.
+
+        @param width: In CSS pixels; less than 500 is a phone.
+        """
+        self.width = width
+        phone = width < 500
+        metrics = {
+            "width": width,
+            "height": 844 if phone else 1000,
+            "deviceScaleFactor": 1,
+            "mobile": phone,
+        }
+        self.tell("Emulation.setDeviceMetricsOverride", **metrics)
+
     def prefer(self, scheme: str) -> None:
         """Like pages C{"light"} or C{"dark"}, and nothing that moves."""
         features = [
@@ -148,16 +163,6 @@ class Browser:
         ]
         # Those of the empty tab, and those that ask nobody.
         return [url for url in urls if not url.startswith(("chrome:", "data:"))]
-
-    def _size(self, width: int) -> None:
-        phone = width < 500
-        metrics = {
-            "width": width,
-            "height": 844 if phone else 1000,
-            "deviceScaleFactor": 1,
-            "mobile": phone,
-        }
-        self.tell("Emulation.setDeviceMetricsOverride", **metrics)
 
 
 @cache

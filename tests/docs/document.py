@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,24 +10,37 @@ from typing import ClassVar
 
 from docutils import nodes
 from docutils.core import publish_doctree
-from docutils.parsers.rst import Directive, directives
+from docutils.parsers.rst import Directive, directives, roles
 
 from docs.manual.generated import Generated
+from docs.manual.overview import NAMES
 
 
-class _Contents(Directive):
-    """Sphinx's directive C{toctree}, of which nothing can be tried."""
+class _Ignored(Directive):
+    """A directive of Sphinx without content to test."""
 
     has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
     option_spec: ClassVar = {"caption": str, "maxdepth": int}
 
     def run(self) -> list[nodes.Node]:
-        """There is nothing to see."""
+        """Leave it out."""
         return []
 
 
+def _role(
+    name: str, rawtext: str, text: str, *_: object
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Read a role of Sphinx, which links to an object, as code."""
+    return [nodes.literal(rawtext, text)], []
+
+
 directives.register_directive("generated", Generated)
-directives.register_directive("toctree", _Contents)
+for _name in ("glossary", "index", "toctree"):
+    directives.register_directive(_name, _Ignored)
+for _name in NAMES:
+    roles.register_local_role(_name, _role)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,23 @@ class Cell:
     @ivar literals: What in it stands as code.
     """
 
+    text: str
+    literals: list[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    An entry of a definition list.
+
+    @ivar term: The text of the term.
+    @ivar name: The first code of the term.
+    @ivar text: The definition, one line for each paragraph.
+    @ivar literals: The code in the definition.
+    """
+
+    term: str
+    name: str
     text: str
     literals: list[str]
 
@@ -96,6 +127,25 @@ class Document:
         (table,) = [each for each in tables if _section(each) == section]
         (body,) = table.findall(nodes.tbody)
         return [[_cell(entry) for entry in row] for row in body]
+
+    def entries(self, section: str) -> list[Entry]:
+        """Return the entries of all definition lists in a section."""
+        return [
+            Entry(
+                _oneLine(item[0]),
+                _literals(item[0])[0],
+                "\n".join(_oneLine(each) for each in item[1]),
+                _literals(item[1]),
+            )
+            for item in self._tree.findall(nodes.definition_list_item)
+            if _section(item) == section
+        ]
+
+    @property
+    def links(self) -> list[str]:
+        """Return the targets of all links to files."""
+        uris = [each.get("refuri", "") for each in self._tree.findall(nodes.reference)]
+        return [uri for uri in uris if uri and not re.match("[a-z]+:", uri)]
 
     @property
     def literals(self) -> list[str]:

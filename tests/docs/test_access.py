@@ -20,8 +20,13 @@ from xmpprest.core.policy.permissions import PERMISSIONS
 from xmpprest.core.stanza.jid_pattern import JIDPatterns
 
 PAGE = Document(ROOT / "docs/how-to/tokens.rst")
+ROTATE = Document(ROOT / "docs/how-to/rotate-a-token.rst")
+RATES = Document(ROOT / "docs/how-to/rate-limits.rst")
+REFERENCE = Document(ROOT / "docs/reference/tokens.rst")
 (MAKE, MAY, MAY_NOT) = PAGE.of("sh")
-(TABLE, ROTATED) = PAGE.of("toml")
+(TABLE,) = PAGE.of("toml")
+(ROTATED,) = ROTATE.of("toml")
+(LIMITED,) = RATES.of("toml")
 (REFUSED,) = PAGE.of("json")
 
 
@@ -48,17 +53,31 @@ class TableTests(SynchronousTestCase):
         (table,) = tomllib.loads(TABLE)["tokens"].values()
         keys = [each.name for each in settingsOf(TokenConfig)]
         self.assertEqual([*table], keys)
-        self.assertEqual(
-            [row[0].text for row in PAGE.table("The keys of the table")], keys
-        )
-        rights = PAGE.table("What it may beside sending")
+        entries = REFERENCE.entries("Keys")
+        self.assertEqual([each.name for each in entries], keys)
+        rights = REFERENCE.table("Rights")
         self.assertEqual([row[0].text for row in rights], [*PERMISSIONS])
+
+    def test_rate(self) -> None:
+        """
+        The example of a rate limit is good, and is that of the table.
+        """
+        token, limited = self.token(TABLE), self.token(LIMITED)
+        self.assertEqual((limited.rate, limited.burst), (token.rate, token.burst))
+
+    def test_rotateCommand(self) -> None:
+        """
+        The command that makes the new token is the one that made the first.
+        """
+        (command,) = ROTATE.of("sh")
+        self.assertEqual(command, MAKE.partition(" >>")[0])
 
     def test_patterns(self) -> None:
         """
         The patterns are some, and the word for word example of a program is right.
         """
-        patterns = {text for text in PAGE.literals if re.search(r"[*@]", text)}
+        rows = REFERENCE.table("Address patterns")
+        patterns = {text for row in rows for text in row[0].literals}
         self.assertGreater(len(patterns), 4)
         for pattern in patterns:
             JIDPatterns(pattern)

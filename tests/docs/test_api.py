@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,7 +14,8 @@ from xmpprest.core.media import formats
 from xmpprest.core.openapi.document import document
 
 PAGE = Document(ROOT / "docs/reference/http-api.rst")
-(PROBLEM,) = PAGE.of("json")
+STATUSES = Document(ROOT / "docs/reference/status-codes.rst")
+(PROBLEM,) = STATUSES.of("json")
 DOCUMENT = document("gateway.example.org", "1")
 
 
@@ -33,7 +33,7 @@ class TableTests(SynchronousTestCase):
             for path, methods in DOCUMENT["paths"].items()
             for method in methods
         }
-        named = {text for text in PAGE.literals if re.match("[A-Z]+ /rest", text)}
+        named = {each.name for each in PAGE.entries("Routes")}
         byPayload = {
             route
             for payload in PAYLOADS
@@ -66,9 +66,11 @@ class TableTests(SynchronousTestCase):
         """
         Every problem has its status.
         """
-        statuses = {text for text in PAGE.literals if re.fullmatch(r"\d+", text)}
+        entries = {each.name: each.literals for each in STATUSES.entries("Errors")}
         responses = DOCUMENT["components"]["responses"]
-        self.assertEqual(statuses, set(responses) - {"accepted"})
+        self.assertEqual(set(entries), set(responses) - {"accepted"})
+        for status, literals in entries.items():
+            self.assertLessEqual(set(responses[status]["headers"]), set(literals))
 
 
 class ProblemTests(PasteTestCase):

@@ -1,4 +1,4 @@
-"""Tests of C{docs/how-to/batches.rst}: its commands, and what is answered."""
+"""Tests of the pages about batches: their commands and their examples."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.batch import encodeLine, parseBatchResponse
 
 PAGE = Document(ROOT / "docs/how-to/batches.rst")
+CALLBACK = Document(ROOT / "docs/how-to/callback-batches.rst")
 
 
 class BatchTests(PasteTestCase):
@@ -43,15 +44,15 @@ class BatchTests(PasteTestCase):
         """
         The bot that stands there is the example, which is run as such.
         """
-        (bot,) = PAGE.of("python")
+        (bot,) = CALLBACK.of("python")
         example = ROOT / "docs" / "examples" / "echobatch.py"
-        self.assertEqual(bot + "\n", example.read_text())
+        self.assertEqual(bot.strip(), example.read_text().strip())
 
     def test_lines(self) -> None:
         """
         The lines that stand there can be read, and mean what is said of them.
         """
-        posted, answered = PAGE.of("json")
+        posted, answered = CALLBACK.of("json")
         line = json.loads(posted)
         element = formats.decode(formats.JSON, json.dumps(line["stanza"]).encode())
         self.assertEqual(json.loads(encodeLine(line["id"], element)), line)

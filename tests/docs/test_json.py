@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from tests.core.codec.case import CoreTestCase
-from tests.docs.document import Block, Document
+from tests.docs.document import Block, Cell, Document
 from tests.docs.paste import PasteTestCase
 from tests.docs.world import DOMAIN, ROOT, USER
 from tests.support.canonical import canonical
@@ -24,6 +24,7 @@ from xmpprest.core.media.formats import FORM, JSON
 from xmpprest.core.policy.submission import buildSubmission
 
 PAGE = Document(ROOT / "docs/reference/json.rst")
+ARCHIVE = Document(ROOT / "docs/how-to/message-archive.rst")
 
 #: The sections that have tables of keys, and the kind that these belong to.
 TABLES = {
@@ -38,7 +39,7 @@ def groups() -> Iterator[list[Block]]:
     What belongs together: a command and what it answers, JSON and the XML that it is,
     XML and the JSON that is made of it; or a block alone.
     """
-    blocks = list(PAGE.blocks)
+    blocks = [*PAGE.blocks, *ARCHIVE.blocks]
     while blocks:
         group = [blocks.pop(0)]
         if blocks and blocks[0].section == group[0].section:
@@ -46,6 +47,19 @@ def groups() -> Iterator[list[Block]]:
             if languages[0] != languages[1] != "sh":
                 group.append(blocks.pop(0))
         yield group
+
+
+def keysOf(section: str) -> Iterator[tuple[str, str, Cell]]:
+    """
+    Read the entries of a section.
+
+    @return: Each key, its example, and its description.
+    """
+    for entry in PAGE.entries(section):
+        description, example = entry.text.split("\n")
+        text = example.removeprefix("Example: ")
+        assert entry.literals[-1] == text, entry
+        yield entry.name, text, Cell(description, entry.literals[:-1])
 
 
 def compact(xml: str) -> Element:
@@ -70,7 +84,7 @@ class KeyTests(SynchronousTestCase):
         Every key of the table is there, and no others.
         """
         for section, (_, keys) in TABLES.items():
-            names = [key.text for key, _, _ in PAGE.table(section)]
+            names = [key for key, _, _ in keysOf(section)]
             self.assertEqual(sorted(names), sorted(keys), section)
 
     def test_examples(self) -> None:
@@ -78,12 +92,12 @@ class KeyTests(SynchronousTestCase):
         Each example says all that its element says; what comes back is the example.
         """
         for section, (kind, _) in TABLES.items():
-            for key, example, _ in PAGE.table(section):
-                value = json.loads(example.text)
-                whole = {"kind": kind, "to": USER, key.text: value}
+            for key, example, _ in keysOf(section):
+                value = json.loads(example)
+                whole = {"kind": kind, "to": USER, key: value}
                 made = STANZAS.encode(STANZAS.decode(whole))
-                self.assertEqual(made[key.text], value)
-                self.assertEqual("xml" in made, key.text == "xml", made)
+                self.assertEqual(made[key], value)
+                self.assertEqual("xml" in made, key == "xml", made)
 
     def test_others(self) -> None:
         """
@@ -91,12 +105,12 @@ class KeyTests(SynchronousTestCase):
         """
         found = 0
         for section, (kind, _) in TABLES.items():
-            for key, _, words in PAGE.table(section):
+            for key, _, words in keysOf(section):
                 for literal in words.literals:
                     if literal == "true" or literal[0] in '"{':
                         found += 1
                         value = json.loads(literal)
-                        STANZAS.decode({"kind": kind, "to": USER, key.text: value})
+                        STANZAS.decode({"kind": kind, "to": USER, key: value})
         self.assertGreater(found, 10)
 
     def test_sources(self) -> None:
@@ -104,17 +118,17 @@ class KeyTests(SynchronousTestCase):
         Each is from where the table says.
         """
         for section, (kind, _) in [*TABLES.items()][1:]:
-            for key, _, words in PAGE.table(section):
-                source = KEYS[kind][key.text].source.partition(":")[0]
-                self.assertTrue(words.text.endswith(f" {source}"), words.text)
+            for key, _, words in keysOf(section):
+                source = KEYS[kind][key].source.partition(":")[0]
+                self.assertTrue(words.text.endswith(f" {source}."), words.text)
 
     def test_words(self) -> None:
         """
         Where a key has one of several words, all of them are there.
         """
         for section, (kind, _) in [*TABLES.items()][1:]:
-            for key, _, words in PAGE.table(section):
-                schema: Any = KEYS[kind][key.text].slot.schema
+            for key, _, words in keysOf(section):
+                schema: Any = KEYS[kind][key].slot.schema
                 enum = {*schema.get("items", schema).get("enum", [True])} - {True}
                 if enum:
                     self.assertEqual(enum, set(words.literals))
@@ -204,7 +218,7 @@ class CommandTests(PasteTestCase):
         post, get, form = [
             block.text
             for block in PAGE.blocks
-            if block.section == "Without JSON" and block.language == "sh"
+            if block.section == "The keys in other formats" and block.language == "sh"
         ]
         for command in (post, get):
             status, body = await self.paste(command)

@@ -36,17 +36,15 @@ class TableTests(SynchronousTestCase):
     """
 
     def test_all(self) -> None:
-        """It has every metric, with its labels, its kind and its sentence."""
-        rows = {
-            row[0].text: (row[1].text, row[2].text) for row in PAGE.table("Metrics")
-        }
+        """The page has every metric, with its labels, its kind and its sentence."""
+        rows = {each.term: each.text for each in PAGE.entries("")}
         self.assertEqual(len(rows), len(METRICS))
         for metric in METRICS:
             (name,) = {metric.name, f"{metric.name}_total"} & {
                 each.partition(" ")[0] for each in rows
             }
             labels = f" {{{', '.join(metric.labels)}}}" if metric.labels else ""
-            self.assertEqual(rows[name + labels], (metric.kind, metric.help))
+            self.assertEqual(rows[name + labels], f"{metric.kind}. {metric.help}")
 
     def test_prose(self) -> None:
         """What the page names beside it is there."""

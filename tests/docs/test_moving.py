@@ -21,6 +21,7 @@ from xmpprest.core.errors import errorFromStatus
 from xmpprest.core.media.formats import SHORT_NAMES
 
 PAGE = Document(ROOT / "docs/how-to/migrate-from-mod-rest.rst")
+DIFFERENCES = Document(ROOT / "docs/reference/mod-rest.rst")
 
 #: What mod_rest reads from Prosody's configuration.
 OPTIONS = {
@@ -47,7 +48,7 @@ class MovingTests(SynchronousTestCase):
         """
         Each test that is named is one.
         """
-        named = [text for text in PAGE.literals if text.startswith("tests.")]
+        named = [each for each in DIFFERENCES.literals if each.startswith("tests.")]
         self.assertGreater(len(named), 17)
         for name in named:
             self.assertTrue(callable(namedAny(name)), name)
@@ -79,7 +80,7 @@ class MovingTests(SynchronousTestCase):
                 (name,) = [s.field.name for s in SETTINGS if s.name == said[1]]
                 self.assertEqual(defaults[name], int(said[2]))
         self.assertEqual(found, 3)
-        (limit,) = re.findall(r"At most (\d+) requests", PAGE.text)
+        (limit,) = re.findall(r"At most (\d+) requests", DIFFERENCES.text)
         self.assertEqual(defaults["callbackConnections"], int(limit))
 
     def test_toml(self) -> None:
@@ -115,7 +116,7 @@ class MovingTests(SynchronousTestCase):
         site = makeGateway(config, MemoryReactorClock()).site
         paths = [
             literal.removeprefix("GET ")
-            for _, right in PAGE.table("Routes")
+            for _, right in DIFFERENCES.table("Routes")
             for literal in right.literals
         ]
         self.assertEqual(len(paths), 2)
@@ -129,7 +130,9 @@ class MovingTests(SynchronousTestCase):
         The keys of mod_rest that are said to be missing are missing.
         """
         (theirs,) = [
-            left for left, right in PAGE.table("Formats") if "No keys" in right.text
+            left
+            for left, right in DIFFERENCES.table("Formats")
+            if "No keys" in right.text
         ]
         self.assertEqual({*theirs.literals} & {*KEYS["iq"]}, set())
 
@@ -137,5 +140,7 @@ class MovingTests(SynchronousTestCase):
         """
         The error that a 402 becomes is ours.
         """
-        (ours,) = [r for left, _, r in PAGE.table("The callback") if left.text == "402"]
+        (ours,) = [
+            r for left, _, r in DIFFERENCES.table("The callback") if left.text == "402"
+        ]
         self.assertEqual(ours.literals, [errorFromStatus(402).condition])

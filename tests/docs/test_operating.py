@@ -19,6 +19,7 @@ from xmpprest.service.reload import ReloadOnSIGHUP
 
 OPERATING = Document(ROOT / "docs/how-to/reload.rst")
 CALLBACKS = Document(ROOT / "docs/how-to/several-callbacks.rst")
+SETTINGS_PAGE = Document(ROOT / "docs/reference/settings.rst")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -33,7 +34,8 @@ class ChangesTests(SynchronousTestCase):
         restart is what says so of itself.
         """
         rows = {
-            row[0].text: row[1].literals for row in OPERATING.table("What changes when")
+            row[0].text: row[1].literals
+            for row in OPERATING.table("When a change takes effect")
         }
         restart = {each.name for each in SETTINGS if each.needsRestart}
         self.assertEqual(set(rows["After a restart"]), restart)
@@ -76,5 +78,5 @@ class CallbacksTests(SynchronousTestCase):
         keys = [each.name for each in settingsOf(CallbackConfig)]
         first = tomllib.loads(text)["callbacks"][0]
         self.assertEqual([*first], [*keys, "signing-secret-file"])
-        table = CALLBACKS.table("The keys of a table")
-        self.assertEqual([row[0].text for row in table], keys)
+        entries = [each.name for each in SETTINGS_PAGE.entries("Callbacks")]
+        self.assertEqual(entries, [*keys, "signing-secret-file"])

@@ -1,4 +1,4 @@
-"""Tests of the page about reliability: its commands are pasted, its numbers checked."""
+"""Tests of the pages about delivery: commands are pasted, numbers are checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from xmpprest.outbox.sender import MAX_IN_FLIGHT
 from xmpprest.web.idempotency.key import MAX_KEY
 
 PAGE = Document(ROOT / "docs/explanation/reliability.rst")
-(WAIT, KEY, DEAD, REDELIVER, READY) = PAGE.of("sh")
+STATUS = Document(ROOT / "docs/how-to/delivery-status.rst")
+KEYS = Document(ROOT / "docs/how-to/idempotency-keys.rst")
+LETTERS = Document(ROOT / "docs/how-to/dead-letters.rst")
+(READY,) = PAGE.of("sh")
+(STATE, WAIT) = STATUS.of("sh")
+(KEY,) = KEYS.of("sh")
+(DEAD, REDELIVER) = LETTERS.of("sh")
+TEXT = "".join(page.text for page in (PAGE, STATUS, KEYS))
 
 
 class TextTests(SynchronousTestCase):
@@ -31,17 +38,17 @@ class TextTests(SynchronousTestCase):
         """
         defaults = {each.name: each.field.default for each in SETTINGS}
         for words, number in {
-            r"At most (\d+) messages": MAX_IN_FLIGHT,
-            r"(\d+)\s+\(``--callback-connections``\)": defaults["callback-connections"],
+            r"\* (\d+) messages to the server": MAX_IN_FLIGHT,
+            r"(\d+) stanzas to the callback \(": defaults["callback-connections"],
             r"to\s+([\d,]+) of them \(``--outbox-limit``\)": defaults["outbox-limit"],
-            r"kept for (\d+) days \(``--dead-days``\)": defaults["dead-days"],
+            r"letter is kept for (\d+) days \(``--dead-days``\)": defaults["dead-days"],
             r"up to (\d+) characters": MAX_KEY,
         }.items():
-            (found,) = re.findall(words, PAGE.text)
+            (found,) = re.findall(words, TEXT)
             self.assertEqual(float(found.replace(",", "")), number, words)
-        self.assertIn("for a day (``--outbox-age``)", PAGE.text)
+        self.assertIn("for up to a day (``--outbox-age``)", TEXT)
         self.assertEqual(defaults["outbox-age"], 86400)
-        self.assertIn("is kept for seven days\n(``--record-days``)", PAGE.text)
+        self.assertIn("is kept for seven days\n  (``--record-days``)", TEXT)
         self.assertEqual(defaults["record-days"], 7)
 
     def test_schedule(self) -> None:
@@ -49,8 +56,8 @@ class TextTests(SynchronousTestCase):
         The times of the retries are those of the code.
         """
         self.assertIn(
-            "after 1, 5 and 30 seconds, 2,\n5, 15 and 30 minutes, then every hour",
-            PAGE.text,
+            "after 1, 5 and 30 seconds, 2, 5, 15 and 30 minutes, then every hour",
+            " ".join(PAGE.text.split()),
         )
         minutes = [60 * number for number in (2, 5, 15, 30)]
         self.assertEqual(list(BACKOFF_SCHEDULE), [0, 1, 5, 30, *minutes])
@@ -59,7 +66,7 @@ class TextTests(SynchronousTestCase):
         """
         The states are those that there are.
         """
-        states = re.findall(r"(?m)^``(\w+)``  ", PAGE.text)
+        states = [row[0].text for row in STATUS.table("Ask for the state")]
         expected = [
             records.QUEUED,
             records.SENT,

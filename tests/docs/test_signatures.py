@@ -31,6 +31,8 @@ from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient, HTTPResponse
 
 PAGE = Document(ROOT / "docs/how-to/webhook-signatures.rst")
+DUPLICATES = Document(ROOT / "docs/how-to/drop-duplicates.rst")
+ROTATE = Document(ROOT / "docs/how-to/rotate-a-secret.rst")
 EXAMPLES = ROOT / "docs" / "examples"
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -355,7 +357,8 @@ class ExchangeTests(VerifyingTestCase):
         exchanges its own.
         """
         require("openssl")
-        make, add, remove = (each for each in PAGE.of("sh") if "#!" not in each)
+        (make,) = (each for each in PAGE.of("sh") if "#!" not in each)
+        add, remove = ROTATE.of("sh")
         example = "verify_python.py"
         (old,) = before = await self.gateway(make)
         self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
@@ -382,12 +385,14 @@ class PageTests(WorldTestCase):
         """
         Every example stands there as it is, and there are no others.
         """
-        blocks = [block.text for block in PAGE.blocks]
+        pages = (PAGE, DUPLICATES)
+        blocks = [block.text for page in pages for block in page.blocks]
+        links = [link for page in pages for link in page.links]
         names = {path.name for path in EXAMPLES.glob("verify_*") if path.is_file()}
         for name in names:
             self.assertIn((EXAMPLES / name).read_text().strip(), blocks)
-            self.assertIn(f"docs/examples/{name}", PAGE.literals)
-        self.assertEqual(len(blocks), len(names) + 3)
+            self.assertIn(f"../examples/{name}", links)
+        self.assertEqual(len(blocks), len(names) + 1)
 
     def test_headers(self) -> None:
         """
@@ -402,7 +407,8 @@ class PageTests(WorldTestCase):
         What it says of the gateway is so.
         """
         said = " ".join(PAGE.text.split())
-        self.assertIn(f"({Config.deadDays:g} days, ``--dead-days``)", said)
+        kept = f"({Config.deadDays:g} days, ``--dead-days``)"
+        self.assertIn(kept, " ".join(DUPLICATES.text.split()))
         self.assertIn(f"``{errorFromStatus(401).condition}``", said)
         for name in ("XMPPREST_CALLBACK_SIGNING_SECRET", "callback-signing-secret"):
             self.assertIn(name, PAGE.literals)

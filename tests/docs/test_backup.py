@@ -1,0 +1,93 @@
+"""Tests of C{docs/how-to/backup.rst}: its commands keep what waits."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from tests.docs.document import Document
+from tests.docs.paste import PasteTestCase
+from tests.docs.world import ROOT, TOKEN
+from tests.support.programs import Program
+
+PAGE = Document(ROOT / "docs/how-to/backup.rst")
+(BACK_UP, RESTORE) = PAGE.of("sh")
+
+_GATEWAY = (
+    ".venv/bin/twist --log-format=text xmpprest --domain gateway.example.org"
+    " --secret-file secret --credentials-file credentials --server tcp:127.0.0.1:1"
+    " --store sqlite:store/xmpprest.db"
+)
+
+
+class BackupTests(PasteTestCase):
+    """
+    Tests of the commands. The gateway has no server, so messages wait.
+    """
+
+    async def begin(self) -> Program:
+        """Start the gateway; return once it listens."""
+        program = self.shell(_GATEWAY, XMPPREST_LISTEN="tcp:0:interface=127.0.0.1")
+        found = await self.waiting(
+            program.expect, r"(?s)Listening for HTTP on .*?\bport\D+(\d+)"
+        )
+        self.url = f"http://127.0.0.1:{found[1]}"
+        return program
+
+    async def sendOne(self) -> None:
+        """Send a message."""
+        await self.run_(
+            f"curl -sSf {self.url}/rest/message/chat/user@example.org"
+            f" --oauth2-bearer {TOKEN} -H 'Content-Type: text/plain' -d Hello"
+        )
+
+    async def count(self) -> int:
+        """The number of messages that wait."""
+        said = await self.run_(f"curl -s {self.url}/metrics --oauth2-bearer {TOKEN}")
+        (number,) = re.findall(r"(?m)^xmpprest_outbox_messages (\d+)", said)
+        return int(number)
+
+    async def copy(self, commands: str) -> None:
+        """Paste the commands of the page between those that stop and start."""
+        first, *between, last = commands.splitlines()
+        self.assertEqual(first, "systemctl stop xmpprest")
+        self.assertEqual(last, "systemctl start xmpprest")
+        for command in between:
+            here = command.replace("/var/lib/xmpprest", "store")
+            await self.run_(here.replace("/var/backups", "backups"))
+
+    async def test_asWritten(self) -> None:
+        """
+        What waited at the time of the backup waits again after it is restored.
+        """
+        await self.prepare()
+        for name in ("store", "backups"):
+            (self.place.path / name).mkdir()
+        gateway = await self.begin()
+        await self.sendOne()
+        await self.waiting(gateway.end, signal.SIGTERM)
+        self.assertFalse((self.place.path / "store/xmpprest.db-wal").exists())
+        await self.copy(BACK_UP)
+        gateway = await self.begin()
+        await self.sendOne()
+        self.assertEqual(await self.count(), 2)
+        await self.waiting(gateway.end, signal.SIGTERM)
+        await self.copy(RESTORE)
+        await self.begin()
+        self.assertEqual(await self.count(), 1)
+
+    async def test_locked(self) -> None:
+        """
+        SQLite cannot read the file of a gateway that runs.
+        """
+        await self.prepare()
+        (self.place.path / "store").mkdir()
+        await self.begin()
+        await self.sendOne()
+        program = self.shell(
+            ".venv/bin/python -c 'import sqlite3;"
+            ' sqlite3.connect("store/xmpprest.db", timeout=0).execute("PRAGMA'
+            " user_version\").fetchall()'"
+        )
+        self.assertNotEqual(await self.waiting(program.end), 0)
+        self.assertIn("database is locked", program.output)
