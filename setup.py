@@ -52,6 +52,7 @@ setup(
             "cryptography>=42",
             "docutils>=0.20",
             "flask>=3",
+            "furo>=2024.8.6",
             "hypothesis>=6.100",
             "jsonschema-rs>=0.30",
             "openapi-spec-validator>=0.7",
