@@ -17,7 +17,7 @@ from tests.servers.client import User
 from tests.servers.shared import require as requireServer
 from tests.test_readme import ReadmeProsody
 from xmpprest.core.codec.table import STANZAS
-from xmpprest.core.policy.rules import buildSubmission
+from xmpprest.core.policy.submission import buildSubmission
 
 PAGE = Document(ROOT / "docs/how-to/group-chat.rst")
 (JOIN, SEND, LEAVE) = PAGE.of("sh")
