@@ -51,6 +51,7 @@ def _operations() -> Iterator[tuple[str, str, str]]:
 
 
 def _sentence(words: str) -> str:
+    words = words.strip()
     return words if words.endswith((".", "?")) else f"{words}."
 
 
