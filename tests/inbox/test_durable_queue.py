@@ -114,9 +114,9 @@ class KeepTests(DurableTestCase):
         for number in range(len(others)):
             self.world.answer(OUT, number)
         self.assertEqual([], self.world.clock.getDelayedCalls())
-        # To a probe, a get and a set; the others are answered by nothing.
+        # To a get and a set; the others are answered by nothing.
         self.assertEqual(
-            ["error"] * 3, [answer["type"] for answer in self.world.stream.sent]
+            ["error"] * 2, [answer["type"] for answer in self.world.stream.sent]
         )
 
     def test_presenceApart(self) -> None:

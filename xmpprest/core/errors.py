@@ -1,8 +1,8 @@
 """
-The one vocabulary of failure: what went wrong, as HTTP and as XMPP say it.
+Errors as values, with their HTTP status and their XMPP condition.
 
-A failure is a L{Problem}, a value; L{Refusal} carries it through the code. Only
-the edges turn it into an HTTP answer or into a stanza error.
+A L{Problem} describes an error; the exception L{Refusal} carries it. Only the HTTP and
+XMPP edges turn it into an HTTP response or a stanza error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from http import HTTPStatus
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    What went wrong, and what to do about it.
+    An error to report to a client.
 
     @ivar status: The HTTP status code (RFC 9110 §15).
     @ivar type: The stanza error type (RFC 6120 §8.3.2): C{auth}, C{cancel},
@@ -24,6 +24,8 @@ class Problem:
     @ivar text: One sentence to a person: what is wrong and what to change.
     @ivar headers: HTTP header fields that belong to the status, such as
         C{Retry-After} with 503.
+    @ivar key: The JSON key at fault, with the keys around it, such as C{"oob.url"};
+        C{None} if the error is not about a key.
     """
 
     status: int
@@ -31,6 +33,7 @@ class Problem:
     condition: str
     text: str
     headers: tuple[tuple[str, str], ...] = ()
+    key: str | None = None
 
     @property
     def title(self) -> str:
@@ -40,7 +43,9 @@ class Problem:
 
 class Refusal(Exception):
     """
-    Something was asked that is not done, for the reason in L{problem}.
+    The gateway refuses a request.
+
+    @ivar problem: The reason.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -49,25 +54,29 @@ class Refusal(Exception):
 
 
 def badRequest(text: str) -> Refusal:
-    """Refuse a body that is no document of its declared type: 400."""
+    """Make the refusal of a body that is not of its declared type: 400."""
     return Refusal(Problem(400, "modify", "not-well-formed", text))
 
 
-def unprocessable(condition: str, text: str) -> Refusal:
-    """Refuse a well-formed document that is no proper stanza: 422."""
-    return Refusal(Problem(422, "modify", condition, text))
+def unprocessable(condition: str, text: str, key: str | None = None) -> Refusal:
+    """
+    Make the refusal of a well-formed document that is not a valid stanza: 422.
+
+    @param key: The JSON key at fault, if one is.
+    """
+    return Refusal(Problem(422, "modify", condition, text, key=key))
 
 
 def forbidden(text: str) -> Refusal:
-    """Refuse what the credentials do not allow: 403."""
+    """Make the refusal of a request that the credentials do not allow: 403."""
     return Refusal(Problem(403, "auth", "not-authorized", text))
 
 
 def tooManyRequests(text: str, retryAfter: int) -> Refusal:
     """
-    Refuse what is asked too often: 429 (RFC 6585 §4).
+    Make the refusal of too frequent requests: 429 (RFC 6585 §4).
 
-    @param retryAfter: When to try again, in seconds.
+    @param retryAfter: Seconds until the client may try again.
     """
     headers = (("Retry-After", str(retryAfter)),)
     return Refusal(Problem(429, "wait", "resource-constraint", text, headers))
@@ -75,24 +84,24 @@ def tooManyRequests(text: str, retryAfter: int) -> Refusal:
 
 def serviceUnavailable(condition: str, text: str, retryAfter: int) -> Refusal:
     """
-    Refuse what could be done at another time: 503.
+    Make the refusal of a request that may succeed later: 503.
 
-    @param retryAfter: When to try again, in seconds.
+    @param retryAfter: Seconds until the client should try again.
     """
     headers = (("Retry-After", str(retryAfter)),)
     return Refusal(Problem(503, "wait", condition, text, headers))
 
 
 def notFound(text: str) -> Refusal:
-    """Refuse what is about something that there is not: 404."""
+    """Make the refusal of a request about an object that does not exist: 404."""
     return Refusal(Problem(404, "cancel", "undefined-condition", text))
 
 
 def storeUnavailable(reason: str) -> Refusal:
     """
-    Refuse what needs the store, while nothing can be kept there: 503.
+    Make the refusal of a request that needs the store, while it is unavailable: 503.
 
-    @param reason: As in "the disk is full".
+    @param reason: The cause, such as C{"the disk is full"}.
     """
     return serviceUnavailable(
         "resource-constraint",
@@ -101,7 +110,7 @@ def storeUnavailable(reason: str) -> Refusal:
     )
 
 
-#: The names that RFC 9110 gives, which Python learned only in 3.13.
+#: The names of RFC 9110, which Python has only since 3.13.
 _RENAMED = {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -113,7 +122,7 @@ _RENAMED = {
 @lru_cache(maxsize=256)
 def reasonPhrase(status: int) -> str:
     """
-    The standard reason phrase of an HTTP status; never what a peer called it.
+    Return the standard reason phrase of an HTTP status, not that of a peer.
 
     @return: For example C{"Not Found"}; empty for a status that has none.
     """
@@ -126,7 +135,7 @@ def reasonPhrase(status: int) -> str:
 @dataclass(frozen=True, slots=True)
 class StanzaError:
     """
-    A stanza error, as RFC 6120 §8.3 has it.
+    A stanza error (RFC 6120 §8.3).
 
     @ivar type: C{auth}, C{cancel}, C{modify} or C{wait}.
     @ivar condition: A defined condition of RFC 6120 §8.3.3.
@@ -138,9 +147,8 @@ class StanzaError:
     text: str = ""
 
 
-#: What an HTTP status of the callback means to the sender of the stanza: the
-#: error's type and defined condition (RFC 6120 §8.3.3). 402 is not mod_rest's
-#: C{payment-required}, which RFC 6120 no longer has.
+#: The stanza error for each HTTP status of a callback: its type and defined condition
+#: (RFC 6120 §8.3.3). mod_rest has C{payment-required} for 402, which RFC 6120 lacks.
 ERROR_BY_STATUS = {
     400: ("modify", "bad-request"),
     401: ("auth", "not-authorized"),
@@ -174,24 +182,61 @@ ERROR_BY_STATUS = {
 }
 
 
+#: The type of an error that names only its condition (RFC 6120 §8.3.3); of
+#: several types that the RFC allows, the first.
+ERROR_TYPE_BY_CONDITION = {
+    "bad-request": "modify",
+    "conflict": "cancel",
+    "feature-not-implemented": "cancel",
+    "forbidden": "auth",
+    "gone": "cancel",
+    "internal-server-error": "cancel",
+    "item-not-found": "cancel",
+    "jid-malformed": "modify",
+    "not-acceptable": "modify",
+    "not-allowed": "cancel",
+    "not-authorized": "auth",
+    "policy-violation": "modify",
+    "recipient-unavailable": "wait",
+    "redirect": "modify",
+    "registration-required": "auth",
+    "remote-server-not-found": "cancel",
+    "remote-server-timeout": "wait",
+    "resource-constraint": "wait",
+    "service-unavailable": "cancel",
+    "subscription-required": "auth",
+    "undefined-condition": "cancel",
+    "unexpected-request": "wait",
+}
+
+
+def errorTypeOf(condition: str) -> str:
+    """
+    Return the type of an error that names only its condition.
+
+    @param condition: As of RFC 6120 §8.3.3, or any other, which gets C{cancel}.
+    """
+    return ERROR_TYPE_BY_CONDITION.get(condition, "cancel")
+
+
 def errorFromStatus(status: int) -> StanzaError:
     """
-    The stanza error that an HTTP status of the callback stands for.
+    Return the stanza error for an HTTP status of a callback.
 
-    @param status: Any status that is no success, 3xx included.
+    @param status: Any status but 2xx.
     """
     condition = ERROR_BY_STATUS.get(status, ("cancel", "undefined-condition"))
     return StanzaError(*condition, f"{status} {reasonPhrase(status)}".rstrip())
 
 
-#: No callback wants the stanza, and nothing here answers it.
+#: No callback wants the stanza, and the gateway has no built-in answer.
 SERVICE_UNAVAILABLE = StanzaError("cancel", "service-unavailable")
 
-#: The callback gave no answer.
+#: The callback gave no response.
 RECIPIENT_UNAVAILABLE = StanzaError("wait", "recipient-unavailable")
 
-#: The callback's answer, or what became of it, is of no use.
+#: The gateway failed, or the callback's reply cannot be sent.
 INTERNAL_SERVER_ERROR = StanzaError("wait", "internal-server-error")
 
-#: More stanzas wait for the callback than may.
+#: The queue of stanzas for the callback is full.
 RESOURCE_CONSTRAINT = StanzaError("wait", "resource-constraint")

@@ -13,7 +13,7 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import RESOURCE_CONSTRAINT
-from ..core.policy.callback_response import errorReply
+from ..core.policy.callback_response import undeliveredReply
 from ..core.records import InboxRecord, StoreUnavailable
 from ..core.stanza.stored import serialize
 from ..core.webhook.conversation_key import ConversationKeys
@@ -221,7 +221,7 @@ class DurableQueue:
             )
         # It must not overtake those that are kept, but for one that nobody could be
         # told of: better out of order than lost.
-        isTold = bool(errorReply(stanza, RESOURCE_CONSTRAINT))
+        isTold = bool(undeliveredReply(stanza, RESOURCE_CONSTRAINT))
         if self._deliveries.hasConversation(key) and isTold:
             self._answers.rejectOverload(stanza)
         else:

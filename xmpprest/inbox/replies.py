@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR, RESOURCE_CONSTRAINT, Refusal
-from ..core.policy.callback_response import ReplyPlan, errorReply
+from ..core.policy.callback_response import ReplyPlan, errorReply, undeliveredReply
 from ..core.stanza.build import isRequest
 
 _log = Logger()
@@ -77,7 +77,7 @@ class ReplySender:
 
     def rejectOverload(self, stanza: Element) -> None:
         """Too many wait already."""
-        refusal = errorReply(stanza, RESOURCE_CONSTRAINT)
+        refusal = undeliveredReply(stanza, RESOURCE_CONSTRAINT)
         self.sendNow(stanza, ReplyPlan(refusal, deferToBuiltin=True))
 
     def _isForStore(self, answer: Element) -> bool:

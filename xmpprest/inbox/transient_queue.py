@@ -21,7 +21,11 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR
-from ..core.policy.callback_response import ReplyPlan, errorReply, onUnreachable
+from ..core.policy.callback_response import (
+    ReplyPlan,
+    onUnreachable,
+    undeliveredReply,
+)
 from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import OrderingKey, orderingKeyOf
 from ..core.webhook.errors import DeliveryError
@@ -161,4 +165,4 @@ class TransientQueue:
             stanza=withArticle(stanza.name),
             sender=stanza.getAttribute("from"),
         )
-        return ReplyPlan(errorReply(stanza, INTERNAL_SERVER_ERROR))
+        return ReplyPlan(undeliveredReply(stanza, INTERNAL_SERVER_ERROR))

@@ -170,7 +170,7 @@ def interpretAndLog(
     @param id: What the callback knows the stanza by.
     """
     verdict = interpretResponse(stanza, said, newID)
-    if verdict.warning:
+    if verdict.complaint is not None:
         _log.warn(
             "The callback answered {stanza} from {sender} ({delivery}) with {status};"
             " {hint}",
@@ -178,6 +178,6 @@ def interpretAndLog(
             stanza=withArticle(stanza.name),
             sender=stanza.getAttribute("from"),
             status=said.status,
-            hint=verdict.warning,
+            hint=verdict.complaint.reason,
         )
     return verdict

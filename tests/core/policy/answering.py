@@ -97,15 +97,26 @@ class AnswerTestCase(CoreTestCase):
         return interpretResponse(xml(inbound), said, counting())
 
     def assertSent(
-        self, verdict: ReplyPlan, *expected: str, warning: str | None = None
+        self,
+        verdict: ReplyPlan,
+        *expected: str,
+        complaint: str | None = None,
+        key: str | None = None,
     ) -> None:
-        """This is sent, and this is a part of the warning, or there is none."""
+        """
+        These stanzas are sent; the complaint contains this, or there is none.
+
+        @param key: The JSON key that the complaint names, if it is checked.
+        """
         self.assertEqual(
             [canonical(stanza) for stanza in verdict.stanzas],
             [canonical(xml(document)) for document in expected],
         )
-        if warning is None:
-            self.assertIsNone(verdict.warning)
-        else:
-            self.assertIn(warning, verdict.warning or "")
-            self.assertRegex(verdict.warning or "", r"^[a-z].*[.?]$")
+        if complaint is None:
+            self.assertIsNone(verdict.complaint)
+            return
+        assert verdict.complaint is not None, complaint
+        self.assertIn(complaint, verdict.complaint.reason)
+        self.assertRegex(verdict.complaint.reason, r"^[a-z].*[.?]$")
+        if key is not None:
+            self.assertEqual(verdict.complaint.key, key)

@@ -199,7 +199,7 @@ class ReplyTests(AnswerTestCase):
 
     def test_text(self) -> None:
         """
-        Plain text is a message of the same type, or what a presence shows.
+        Plain text is a message of the same type, without its trailing line breaks.
         """
         body = "<body>ho</body>"
         for inbound, said, sent in (
@@ -210,14 +210,9 @@ class ReplyTests(AnswerTestCase):
                 f"<message {ROOM_OUT} id='new-0' type='groupchat'>{body}</message>",
             ),
             (
-                f"<message {IN}/>",
-                b"ho",
+                f"<message {IN}><body>hi</body></message>",
+                b"ho\r\n\n",
                 f"<message {OUT} id='new-0'>{body}</message>",
-            ),
-            (
-                PRESENCE,
-                b"away\n",
-                f"<presence {OUT} id='new-0'><show>away</show></presence>",
             ),
         ):
             self.assertSent(
@@ -225,6 +220,72 @@ class ReplyTests(AnswerTestCase):
                     inbound, CallbackResponse(200, "text/plain; charset=utf-8", said)
                 ),
                 sent,
+            )
+
+    def test_textToNoBody(self) -> None:
+        """
+        Plain text answers no receipt, chat state or marker, which bots would exchange
+        without end; a receipt that was asked for is sent.
+        """
+        said = CallbackResponse(200, "text/plain", b"ho")
+        for content in (
+            RECEIVED,
+            "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+            "<displayed xmlns='urn:xmpp:chat-markers:0' id='i'/>",
+            "<subject>s</subject>",
+        ):
+            for type in ("chat", "groupchat", "normal"):
+                inbound = f"<message {IN} id='i' type='{type}'>{content}</message>"
+                self.assertSent(
+                    self.verdict(inbound, said), complaint="a message that has a body"
+                )
+        self.assertSent(
+            self.verdict(f"<message {IN} id='i'>{REQUEST}</message>", said),
+            f"<message {OUT} id='new-0'>{RECEIVED}</message>",
+            complaint="a message that has a body",
+        )
+
+    def test_emptyText(self) -> None:
+        """
+        Plain text that holds only line breaks is an acknowledgement without fault.
+        """
+        for body in (b"", b"\n", b"\r\n\r\n"):
+            for inbound in (CHAT, PRESENCE, FROM_ROOM[0]):
+                said = CallbackResponse(200, "text/plain", body)
+                self.assertSent(self.verdict(inbound, said))
+
+    def test_privateToRoom(self) -> None:
+        """
+        A groupchat reply to a private message of a room goes to the room itself, from
+        the address that the message was sent to.
+        """
+        for said in (
+            stanzaXML("<message id='r' type='groupchat'><body>ho</body></message>"),
+            stanzaJSON({"id": "r", "type": "groupchat", "body": "ho"}),
+        ):
+            self.assertSent(
+                self.verdict(FROM_ROOM[1], said),
+                f"<message {ROOM_OUT} id='r' type='groupchat'>"
+                "<body>ho</body></message>",
+            )
+
+    def test_errorWithoutType(self) -> None:
+        """
+        An XML error without a type gets that of its condition, and makes the stanza one
+        of type error (RFC 6120 §8.3.3).
+        """
+        condition = f"<forbidden xmlns='{ns.STANZA_ERRORS}'/>"
+        for attribute in ("", "type='error'"):
+            self.assertSent(
+                self.verdict(
+                    CHAT,
+                    stanzaXML(
+                        f"<message {attribute}><error by='a@b'>{condition}"
+                        "<x xmlns='urn:x'/></error></message>"
+                    ),
+                ),
+                f"<message {OUT} id='i' type='error'><error type='auth' by='a@b'>"
+                f"{condition}<x xmlns='urn:x'/></error></message>",
             )
 
     def test_subscribe(self) -> None:
@@ -237,7 +298,7 @@ class ReplyTests(AnswerTestCase):
                     f"<presence {IN} id='i' type='subscribe'/>",
                     stanzaXML("<presence type='subscribe'/>", status),
                 ),
-                warning="not sent",
+                complaint="not sent",
             )
 
     def test_errorIntoRoom(self) -> None:
@@ -250,7 +311,7 @@ class ReplyTests(AnswerTestCase):
                 self.verdict(
                     inbound, stanzaXML(f"<{kind} type='error'>{BUSY}</{kind}>")
                 ),
-                warning="would leave it",
+                complaint="would remove the gateway",
             )
 
 
@@ -265,12 +326,13 @@ class ReceiptTests(AnswerTestCase):
         """
         A receipt is added to the reply.
         """
+        inbound = f"<message {IN} id='i' type='chat'><body>hi</body>{REQUEST}</message>"
         for said in (
             stanzaXML("<message id='new-0'><body>ho</body></message>"),
             CallbackResponse(200, "text/plain", b"ho"),
         ):
             self.assertSent(
-                self.verdict(self.inbound, said),
+                self.verdict(inbound, said),
                 f"<message {OUT} id='new-0' type='chat'>"
                 f"<body>ho</body>{RECEIVED}</message>",
             )
@@ -339,11 +401,11 @@ class FormatTests(AnswerTestCase):
         value: Mapping[str, Value],
         *sent: str,
         status: int = 200,
-        warning: str | None = None,
+        complaint: str | None = None,
     ) -> None:
         """In whichever format, this is sent in reply."""
         for said in inFormats(value, status):
-            self.assertSent(self.verdict(inbound, said), *sent, warning=warning)
+            self.assertSent(self.verdict(inbound, said), *sent, complaint=complaint)
 
     def test_kind(self) -> None:
         """
@@ -377,7 +439,7 @@ class FormatTests(AnswerTestCase):
             {"status": "prototype ok", "id": "type1"},
         ]
         for value in values:
-            self.assertReplies(PRESENCE, value, warning="needs a kind or type")
+            self.assertReplies(PRESENCE, value, complaint="needs a kind or type")
         said = {"status": "ok", "type": "available"}
         self.assertReplies(
             PRESENCE, said, f"<presence {OUT} id='new-0'><status>ok</status></presence>"
@@ -393,15 +455,15 @@ class FormatTests(AnswerTestCase):
             (PRESENCE, "message"),
         ):
             self.assertReplies(
-                inbound, {"kind": kind}, warning="The key 'kind' is", status=200
+                inbound, {"kind": kind}, complaint="The key 'kind' is", status=200
             )
-        self.assertReplies(PRESENCE, {"body": "ho"}, warning="'body' belongs to mess")
-        self.assertReplies(CHAT, {"show": "away"}, warning="'show' belongs to presence")
+        self.assertReplies(PRESENCE, {"body": "ho"}, complaint="'body' belongs to mess")
+        self.assertReplies(CHAT, {"show": "away"}, complaint="'show' belongs to pres")
         self.assertReplies(
             GET,
             {"kind": "message"},
             f"<iq {OUT} id='i' type='result'/>",
-            warning="The key 'kind' is",
+            complaint="The key 'kind' is",
         )
 
     def test_addressed(self) -> None:
@@ -459,10 +521,12 @@ class FormatTests(AnswerTestCase):
         A type that a kind does not have is no reply.
         """
         self.assertReplies(
-            CHAT, {"type": "available", "body": "ho"}, warning="The type of a message"
+            CHAT, {"type": "available", "body": "ho"}, complaint="The type of a message"
         )
         self.assertReplies(
-            PRESENCE, {"type": "chat", "show": "away"}, warning="The type of a presence"
+            PRESENCE,
+            {"type": "chat", "show": "away"},
+            complaint="The type of a pres",
         )
 
     def test_presenceType(self) -> None:
@@ -489,7 +553,7 @@ class FormatTests(AnswerTestCase):
         self.assertReplies(
             f"<presence {IN} id='i' type='subscribe'/>",
             {"type": "subscribe"},
-            warning="not sent",
+            complaint="not sent",
         )
 
     def test_result(self) -> None:
@@ -503,7 +567,6 @@ class FormatTests(AnswerTestCase):
                 "</query>",
             ),
             ({"type": "set", "ping": True}, PING),
-            ({"type": "result"}, ""),
             ({"items": []}, f"<query xmlns='{ns.DISCO_ITEMS}'/>"),
             (
                 {"disco": {"features": ["urn:x"]}},
@@ -528,7 +591,7 @@ class FormatTests(AnswerTestCase):
             GET,
             {"ping": True, "version": {"name": "Bot"}},
             f"<iq {OUT} id='i' type='result'/>",
-            warning="at most one child",
+            complaint="at most one child",
         )
 
     def test_error(self) -> None:
@@ -547,6 +610,70 @@ class FormatTests(AnswerTestCase):
                         f"<{kind} {OUT} id='i' type='error'>{BUSY}</{kind}>",
                         status=status,
                     )
+
+    def test_errorWithoutType(self) -> None:
+        """
+        An error that names only its condition gets the type that RFC 6120 §8.3.3 gives
+        the condition.
+        """
+        for condition, type in (
+            ("forbidden", "auth"),
+            ("bad-request", "modify"),
+            ("item-not-found", "cancel"),
+            ("resource-constraint", "wait"),
+            ("undefined-condition", "cancel"),
+        ):
+            for inbound in (CHAT, PRESENCE, GET):
+                kind = xml(inbound).name
+                self.assertReplies(
+                    inbound,
+                    {"error": {"condition": condition}},
+                    f"<{kind} {OUT} id='i' type='error'><error type='{type}'>"
+                    f"<{condition} xmlns='{ns.STANZA_ERRORS}'/></error></{kind}>",
+                )
+
+    def test_acknowledgement(self) -> None:
+        """
+        A body that only names or addresses a stanza is an acknowledgement.
+        """
+        values: tuple[dict[str, Value], ...] = (
+            {"id": "abc"},
+            {"lang": "en"},
+            {"type": "chat"},
+            {"to": "a@b", "from": "c@d"},
+            {"kind": "message", "type": "chat", "id": "abc", "lang": "en"},
+        )
+        for value in values:
+            for inbound in (CHAT, FROM_ROOM[0]):
+                self.assertReplies(
+                    inbound, value, complaint="taken as an acknowledgement"
+                )
+        self.assertReplies(PRESENCE, {"id": "abc"}, complaint="an acknowledgement")
+        self.assertReplies(
+            SET,
+            {"id": "abc"},
+            f"<iq {OUT} id='i' type='result'/>",
+            complaint="an acknowledgement",
+        )
+
+    def test_fault(self) -> None:
+        """
+        The complaint about a reply names the key at fault.
+        """
+        faults: tuple[tuple[dict[str, Value], str, str], ...] = (
+            ({"body": "x", "ok": True}, "ok", "'ok' is not known"),
+            ({"body": 42}, "body", "'body' must be a string"),
+            ({"oob": {"url": 1}}, "oob.url", "'oob.url' must be a string"),
+            ({"oob": {"href": "x"}}, "oob.href", "'href' in 'oob'"),
+        )
+        for value, key, reason in faults:
+            self.assertSent(
+                self.verdict(CHAT, stanzaJSON(value)), complaint=reason, key=key
+            )
+        declared = "<?xml version='1.0'?><message><body>x</body></message>"
+        self.assertSent(
+            self.verdict(CHAT, stanzaXML(declared)), complaint="an XML declaration"
+        )
 
     def test_errorText(self) -> None:
         """
@@ -575,7 +702,7 @@ class FormatTests(AnswerTestCase):
             self.assertReplies(
                 inbound,
                 {"error": {"type": "wait", "condition": "gone"}},
-                warning="would leave it",
+                complaint="would remove the gateway",
             )
 
     def test_room(self) -> None:

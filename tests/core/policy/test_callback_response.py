@@ -40,6 +40,9 @@ from xmpprest.core.policy.callback_response import (
 )
 from xmpprest.core.stanza import namespaces as ns
 
+#: A subscription, which is a request and not a state.
+SUBSCRIBE = f"<presence {IN} id='i' type='subscribe'/>"
+
 
 class ResponseTests(AnswerTestCase):
     """
@@ -98,13 +101,14 @@ class AcceptedTests(AnswerTestCase):
 
     def test_result(self) -> None:
         """
-        An iq gets an empty result.
+        An iq gets an empty result, but an iq get first the built-in answer, if there
+        is one: no empty result answers disco or version.
         """
         for inbound in (GET, SET):
             for said in self.accepted:
-                self.assertSent(
-                    self.verdict(inbound, said), f"<iq {OUT} id='i' type='result'/>"
-                )
+                verdict = self.verdict(inbound, said)
+                self.assertSent(verdict, f"<iq {OUT} id='i' type='result'/>")
+                self.assertEqual(verdict.deferToBuiltin, inbound == GET)
 
     def test_receipt(self) -> None:
         """
@@ -138,9 +142,13 @@ class AcceptedTests(AnswerTestCase):
 NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (None, b"hi", "There is no Content-Type"),
     ("text/html", b"<p>hi</p>", "text/html is not read here"),
-    (JSON, b"{}", "It is empty; answer 204 instead."),
-    (JSON, b' {"kind": "message"}\n', "It is empty; answer 204 instead."),
-    (JSON, b'{"body": null}', "It is empty; answer 204 instead."),
+    (JSON, b"{}", "taken as an acknowledgement; answer 204"),
+    (
+        JSON,
+        b' {"kind": "message"}\n',
+        "taken as an acknowledgement; answer 204",
+    ),
+    (JSON, b'{"body": null}', "taken as an acknowledgement; answer 204"),
     (JSON, b'{"detail": "gone"}', "'detail' is not known"),
     (JSON, b'{"boddy": "hi"}', "did you mean 'body'?"),
     (JSON, b'{"body": 5}', "'body' must be a string, not a number."),
@@ -150,18 +158,18 @@ NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (JSON, b"hi", "not well-formed JSON"),
     (JSON, b"<message/>", "not well-formed JSON"),
     (JSON, b"\n", "is empty"),
-    (JSON, b'{"type": "x"}', "The type of a message"),
-    (JSON, b'{"type": "error"}', "an error without an <error/>"),
+    (JSON, b'{"type": "x", "body": "a"}', "The type of a message"),
+    (JSON, b'{"type": "error", "body": "a"}', "an error without an <error/>"),
     (JSON, b'{"error": true}', "an error without a condition"),
     (JSON, b'{"error": {"type": "cancel"}}', "an error without a condition"),
     (JSON, b'{"body": "a\\u0000"}', "U+0000"),
     (f"{JSON}; charset=utf-16", b"{}", "must be UTF-8"),
-    (CBOR, b"\xa0", "It is empty; answer 204 instead."),
-    (CBOR, b"\xbf\xff", "It is empty; answer 204 instead."),
+    (CBOR, b"\xa0", "taken as an acknowledgement; answer 204"),
+    (CBOR, b"\xbf\xff", "taken as an acknowledgement; answer 204"),
     (CBOR, b"\x80", "must be one object"),
     (CBOR, b"hi", "longer than the body"),
     (FORM, b"OK", "key=value"),
-    (FORM, b"kind=message", "It is empty; answer 204 instead."),
+    (FORM, b"kind=message", "taken as an acknowledgement; answer 204"),
     (FORM, b"error=gone", "no form can hold it"),
     (FORM, b"body=%FF", "not UTF-8"),
     ("text/html", b"{}", "text/html is not read here"),
@@ -225,11 +233,13 @@ class NoReplyTests(AnswerTestCase):
         """
         for contentType, body, warning in NO_REPLY:
             said = CallbackResponse(200, contentType, body)
-            self.assertSent(self.verdict(CHAT, said), warning=warning)
+            self.assertSent(self.verdict(CHAT, said), complaint=warning)
             self.assertSent(
-                self.verdict(f"<message {IN} id='i'>{REQUEST}</message>", said),
+                self.verdict(
+                    f"<message {IN} id='i'><body>hi</body>{REQUEST}</message>", said
+                ),
                 f"<message {OUT} id='new-0'>{RECEIVED}</message>",
-                warning=warning,
+                complaint=warning,
             )
 
     def test_failed(self) -> None:
@@ -241,7 +251,7 @@ class NoReplyTests(AnswerTestCase):
             self.assertSent(
                 self.verdict(CHAT, CallbackResponse(404, contentType, body)),
                 errorXML("message", 404, ("cancel", "item-not-found")),
-                warning=warning if contentType == XML else None,
+                complaint=warning if contentType == XML else None,
             )
 
     def test_errorPage(self) -> None:
@@ -297,12 +307,12 @@ class NoReplyTests(AnswerTestCase):
         """
         for said in inFormats({}):
             if said.body:
-                warning = "It is empty; answer 204 instead."
-                self.assertSent(self.verdict(PRESENCE, said), warning=warning)
+                warning = "taken as an acknowledgement; answer 204"
+                self.assertSent(self.verdict(PRESENCE, said), complaint=warning)
                 self.assertSent(
                     self.verdict(SET, said),
                     f"<iq {OUT} id='i' type='result'/>",
-                    warning=warning,
+                    complaint=warning,
                 )
 
     def test_traps(self) -> None:
@@ -316,8 +326,9 @@ class NoReplyTests(AnswerTestCase):
                 verdict = self.verdict(
                     CHAT, CallbackResponse(200, contentType, trap.body)
                 )
-                self.assertSent(verdict, warning=trap.says)
-                self.assertLess(len(verdict.warning or ""), 1000)
+                self.assertSent(verdict, complaint=trap.says)
+                assert verdict.complaint is not None
+                self.assertLess(len(verdict.complaint.reason), 1000)
                 self.assertSent(
                     self.verdict(CHAT, CallbackResponse(500, contentType, trap.body)),
                     errorXML("message", 500, ("wait", "internal-server-error")),
@@ -336,12 +347,12 @@ class NoReplyTests(AnswerTestCase):
             self.assertSent(
                 self.verdict(GET, CallbackResponse(200, contentType, body.encode())),
                 f"<iq {OUT} id='i' type='result'/>",
-                warning=warning,
+                complaint=warning,
             )
             self.assertSent(
                 self.verdict(GET, CallbackResponse(403, contentType, body.encode())),
                 errorXML("iq", 403, ("auth", "forbidden")),
-                warning=warning if contentType == XML else None,
+                complaint=warning if contentType == XML else None,
             )
 
     def test_presence(self) -> None:
@@ -350,7 +361,7 @@ class NoReplyTests(AnswerTestCase):
         """
         self.assertSent(
             self.verdict(PRESENCE, CallbackResponse(200, "text/plain", b"OK")),
-            warning="away, chat, dnd, xa",
+            complaint="Plain text cannot answer a presence",
         )
 
     def test_emptyFailure(self) -> None:
@@ -382,11 +393,14 @@ class StatusTests(AnswerTestCase):
 
     def test_unanswered(self) -> None:
         """
-        With 501 the callback leaves an iq to the gateway's own answers; with no
-        other status.
+        With 501, or a success without a reply, an iq get is left to the built-in
+        answers; with no other status.
         """
         for status in (*range(200, 210), 301, 400, 404, 500, 501, 502, 503):
             verdict = self.verdict(GET, CallbackResponse(status))
+            isDeferred = status < 300 or status == 501
+            self.assertEqual(verdict.deferToBuiltin, isDeferred, status)
+            verdict = self.verdict(SET, CallbackResponse(status))
             self.assertEqual(verdict.deferToBuiltin, status == 501, status)
             self.assertEqual(len(verdict.stanzas), 1, status)
 
@@ -409,7 +423,7 @@ class NoAnswerTests(AnswerTestCase):
         Without an answer the sender is told to try later; an iq is left to the
         gateway's own answers first.
         """
-        for inbound in (CHAT, PRESENCE, GET, SET):
+        for inbound in (CHAT, SUBSCRIBE, GET, SET):
             kind = xml(inbound).name
             verdict = onUnreachable(xml(inbound))
             self.assertSent(
@@ -418,6 +432,15 @@ class NoAnswerTests(AnswerTestCase):
                 f"<recipient-unavailable xmlns='{ns.STANZA_ERRORS}'/></error></{kind}>",
             )
             self.assertTrue(verdict.deferToBuiltin)
+
+    def test_presence(self) -> None:
+        """
+        Presence gets no error while the callback is down: it would show the bot as
+        broken until the sender's next login.
+        """
+        for type in ("", "type='unavailable'", "type='probe'"):
+            verdict = onUnreachable(xml(f"<presence {IN} id='i' {type}/>"))
+            self.assertSent(verdict)
 
     def test_silent(self) -> None:
         """

@@ -208,7 +208,8 @@ class ReadTests(SynchronousTestCase):
                 stanza(MESSAGE), found.answers["msg_1"], lambda: "id"
             )
             self.assertEqual(verdict.stanzas, ())
-            self.assertIn("that is no reply", verdict.warning or "")
+            assert verdict.complaint is not None
+            self.assertIn("its body is not a reply", verdict.complaint.reason)
 
     def test_contentType(self) -> None:
         """

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from twisted.words.xish.domish import Element
 
-from ..errors import Refusal
+from ..errors import ERROR_TYPE_BY_CONDITION, Refusal
 from ..media import values
 from ..media.values import Value
 from ..stanza import namespaces as ns
@@ -199,32 +199,14 @@ class _Error(SiblingRecord):
     child = "text"
     attribute = LANG
 
+    def write(self, name: QName, value: Value, at: str) -> Element | None:
+        """Make the error; without a type it has that of its condition."""
+        if isinstance(value, dict) and value.get("type") is None:
+            condition = value.get("condition")
+            if isinstance(condition, str) and condition in ERROR_TYPE_BY_CONDITION:
+                value = {**value, "type": ERROR_TYPE_BY_CONDITION[condition]}
+        return super().write(name, value, at)
 
-#: RFC 6120 §8.3.3
-_CONDITIONS = (
-    "bad-request",
-    "conflict",
-    "feature-not-implemented",
-    "forbidden",
-    "gone",
-    "internal-server-error",
-    "item-not-found",
-    "jid-malformed",
-    "not-acceptable",
-    "not-allowed",
-    "not-authorized",
-    "policy-violation",
-    "recipient-unavailable",
-    "redirect",
-    "registration-required",
-    "remote-server-not-found",
-    "remote-server-timeout",
-    "resource-constraint",
-    "service-unavailable",
-    "subscription-required",
-    "undefined-condition",
-    "unexpected-request",
-)
 
 ERROR = _Error(
     {
@@ -233,7 +215,7 @@ ERROR = _Error(
         ),
         "by": Attribute("by", string(format="xmpp-jid")),
         "code": Attribute("code", integer(100, 999)),
-        "condition": NamedChild(_CONDITIONS, ns.STANZA_ERRORS),
+        "condition": NamedChild((*ERROR_TYPE_BY_CONDITION,), ns.STANZA_ERRORS),
         "text": Child("text", Text(), ns.STANZA_ERRORS),
         "lang": VirtualSlot(STRING),
     }

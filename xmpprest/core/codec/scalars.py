@@ -41,7 +41,7 @@ def wrongType(at: str, expected: str, value: Value) -> Refusal:
     elif isinstance(value, str) and expected.startswith("one of"):
         called = quoteShort(value)
     return unprocessable(
-        "bad-format", f"The key {at!r} must be {expected}, not {called}."
+        "bad-format", f"The key {at!r} must be {expected}, not {called}.", at
     )
 
 
@@ -59,7 +59,9 @@ def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
     )
     where = f" in {at!r}" if at else ""
     return unprocessable(
-        "bad-format", f"The key {quoteShort(key)}{where} is not known; {hint}"
+        "bad-format",
+        f"The key {quoteShort(key)}{where} is not known; {hint}",
+        f"{at}.{key}" if at else key,
     )
 
 
@@ -98,6 +100,7 @@ class Scalar:
             raise unprocessable(
                 "bad-format",
                 f"The key {at!r} must be {self.description}, not {quoteShort(text)}.",
+                at,
             ) from None
 
     def toText(self, value: Value, at: str) -> str:
