@@ -59,7 +59,8 @@ class ReloadTestCase(GatewayTestCase):
     def inbound(self, id: str = "1", to: str = BOT) -> None:
         """A message comes in."""
         self.server.send(
-            f"<message from='{id}@example.org' to='{to}' type='chat' id='{id}'/>"
+            f"<message from='{id}@example.org' to='{to}' type='chat' id='{id}'>"
+            "<body>hi</body></message>"
         )
 
     def posts(self) -> list[tuple[HeldConnection, HTTPRequest]]:
