@@ -37,7 +37,7 @@ WAITING = 20
 
 #: What is in the log; the first may be said of more than one error.
 SAID = (
-    r"#error\] The store \S+ can keep nothing: [^.]+\. Whatever would have to be kept",
+    r"#error\] Cannot write to the store \S+: [^.]+\. Messages are refused until",
     r"#error\] Messages for the callback cannot be kept \([^.]+\): until they can",
     r"#info\] The store \S+ works again\.",
 )

@@ -1,1 +1,1 @@
-"""What must survive the gateway: one interface, and what keeps it."""
+"""The store: accepted stanzas and idempotency keys, which must survive the gateway."""

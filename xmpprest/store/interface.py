@@ -1,10 +1,9 @@
 """
-What the gateway asks of a store: to keep what it has accepted until it is done with.
+The interface of a store, which holds what was accepted until it is completed.
 
-Everything that changes something is committed, so that it survives the machine's
-power, before its Deferred fires. Calls take effect in the order they are made, and
-their Deferreds fire in that order. To cancel a Deferred gives up the wait, not the
-work.
+Every change is committed, so that it survives a power failure, before its Deferred
+fires. Calls take effect in the order in which they are made, and their Deferreds fire
+in that order. Cancelling a Deferred gives up the wait, not the work.
 """
 
 from __future__ import annotations
@@ -33,22 +32,26 @@ class Store(Protocol):
 
     @property
     def commits(self) -> CommitMetrics:
-        """What has been committed."""
+        """Metrics of the commits so far."""
 
     def open(self) -> Deferred[None]:
         """
-        Begin; fails with L{StoreUnusable}. What is asked before it has fired waits.
+        Open the store. Calls made before this has fired wait for it.
 
-        While the reactor does not run yet, it may block until it has fired.
+        While the reactor does not run yet, this may block until the store is open.
+
+        @return: Fails with L{StoreUnusable} if the store cannot be opened.
         """
 
     def close(self) -> Deferred[None]:
-        """End, once all that was asked is done; what is asked later fails."""
+        """Close the store after the calls made so far; later calls fail."""
 
     def check(self) -> Deferred[None]:
-        """Fail if nothing can be kept at the moment; found out by trying."""
+        """
+        Fail if nothing can be stored at the moment, which is found out by a write.
+        """
 
-    # outbox
+    # --- outbox ---
 
     def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]:
         """
@@ -90,61 +93,73 @@ class Store(Protocol):
     def outgoingDepth(self) -> Deferred[QueueDepth]:
         """Count the queued messages."""
 
-    # inbox
+    # --- inbox ---
 
     def addIncoming(
         self, webhookID: str, conversation: str, stanza: str, at: float
     ) -> Deferred[int]:
         """
-        Keep a stanza for the callback; it is due at once.
+        Store a stanza for the callback, due at once.
 
-        @return: Its number.
+        @return: The number of the stanza.
         """
 
     def conversations(self, after: str, limit: int) -> Deferred[Sequence[str]]:
-        """Those with stanzas to be delivered, in their order, from after one."""
+        """
+        Read the conversations with pending stanzas, in the order of their keys.
+
+        @param after: The key before the first one.
+        """
 
     def pending(
         self, conversation: str, after: int, limit: int
     ) -> Deferred[Sequence[InboxRecord]]:
         """
-        Those of a conversation that are to be delivered, in the order of their
-        numbers, from after one.
+        Read the pending stanzas of a conversation, in the order of their numbers.
+
+        @param after: The number before the first one.
         """
 
     def countPending(self, first: str, last: str | None) -> Deferred[int]:
         """
-        How many are to be delivered of some conversations.
+        Count the pending stanzas of a range of conversations.
 
-        @param first: What these come after.
-        @param last: What they come before; C{None}, all that come after.
+        @param first: The key before the first conversation.
+        @param last: The key after the last conversation; C{None} if there is no upper
+            bound.
         """
 
     def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         """
-        Let those of some stanzas that are to be delivered be of a conversation. What
-        comes before what in it is for their numbers to say.
+        Move pending stanzas to another conversation, in which their numbers determine
+        their
+        order. Stanzas that are no longer pending stay where they are.
         """
 
     def recordAttempt(
         self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float
     ) -> Deferred[None]:
         """
-        Record a try, and what becomes of the stanza.
+        Record a delivery attempt and the state that results.
 
-        @param state: Its state from now on, unless it has a final one already.
-        @param dueAt: When to try again, if it stays pending.
+        @param state: The new state of the stanza, unless it is in a final state
+            already.
+        @param dueAt: The time of the next attempt if the stanza stays pending.
         """
 
     def listIncoming(
         self, state: str, before: int | None, limit: int
     ) -> Deferred[Sequence[InboxRecord]]:
-        """Those in a state, the newest first, from before a number."""
+        """
+        Read stanzas in a state, the newest first.
+
+        @param before: The number after the first one; C{None} for the newest.
+        """
 
     def incomingByID(
         self, webhookID: str
     ) -> Deferred[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
-        """One, with every try."""
+        """Read a stanza with all its delivery attempts; C{None} if there is none."""
 
     def requeueDead(
         self,
@@ -155,46 +170,55 @@ class Store(Protocol):
         limit: int,
     ) -> Deferred[Sequence[InboxRecord]]:
         """
-        Let dead stanzas be pending again, due at once, their tries forgotten in the
-        count but not in the record.
+        Make dead stanzas pending again, due at once. Their attempts stay on record but
+        no
+        longer count.
 
-        @param webhookIDs: Which, of those that came within the time span; C{None} for
-            all of them.
-        @param since: The beginning of the time span, which belongs to it.
-        @param until: Its end, which does not.
-        @param limit: Of so many at most, the first to come; the others stay dead.
-        @return: Those that are pending again, in the order of their numbers.
+        @param webhookIDs: The ids to requeue within the time span; C{None} for all.
+        @param since: The beginning of the time span, inclusive.
+        @param until: The end of the time span, exclusive.
+        @param limit: How many to requeue at most, the oldest first; the others stay
+            dead.
+        @return: The requeued stanzas in the order of their numbers.
         """
 
     def incomingDepth(self, state: str) -> Deferred[QueueDepth]:
-        """Of those in a state."""
+        """Count the stanzas in a state."""
 
-    # idempotency
+    # --- idempotency keys ---
 
     def beginRequest(
         self, request: IdempotencyRecord
     ) -> Deferred[IdempotencyRecord | None]:
         """
-        Keep the key of a request that runs now.
+        Store the idempotency key of a request that has begun.
 
-        @return: What there is with that key already; then nothing is kept.
+        @return: The record with that key if there is one already; then nothing is
+            stored.
         """
 
     def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
-        """Keep the answer; C{None} forgets the key, so that it may be used again."""
+        """
+        Store the response of a request; with C{None}, forget the key so that it can be
+        used
+        again.
+        """
 
     def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
-        """Give this answer to every request that ran when the gateway ended."""
+        """
+        Store this response for every request that was running when the gateway stopped.
+        """
 
-    # housekeeping
+    # --- purging ---
 
     def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
         """
-        Forget what ended before a time. It may be done piece by piece, with other
-        calls between; if it fails, some of it may have happened.
+        Delete records that were completed before a time, possibly in several commits
+        with
+        other calls between them. If it fails, some records may be deleted.
 
-        @param done: For messages that are no longer queued, and stanzas that are
-            delivered.
-        @param dead: For dead stanzas.
-        @param answered: For idempotency keys, by when they were first used.
+        @param done: The time for messages that left the queue, and for delivered
+            stanzas.
+        @param dead: The time for dead stanzas.
+        @param answered: The time for idempotency keys, by their first use.
         """

@@ -1,8 +1,9 @@
 """
-A store in memory: what is in it ends with the process.
+A store in memory, which is lost when the process ends.
 
-For those who can do without, and for tests. Its Deferreds have fired already, and its
-size is limited: beyond that nothing new is kept, and what is done with is forgotten.
+It serves gateways without durability, and tests. Its Deferreds have fired when they are
+returned. Its size is limited: at the limit nothing new is stored, and completed records
+are dropped.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from ..core.records import (
     StoreUnavailable,
 )
 
-#: How many may wait, of messages, of stanzas and of keys; and how many of each that
-#: are done with are remembered.
+#: Maximum number of waiting messages, of waiting stanzas and of keys, and of completed
+#: records of each kind.
 LIMIT = 10_000
 
 _P = ParamSpec("_P")
@@ -44,7 +45,9 @@ _Key = TypeVar("_Key", int, str)
 def _call(
     method: Callable[Concatenate[MemoryStore, _P], _T],
 ) -> Callable[Concatenate[MemoryStore, _P], Deferred[_T]]:
-    """Let a method return a Deferred, and fail while the store is not open."""
+    """
+    Wrap a method so that it returns a Deferred, and fails while the store is not open.
+    """
 
     def called(
         self: MemoryStore, /, *args: _P.args, **kwargs: _P.kwargs
@@ -58,19 +61,20 @@ def _call(
 
 class MemoryStore:
     """
-    A L{Store<xmpprest.store.interface.Store>} in memory.
+    A L{Store<xmpprest.store.interface.Store>} in memory, whose methods are documented
+    there.
 
-    @ivar isOpen: Whether it takes calls.
-    @ivar commits: None; nothing ever is.
+    @ivar isOpen: Whether the store accepts calls.
+    @ivar commits: Empty metrics, since nothing is committed.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
-        """@param limit: Instead of L{LIMIT}."""
+        """@param limit: The maximum number of records of each kind, for tests."""
         self.isOpen = False
         self.commits = CommitMetrics()
         self._limit = limit
         self._numbering = count(1)
-        #: By number; those in final states in the order they came into them.
+        #: By number; records in final states in the order of completion.
         self._waiting: dict[int, OutboxRecord] = {}
         self._done: dict[int, OutboxRecord] = {}
         self._newest: dict[str, int] = {}
@@ -78,38 +82,34 @@ class MemoryStore:
         self._incoming: dict[str, dict[int, InboxRecord]] = {
             state: {} for state in (PENDING, DELIVERED, DEAD)
         }
-        #: Those pending, by conversation and number.
+        #: Pending stanzas, by conversation and number.
         self._conversations: dict[str, dict[int, InboxRecord]] = {}
         self._attempts: dict[int, list[DeliveryAttempt]] = {}
         self._numbers: dict[str, int] = {}
         self._answered: dict[str, IdempotencyRecord] = {}
 
     def open(self) -> Deferred[None]:
-        """See L{Store.open}."""
         self.isOpen = True
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """See L{Store.close}."""
         self.isOpen = False
         return succeed(None)
 
     @_call
     def check(self) -> None:
-        """See L{Store.check}."""
+        """Succeed, since memory is always writable."""
 
     # outbox
 
     @_call
     def addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord:
-        """See L{Store.addOutgoing}."""
         return self._addOutgoing(message)
 
     @_call
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Sequence[int | IdempotencyRecord]:
-        """See L{Store.addAllOutgoing}."""
         self._requireRoom(range(len(self._waiting) + len(messages) - 1))
         return [self._addOutgoing(each) for each in messages]
 
@@ -136,12 +136,10 @@ class MemoryStore:
 
     @_call
     def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
-        """See L{Store.queuedMessages}."""
         return [self._waiting[each] for each in _first(self._waiting, after, limit)]
 
     @_call
     def updateStates(self, changes: Sequence[StateChange]) -> None:
-        """See L{Store.updateStates}."""
         for each in changes:
             old = self._waiting.pop(each.number, None)
             if old is None and each.state == BOUNCED:
@@ -157,13 +155,11 @@ class MemoryStore:
 
     @_call
     def outgoingByID(self, id: str) -> OutboxRecord | None:
-        """See L{Store.outgoingByID}."""
         number = self._newest.get(id, 0)
         return self._waiting.get(number) or self._done.get(number)
 
     @_call
     def outgoingDepth(self) -> QueueDepth:
-        """See L{Store.outgoingDepth}."""
         first = next(iter(self._waiting.values()), None)
         return QueueDepth(len(self._waiting), first.acceptedAt if first else None)
 
@@ -173,7 +169,6 @@ class MemoryStore:
     def addIncoming(
         self, webhookID: str, conversation: str, stanza: str, at: float
     ) -> int:
-        """See L{Store.receive}."""
         self._requireRoom(self._incoming[PENDING])
         number = next(self._numbering)
         self._keep(
@@ -185,20 +180,17 @@ class MemoryStore:
 
     @_call
     def conversations(self, after: str, limit: int) -> Sequence[str]:
-        """See L{Store.conversations}."""
         return _first(self._conversations, after, limit)
 
     @_call
     def pending(
         self, conversation: str, after: int, limit: int
     ) -> Sequence[InboxRecord]:
-        """See L{Store.pending}."""
         found = self._conversations.get(conversation, {})
         return [found[number] for number in _first(found, after, limit)]
 
     @_call
     def countPending(self, first: str, last: str | None) -> int:
-        """See L{Store.pendingBetween}."""
         return sum(
             len(stanzas)
             for key, stanzas in self._conversations.items()
@@ -207,7 +199,6 @@ class MemoryStore:
 
     @_call
     def reassign(self, numbers: Sequence[int], conversation: str) -> None:
-        """See L{Store.move}."""
         for number in numbers:
             if (old := self._incoming[PENDING].get(number)) is not None:
                 self._keep(replace(self._drop(old), conversation=conversation))
@@ -216,7 +207,6 @@ class MemoryStore:
     def recordAttempt(
         self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float
     ) -> None:
-        """See L{Store.attempted}."""
         if number in self._attempts:
             self._attempts[number].append(attempt)
         if (old := self._incoming[PENDING].get(number)) is None:
@@ -238,7 +228,6 @@ class MemoryStore:
     def listIncoming(
         self, state: str, before: int | None, limit: int
     ) -> Sequence[InboxRecord]:
-        """See L{Store.incoming}."""
         found = self._incoming[state]
         numbers = (each for each in found if before is None or each < before)
         return [found[number] for number in nlargest(limit, numbers)]
@@ -247,7 +236,6 @@ class MemoryStore:
     def incomingByID(
         self, webhookID: str
     ) -> tuple[InboxRecord, Sequence[DeliveryAttempt]] | None:
-        """See L{Store.incomingByID}."""
         number = self._numbers.get(webhookID, 0)
         for found in self._incoming.values():
             if number in found:
@@ -263,7 +251,6 @@ class MemoryStore:
         at: float,
         limit: int,
     ) -> Sequence[InboxRecord]:
-        """See L{Store.redeliver}."""
         chosen = None if webhookIDs is None else set(webhookIDs)
         numbers = (
             each.number
@@ -281,7 +268,6 @@ class MemoryStore:
 
     @_call
     def incomingDepth(self, state: str) -> QueueDepth:
-        """See L{Store.incomingDepth}."""
         found = self._incoming[state]
         return QueueDepth(len(found), found[min(found)].receivedAt if found else None)
 
@@ -289,12 +275,10 @@ class MemoryStore:
 
     @_call
     def beginRequest(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
-        """See L{Store.begin}."""
         return self._begin(request)
 
     @_call
     def finishRequest(self, key: str, answer: bytes | None) -> None:
-        """See L{Store.end}."""
         if answer is None:
             self._answered.pop(key, None)
         elif key in self._answered:
@@ -302,7 +286,6 @@ class MemoryStore:
 
     @_call
     def failInterruptedRequests(self, answer: bytes) -> None:
-        """See L{Store.interrupted}."""
         for key, request in self._answered.items():
             if request.answer is None:
                 self._answered[key] = replace(request, answer=answer)
@@ -311,7 +294,6 @@ class MemoryStore:
 
     @_call
     def purge(self, done: float, dead: float, answered: float) -> None:
-        """See L{Store.forget}."""
         for message in [e for e in self._done.values() if e.changedAt < done]:
             self._forgetOutgoing(message.number)
         for state, before in ((DELIVERED, done), (DEAD, dead)):
@@ -339,14 +321,14 @@ class MemoryStore:
             del self._newest[message.id]
 
     def _keep(self, stanza: InboxRecord) -> None:
-        """Among those in its state."""
+        """Add a stanza to the index of its state."""
         self._incoming[stanza.state][stanza.number] = stanza
         if stanza.state == PENDING:
             found = self._conversations.setdefault(stanza.conversation, {})
             found[stanza.number] = stanza
 
     def _drop(self, stanza: InboxRecord) -> InboxRecord:
-        """No longer."""
+        """Remove a stanza from the index of its state, and return it."""
         del self._incoming[stanza.state][stanza.number]
         if stanza.state == PENDING:
             found = self._conversations[stanza.conversation]
@@ -365,5 +347,5 @@ class MemoryStore:
 
 
 def _first(keys: Iterable[_Key], after: _Key, limit: int) -> Sequence[_Key]:
-    """Some of them, in their order, from after one."""
+    """Return the first keys after a key, in their order."""
     return nsmallest(limit, (each for each in keys if each > after))

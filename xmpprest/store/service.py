@@ -1,4 +1,4 @@
-"""Opens the store with the gateway, keeps it tidy, closes it."""
+"""The service of the store: opens it, purges it regularly, closes it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from .interface import Store
 
 _log = Logger()
 
-#: Seconds between two times of tidying up.
+#: Seconds between two purges.
 PURGE_INTERVAL = 3600.0
 DAY = 86_400.0
-#: For how long an idempotency key is known, in days.
+#: Days for which an idempotency key is stored.
 KEY_DAYS = 7.0
 
 
 class StoreStartupError(SystemExit, Exception):
     """
-    The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
-    in the background, and wait for ever.
+    Exits with a message. It is also an C{Exception}, because a daemonized twistd
+    ignores
+    C{SystemExit} and would hang.
     """
 
 
@@ -49,8 +50,9 @@ class StoreService(Service):
         deadDays: float,
     ) -> None:
         """
-        @param now: Tells the time, in seconds since 1970.
-        @param interrupted: The answer to requests that ran when the gateway ended.
+        @param now: Returns the current time in seconds since 1970.
+        @param interrupted: The response to requests that were running when the gateway
+            stopped.
         """
         self._store = store
         self._now = now
@@ -64,7 +66,8 @@ class StoreService(Service):
         """
         Open the store.
 
-        @raise CannotKeep: It is of no use, as is known before the reactor runs.
+        @raise StoreStartupError: The store is unusable, and the reactor does not run
+            yet.
         """
         super().startService()
         problems: list[Failure] = []
@@ -77,14 +80,14 @@ class StoreService(Service):
         self._tidying.start(PURGE_INTERVAL)
 
     def stopService(self) -> Deferred[None]:
-        """Close the store, once all that was asked of it is done."""
+        """Close the store after the calls made so far."""
         super().stopService()
         if self._tidying.running:
             self._tidying.stop()
         return self._store.close()
 
     def _tidy(self) -> Deferred[None]:
-        """Forget what ended long ago."""
+        """Purge completed records."""
         now = self._now()
         forgetting = self._store.purge(
             done=now - self.recordDays * DAY,
@@ -95,21 +98,21 @@ class StoreService(Service):
 
 
 def _refuse(reason: Failure) -> None:
-    """The store cannot be opened, and whoever starts us is told."""
+    """Exit because the store cannot be opened."""
     reason.trap(StoreUnusable)
     raise StoreStartupError(f"xmpprest: {reason.getErrorMessage()}") from None
 
 
 def _tell(reason: Failure) -> None:
-    """The same, when nobody is there any more but the log."""
+    """Log that the store could not be opened after the reactor had started."""
     reason.trap(StoreUnusable)
     _log.critical(
-        "{reason} Until the gateway is restarted, nothing is accepted.",
+        "{reason} Messages are refused until the gateway is restarted.",
         reason=reason.getErrorMessage(),
     )
 
 
 def _failed(reason: Failure) -> None:
-    """The store itself has said what is wrong with it."""
+    """Ignore a failed purge; the store has logged the reason."""
     if not reason.check(StoreUnavailable):
-        _log.failure("The store could not be tidied up.", failure=reason)
+        _log.failure("Purging the store failed.", failure=reason)

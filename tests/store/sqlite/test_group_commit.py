@@ -140,7 +140,7 @@ class TroubleTests(CommitterTestCase):
             self.committer.commit([accept("a")])
             self.assertEqual(self.kept(), [])
         (line,) = self.told.take()
-        self.assertIn("can keep nothing: the disk is full. Whatever", line)
+        self.assertIn(": the disk is full. Messages are refused", line)
         self.disk.fail("INSERT", FSYNC)
         self.committer.commit([accept("a")])
         (line,) = self.told.take()
@@ -244,11 +244,17 @@ class TroubleTests(CommitterTestCase):
         def narrow(connection: Connection) -> None:
             connection.execute("PRAGMA max_page_count = 1")
 
-        large = partial(idempotency_queries.end, key="key", answer=b"x" * 2**20)
+        large = partial(
+            idempotency_queries.finishRequest, key="key", answer=b"x" * 2**20
+        )
         self.committer.commit([narrow])
         running = IdempotencyRecord("key", b"", b"", 1.0)
         results = self.committer.commit(
-            [accept("a"), partial(idempotency_queries.begin, request=running), large]
+            [
+                accept("a"),
+                partial(idempotency_queries.beginRequest, request=running),
+                large,
+            ]
         )
         for result in results:
             self.assertUnavailable(result, "the disk is full")

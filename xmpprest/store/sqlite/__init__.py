@@ -1,3 +1,3 @@
-"""A store in a file, by SQLite: nothing to install, nothing to run."""
+"""A store in an SQLite file."""
 
 from .store import SQLiteStore as SQLiteStore

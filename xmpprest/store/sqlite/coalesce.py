@@ -1,6 +1,6 @@
 """
-Does what is asked several times by few statements: after each, the thread has to wait
-until the reactor lets go of the interpreter.
+Coalesces equal operations into few statements. After each statement the writer thread
+has to wait for the interpreter lock, which the reactor holds.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from typing import Any, Generic, TypeAlias, TypeVar
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
-#: Something to do within a transaction; may be called again if that is rolled back.
+#: An operation within a transaction; called again if that is rolled back.
 Operation: TypeAlias = Callable[[Connection], object]
 
-#: How many rows one statement is for, at most; a half of them, a quarter, or any number
-#: up to the last: so there are few, which stay prepared.
+#: Rows per statement: the first as long as possible, then its halves and quarters, then
+#: any number up to the last. So few statements exist, and SQLite keeps them prepared.
 MANY, FEW = 64, 16
 
 
 @dataclass(slots=True, eq=False)
 class Coalescable(Generic[_Argument, _Result]):
     """
-    A work that is done at once with those of its kind that follow it.
+    An operation that runs together with the operations of its kind that follow it.
 
-    @ivar function: Does them, and returns the result of each.
+    @ivar function: Runs them together, and returns the result of each.
     """
 
     function: Callable[[Connection, Sequence[_Argument]], Sequence[_Result]]
     argument: _Argument
 
     def __call__(self, connection: Connection) -> _Result:
-        """Do it alone."""
+        """Run this operation alone."""
         (result,) = self.function(connection, [self.argument])
         return result
 
 
 def runAll(connection: Connection, works: Sequence[Operation]) -> list[object]:
-    """Do works in their order; returns the result of each."""
+    """Run operations in their order, and return the result of each."""
     results: list[object] = []
     for function, alike in groupby(works, _kind):
         if function is None:
@@ -63,10 +63,10 @@ def execute(
     connection: Connection, statement: str, rows: Sequence[Sequence[object]]
 ) -> Iterator[tuple[Cursor, int]]:
     """
-    Execute a statement for many rows.
+    Execute a statement for many rows, in parts.
 
-    @param statement: Has C{%s} where these belong, after C{VALUES}.
-    @return: What came of each part, and how many rows it was for.
+    @param statement: SQL with C{%s} in the place of the rows, after C{VALUES}.
+    @return: The cursor of each part, and its number of rows.
     """
     done, size = 0, MANY
     while left := len(rows) - done:
@@ -87,7 +87,7 @@ def _forMany(statement: str, width: int, count: int) -> str:
 def insert(
     connection: Connection, statement: str, rows: Sequence[Sequence[object]]
 ) -> list[int]:
-    """Insert many rows, as L{execute} does; returns their numbers."""
+    """Insert many rows with L{execute}, and return their numbers."""
     numbers: list[int] = []
     for cursor, size in execute(connection, statement, rows):
         last = cursor.lastrowid

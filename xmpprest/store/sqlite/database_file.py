@@ -1,6 +1,4 @@
-"""
-The file of a store: locked, opened, checked; set aside if it is damaged.
-"""
+"""The file of a store: locking, opening, checking, and setting aside a damaged file."""
 
 from __future__ import annotations
 
@@ -19,52 +17,51 @@ from ...core.records import StoreUnusable
 from .errors import describe, isCorruption
 from .migrations import ForeignFile, migrate, versionOf
 
-#: What is said goes out of the thread by this: the level, the format, its fields.
+#: Logs from the writer thread: level, format, fields.
 LogCallback = Callable[..., object]
 
-#: What SQLite puts beside a file; the file itself is the last, so that a crash while
-#: they are renamed leaves behind what is found out next time.
+#: Suffixes of SQLite's files. The file itself comes last, so that a crash between two
+#: renames leaves a state that the next start detects.
 _PARTS = ("-wal", "-shm", "-journal", "")
 
 _SETTINGS = (
-    # Held from the first access until the end, so that no other program comes
-    # between; and the index of the log is in memory instead of a file.
+    # Lock the file from the first access until it is closed; the index of the log is
+    # then in memory instead of a file.
     "PRAGMA locking_mode = EXCLUSIVE",
-    # A commit is one append to the log and one fsync,
+    # A commit appends to the log and calls fsync once,
     "PRAGMA journal_mode = WAL",
     # which NORMAL would leave to chance.
     "PRAGMA synchronous = FULL",
-    # Pages, 8 MB: what is added and dropped again within them goes into the file once
-    # only; with more, the commit that has to do it would wait longer, and the log
-    # would take more of a disk that fills up.
+    # In pages, 8 MB. Rows that are added and deleted within these pages never reach the
+    # file; a larger log would make the commit that runs the checkpoint slower, and take
+    # more of a disk that fills up.
     "PRAGMA wal_autocheckpoint = 2000",
-    # Bytes that the log keeps after it was longer, in a long transaction.
+    # Bytes to which the log is truncated after a long transaction.
     "PRAGMA journal_size_limit = 67108864",
-    # KiB: the indexes want to be in memory.
+    # In KiB, enough for the indexes.
     "PRAGMA cache_size = -16384",
-    # Content that is dropped is not to be found in the file.
+    # Overwrite deleted content with zeros.
     "PRAGMA secure_delete = ON",
-    # Damage is found when it is read, not when it has spread.
+    # Detect corruption when a page is read, before it spreads.
     "PRAGMA cell_size_check = ON",
-    # An error of the disk is an answer to a read, but the end of the process for a
-    # page that is mapped.
+    # A disk error fails a read, but kills the process if the page is mapped.
     "PRAGMA mmap_size = 0",
 )
 
 
 class DatabaseFile:
     """
-    The file of a store, for one gateway alone. To be used by one thread.
+    The file of a store, used by one gateway and one thread.
 
-    @ivar path: Where it is.
+    @ivar path: The path of the file.
     """
 
     def __init__(
         self, path: str, tell: LogCallback, connect: Callable[..., Connection]
     ) -> None:
         """
-        @param path: From the directory that is the current one when it is opened.
-        @param connect: Is C{sqlite3.connect}.
+        @param path: The path, relative to the current directory at the time of L{open}.
+        @param connect: C{sqlite3.connect}, or a replacement in tests.
         """
         self.path = path
         self._tell = tell
@@ -74,11 +71,11 @@ class DatabaseFile:
 
     def open(self) -> Connection:
         """
-        Lock the file, make it if it is not there, check all of it, and bring it to
-        the newest version. If it is damaged, set it aside and begin a new one; but
-        not if it never was a store, as far as anyone knows.
+        Lock, create, check and migrate the file. A damaged store is set aside and
+        replaced by a
+        new one; a damaged file that may not be a store is left alone.
 
-        @raise StoreUnusable: The message says what to do.
+        @raise StoreUnusable: The file cannot be used; the message says what to do.
         """
         self.path = os.path.realpath(self.path)
         try:
@@ -97,9 +94,11 @@ class DatabaseFile:
         """
         Open the file.
 
-        What is in the log goes into the file first: after an fsync that failed, the
-        system may think that pages of the log are on the disk that are not, and what
-        is appended behind these would be lost with them.
+        The write-ahead log is copied into the file first. After a failed fsync the
+        system may
+        believe that pages of the log are on the disk which are not, and frames appended
+        behind
+        them would be lost.
         """
         connection = self._connect(self.path, timeout=0, isolation_level=None)
         try:
@@ -112,15 +111,16 @@ class DatabaseFile:
         return connection
 
     def release(self) -> None:
-        """Let others have the file."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def _takeLock(self) -> None:
         """
-        Lock a file beside it, for as long as the process lives. SQLite's own lock is
-        not held while the file is reopened or set aside.
+        Lock a file beside the store until the process ends. SQLite's own lock is
+        released while
+        the store is reopened or set aside.
         """
         mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._lock = os.open(f"{self.path}.lock", mode, 0o600)
@@ -136,7 +136,10 @@ class DatabaseFile:
         self._isOurs = os.fstat(self._lock).st_size > 0
 
     def _signLock(self) -> None:
-        """Say in it whose it is; which says, too, that the file is a store."""
+        """
+        Write our process id to the lock file, which also marks the file beside it as a
+        store.
+        """
         assert self._lock is not None
         os.pwrite(self._lock, b"%-10d\n" % os.getpid(), 0)
 
@@ -166,17 +169,18 @@ class DatabaseFile:
 
     def _create(self) -> None:
         """
-        Make the file if it is not there, which nobody else may read.
+        Create the file, readable by its owner only, unless it exists.
 
-        @raise sqlite3.DatabaseError: It was there, and has lost its content; SQLite
-            would drop the log, too.
+        @raise sqlite3.DatabaseError: The file exists but is empty, while its log is
+            not;
+            SQLite would discard the log.
         """
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         if not os.path.getsize(self.path) and _sizeOf(f"{self.path}-wal"):
             raise _damage("the file is gone or empty, but its log is not")
 
     def _setAside(self, what: str) -> None:
-        """Rename the file and what belongs to it."""
+        """Rename the file and the files that belong to it."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         aside = f"{self.path}.damaged-{stamp}"
         while any(os.path.lexists(aside + part) for part in _PARTS):
@@ -186,9 +190,9 @@ class DatabaseFile:
                 os.rename(self.path + part, aside + part)
         self._tell(
             LogLevel.critical,
-            "The store {path} is damaged: {what}. It is now {aside}, and a new one is"
-            " begun; what waited in it is neither sent nor delivered. The command"
-            " sqlite3 {aside} .recover shows what is left of it.",
+            "The store {path} is damaged: {what}. It was renamed to {aside}, and a new"
+            " one was created; the stanzas in the damaged one are neither sent nor"
+            " delivered. To see what is left of them: sqlite3 {aside} .recover",
             path=self.path,
             what=what,
             aside=aside,
@@ -197,10 +201,10 @@ class DatabaseFile:
 
 def _check(connection: Connection) -> None:
     """
-    Read all of a file, but without comparing its indexes.
+    Check a file, except for comparing its indexes with its tables.
 
-    @raise ForeignFile: It is not for us.
-    @raise sqlite3.DatabaseError: It is damaged.
+    @raise ForeignFile: The file belongs to another program or version.
+    @raise sqlite3.DatabaseError: The file is damaged.
     """
     connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
     versionOf(connection)
@@ -222,7 +226,7 @@ def _sizeOf(path: str) -> int:
         return 0
 
 
-#: What to do about a file that cannot be opened; formatted with its directory.
+#: Advice for a file that cannot be opened; formatted with its directory.
 _ADVICE: Mapping[int, str] = {
     errno.ENOENT: "cannot be made: make the directory {directory}, or name another",
     errno.ENOTDIR: "cannot be made: {directory} is no directory; name another",
@@ -238,10 +242,11 @@ _ADVICE: Mapping[int, str] = {
 
 def advice(error: Exception, path: str) -> str | None:
     """
-    What to do about an error.
+    Return advice about an error.
 
-    @return: The end of a sentence that begins with the path; C{None} if it says so
-        itself, or nobody can do anything.
+    @return: The end of a sentence that begins with the path; C{None} if the error
+        itself
+        says what to do, or nothing can be done.
     """
     if isinstance(error, ForeignFile):
         return f"{error}, or name another file"

@@ -1,4 +1,4 @@
-"""Tells what is wrong with a disk or a file, in words."""
+"""Descriptions of disk and file errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 DAMAGED = "the file is damaged; restart the gateway, which sets it aside"
 
-#: By what SQLite says, without the detail in the higher bits. What is not here, and
-#: comes from SQLite, is a mistake of whoever called it.
+#: Descriptions by SQLite's primary result code. A code that is missing here means a
+#: bug in the caller.
 _REASONS: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "the file or its disk is read-only",
@@ -26,10 +26,10 @@ _REASONS: Mapping[int, str] = {
 
 def describe(error: BaseException) -> str | None:
     """
-    Why nothing can be kept.
+    Describe why nothing can be stored.
 
-    @return: In words that stand within a sentence; C{None} if the error does not
-        mean that.
+    @return: Words for the middle of a sentence; C{None} if the error has another
+        meaning.
     """
     if isinstance(error, OSError):
         return error.strerror or str(error)
@@ -43,7 +43,7 @@ def describe(error: BaseException) -> str | None:
 
 
 def isCorruption(error: BaseException) -> bool:
-    """Whether an error says that what is in the file is not as it was written."""
+    """Return whether an error means that the file is corrupt."""
     return _REASONS.get(_code(error) & 0xFF) is DAMAGED
 
 

@@ -1,11 +1,10 @@
 """
-Does what was asked in one transaction, and knows whether that is possible.
+Runs operations in one transaction, and tracks whether the disk accepts commits.
 
-A commit that failed has not happened, even if its last step, the fsync, is what
-failed and all of it is in the log. Unless the process ends before that is overwritten,
-or the disk refuses this, too: then it may have happened after all, once the gateway
-is started again. What is never so is that something has not happened that did not
-fail.
+A commit that was reported as successful is never lost. A commit that was reported as
+failed is rolled back, even if only its fsync failed and the log holds it already, with
+one exception: if the process ends before that part of the log is overwritten, or the
+disk refuses the overwrite, the commit may reappear at the next start.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from .database_file import DatabaseFile, LogCallback
 from .errors import describe, isCorruption
 from .migrations import PROBE_WRITE
 
-#: Seconds after it was said that the store works again in which no trouble is told: a
-#: disk that is nearly full takes some and refuses others, and would fill the log.
+#: Seconds after a logged recovery in which no failure is logged: a nearly full disk
+#: accepts some commits and refuses others, which would flood the log.
 LOG_INTERVAL = 30.0
 
 
 class GroupCommitter:
     """
-    Does batches of work. To be used by one thread.
+    Commits batches of operations. Used by one thread.
     """
 
     def __init__(
@@ -42,35 +41,35 @@ class GroupCommitter:
         tell: LogCallback,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """@param now: Tells the time, in seconds since whenever."""
+        """@param now: Returns the time in seconds from an arbitrary start."""
         self._file = file
         self._tell = tell
         self._now = now
         self._connection: Connection | None = None
         self._trouble: str | None = None
-        #: What was told last, and until when it is not told again.
+        #: The failure that was logged last, and until when it is not logged again.
         self._told: str | None = None
         self._quietUntil = -inf
         self._damage: Exception | None = None
 
     def open(self) -> None:
         """
-        Begin.
+        Open the file.
 
-        @raise StoreUnusable: The file is of no use.
+        @raise StoreUnusable: The file cannot be used.
         """
         self._connection = self._file.open()
 
     def close(self) -> None:
-        """End, and let others have the file."""
+        """Close and release the file."""
         self._disconnect()
         self._file.release()
 
     def commit(self, works: Sequence[Operation]) -> list[object]:
         """
-        Do all in one transaction, but what fails by its own fault.
+        Run operations in one transaction, without those that fail by their own fault.
 
-        @return: The result of each, or its L{Failure}.
+        @return: The result of each operation, or its L{Failure}.
         """
         try:
             try:
@@ -103,7 +102,7 @@ class GroupCommitter:
         return results
 
     def _succeed(self) -> None:
-        """Something was kept."""
+        """Log the recovery if the last commit failed."""
         if self._trouble is not None and self._trouble == self._told:
             self._tell(
                 LogLevel.info, "The store {path} works again.", path=self._file.path
@@ -114,9 +113,9 @@ class GroupCommitter:
 
     def _fail(self, error: Exception) -> str:
         """
-        Nothing can be kept: say so, if it is new, and begin anew with the file.
+        Log a failure unless it was logged recently, and reopen the file.
 
-        @return: Why.
+        @return: The reason.
         """
         words = describe(error) or f"an unexpected error, {error!r}"
         self._trouble = words
@@ -124,8 +123,8 @@ class GroupCommitter:
             self._told = words
             self._tell(
                 LogLevel.error,
-                "The store {path} can keep nothing: {reason}. Whatever would have to be"
-                " kept is refused until it can.",
+                "Cannot write to the store {path}: {reason}. Messages are refused until"
+                " it works again.",
                 path=self._file.path,
                 reason=words,
             )
@@ -138,8 +137,9 @@ class GroupCommitter:
 
     def _overwrite(self) -> None:
         """
-        Write over what a failed commit may have left at the end of the log; who opens
-        the file next would take it for a good one.
+        Overwrite the frames of a failed commit at the end of the log, which the next
+        start
+        would otherwise take for committed.
         """
         if self._connection is not None:
             with suppress(sqlite3.Error):
@@ -155,9 +155,9 @@ class GroupCommitter:
 
 def _doEach(connection: Connection, works: Sequence[Operation]) -> list[object]:
     """
-    Do works in their order, but what fails by its own fault.
+    Run operations in their order, without those that fail by their own fault.
 
-    @return: The result of each, or its L{Failure}.
+    @return: The result of each operation, or its L{Failure}.
     """
     results: list[object] = []
     for work in works:

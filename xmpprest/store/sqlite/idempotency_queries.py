@@ -1,4 +1,4 @@
-"""The SQL for requests with an idempotency key."""
+"""SQL of idempotency keys."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from sqlite3 import Connection
 from ...core.records import IdempotencyRecord
 
 
-def begin(
+def beginRequest(
     connection: Connection, request: IdempotencyRecord
 ) -> IdempotencyRecord | None:
-    """See L{Store.begin}."""
+    """Implement L{Store.beginRequest}."""
     row = connection.execute(
         "SELECT key, fingerprint, answer, at FROM answered WHERE key = ?",
         (request.key,),
@@ -24,8 +24,8 @@ def begin(
     return None
 
 
-def end(connection: Connection, key: str, answer: bytes | None) -> None:
-    """See L{Store.end}."""
+def finishRequest(connection: Connection, key: str, answer: bytes | None) -> None:
+    """Implement L{Store.finishRequest}."""
     if answer is None:
         connection.execute("DELETE FROM answered WHERE key = ?", (key,))
     else:
@@ -34,13 +34,13 @@ def end(connection: Connection, key: str, answer: bytes | None) -> None:
         )
 
 
-def interrupted(connection: Connection, answer: bytes) -> None:
-    """See L{Store.interrupted}."""
+def failInterrupted(connection: Connection, answer: bytes) -> None:
+    """Implement L{Store.failInterruptedRequests}."""
     connection.execute("UPDATE answered SET answer = ? WHERE answer IS NULL", (answer,))
 
 
-def forget(connection: Connection, before: float, limit: int) -> int:
-    """Forget some of them; returns how many."""
+def purge(connection: Connection, before: float, limit: int) -> int:
+    """Delete some old keys, and return how many were deleted."""
     return connection.execute(
         "DELETE FROM answered WHERE rowid IN (SELECT rowid FROM answered"
         " WHERE at < ? LIMIT ?)",

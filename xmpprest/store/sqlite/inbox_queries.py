@@ -1,4 +1,4 @@
-"""The SQL for stanzas on their way to the callback."""
+"""SQL of the inbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .coalesce import execute, insert
 
 _COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
 
-#: To be followed by what it comes after.
+#: Selects stanzas; a condition follows.
 _NEXT = (
     "SELECT min(incoming.conversation) FROM incoming INDEXED BY incomingPending"
     " WHERE state = 'pending' AND incoming.conversation >"
@@ -21,7 +21,9 @@ _NEXT = (
 
 
 class NewIncoming(NamedTuple):
-    """What L{Store.receive} is called with."""
+    """
+    Arguments of L{Store.addIncoming}.
+    """
 
     webhookID: str
     conversation: str
@@ -29,8 +31,8 @@ class NewIncoming(NamedTuple):
     at: float
 
 
-def receive(connection: Connection, stanzas: Sequence[NewIncoming]) -> Sequence[int]:
-    """See L{Store.receive}."""
+def add(connection: Connection, stanzas: Sequence[NewIncoming]) -> Sequence[int]:
+    """Implement L{Store.addIncoming} for several stanzas."""
     return insert(
         connection,
         "INSERT INTO incoming (webhookID, conversation, stanza, receivedAt, dueAt,"
@@ -41,9 +43,8 @@ def receive(connection: Connection, stanzas: Sequence[NewIncoming]) -> Sequence[
 
 def conversations(connection: Connection, after: str, limit: int) -> Sequence[str]:
     """
-    See L{Store.conversations}.
-
-    One step of the index for each: SQLite would read all of it to find them.
+    Implement L{Store.conversations} with one index step per conversation; a C{DISTINCT}
+    would read the whole index.
     """
     rows = connection.execute(
         "WITH RECURSIVE found (conversation) AS ("
@@ -58,7 +59,7 @@ def conversations(connection: Connection, after: str, limit: int) -> Sequence[st
 def pending(
     connection: Connection, conversation: str, after: int, limit: int
 ) -> Sequence[InboxRecord]:
-    """See L{Store.pending}."""
+    """Implement L{Store.pending}."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM incoming WHERE state = 'pending'"
         " AND conversation = ? AND number > ? ORDER BY number LIMIT ?",
@@ -67,8 +68,8 @@ def pending(
     return [InboxRecord(*row) for row in rows]
 
 
-def pendingBetween(connection: Connection, first: str, last: str | None) -> int:
-    """See L{Store.pendingBetween}."""
+def countPending(connection: Connection, first: str, last: str | None) -> int:
+    """Implement L{Store.countPending}."""
     ((count,),) = connection.execute(
         "SELECT count(*) FROM incoming INDEXED BY incomingPending"
         " WHERE state = 'pending' AND conversation > ?1"
@@ -79,8 +80,8 @@ def pendingBetween(connection: Connection, first: str, last: str | None) -> int:
     return count
 
 
-def move(connection: Connection, numbers: Sequence[int], conversation: str) -> None:
-    """See L{Store.move}."""
+def reassign(connection: Connection, numbers: Sequence[int], conversation: str) -> None:
+    """Implement L{Store.reassign}."""
     connection.executemany(
         "UPDATE incoming SET conversation = ? WHERE number = ? AND state = ?",
         [(conversation, number, PENDING) for number in numbers],
@@ -88,7 +89,9 @@ def move(connection: Connection, numbers: Sequence[int], conversation: str) -> N
 
 
 class RecordedAttempt(NamedTuple):
-    """What L{Store.attempted} is called with."""
+    """
+    Arguments of L{Store.recordAttempt}.
+    """
 
     number: int
     attempt: DeliveryAttempt
@@ -96,13 +99,13 @@ class RecordedAttempt(NamedTuple):
     dueAt: float
 
 
-def attempted(
+def recordAttempts(
     connection: Connection, tries: Sequence[RecordedAttempt]
 ) -> Sequence[None]:
-    """See L{Store.attempted}."""
+    """Implement L{Store.recordAttempt} for several attempts."""
     if len({each.number for each in tries}) < len(tries):
-        # A statement does each row once.
-        return [None for each in tries for _ in attempted(connection, [each])]
+        # One statement updates each row only once.
+        return [None for each in tries for _ in recordAttempts(connection, [each])]
     rows = [
         (each.number, each.state, each.dueAt, each.attempt.at, _line(each.attempt))
         for each in tries
@@ -125,14 +128,14 @@ def attempted(
 
 
 def _line(attempt: DeliveryAttempt) -> str:
-    """A try as it is in the record."""
+    """Return a delivery attempt as a line of the record."""
     return json.dumps([attempt.at, attempt.status, attempt.error]) + "\n"
 
 
-def inState(
+def listIncoming(
     connection: Connection, state: str, before: int | None, limit: int
 ) -> Sequence[InboxRecord]:
-    """See L{Store.incoming}."""
+    """Implement L{Store.listIncoming}."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM incoming WHERE state = ? AND number < ?"
         " ORDER BY number DESC LIMIT ?",
@@ -144,7 +147,7 @@ def inState(
 def byID(
     connection: Connection, webhookID: str
 ) -> tuple[InboxRecord, Sequence[DeliveryAttempt]] | None:
-    """See L{Store.incomingByID}."""
+    """Implement L{Store.incomingByID}."""
     row = connection.execute(
         f"SELECT {_COLUMNS}, tries FROM incoming WHERE webhookID = ?", (webhookID,)
     ).fetchone()
@@ -155,7 +158,7 @@ def byID(
     return InboxRecord(*columns), attempts
 
 
-def redeliver(
+def requeueDead(
     connection: Connection,
     *,
     webhookIDs: Sequence[str] | None,
@@ -164,7 +167,7 @@ def redeliver(
     at: float,
     limit: int,
 ) -> Sequence[InboxRecord]:
-    """See L{Store.redeliver}."""
+    """Implement L{Store.requeueDead}."""
     if webhookIDs is None:
         numbers = _deadWithin(connection, since, until, limit)
     else:
@@ -182,7 +185,7 @@ def redeliver(
 def _deadWithin(
     connection: Connection, since: float, until: float, limit: int
 ) -> Sequence[int]:
-    """The numbers of those that came first within a time span, in their order."""
+    """Return the numbers of the oldest dead stanzas within a time span."""
     rows = connection.execute(
         "SELECT number FROM incoming INDEXED BY incomingDead"
         " WHERE state = 'dead' AND receivedAt >= ?"
@@ -195,7 +198,7 @@ def _deadWithin(
 def _deadAmong(
     connection: Connection, webhookIDs: Sequence[str], since: float, until: float
 ) -> Sequence[int]:
-    """The numbers of those with certain ids, in their order."""
+    """Return the numbers of the dead stanzas with certain ids within a time span."""
     numbers: set[int] = set()
     for webhookID in webhookIDs:
         numbers.update(
@@ -210,7 +213,7 @@ def _deadAmong(
 
 
 def depth(connection: Connection, state: str) -> QueueDepth:
-    """See L{Store.incomingDepth}."""
+    """Implement L{Store.incomingDepth}."""
     row = connection.execute(
         "SELECT count + coalesce((SELECT seq FROM sqlite_sequence"
         " WHERE name = 'incoming' AND ?1 = 'pending'), 0),"
@@ -221,8 +224,8 @@ def depth(connection: Connection, state: str) -> QueueDepth:
     return QueueDepth(*row)
 
 
-def forget(connection: Connection, state: str, before: float, limit: int) -> int:
-    """Forget some of those that came into a final state; returns how many."""
+def purge(connection: Connection, state: str, before: float, limit: int) -> int:
+    """Delete some stanzas in a final state, and return how many were deleted."""
     return connection.execute(
         "DELETE FROM incoming WHERE number IN (SELECT number FROM incoming"
         " WHERE state = ? AND state <> 'pending' AND changedAt < ? LIMIT ?)",

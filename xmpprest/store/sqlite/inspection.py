@@ -1,6 +1,4 @@
-"""
-Looks at the file of a store without touching it, also while a gateway uses it.
-"""
+"""Inspects the file of a store without changing it, also while a gateway uses it."""
 
 from __future__ import annotations
 
@@ -17,18 +15,18 @@ from .migrations import versionOf
 
 def lockOwner(path: str) -> str | None:
     """
-    Who has a store.
+    Return which process has locked a store.
 
-    @return: The process number of the gateway, C{"unknown"} if it did not say; or
-        C{None}, nobody has it.
-    @raise OSError: That cannot be found out.
+    @return: The process id of the gateway; C{"unknown"} if it left none; C{None} if the
+        store is not locked.
+    @raise OSError: The lock file cannot be read.
     """
     try:
         lock = os.open(f"{os.path.realpath(path)}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        # Shared, and given back at once: others who look do not count as gateways.
+        # A shared lock, released at once: other inspections do not count as gateways.
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
@@ -39,11 +37,12 @@ def lockOwner(path: str) -> str | None:
 
 def inspect(path: str) -> bool:
     """
-    Check whether a file is a store of a version that is known. Its log is not read:
-    that would leave files behind.
+    Check whether a file is a store of a known version, without reading its log, since
+    that
+    would leave files behind.
 
-    @return: Whether there is a store already.
-    @raise StoreUnusable: It is something else, or cannot be opened.
+    @return: Whether the store exists.
+    @raise StoreUnusable: The file is not a store, or cannot be opened.
     """
     path = os.path.realpath(path)
     if not os.path.exists(path):
@@ -57,7 +56,7 @@ def inspect(path: str) -> bool:
         finally:
             connection.close()
     except Exception as error:
-        # What a gateway used, it can set aside; what stands in the log counts more.
+        # A gateway sets a damaged store aside itself, and the log may repair it.
         if isCorruption(error) and os.path.exists(f"{path}.lock"):
             return True
         words = advice(error, path)

@@ -1,20 +1,17 @@
-"""
-The tables, and how a file of an earlier version comes to have them.
-"""
+"""The tables of a store, and the migrations from earlier versions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-#: Says in the file whose it is: "xmpr".
+#: The application id in the file: "xmpr".
 APPLICATION_ID = 0x786D7072
 
-# Numbers are never used again (AUTOINCREMENT), since they say what came after what.
-# Each index is for one question; most of them are partial, so that what is done with
-# does not make slower what is not. How many rows are in a state would take long to
-# count, and stands in the table "depth"; but for those that come, which are many, and
-# which SQLite itself counts: the numbers are without gaps.
+# Numbers are never reused (AUTOINCREMENT), since they define the order. Each index
+# serves one query; most are partial, so that completed rows do not slow down the
+# others. The table "depth" counts the rows by state, since counting takes long. New
+# rows are the exception: their numbers have no gaps, so SQLite's sequence counts them.
 
 _OUTGOING = (
     """
@@ -117,29 +114,31 @@ _DEPTH = (
     """,
 )
 
-#: What leads from each version to the next; a file has the version of how many it has
-#: been through. To be added to, never to be changed.
+#: The migrations from each version to the next. The version of a file is the number of
+#: migrations applied. Append to this list; never change an entry.
 MIGRATIONS: Sequence[Sequence[str]] = (
     (*_DEPTH, *_OUTGOING, *_INCOMING, *_ANSWERED),
-    # Who may see what has become of a message.
+    # The sender, for the permission to see the status of a message.
     ("ALTER TABLE outgoing ADD COLUMN sender TEXT NOT NULL DEFAULT ''",),
 )
 
-#: Changes nothing that means anything, but has to be written.
+#: A write without effect, to find out whether the disk accepts it.
 PROBE_WRITE = "UPDATE depth SET count = count + 1 WHERE of = 'touch'"
 
 
 class ForeignFile(Exception):
-    """The file is no store, or one of a later version; the message says which."""
+    """
+    The file is not a store, or has a later version; the message says which.
+    """
 
 
 def migrate(
     connection: Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS
 ) -> None:
     """
-    Bring a file to the newest version, a new one included.
+    Migrate a file to the newest version; create the tables of an empty one.
 
-    @raise ForeignFile: It is not for us to do so.
+    @raise ForeignFile: The file is not a store, or has a later version.
     """
     version = versionOf(connection, len(migrations))
     for number, statements in enumerate(migrations[version:], version + 1):
@@ -153,9 +152,9 @@ def migrate(
 
 def versionOf(connection: Connection, newest: int = len(MIGRATIONS)) -> int:
     """
-    The version of a file; 0 if it is empty.
+    Return the version of a file; 0 if it is empty.
 
-    @raise ForeignFile: It is of a later version, or nothing of ours.
+    @raise ForeignFile: The file is not a store, or has a later version.
     """
     ((application,),) = connection.execute("PRAGMA application_id")
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")

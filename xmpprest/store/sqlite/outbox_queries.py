@@ -24,9 +24,10 @@ _COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error, 
 def add(
     connection: Connection, messages: Sequence[NewMessage]
 ) -> Sequence[int | IdempotencyRecord]:
-    """See L{Store.addAllOutgoing}."""
+    """Implement L{Store.addAllOutgoing}."""
     earlier = [
-        each.idempotency and idempotency_queries.begin(connection, each.idempotency)
+        each.idempotency
+        and idempotency_queries.beginRequest(connection, each.idempotency)
         for each in messages
     ]
     numbers = iter(
@@ -45,7 +46,7 @@ def add(
 
 
 def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRecord]:
-    """See L{Store.queuedMessages}."""
+    """Implement L{Store.queuedMessages}."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM outgoing WHERE state = 'queued' AND number > ?"
         " ORDER BY number LIMIT ?",
@@ -55,11 +56,7 @@ def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRec
 
 
 def updateStates(connection: Connection, changes: Sequence[StateChange]) -> None:
-    """
-    See L{Store.updateStates}.
-
-    One statement confirms hundreds of messages.
-    """
+    """Implement L{Store.updateStates}. One statement confirms hundreds of messages."""
     for (state, at, error), group in groupby(changes, _newState):
         connection.execute(
             "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3, stanza = ''"
@@ -75,7 +72,7 @@ def _newState(change: StateChange) -> tuple[str, float, str | None]:
 
 
 def byID(connection: Connection, id: str) -> OutboxRecord | None:
-    """See L{Store.outgoingByID}."""
+    """Implement L{Store.outgoingByID}."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM outgoing WHERE id = ? ORDER BY number DESC LIMIT 1",
         (id,),
@@ -84,7 +81,7 @@ def byID(connection: Connection, id: str) -> OutboxRecord | None:
 
 
 def depth(connection: Connection) -> QueueDepth:
-    """See L{Store.outgoingDepth}."""
+    """Implement L{Store.outgoingDepth}."""
     row = connection.execute(
         "SELECT count + coalesce("
         "(SELECT seq FROM sqlite_sequence WHERE name = 'outgoing'), 0),"
@@ -95,7 +92,7 @@ def depth(connection: Connection) -> QueueDepth:
     return QueueDepth(*row)
 
 
-def forget(connection: Connection, before: float, limit: int) -> int:
+def purge(connection: Connection, before: float, limit: int) -> int:
     """Delete some completed messages; returns their number."""
     return connection.execute(
         "DELETE FROM outgoing WHERE number IN (SELECT number FROM outgoing"

@@ -1,9 +1,9 @@
 """
-A thread that does work on a file, in the order it is asked to.
+A thread that runs operations on a file in the order of the calls.
 
-What is asked in one turn of the reactor goes into one commit, together with what was
-asked while the one before it ran (group commit). What nobody waits for rests until
-there is a commit anyway.
+All calls of one reactor turn share a commit with those that came while the previous
+commit ran (group commit). An operation without a waiting caller is delayed until the
+next commit.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from .group_commit import GroupCommitter
 _log = Logger()
 _T = TypeVar("_T")
 
-#: How many calls are enough for one commit, so that the reactor is not held up by
-#: their callbacks, nor the first by the last.
+#: Maximum operations per commit. Their callbacks run in one reactor turn, and the first
+#: operation waits for the last.
 BATCH_LIMIT = 256
 
-#: How many calls may wait, on a disk that does not keep up.
+#: Maximum operations that wait for a slow disk.
 QUEUE_LIMIT = 10_000
 
-#: For how many seconds changes that nobody waits for may rest, and how many of them.
+#: Maximum delay in seconds, and maximum number, of changes without a waiting caller.
 REST, REST_LIMIT = 0.1, 256
 
-#: Something to do, and what fires with whatever it returns.
+#: An operation, and the Deferred of its result.
 _Call: TypeAlias = tuple[Operation, Deferred[Any]]
 
 
 class Reactor(Protocol):
     """
-    What a writer needs of the reactor.
+    The part of the reactor that the writer thread uses.
 
-    @ivar running: Whether it does.
+    @ivar running: Whether the reactor runs.
     """
 
     running: bool
@@ -56,31 +56,34 @@ class Reactor(Protocol):
     def callFromThread(
         self, callable: Callable[..., Any], *args: object, **kwargs: object
     ) -> None:
-        """See L{IReactorFromThreads<twisted.internet.interfaces>}."""
+        """
+        Call a function in the reactor's thread
+        (L{IReactorFromThreads<twisted.internet.interfaces>}).
+        """
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object
     ) -> IDelayedCall:
-        """See L{IReactorTime<twisted.internet.interfaces>}."""
+        """Call a function later (L{IReactorTime<twisted.internet.interfaces>})."""
 
 
 class WriterThread:
     """
-    Does work in a thread. To be used by the reactor's.
+    A thread that runs operations. Its methods are for the reactor's thread.
 
-    @ivar commits: What it has done.
+    @ivar commits: Metrics of its commits.
     """
 
     def __init__(
         self, path: str, reactor: Reactor, connect: Callable[..., Connection]
     ) -> None:
-        """@param connect: Is C{sqlite3.connect}."""
+        """@param connect: C{sqlite3.connect}, or a replacement in tests."""
         self._path = path
         self._reactor = reactor
         self._connect = connect
         self._queue: SimpleQueue[list[_Call] | None] = SimpleQueue()
-        #: Asked, and not in the queue yet; whether some of it waits only for the end of
-        #: this turn, how many changes rest, and what ends that.
+        #: Operations that are not in the queue yet; whether one of them waits for the
+        #: end of this turn; the number of delayed changes; the timer of the delay.
         self._asked: list[_Call] = []
         self._isUrgent = False
         self._resting = 0
@@ -89,12 +92,13 @@ class WriterThread:
         self.commits = CommitMetrics()
         self._stopped: Deferred[None] = succeed(None)
         self._isOpen = False
-        #: Calls something in the reactor's thread, from the other.
+        #: Calls a function in the reactor's thread.
         self._callBack: Callable[..., None] = reactor.callFromThread
 
     def start(self) -> Deferred[None]:
         """
-        Open the file; waits for that if the reactor does not run yet.
+        Start the thread and open the file; block until it is open if the reactor does
+        not run.
 
         @return: Fails with L{StoreUnusable}.
         """
@@ -116,9 +120,7 @@ class WriterThread:
         return started
 
     def stop(self) -> Deferred[None]:
-        """
-        Close the file, once all that was asked is done.
-        """
+        """Close the file after the calls made so far."""
         if self._isOpen:
             self._isOpen = False
             self._handOver()
@@ -127,15 +129,19 @@ class WriterThread:
 
     def submit(self, work: Callable[[Connection], _T], rests: int = 0) -> Deferred[_T]:
         """
-        Do something.
+        Run an operation.
 
-        @param work: Is called in the thread, within a transaction; and again, if that
-            is rolled back for another's fault.
-        @param rests: How many changes it makes, if nobody waits for them: then it is
-            done before what is asked next, but may rest until something is; or for
-            L{REST} seconds, or until L{REST_LIMIT} changes do.
-        @return: Fires once the transaction is committed; fails with
-            L{StoreUnavailable}, or with what C{work} raised.
+        @param work: Called in the thread within a transaction; called again if the
+            transaction
+            is rolled back because of another operation.
+        @param rests: The number of changes that it makes, if no caller waits for it.
+            Such an
+            operation runs before later ones, but is delayed until the next commit,
+            L{REST}
+            seconds, or L{REST_LIMIT} changes.
+        @return: Fires once the transaction is committed. Fails with
+            L{StoreUnavailable}, or
+            with the exception that C{work} raised.
         """
         if not self._isOpen:
             return fail(StoreUnavailable("the store is closed"))
@@ -153,7 +159,7 @@ class WriterThread:
         return deferred
 
     def _handOver(self) -> None:
-        """This turn of the reactor is over, or something has rested long enough."""
+        """Pass the calls of this reactor turn, and the delayed ones, to the thread."""
         if self._rest is not None and self._rest.active():
             self._rest.cancel()
         self._rest, self._resting, self._isUrgent = None, 0, False
@@ -161,17 +167,17 @@ class WriterThread:
         for first in range(0, len(asked), BATCH_LIMIT):
             self._queue.put(asked[first : first + BATCH_LIMIT])
 
-    # --- in the thread ----------------------------------------------------------
+    # --- in the writer thread ---
 
     def _startThread(self, started: Deferred[None]) -> None:
-        # A daemon: a process that ends without asking us to is like one that is
-        # killed, which is to be borne anyway.
+        # A daemon thread: a process that exits without stopService is treated like a
+        # killed one, which the store survives.
         Thread(
             target=self._run, args=(started,), name="xmpprest store", daemon=True
         ).start()
 
     def _run(self, started: Deferred[None]) -> None:
-        """All of the thread."""
+        """Run the thread."""
         file = DatabaseFile(self._path, self._tell, self._connect)
         committer = GroupCommitter(file, self._tell)
         try:
@@ -190,16 +196,16 @@ class WriterThread:
 
     def _take(self) -> list[_Call]:
         """
-        Wait for something to do, and take what else there is.
+        Wait for operations and return those for the next commit.
 
-        @return: Empty at the end.
+        @return: Empty once the thread shall stop.
         """
         batch: list[_Call] = []
         try:
             while len(batch) < BATCH_LIMIT:
                 calls = self._queue.get(block=not batch)
                 if calls is None:
-                    # Nothing comes after it; find it again once this is done.
+                    # The stop marker is the last item; put it back for the next call.
                     self._queue.put(None)
                     break
                 batch += calls
@@ -208,21 +214,21 @@ class WriterThread:
         return batch
 
     def _tell(self, *arguments: Any, **fields: Any) -> None:
-        """Log something; observers of the log may not bear other threads."""
+        """Log from the reactor's thread, since log observers may not be thread-safe."""
         self._callBack(_log.emit, *arguments, **fields)
 
-    # --- back from it -----------------------------------------------------------
+    # --- back in the reactor's thread ---
 
     def _committed(
         self, batch: list[_Call], results: list[object], seconds: float
     ) -> None:
-        """A batch is done, or has failed."""
+        """Report the results of a batch."""
         self.commits.seconds.observe(seconds)
         self.commits.calls.observe(len(batch))
         self._report(batch, results)
 
     def _report(self, batch: list[_Call], results: list[object]) -> None:
-        """Say to each caller what came of it."""
+        """Fire the Deferred of each operation."""
         self._waiting -= len(batch)
         for (_, deferred), result in zip(batch, results, strict=True):
             if isinstance(result, Failure):
@@ -231,7 +237,7 @@ class WriterThread:
                 deferred.callback(result)
 
     def _failStart(self, started: Deferred[None], failure: Failure) -> None:
-        """The thread is gone, and what was asked of it will not be done."""
+        """Fail all calls because the thread has died."""
         self._isOpen = False
         self._handOver()
         self._queue.put(None)
