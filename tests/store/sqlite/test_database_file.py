@@ -203,12 +203,12 @@ class DamageTests(FileTestCase):
         self.keep(1000)
 
     def setAside(self) -> Path:
-        """Open the file; returns where it is now, once a new one is begun."""
+        """Open the file; returns where it is now, after a new one was created."""
         self.assertEqual(self.kept(), 0)
         (aside,) = self.place.glob("store.db.damaged-*Z")
         (line,) = self.told.take()
         self.assertIn(f"critical The store {self.path} is damaged: ", line)
-        self.assertIn(f"It is now {aside}, and a new one is begun", line)
+        self.assertIn(f"It was renamed to {aside}, and a new", line)
         self.keep(2)
         self.assertEqual(self.kept(), 2)
         self.assertEqual(self.told.take(), [])
