@@ -103,7 +103,7 @@ class DemoPeer:
 
     def __init__(self, domain: str, clock: IReactorTime) -> None:
         self.domain = domain
-        self._builtin = BuiltinResponder("Echo peer", clock)
+        self._builtin = BuiltinResponder(lambda: "Echo peer", clock)
 
     def answer(self, stanza: Element) -> tuple[Element, ...]:
         """Return the replies to a stanza."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
+from hashlib import sha1, sha256
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
-from twisted.internet import reactor
 from twisted.logger import capturedLogs
 
 from tests.gateway.test_gateway import (
@@ -21,10 +20,11 @@ from tests.gateway.test_gateway import (
 )
 from tests.support.delivery import HeldConnection, HTTPRequest
 from tests.support.doubles import DOMAIN, HeldServer, HTTPClient, HTTPResponse, said
-from xmpprest import Gateway, makeGateway
+from xmpprest import Gateway
 from xmpprest.config.callback import CallbackConfig
 from xmpprest.config.config import SETTINGS
 from xmpprest.config.tokens import TokenConfig
+from xmpprest.core.live import LiveSettings
 from xmpprest.core.media.framing import NDJSON
 
 URL = "http://127.0.0.1:9999/in"
@@ -292,7 +292,7 @@ class SettingsTests(ReloadTestCase):
         self.change(stanzaSizeLimit=10)
         self.assertEqual(self.ask(MESSAGE).status, 413)
         self.assertEqual(self.gateway.resource.sizeLimit, 10)
-        self.assertEqual(self.gateway.reloader._batches.sizeLimit, 10)
+        self.assertEqual(self.gateway._reloader._batches.sizeLimit, 10)
 
     def test_waitingLimit(self) -> None:
         """
@@ -336,36 +336,35 @@ class SettingsTests(ReloadTestCase):
         shown = self.answered(self.server, DISCO).toXml()
         self.assertIn("urn:xmpp:receipts", shown)
 
-    def keeping(self, **settings: Any) -> Any:
-        """What is inside a gateway that would keep things, and was changed."""
-        store = f"sqlite:{self.mktemp()}"
-        gateway = makeGateway(configuration(store=store), reactor)
-        gateway.reload(configuration(store=store, **settings))
-        return gateway.reloader
+    def reloaded(self, **settings: Any) -> LiveSettings:
+        """The settings that the parts of a gateway read after a reload."""
+        self.begin()
+        self.change(**settings)
+        return self.gateway.settings.value
 
     def test_outboxLimit(self) -> None:
         """
         As many messages may wait as are set.
         """
-        self.assertEqual(self.keeping(outboxLimit=7)._outbox.limits.count, 7)
+        self.assertEqual(self.reloaded(outboxLimit=7).outboxLimit, 7)
 
     def test_outboxAge(self) -> None:
         """
-        For as long.
+        The oldest message may wait as long as is set.
         """
-        self.assertEqual(self.keeping(outboxAge=7)._outbox.limits.age, 7)
+        self.assertEqual(self.reloaded(outboxAge=7).outboxAge, 7)
 
     def test_recordDays(self) -> None:
         """
         Records are kept as long as is set.
         """
-        self.assertEqual(self.keeping(recordDays=3)._keeper.recordDays, 3)
+        self.assertEqual(self.reloaded(recordDays=3).recordDays, 3)
 
     def test_deadDays(self) -> None:
         """
-        The same for dead letters.
+        Dead letters are kept as long as is set.
         """
-        self.assertEqual(self.keeping(deadDays=3)._keeper.deadDays, 3)
+        self.assertEqual(self.reloaded(deadDays=3).deadDays, 3)
 
 
 class SecretTests(ReloadTestCase):
@@ -457,10 +456,13 @@ class SecretTests(ReloadTestCase):
         self.begin()
         self.change(secret="new")
         self.assertEqual(self.ask(MESSAGE).status, 202)
-        self.assertEqual(
-            self.gateway.component._authenticator.password,
-            "new",
-        )
+        self.server.lose()
+        self.reactor.advance(1)
+        protocol = self.built(self.reactor.tcpClients[-1][2])
+        server = HeldServer(protocol)
+        server.open("id='1'")
+        digest = sha1(b"1new").hexdigest()
+        self.assertEqual(str(server.stanza()), digest)
 
 
 class UndisturbedTests(ReloadTestCase):

@@ -824,7 +824,7 @@ class EveryIqTests(SynchronousTestCase):
         One result or error goes to the sender, from the addressee, under the id.
         """
         stream, callback = HeldStream(), HeldCallback()
-        builtin = BuiltinResponder("bot", Clock())
+        builtin = BuiltinResponder(lambda: "bot", Clock())
         selection = StanzaFilter(KINDS if selected else frozenset(), EVENTS)
         inbox = Inbox(stream.send, builtin.answer, callback, selection)
         inbox.startService()

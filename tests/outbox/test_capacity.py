@@ -73,7 +73,7 @@ class ManyTests(OutboxTestCase):
 
     def test_limit(self) -> None:
         """So many are kept as may wait; the others are refused."""
-        self.outbox = self.begin(count=2)
+        self.outbox = self.begin(outboxLimit=2)
         pairs = [(message(number), None) for number in range(3)]
         *two, third = self.wait(self.outbox.acceptAll(pairs))
         self.assertEqual(two, [Accepted(1), Accepted(2)])

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
-from tests.support.doubles import DOMAIN, stanza
+from tests.support.doubles import DOMAIN, live, stanza
 from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
 from xmpprest.core.records import (
     BOUNCED,
@@ -24,7 +24,6 @@ from xmpprest.core.records import (
 from xmpprest.core.stanza.parser import parseDocument
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.outbox.backlog import MAX_MESSAGES_IN_MEMORY
-from xmpprest.outbox.capacity import OutboxLimits
 from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
 from xmpprest.outbox.recorder import RETRY_DELAY
 from xmpprest.outbox.sender import BARRIER_INTERVAL, MAX_IN_FLIGHT
@@ -84,15 +83,14 @@ class OutboxTestCase(SynchronousTestCase):
         self.store.open()
         self.outbox = self.begin()
 
-    def begin(self, **limits: Any) -> Outbox:
+    def begin(self, **settings: Any) -> Outbox:
         """Another process, with the same store."""
         self.stream = HeldStream()
-        limits = {"count": 100_000, "age": 3600.0, **limits}
         outbox = Outbox(
             self.store,
             self.stream,
             self.stream,
-            OutboxLimits(**limits),
+            live(**settings),
             clock=self.clock,
             now=self.clock.seconds,
             domain=DOMAIN,
@@ -381,7 +379,7 @@ class RefusingTests(OutboxTestCase):
 
     def test_count(self) -> None:
         """Too many wait."""
-        self.outbox = self.begin(count=2)
+        self.outbox = self.begin(outboxLimit=2)
         self.accept(1, 2)
         problem = self.refused(self.outbox.enqueue(message(3)))
         self.assertEqual(problem.status, 503)
@@ -396,7 +394,7 @@ class RefusingTests(OutboxTestCase):
         """If that cannot be found out at first, it is later."""
         self.accept(1, 2)
         self.store.close()
-        self.outbox = self.begin(count=2)
+        self.outbox = self.begin(outboxLimit=2)
         self.assertEqual(self.outbox.waiting, 0)
         self.store.open()
         self.clock.advance(RETRY_DELAY)
@@ -408,7 +406,7 @@ class RefusingTests(OutboxTestCase):
     def test_countOfEarlier(self) -> None:
         """Those of an earlier process count, too."""
         self.accept(1, 2)
-        self.outbox = self.begin(count=2)
+        self.outbox = self.begin(outboxLimit=2)
         self.assertEqual(self.refused(self.outbox.enqueue(message(3))).status, 503)
 
     def test_age(self) -> None:

@@ -11,7 +11,7 @@ from xmpprest.core.records import IdempotencyRecord, StoreUnavailable, StoreUnus
 from xmpprest.store.memory import MemoryStore
 from xmpprest.store.service import DAY, PURGE_INTERVAL, StoreService, StoreStartupError
 
-from ..support.doubles import said
+from ..support.doubles import live, said
 
 
 class _Store(MemoryStore):
@@ -49,9 +49,8 @@ class StoreServiceTests(SynchronousTestCase):
             self.store,
             self.clock,
             lambda: 100 * DAY,
+            live(recordDays=7, deadDays=30),
             interrupted=b"interrupted",
-            recordDays=7,
-            deadDays=30,
         )
 
     def test_tidies(self) -> None:

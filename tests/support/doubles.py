@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
@@ -26,6 +27,7 @@ from twisted.words.xish.domish import Element, elementStream
 from zope.interface import implementer
 
 from xmpprest.core.errors import Refusal
+from xmpprest.core.live import Live, LiveSettings
 from xmpprest.core.records import Accepted, IdempotencyRecord
 from xmpprest.core.stanza.parser import parseDocument
 
@@ -40,6 +42,26 @@ NS_STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 def stanza(xml: str) -> Element:
     """A stanza as the gateway has it, from XML."""
     return parseDocument(xml.encode())
+
+
+def live(**settings: Any) -> Live[LiveSettings]:
+    """A cell with the settings that a test gives, and others that limit nothing."""
+    defaults: dict[str, Any] = {
+        "secret": "hush",
+        "name": "xmpprest",
+        "features": (),
+        "corsOrigin": (),
+        "logsRequests": False,
+        "stanzaSizeLimit": 2**30,
+        "waitingLimit": 2**30,
+        "iqTimeout": 120.0,
+        "iqMaxTimeout": 300.0,
+        "outboxLimit": 2**30,
+        "outboxAge": 3600.0,
+        "recordDays": 7.0,
+        "deadDays": 30.0,
+    }
+    return Live(LiveSettings(**{**defaults, **settings}))
 
 
 def said(events: Sequence[LogEvent]) -> list[str]:

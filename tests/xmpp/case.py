@@ -37,7 +37,7 @@ class ComponentTestCase(SynchronousTestCase):
         self.component = ComponentService(
             self.endpoint,
             "tcp:xmpp.example:5347",
-            SECRET,
+            lambda: SECRET,
             self.clock,
             sender=self.sender,
             handler=self.handle,

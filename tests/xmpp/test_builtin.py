@@ -25,10 +25,10 @@ class BuiltinAnswersTests(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1000)
         self.builtin = BuiltinResponder(
-            "Alert <bot>",
+            lambda: "Alert <bot>",
             self.clock,
             lambda: datetime(2026, 2, 3, 4, 5, 6, 789, UTC),
-            ("urn:xmpp:receipts",),
+            lambda: ("urn:xmpp:receipts",),
         )
 
     def answer(self, query: str, type: str = "get") -> Element | None:

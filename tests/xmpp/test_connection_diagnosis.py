@@ -27,7 +27,7 @@ class DiagnosisTests(SynchronousTestCase):
         component = ComponentService(
             self.endpoint,
             "",
-            "hush",
+            lambda: "hush",
             clock,
             sender=StanzaSender(DOMAIN, clock),
             handler=lambda stanza: None,

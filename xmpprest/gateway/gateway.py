@@ -13,6 +13,7 @@ from twisted.words.xish.domish import Element
 
 from .._version import __version__
 from ..config.config import Config
+from ..core.live import Live, LiveSettings
 from ..core.openapi.document import document
 from ..core.policy.authentication import Authenticator
 from ..ids import newID
@@ -39,9 +40,9 @@ from ..web.server.site import GatewaySite, makeRoot
 from ..xmpp.builtin import BuiltinResponder
 from ..xmpp.component import ComponentService
 from ..xmpp.sender import StanzaSender
-from .metrics import MetricsCollector
+from .metrics import MetricsCollector, makeRates
 from .permissions import makeGrants
-from .reload import Reloader, discoFeatures
+from .reload import Reloader, liveSettings
 from .stores import (
     clientEndpoint,
     isDurable,
@@ -49,7 +50,6 @@ from .stores import (
     makeStore,
     makeStoreService,
 )
-from .watching import makeRates
 from .webhooks import Webhooks, makeInboxRouter, makeWebhooks
 
 
@@ -69,7 +69,7 @@ class Gateway:
     @ivar admin: A site for operators, without C{/rest}: it shows the metrics to all
         who can ask, and so is not to be served to everybody.
     @ivar component: The stream.
-    @ivar reloader: Does L{reload}.
+    @ivar settings: The settings that L{reload} changes, as the parts read them.
     """
 
     service: MultiService
@@ -79,7 +79,8 @@ class Gateway:
     site: GatewaySite
     admin: GatewaySite
     component: ComponentService
-    reloader: Reloader = field(repr=False)
+    settings: Live[LiveSettings] = field(repr=False)
+    _reloader: Reloader = field(repr=False)
 
     def reload(self, config: Config) -> Sequence[str]:
         """
@@ -90,7 +91,7 @@ class Gateway:
             another process.
         @raise ValueError: It is of no use; the message says why.
         """
-        return self.reloader.apply(config)
+        return self._reloader.apply(config)
 
 
 def makeGateway(config: Config, reactor: Any) -> Gateway:
@@ -101,12 +102,17 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     @raise ValueError: An endpoint or a file that the configuration names is of no
         use; the message says which.
     """
+    settings = Live(liveSettings(config))
     sender = StanzaSender(config.domain, reactor)
     store = makeStore(config, reactor)
-    outbox = makeOutbox(config, store, sender, reactor)
+    outbox = makeOutbox(config, settings, store, sender, reactor)
     webhooks = Webhooks(config.logRequests == "yes")
     webhooks.setPipelines(makeWebhooks(config, reactor))
-    builtin = BuiltinResponder(config.name, reactor, features=discoFeatures(config))
+    builtin = BuiltinResponder(
+        lambda: settings.value.name,
+        reactor,
+        features=lambda: settings.value.features,
+    )
     inbox = makeInboxRouter(
         config,
         store,
@@ -124,7 +130,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     component = ComponentService(
         clientEndpoint(config.server, reactor),
         config.server,
-        config.secret,
+        lambda: settings.value.secret,
         reactor,
         sender=sender,
         handler=receive,
@@ -172,7 +178,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     ready = ReadinessResource(sender, store, barrier, reactor)
     # The first to start is the last to stop, so that the others can still send.
     service = SequentialMultiService()
-    keeper = makeStoreService(config, store, reactor)
+    keeper = makeStoreService(settings, store, reactor)
     for each in (keeper, component, outbox, webhooks):
         if isinstance(each, Service):
             each.setServiceParent(service)
@@ -197,15 +203,14 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     changing = Reloader(
         config,
         reactor,
-        component=component,
-        keeper=keeper,
-        outbox=outbox,
+        settings=settings,
         webhooks=webhooks,
         inbox=inbox,
-        builtin=builtin,
         sending=sending,
         batches=batches,
         resource=resource,
         site=site,
     )
-    return Gateway(service, resource, ready, metrics, site, admin, component, changing)
+    return Gateway(
+        service, resource, ready, metrics, site, admin, component, settings, changing
+    )

@@ -11,8 +11,11 @@ from twisted.internet.defer import Deferred, gatherResults
 from .._version import __version__
 from ..concurrency.single_flight import SingleFlight
 from ..core.histogram import Histogram
+from ..core.media.values import Value
 from ..core.records import DEAD, PENDING, QueueDepth
 from ..inbox.router import InboxRouter
+from ..live.hub import EventHub
+from ..live.rates import RateSampler
 from ..metrics.exposition import CONTENT_TYPE, Exposition, Reading, Values
 from ..metrics.reactor_lag import ReactorLag
 from ..metrics.stanza_counter import StanzaCounter
@@ -118,6 +121,18 @@ class MetricsCollector:
 
     def _age(self, since: float | None) -> Values:
         return _one(0.0 if since is None else max(0.0, self.now() - since))
+
+
+def makeRates(hub: EventHub, collector: MetricsCollector, reactor: Any) -> RateSampler:
+    """Make the service that tells subscribers how much happens, and how fast."""
+
+    def tell(value: dict[str, Value]) -> None:
+        hub.rates(value)
+        if hub.hasSubscribers:
+            # For the next sample; without subscribers the store need not count.
+            Deferred.fromCoroutine(collector.refresh())
+
+    return RateSampler(collector.readings, tell, reactor)
 
 
 def _one(value: float | Histogram) -> Values:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ..config.config import SETTINGS, Config
 from ..config.setting import Setting
+from ..core.live import Live, LiveSettings
 from ..core.stanza import namespaces as ns
 from ..inbox.router import InboxRouter
-from ..outbox.direct import DirectOutbox
-from ..outbox.outbox import Outbox
-from ..store.service import StoreService
 from ..web.api.batch.handler import BatchHandler
 from ..web.api.stanzas import StanzaHandler
 from ..web.cors import CORS
 from ..web.resource import RestResource
 from ..web.server.site import GatewaySite
-from ..xmpp.builtin import BuiltinResponder
-from ..xmpp.component import ComponentService
 from .permissions import makeGrants
-from .stores import outboxLimits
 from .webhooks import Webhooks, makeWebhooks
 
 
@@ -35,12 +30,9 @@ class Reloader:
         config: Config,
         reactor: Any,
         *,
-        component: ComponentService,
-        keeper: StoreService,
-        outbox: Outbox | DirectOutbox,
+        settings: Live[LiveSettings],
         webhooks: Webhooks,
         inbox: InboxRouter,
-        builtin: BuiltinResponder,
         sending: StanzaHandler,
         batches: BatchHandler,
         resource: RestResource,
@@ -49,12 +41,9 @@ class Reloader:
         """@param config: What they have been made with."""
         self._config = config
         self._reactor = reactor
-        self._component = component
-        self._keeper = keeper
-        self._outbox = outbox
+        self._settings = settings
         self._webhooks = webhooks
         self._inbox = inbox
-        self._builtin = builtin
         self._sending = sending
         self._batches = batches
         self._resource = resource
@@ -79,12 +68,10 @@ class Reloader:
         grants = makeGrants(config, self._reactor.seconds, authenticator.grants)
         cors = CORS(config.corsOrigin)
 
+        self._settings.value = liveSettings(config)
         authenticator.grants = grants
         self._resource.cors = cors
         self._setLimits(config)
-        self._component.setSecret(config.secret)
-        self._builtin.name = config.name
-        self._builtin.features = discoFeatures(config)
         isLogged = config.logRequests == "yes"
         self._resource.accessLog.isLogged = self._webhooks.isLogged = isLogged
         self._webhooks.setPipelines(made)
@@ -102,12 +89,19 @@ class Reloader:
         self._resource.maxPendingRequests = config.waitingLimit
         self._sending.timeout = config.iqTimeout
         self._sending.maxTimeout = config.iqMaxTimeout
-        self._keeper.recordDays = config.recordDays
-        self._keeper.deadDays = config.deadDays
-        if isinstance(self._outbox, Outbox):
-            self._outbox.limits = outboxLimits(config)
 
 
-def discoFeatures(config: Config) -> tuple[str, ...]:
-    """What the gateway can do by its callbacks (XEP-0030 §3.2)."""
-    return (ns.RECEIPTS,) if config.allCallbacks else ()
+def liveSettings(config: Config) -> LiveSettings:
+    """Return the part of a configuration that a reload may change."""
+    return LiveSettings(
+        # Callbacks acknowledge messages, and the gateway sends the receipts.
+        features=(ns.RECEIPTS,) if config.allCallbacks else (),
+        logsRequests=config.logRequests == "yes",
+        **{name: getattr(config, name) for name in _SAME_NAMES},
+    )
+
+
+#: The fields of L{LiveSettings} that have the value of a field of L{Config}.
+_SAME_NAMES = {each.name for each in fields(LiveSettings)} & {
+    each.name for each in fields(Config)
+}

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.endpoints import clientFromString
 
 from ..config.config import Config
-from ..outbox.capacity import OutboxLimits
+from ..core.live import Live, LiveSettings
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..store.interface import Store
@@ -31,20 +31,25 @@ def makeStore(config: Config, reactor: Any) -> Store:
     return MemoryStore()  # for idempotency keys
 
 
-def makeStoreService(config: Config, store: Store, reactor: Any) -> StoreService:
+def makeStoreService(
+    settings: Live[LiveSettings], store: Store, reactor: Any
+) -> StoreService:
     """What opens the store, and lets it forget."""
     return StoreService(
         store,
         reactor,
         time.time,
+        settings,
         interrupted=interruptedAnswer(),
-        recordDays=config.recordDays,
-        deadDays=config.deadDays,
     )
 
 
 def makeOutbox(
-    config: Config, store: Store, sender: StanzaSender, reactor: Any
+    config: Config,
+    settings: Live[LiveSettings],
+    store: Store,
+    sender: StanzaSender,
+    reactor: Any,
 ) -> Outbox | DirectOutbox:
     """Make the outbox: with a store or, without one, straight to the stream."""
     if not isDurable(config):
@@ -53,16 +58,11 @@ def makeOutbox(
         store,
         sender,
         sender.barrier,
-        outboxLimits(config),
+        settings,
         clock=reactor,
         now=time.time,
         domain=config.domain,
     )
-
-
-def outboxLimits(config: Config) -> OutboxLimits:
-    """Return the limits on messages that wait for the XMPP server."""
-    return OutboxLimits(config.outboxLimit, config.outboxAge)
 
 
 def clientEndpoint(description: str, reactor: Any) -> Any:

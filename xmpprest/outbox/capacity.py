@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, succeed
 
 from ..concurrency.waiters import Waiters
 from ..core.errors import serviceUnavailable
+from ..core.live import Live, LiveSettings
 from .backlog import MAX_MESSAGES_IN_MEMORY
 
 #: Unconfirmed messages at which a batch pauses. Up to this number they are in memory,
@@ -18,30 +18,18 @@ HIGH_WATER = MAX_MESSAGES_IN_MEMORY
 RETRY_AFTER = 30
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxLimits:
-    """
-    The limits on messages that wait for the XMPP server.
-
-    @ivar count: The number of messages.
-    @ivar age: Seconds that the oldest may wait before new ones are refused.
-    """
-
-    count: int
-    age: float
-
-
 class OutboxCapacity:
     """
     Counts the unconfirmed messages, and refuses those beyond the limits.
 
-    @ivar limits: May be replaced.
     @ivar count: The number of unconfirmed messages.
     """
 
-    def __init__(self, limits: OutboxLimits, isOnline: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: Live[LiveSettings], isOnline: Callable[[], bool]
+    ) -> None:
         """@param isOnline: Tells whether messages can be sent."""
-        self.limits = limits
+        self._settings = settings
         self.count = 0
         self._isOnline = isOnline
         self._waiters: Waiters[None] = Waiters()
@@ -54,8 +42,9 @@ class OutboxCapacity:
         @param others: Messages that are about to be accepted before it.
         @raise Refusal: 503 if a limit is reached.
         """
-        isLate = age > self.limits.age
-        if isLate or self.count + others >= self.limits.count:
+        settings = self._settings.value
+        isLate = age > settings.outboxAge
+        if isLate or self.count + others >= settings.outboxLimit:
             raise serviceUnavailable(
                 "resource-constraint",
                 f"{self.count} messages wait for the XMPP server already"

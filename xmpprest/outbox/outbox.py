@@ -19,6 +19,7 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..core.errors import Refusal, serviceUnavailable
+from ..core.live import Live, LiveSettings
 from ..core.records import (
     BOUNCED,
     QUEUED,
@@ -33,7 +34,7 @@ from ..core.records import (
 from ..core.stanza.annotate import withOriginID
 from ..core.stanza.serializer import toXML
 from .backlog import QueuedMessage
-from .capacity import OutboxCapacity, OutboxLimits
+from .capacity import OutboxCapacity
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY
@@ -61,7 +62,7 @@ class Outbox(Service):
         store: OutboxStore,
         stream: OutboundStream,
         barrier: DeliveryBarrier,
-        limits: OutboxLimits,
+        settings: Live[LiveSettings],
         *,
         clock: IReactorTime,
         now: Callable[[], float],
@@ -77,7 +78,7 @@ class Outbox(Service):
         self._clock = clock
         self._now = now
         self._domain = domain
-        self._capacity = OutboxCapacity(limits, lambda: stream.ready)
+        self._capacity = OutboxCapacity(settings, lambda: stream.ready)
         self._outcomes = Outcomes(clock)
         self._sender = self._newSender()
         self._lookups = 0
@@ -94,15 +95,6 @@ class Outbox(Service):
             now=self._now,
             domain=self._domain,
         )
-
-    @property
-    def limits(self) -> OutboxLimits:
-        """The limits on unconfirmed messages; may be replaced."""
-        return self._capacity.limits
-
-    @limits.setter
-    def limits(self, limits: OutboxLimits) -> None:
-        self._capacity.limits = limits
 
     @property
     def waiting(self) -> int:

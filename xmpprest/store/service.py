@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..core.live import Live, LiveSettings
 from ..core.records import StoreUnavailable, StoreUnusable
 from .interface import Store
 
@@ -34,9 +35,6 @@ class StoreStartupError(SystemExit, Exception):
 class StoreService(Service):
     """
     Holds a store.
-
-    @ivar recordDays: For how long the record of what was sent or delivered is kept.
-    @ivar deadDays: For how long a dead letter is. Both may be changed.
     """
 
     def __init__(
@@ -44,10 +42,9 @@ class StoreService(Service):
         store: Store,
         clock: IReactorTime,
         now: Callable[[], float],
+        settings: Live[LiveSettings],
         *,
         interrupted: bytes,
-        recordDays: float,
-        deadDays: float,
     ) -> None:
         """
         @param now: Returns the current time in seconds since 1970.
@@ -57,8 +54,7 @@ class StoreService(Service):
         self._store = store
         self._now = now
         self._interrupted = interrupted
-        self.recordDays = recordDays
-        self.deadDays = deadDays
+        self._settings = settings
         self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = clock
 
@@ -88,10 +84,10 @@ class StoreService(Service):
 
     def _tidy(self) -> Deferred[None]:
         """Purge completed records."""
-        now = self._now()
+        now, settings = self._now(), self._settings.value
         forgetting = self._store.purge(
-            done=now - self.recordDays * DAY,
-            dead=now - self.deadDays * DAY,
+            done=now - settings.recordDays * DAY,
+            dead=now - settings.deadDays * DAY,
             answered=now - KEY_DAYS * DAY,
         )
         return forgetting.addErrback(_failed)

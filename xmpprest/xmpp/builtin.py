@@ -16,28 +16,27 @@ from ..core.stanza.build import element, elements, error, result
 
 class BuiltinResponder:
     """
-    The gateway's own answers; a table from payload to method.
-
-    @ivar name: What the gateway calls itself in service discovery.
-    @ivar features: What the entity can do besides (XEP-0030 §3.2). Both may be changed.
+    The gateway's own answers: a table from payload to method.
     """
 
     def __init__(
         self,
-        name: str,
+        name: Callable[[], str],
         clock: IReactorTime,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        features: Iterable[str] = (),
+        features: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """
-        @param clock: Tells how long it has been running.
-        @param now: The time of day, in UTC.
+        @param name: Returns the gateway's name in service discovery.
+        @param clock: Measures the uptime.
+        @param now: Returns the time of day, in UTC.
+        @param features: Returns the namespaces of further features (XEP-0030 §3.2).
         """
-        self.name = name
+        self._name = name
         self._clock = clock
         self._started = clock.seconds()
         self._now = now
-        self.features = tuple(features)
+        self._features = features
         self._answers: dict[tuple[str, str], Callable[[Element], Element]] = {
             (ns.DISCO_INFO, "query"): self._discoInfo,
             (ns.DISCO_ITEMS, "query"): self._discoItems,
@@ -64,8 +63,8 @@ class BuiltinResponder:
         """XEP-0030 §3."""
         if _hasNode(iq):
             return _noSuchNode(iq)
-        identity = {"category": "component", "type": "generic", "name": self.name}
-        features = sorted({*(uri for uri, _ in self._answers), *self.features})
+        identity = {"category": "component", "type": "generic", "name": self._name()}
+        features = sorted({*(uri for uri, _ in self._answers), *self._features()})
         children = [
             element(ns.DISCO_INFO, "identity", identity),
             *(element(ns.DISCO_INFO, "feature", {"var": var}) for var in features),

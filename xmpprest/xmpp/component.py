@@ -80,7 +80,7 @@ class ComponentService(Service):
         self,
         endpoint: IStreamClientEndpoint,
         description: str,
-        secret: str,
+        secret: Callable[[], str],
         clock: IReactorTime,
         *,
         sender: StanzaSender,
@@ -90,7 +90,8 @@ class ComponentService(Service):
         """
         @param endpoint: Where the server listens for components.
         @param description: The endpoint in words, for the log.
-        @param secret: The secret that the server has for the component.
+        @param secret: Returns the secret that the server has for the component; called
+            for each connection.
         @param sender: Writes to the stream; its domain is the component's.
         @param handler: Takes every inbound stanza that answers no iq of the gateway.
         @param reporter: Reports connection problems; C{None} for one that logs them.
@@ -103,9 +104,10 @@ class ComponentService(Service):
         self.state = State.DISCONNECTED
         self._clock = clock
         self._handler = handler
+        self._secret = secret
         self._observers: list[ConnectionObserver] = []
         self._keepalive = Keepalive(clock, sender.iqTracker.pingSelf)
-        self._authenticator = ConnectComponentAuthenticator(sender.domain, secret)
+        self._authenticator = ConnectComponentAuthenticator(sender.domain, "")
         factory = XmlStreamFactory(self._authenticator)
         factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
         factory.noisy = False
@@ -134,10 +136,6 @@ class ComponentService(Service):
             self._observers.append(observer)
         if isinstance(observer, StanzaObserver):
             self.sender.observers.append(observer)
-
-    def setSecret(self, secret: str) -> None:
-        """Use another secret, from the next connection on."""
-        self._authenticator.password = secret
 
     @property
     def ready(self) -> bool:
@@ -180,6 +178,7 @@ class ComponentService(Service):
         """Enter HANDSHAKING: the server has accepted the connection."""
         self.state = State.HANDSHAKING
         self._stream = stream
+        self._authenticator.password = self._secret()
         self.reporter.connected()
         self._handshakeTimeout = self._clock.callLater(
             HANDSHAKE_TIMEOUT,

@@ -52,7 +52,7 @@ async def checkServer(
     component = ComponentService(
         endpoint,
         config.server,
-        config.secret,
+        lambda: config.secret,
         reactor,
         sender=sender,
         handler=receive,

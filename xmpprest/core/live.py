@@ -1,0 +1,59 @@
+"""The settings that a reload may change, in a cell that the parts of a gateway read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Live(Generic[_T]):
+    """
+    A cell with a value that is replaced as a whole, never changed.
+
+    @ivar value: The current value. To be read when it is needed, not kept.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: _T) -> None:
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """
+    The settings that a reload may change, as the parts of a gateway read them. Those
+    with the name of a field of L{Config<xmpprest.config.config.Config>} have its value.
+
+    @ivar secret: The secret of the component, for the next connection.
+    @ivar name: The name of the gateway in service discovery.
+    @ivar features: Namespaces of features that the callbacks provide (XEP-0030 §3.2).
+    @ivar corsOrigin: Origins whose pages may use the gateway.
+    @ivar logsRequests: Whether each request and each delivery has a line in the log.
+    @ivar stanzaSizeLimit: Bytes that a stanza may have.
+    @ivar waitingLimit: How many requests may wait for their answers.
+    @ivar iqTimeout: Seconds that an iq waits for its reply by default.
+    @ivar iqMaxTimeout: Seconds that a client may choose to wait.
+    @ivar outboxLimit: How many messages may wait for the XMPP server.
+    @ivar outboxAge: Seconds that the oldest of these may wait before new ones are
+        refused.
+    @ivar recordDays: Days for which the records of completed stanzas are kept.
+    @ivar deadDays: Days for which dead letters are kept.
+    """
+
+    secret: str
+    name: str
+    features: Sequence[str]
+    corsOrigin: tuple[str, ...]
+    logsRequests: bool
+    stanzaSizeLimit: int
+    waitingLimit: int
+    iqTimeout: float
+    iqMaxTimeout: float
+    outboxLimit: int
+    outboxAge: float
+    recordDays: float
+    deadDays: float
