@@ -206,8 +206,7 @@ class ReloadRun:
     async def _change(self) -> None:
         """
         Change the configuration and check it: the token of the new turn is valid, the
-        token of
-        the last turn but one is not.
+        token of the last turn but one is not.
         """
         turn = self.turns + 1
         # The other token is unused once its requests are answered.

@@ -163,8 +163,7 @@ def _unknownDomain(stanza: Element) -> tuple[Element, ...]:
 class _Authenticator(ListenComponentAuthenticator):
     """
     A component authenticator that expects the handshake in C{jabber:client}, the
-    namespace
-    that our stream maps it to.
+    namespace that our stream maps it to.
     """
 
     def onElement(self, element: Element) -> None:
@@ -265,8 +264,7 @@ class Demo(MultiService):
     def __init__(self, reactor: Any, settings: Mapping[str, Any]) -> None:
         """
         @param settings: Settings to override, by the name of their field in L{Config},
-            for
-            example the URL of the user's own callback.
+            for example the URL of the user's own callback.
         @raise SystemExit: The gateway would not listen on a TCP port.
         """
         super().__init__()

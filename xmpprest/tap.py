@@ -114,8 +114,7 @@ class Options(usage.Options):
 
         @raise UsageError: The command line or the configuration is invalid.
         @raise SystemExit: The same for a subcommand: C{twistd} would print its whole
-            help
-            before the error.
+            help before the error.
         """
         try:
             super().parseOptions(options)
@@ -261,8 +260,7 @@ def _build(loaded: LoadedConfig) -> tuple[Gateway, list[Listener]]:
 def _raiseFileLimit() -> None:
     """
     Raise the limit on open files to the maximum (getrlimit(2)), since every waiting
-    request
-    is an open file.
+    request is an open file.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

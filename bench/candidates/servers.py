@@ -85,8 +85,7 @@ class BenchProsody(Prosody):
 class BenchEjabberd(Ejabberd):
     """
     An ejabberd with a component for each candidate. Its API sends stanzas for any
-    client on
-    this machine.
+    client on this machine.
 
     @ivar httpPort: The port of the API.
     """

@@ -89,8 +89,7 @@ def ratio(
 ) -> float | None:
     """
     Return the median of the ratios between two rows of a case, taken round by round,
-    since
-    noise on the machine hits both rows of a round.
+    since noise on the machine hits both rows of a round.
 
     @param results: The results of one case on one server.
     @return: C{None} if no round has both rows.

@@ -32,19 +32,18 @@ class ConfigurationError(ValueError):
 class Config:
     """
     The configuration of a gateway. Values are checked on construction, so every
-    instance is
-    valid. Each setting is described where it is defined, below, and in C{--help}.
+    instance is valid. Each setting is described where it is defined, below, and in
+    C{--help}.
 
     @ivar secret: The shared secret of the component (XEP-0114).
     @ivar credentials: Tokens with full access; the C{TOKEN} of C{Bearer TOKEN}.
     @ivar tokens: Tokens with limited permissions. At least one token or credential is
         required.
     @ivar callbacks: Callbacks with settings of their own. A stanza goes to the first
-        one
-        that selects it; the callback of C{callbackURL} comes last.
+        one that selects it; the callback of C{callbackURL} comes last.
     @ivar callbackSigningSecrets: The secrets that sign each POST to C{callbackURL}, all
-        of
-        them at once (see L{core.signing<xmpprest.core.webhook.signing>}); may be empty.
+        of them at once (see L{core.signing<xmpprest.core.webhook.signing>}); may be
+        empty.
     @raise ValueError: A value is invalid or missing; the message says what to change.
     """
 

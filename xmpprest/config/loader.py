@@ -71,8 +71,7 @@ class LoadedConfig:
     @ivar origins: Origins by the name of the setting.
     @ivar secrets: The secrets that were found, by name.
     @ivar callbackSecrets: The signing secrets of the callbacks with settings of their
-        own,
-        by the name of the callback.
+        own, by the name of the callback.
     """
 
     config: Config
@@ -174,8 +173,7 @@ class ConfigLoader:
     def _refuseMisspelt(self) -> None:
         """
         Refuse a variable that resembles one of ours. Other variables with our prefix
-        may belong
-        to other programs, such as Kubernetes.
+        may belong to other programs, such as Kubernetes.
         """
         names = [each.name for each in SETTINGS]
         names += ["config", *_SECRETS, *(f"{name}-file" for name in _SECRETS)]
@@ -192,8 +190,7 @@ class ConfigLoader:
         Load all settings except secrets.
 
         @return: The given values by the name of their field in L{Config}, and the
-            origin of
-            each setting by the setting's name.
+            origin of each setting by the setting's name.
         @raise ConfigurationError: A value is invalid.
         """
         values: dict[str, Any] = {}
@@ -248,8 +245,7 @@ class ConfigLoader:
     def _confidential(self, name: str) -> SecretSource | None:
         """
         Look a secret up: in the flag's file, the variable, the file named by a variable
-        or the
-        configuration, and systemd's credentials.
+        or the configuration, and systemd's credentials.
 
         @raise ConfigurationError: The file cannot be read.
         """

@@ -132,8 +132,7 @@ class Store(Protocol):
     def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         """
         Move pending stanzas to another conversation, in which their numbers determine
-        their
-        order. Stanzas that are no longer pending stay where they are.
+        their order. Stanzas that are no longer pending stay where they are.
         """
 
     def recordAttempt(
@@ -171,8 +170,7 @@ class Store(Protocol):
     ) -> Deferred[Sequence[InboxRecord]]:
         """
         Make dead stanzas pending again, due at once. Their attempts stay on record but
-        no
-        longer count.
+        no longer count.
 
         @param webhookIDs: The ids to requeue within the time span; C{None} for all.
         @param since: The beginning of the time span, inclusive.
@@ -200,8 +198,7 @@ class Store(Protocol):
     def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
         """
         Store the response of a request; with C{None}, forget the key so that it can be
-        used
-        again.
+        used again.
         """
 
     def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
@@ -214,8 +211,7 @@ class Store(Protocol):
     def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
         """
         Delete records that were completed before a time, possibly in several commits
-        with
-        other calls between them. If it fails, some records may be deleted.
+        with other calls between them. If it fails, some records may be deleted.
 
         @param done: The time for messages that left the queue, and for delivered
             stanzas.

@@ -27,8 +27,7 @@ KEY_DAYS = 7.0
 class StoreStartupError(SystemExit, Exception):
     """
     Exits with a message. It is also an C{Exception}, because a daemonized twistd
-    ignores
-    C{SystemExit} and would hang.
+    ignores C{SystemExit} and would hang.
     """
 
 

@@ -114,10 +114,8 @@ class CheckRunner:
         Check the endpoint of the gateway.
 
         @return: A result if a gateway runs there. The doctor must not connect beside
-            it,
-            since ejabberd would give half of the stanzas to the second connection.
-            C{None}
-            if no gateway runs.
+            it, since ejabberd would give half of the stanzas to the second connection.
+            C{None} if no gateway runs.
         """
         client = BoundedClient(
             self._reactor,

@@ -72,8 +72,7 @@ class DatabaseFile:
     def open(self) -> Connection:
         """
         Lock, create, check and migrate the file. A damaged store is set aside and
-        replaced by a
-        new one; a damaged file that may not be a store is left alone.
+        replaced by a new one; a damaged file that may not be a store is left alone.
 
         @raise StoreUnusable: The file cannot be used; the message says what to do.
         """
@@ -95,10 +94,8 @@ class DatabaseFile:
         Open the file.
 
         The write-ahead log is copied into the file first. After a failed fsync the
-        system may
-        believe that pages of the log are on the disk which are not, and frames appended
-        behind
-        them would be lost.
+        system may believe that pages of the log are on the disk which are not, and
+        frames appended behind them would be lost.
         """
         connection = self._connect(self.path, timeout=0, isolation_level=None)
         try:
@@ -119,8 +116,7 @@ class DatabaseFile:
     def _takeLock(self) -> None:
         """
         Lock a file beside the store until the process ends. SQLite's own lock is
-        released while
-        the store is reopened or set aside.
+        released while the store is reopened or set aside.
         """
         mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._lock = os.open(f"{self.path}.lock", mode, 0o600)
@@ -172,8 +168,7 @@ class DatabaseFile:
         Create the file, readable by its owner only, unless it exists.
 
         @raise sqlite3.DatabaseError: The file exists but is empty, while its log is
-            not;
-            SQLite would discard the log.
+            not; SQLite would discard the log.
         """
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         if not os.path.getsize(self.path) and _sizeOf(f"{self.path}-wal"):
@@ -245,8 +240,7 @@ def advice(error: Exception, path: str) -> str | None:
     Return advice about an error.
 
     @return: The end of a sentence that begins with the path; C{None} if the error
-        itself
-        says what to do, or nothing can be done.
+        itself says what to do, or nothing can be done.
     """
     if isinstance(error, ForeignFile):
         return f"{error}, or name another file"

@@ -138,8 +138,7 @@ class GroupCommitter:
     def _overwrite(self) -> None:
         """
         Overwrite the frames of a failed commit at the end of the log, which the next
-        start
-        would otherwise take for committed.
+        start would otherwise take for committed.
         """
         if self._connection is not None:
             with suppress(sqlite3.Error):

@@ -38,8 +38,7 @@ def lockOwner(path: str) -> str | None:
 def inspect(path: str) -> bool:
     """
     Check whether a file is a store of a known version, without reading its log, since
-    that
-    would leave files behind.
+    that would leave files behind.
 
     @return: Whether the store exists.
     @raise StoreUnusable: The file is not a store, or cannot be opened.

@@ -132,16 +132,12 @@ class WriterThread:
         Run an operation.
 
         @param work: Called in the thread within a transaction; called again if the
-            transaction
-            is rolled back because of another operation.
+            transaction is rolled back because of another operation.
         @param rests: The number of changes that it makes, if no caller waits for it.
-            Such an
-            operation runs before later ones, but is delayed until the next commit,
-            L{REST}
-            seconds, or L{REST_LIMIT} changes.
+            Such an operation runs before later ones, but is delayed until the next
+            commit, L{REST} seconds, or L{REST_LIMIT} changes.
         @return: Fires once the transaction is committed. Fails with
-            L{StoreUnavailable}, or
-            with the exception that C{work} raised.
+            L{StoreUnavailable}, or with the exception that C{work} raised.
         """
         if not self._isOpen:
             return fail(StoreUnavailable("the store is closed"))
