@@ -1,23 +1,48 @@
 """
-How hard Hypothesis tries: briefly and always the same way, so that nothing is flaky;
-or, with C{XMPPREST_HYPOTHESIS=ci} in the environment, long and at random. With
-C{servers} it does so only with what is made for real servers.
+Numbers of examples that Hypothesis tries, by the environment's C{XMPPREST_HYPOTHESIS}.
+
+C{quick} is the default, for a developer who waits. C{.ci/run} uses the others:
+C{normal}, C{servers}, which is C{normal} with many examples on real servers, and C{ci},
+which tries many examples at random. All but C{ci} always try the same examples, so that
+no test is flaky.
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from hypothesis import settings
 
-_ASKED = os.environ.get("XMPPREST_HYPOTHESIS")
-_CI = _ASKED == "ci"
 
-#: For the tests that deserve it: C{@settings(max_examples=THOROUGH)}.
-THOROUGH = 3_000 if _CI else 100
-#: The same on real servers.
-FUZZ = 3_000 if _ASKED in ("ci", "servers") else 100
+class Profile(NamedTuple):
+    """
+    Numbers of examples.
 
-settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
-settings.register_profile("ci", max_examples=500, deadline=None, print_blob=True)
-settings.load_profile("ci" if _CI else "quick")
+    @ivar usual: For a test that does not say otherwise.
+    @ivar thorough: For tests with C{@settings(max_examples=THOROUGH)}.
+    @ivar fuzz: For tests on real servers.
+    """
+
+    usual: int
+    thorough: int
+    fuzz: int
+
+
+_PROFILES = {
+    "quick": Profile(20, 40, 100),
+    "normal": Profile(50, 100, 100),
+    "servers": Profile(50, 100, 3_000),
+    "ci": Profile(500, 3_000, 3_000),
+}
+_NAME = os.environ.get("XMPPREST_HYPOTHESIS") or "quick"
+_USUAL, THOROUGH, FUZZ = _PROFILES[_NAME]
+
+settings.register_profile(
+    _NAME,
+    max_examples=_USUAL,
+    deadline=None,
+    derandomize=_NAME != "ci",
+    print_blob=_NAME == "ci",
+)
+settings.load_profile(_NAME)
