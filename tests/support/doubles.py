@@ -26,7 +26,7 @@ from twisted.web.server import Site
 from twisted.words.xish.domish import Element, elementStream
 from zope.interface import implementer
 
-from xmpprest.core.errors import Refusal
+from xmpprest.core.errors import Problem, Refusal
 from xmpprest.core.live import Live, LiveSettings
 from xmpprest.core.records import Accepted, IdempotencyRecord
 from xmpprest.core.stanza.parser import parseDocument
@@ -76,10 +76,20 @@ class HeldTransport(StringTransport):
 
     @ivar disconnecting: Whether somebody wants to close it.
     @ivar disconnected: Whether somebody has aborted it.
+    @ivar highWater: How many bytes may wait to be read before the producer is told to
+        pause, as Twisted's transports do; C{None} if the test does that.
     """
+
+    highWater: int | None = None
 
     def __init__(self) -> None:
         super().__init__(lenient=True)
+
+    def write(self, data: bytes) -> None:
+        """Keep what is written."""
+        super().write(data)
+        if self.highWater is not None and len(self.value()) > self.highWater:
+            self.fill()
 
     def taken(self) -> bytes:
         """All that was written since the last time."""
@@ -417,10 +427,17 @@ class HeldRequester:
     Takes iqs, and leaves it to the test what becomes of them.
 
     @ivar problem: What is raised at once instead, if anything.
+    @ivar limit: How long a stanza may be.
     """
 
     requests: list[HeldRequest] = field(default_factory=list)
     problem: Exception | None = None
+    limit: int = 2**30
+
+    def checkSize(self, xml: str) -> None:
+        """Refuse a stanza that is longer than the limit."""
+        if len(xml) > self.limit:
+            raise Refusal(Problem(413, "modify", "resource-constraint", "Too long."))
 
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """Keep an iq; its reply may be a stanza, or a list of them."""

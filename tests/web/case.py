@@ -18,7 +18,7 @@ from xmpprest.web.cors import CORS
 from xmpprest.web.idempotency.guard import IdempotencyGuard
 from xmpprest.web.resource import RestResource
 from xmpprest.web.router import Route, RouteFactory, RouteTable
-from xmpprest.web.server.site import GatewaySite
+from xmpprest.web.server.site import GatewaySite, makeRoot
 
 from ..support.doubles import (
     DOMAIN,
@@ -98,18 +98,20 @@ class SiteTestCase(SynchronousTestCase):
     ) -> None:
         """Make the resource and a site around it."""
         self.authenticator = Authenticator(DOMAIN, grantAll([TOKEN]))
-        routes = RouteTable(self.sending, own or {})
         self.resource = RestResource(
-            routes,
+            RouteTable(self.sending, own or {}),
             self.authenticator,
             CORS(origins),
             sizeLimit=sizeLimit,
             waitingLimit=waitingLimit,
             isLogged=isLogged,
         )
-        self.site = GatewaySite.forGateway(
-            self.resource, sizeLimit, self.clock, streamed=routes.streamingPaths
-        )
+        self.site = self.siteOf(self.clock, sizeLimit)
+
+    def siteOf(self, clock: Clock, sizeLimit: int = SIZE_LIMIT) -> GatewaySite:
+        """Make a site with the resource at C{/rest}."""
+        root = makeRoot({"rest": self.resource})
+        return GatewaySite(root, sizeLimit, clock, visits=self.resource.accessLog)
 
     def allow(self, grant: Grant) -> dict[str, str | None]:
         """
@@ -162,6 +164,10 @@ class SiteTestCase(SynchronousTestCase):
         condition, text = error
         self.assertTrue(text.text)
         return condition.tag.removeprefix("{urn:ietf:params:xml:ns:xmpp-streams}")
+
+    def settle(self) -> None:
+        """Let the reactor turn until every pipelined request has had its turn."""
+        self.clock.pump([0] * 20)
 
     def timers(self) -> list[float]:
         """When timers will go off, in seconds from now."""

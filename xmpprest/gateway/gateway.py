@@ -40,6 +40,7 @@ from ..web.server.site import GatewaySite, makeRoot
 from ..xmpp.builtin import BuiltinResponder
 from ..xmpp.component import ComponentService
 from ..xmpp.sender import StanzaSender
+from .files import ADMIN_CONNECTIONS, connectionLimit
 from .metrics import MetricsCollector, makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
@@ -162,9 +163,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         **events.routes,
         **InboxHandler(Kept(store, inbox) if isDurable(config) else None, once).routes,
     }
-    rest = RouteTable(sending, routes)
     resource = RestResource(
-        rest,
+        RouteTable(sending, routes),
         authenticator,
         CORS(config.corsOrigin),
         sizeLimit=config.stanzaSizeLimit,
@@ -188,17 +188,18 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     events.setServiceParent(service)
     metrics = MetricsResource(monitor, requirePermission(authenticator, "metrics"))
     health = {"livez": LivenessResource(), "readyz": ready}
-    site = GatewaySite.forGateway(
-        resource,
+    site = GatewaySite(
+        makeRoot({"rest": resource, **health, "metrics": metrics}),
         config.stanzaSizeLimit,
         reactor,
-        {**health, "metrics": metrics},
-        rest.streamingPaths,
+        visits=resource.accessLog,
+        connectionLimit=connectionLimit(config),
     )
     admin = GatewaySite(
         makeRoot({**health, "metrics": MetricsResource(monitor, allowAnyone)}),
         config.stanzaSizeLimit,
         reactor,
+        connectionLimit=ADMIN_CONNECTIONS,
     )
     changing = Reloader(
         config,

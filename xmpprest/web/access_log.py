@@ -12,15 +12,15 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from ..core.histogram import LATENCY_BUCKETS, Histogram
-from .response import rawHeader
+from .server.request import header
 
 _log = Logger()
 
 #: The header that the name stands in.
 HEADER = "Request-Id"
-_HEADER = HEADER.encode()
+_HEADER = HEADER.lower().encode()
 #: A name that somebody else may give: one that is no trouble in any log.
-_NAME = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+_NAME = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 
 #: The route of what is at none.
 UNROUTED = "none"
@@ -66,9 +66,9 @@ class AccessLog:
 
     def begin(self, request: Request) -> RequestContext:
         """A request has come."""
-        given = rawHeader(request, _HEADER)
+        given = header(request, _HEADER)
         if given is not None and _NAME.fullmatch(given):
-            return RequestContext(given.decode("ascii"))
+            return RequestContext(given)
         return RequestContext(f"{self._prefix}-{next(self._numbers)}")
 
     def end(self, visit: RequestContext, request: Request) -> None:

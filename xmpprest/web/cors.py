@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ..core.errors import Problem, Refusal
-from .response import Response
-
-Headers = tuple[tuple[str, str], ...]
+from .response import Headers, Response
 
 #: How long a browser may remember the answer to a preflight, in seconds.
 _MAX_AGE = "7200"

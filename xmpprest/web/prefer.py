@@ -7,7 +7,7 @@ import re
 from twisted.web.server import Request
 
 from ..core.errors import badRequest
-from .response import header
+from .server.request import header
 
 _WAIT = re.compile(r"""(?:^|[,;])\s*wait\s*=\s*"?([^",;\s]*)"?""", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -20,7 +20,7 @@ def iqTimeoutOf(request: Request) -> float | None:
     @return: Seconds; C{None}, it does not say.
     @raise Refusal: 400, it said so in a way that nobody understands.
     """
-    text = header(request, b"Prosody-Rest-Timeout")
+    text = header(request, b"prosody-rest-timeout")
     if text is None:
         return preferredWait(request)
     seconds = _seconds(text)
@@ -38,7 +38,7 @@ def preferredWait(request: Request) -> float | None:
     @return: Seconds; C{None} for a preference that cannot be honoured, which is
         ignored (RFC 7240 §2).
     """
-    preference = _WAIT.search(header(request, b"Prefer") or "")
+    preference = _WAIT.search(header(request, b"prefer") or "")
     return _seconds(preference[1]) if preference else None
 
 

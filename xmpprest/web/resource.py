@@ -4,7 +4,7 @@ The resource at C{/rest}: routes a request, and answers it whatever happens.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,29 +13,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
 
+from ..core.codec.scalars import quoteShort
 from ..core.errors import Problem, Refusal, serviceUnavailable, storeUnavailable
 from ..core.policy.authentication import Authenticator
-from ..core.policy.permissions import NO_ACCESS
+from ..core.policy.permissions import NO_ACCESS, Grant
 from ..core.records import StoreUnavailable
 from .access_log import HEADER as REQUEST_ID
 from .access_log import AccessLog, RequestContext
-from .cors import CORS, Headers
+from .cors import CORS
 from .idempotency.guard import ready
 from .idempotency.key import hasIdempotencyKey
-from .response import (
-    INTERNAL_ERROR,
-    Response,
-    header,
-    problemResponse,
-    rawHeader,
-    write,
-    writeChunks,
-)
-from .router import Route, StreamingHandler
-from .server.body import Body, BufferedBody
-from .server.channel import contentTooLarge
-from .server.request import GatewayRequest, onDisconnect
+from .response import INTERNAL_ERROR, Headers, Response
+from .router import Handler, Route, StreamingHandler
+from .server.request import IHeadResource, authorizationOf, bodyOf, header, onDisconnect
+from .server.write import problemResponse, write, writeChunks
 
 _log = Logger()
 
@@ -47,6 +40,7 @@ class Router(Protocol):
         """Who answers, by the segments of the path; raises L{Refusal} for nobody."""
 
 
+@implementer(IHeadResource)
 class RestResource(Resource):
     """
     The gateway's HTTP side, to be mounted at any path.
@@ -101,7 +95,15 @@ class RestResource(Resource):
             self._checkWaiting()
             self.pendingRequests += 1
             try:
-                response = await self._begin(request, visit)
+                handler, grant = self._admit(request, visit)
+                body = bodyOf(request)
+                if isinstance(handler, StreamingHandler):
+                    response = await handler.handle(request, body, grant)
+                else:
+                    # The frame must not hold the body, which may wait for long.
+                    response = await handler(
+                        request, await body.readAll(self.sizeLimit), grant
+                    )
                 if response.chunks is not None and request.channel is not None:
                     common = self._common(request, visit)
                     await writeChunks(response.chunks, response, request, common)
@@ -122,54 +124,52 @@ class RestResource(Resource):
                 retryAfter=5,
             )
 
-    def _begin(self, request: Request, visit: RequestContext) -> Awaitable[Response]:
+    def _admit(
+        self, request: Request, visit: RequestContext
+    ) -> tuple[Handler | StreamingHandler, Grant]:
         """
-        Let answer who is at the path.
+        Find the handler of a request, and check the credentials. Nothing of the body is
+        read before.
 
-        @return: Brings the answer, or raises as this does.
-        @raise Refusal: 404, nobody; 405, nobody by this method; 401; 403.
+        @return: The handler, and what it may do.
+        @raise Refusal: 404 if there is nothing at the path; 405 if the method is not
+            allowed; 401 or 403 by the credentials; 415 if the body is compressed.
         """
         assert request.postpath is not None
         route = self._routes.match(request.postpath)
         visit.route = route.template
         method = request.method.decode("latin-1")
         if method == "OPTIONS" and self.cors.enabled:
-            return ready(self.cors.preflight(self._methods(route)))
-        handler = route.methods.get(method)
+            return self._preflight(route), NO_ACCESS
+        handler = route.methods.get("GET" if method == "HEAD" else method)
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS
         if not route.isPublic:
             self.cors.check(
-                header(request, b"Origin"),
-                header(request, b"Sec-Fetch-Site"),
-                header(request, b"Host"),
+                header(request, b"origin"),
+                header(request, b"sec-fetch-site"),
+                header(request, b"host"),
             )
-            grant = self.authenticator.authenticate(
-                rawHeader(request, b"Authorization")
-            )
+            grant = self.authenticator.authenticate(authorizationOf(request))
             if route.permission is not None:
                 grant.requirePermission(route.permission)
-        if isinstance(handler, StreamingHandler):
-            return handler.handle(request, _bodyOf(request), grant)
-        return handler(request, self._body(request), grant)
+        _checkEncoding(header(request, b"content-encoding"))
+        return handler, grant
 
-    def _body(self, request: Request) -> bytes:
-        """
-        Take the body from the request, which may wait for long.
-
-        @raise Refusal: 413; a site of somebody else's may not have held the limit.
-        """
-        assert request.content is not None
-        with request.content as content:
-            body: bytes = content.read(self.sizeLimit + 1)
-        if len(body) > self.sizeLimit:
-            raise Refusal(contentTooLarge(self.sizeLimit))
-        return body
+    def _preflight(self, route: Route) -> Handler:
+        """Make the handler of C{OPTIONS}."""
+        response = self.cors.preflight(self._methods(route))
+        return lambda request, body, grant: ready(response)
 
     def _methods(self, route: Route) -> str:
-        options = ("OPTIONS",) if self.cors.enabled else ()
-        return ", ".join([*route.methods, *options])
+        """Return the value of C{Allow}."""
+        methods = [*route.methods]
+        if "GET" in methods:
+            methods.insert(methods.index("GET") + 1, "HEAD")
+        if self.cors.enabled:
+            methods.append("OPTIONS")
+        return ", ".join(methods)
 
     def _write(
         self, response: Response, request: Request, visit: RequestContext
@@ -182,8 +182,10 @@ class RestResource(Resource):
 
     def _common(self, request: Request, visit: RequestContext) -> Headers:
         """What every answer carries."""
-        allowed = self.cors.headers(header(request, b"Origin"))
-        return ((REQUEST_ID, visit.id), *allowed)
+        id = (REQUEST_ID, visit.id)
+        if not self.cors.enabled:
+            return (id,)
+        return (id, *self.cors.headers(header(request, b"origin")))
 
     def _failed(
         self, error: Exception, request: Request, visit: RequestContext
@@ -209,12 +211,24 @@ class RestResource(Resource):
             self._write(problemResponse(problem, request), request, visit)
 
 
-def _bodyOf(request: Request) -> Body:
-    """The body of a request, to be read; only a site of ours has not held all of it."""
-    if isinstance(request, GatewayRequest) and request.streamingBody is not None:
-        return request.streamingBody
-    assert request.content is not None
-    return BufferedBody(request.content)
+def _checkEncoding(encoding: str | None) -> None:
+    """
+    Refuse a compressed body.
+
+    @param encoding: The value of C{Content-Encoding} (RFC 9110 §8.4).
+    """
+    if encoding is None or encoding.lower() in ("identity", ""):
+        return
+    problem = Problem(
+        415,
+        "modify",
+        "bad-format",
+        f"The Content-Encoding {quoteShort(encoding)} is not supported; send the body "
+        "as it"
+        " is.",
+        (("Accept-Encoding", "identity"),),
+    )
+    raise Refusal(problem)
 
 
 def _notAllowed(methods: str) -> Problem:

@@ -113,17 +113,6 @@ class RouteTable:
             else:
                 self._ofIDs[segments] = route
 
-    @property
-    def streamingPaths(self) -> list[str]:
-        """The paths where bodies are read while they come."""
-        return [
-            "/".join(path)
-            for path, route in self._own.items()
-            if any(
-                isinstance(each, StreamingHandler) for each in route.methods.values()
-            )
-        ]
-
     def match(self, path: Sequence[bytes]) -> Route:
         """
         Find what is at a path.

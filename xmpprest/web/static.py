@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from twisted.web.server import Request
 
 from ..core.policy.permissions import Grant
-from .response import Response
+from .response import Headers, Response
 from .router import Route
 
 #: The media types of files, by the endings of their names.
@@ -24,12 +24,8 @@ _POLICY = (
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-#: In bytes: how much may be answered to each of the many requests for which there is
-#: room in one packet.
-_SMALL = 4096
 
-
-def pageHeaders(policy: str = "") -> tuple[tuple[str, str], ...]:
+def pageHeaders(policy: str = "") -> Headers:
     """
     The headers of a page and its files.
 
@@ -75,10 +71,7 @@ class StaticFiles:
         if path == self._page:
             # What the page names is relative to it.
             return Response(308, headers=(("Location", f"{path}/"),))
-        response = self._response(path.rstrip("/"))
-        if len(response.body) > _SMALL:
-            closeAfter(request)
-        return response
+        return self._response(path.rstrip("/"))
 
     def _response(self, path: str) -> Response:
         """Return the response of a path; make it, if this is its first request."""
@@ -86,13 +79,3 @@ class StaticFiles:
         if not isinstance(file, Response):
             file = self._files[path] = file()
         return file
-
-
-def closeAfter(request: Request) -> None:
-    """
-    Let this be the last answer on its connection, or a client that asks for a large
-    file a thousand times at once would have that many of it wait in memory.
-    """
-    if request.clientproto == b"HTTP/1.1":
-        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-    request.channel.persistent = 0

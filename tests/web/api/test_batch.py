@@ -384,7 +384,8 @@ class PressureTests(BatchTestCase):
         """Nor while what was accepted is not on its way yet."""
         full = self.outbox.full = Deferred()
         client = self.client()
-        client.send(head() + chunk(lined(message(0))) + chunk(lined(message(1))))
+        client.send(head() + chunk(lined(message(0))))
+        client.send(chunk(lined(message(1))))
         self.assertEqual(self.sent, ["m0"])
         self.outbox.full = None
         full.callback(None)

@@ -139,13 +139,13 @@ class SwaggerUITests(SiteTestCase):
 
     def test_manyAtOnce(self) -> None:
         """
-        However often a client asks for a large file at once, it gets it one time,
-        and then the connection is closed.
+        However often a client asks for a large file at once, no more than one of them
+        waits in memory for the client to read it.
         """
-        for name, large in (("page.js", False), ("swagger-ui-bundle.js", True)):
-            client = self.client()
-            client.send(get(f"docs/{name}") * 100)
-            responses = client.responses()
-            self.assertEqual(len(responses), 1 if large else 100)
-            self.assertEqual(responses[0].all("Connection"), ["close"] * large)
-            self.assertEqual(client.transport.disconnecting, large)
+        client = self.client()
+        client.transport.highWater = 2**16
+        client.send(get("docs/swagger-ui-bundle.js") * 100)
+        for _ in range(3):
+            self.settle()
+            self.assertEqual(client.response().status, 200)
+            client.transport.drain()

@@ -433,9 +433,10 @@ class RouteTests(InboxTestCase):
             ("/redeliver", "POST"),
             ("/msg_1/redeliver", "POST"),
         ):
+            allowed = "GET, HEAD" if method == "GET" else method
             for other in {"GET", "POST", "PUT", "DELETE"} - {method}:
                 response = self.ask(b"", {}, other, f"/rest/inbox{path}")
-                self.assertEqual((response.status, response["Allow"]), (405, method))
+                self.assertEqual((response.status, response["Allow"]), (405, allowed))
 
     def test_nothing(self) -> None:
         """Below them there is nothing else, and it is said what there is."""

@@ -252,7 +252,7 @@ class StatusTests(SiteTestCase):
             text = self.assertProblem(response, 404)["detail"]
             self.assertIn("there is /outbox/{id}.", text)
         response = self.ask(b"", path="/rest/outbox/m1")
-        self.assertEqual((response.status, response["Allow"]), (405, "GET"))
+        self.assertEqual((response.status, response["Allow"]), (405, "GET, HEAD"))
 
     def test_own(self) -> None:
         """

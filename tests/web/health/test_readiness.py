@@ -18,7 +18,7 @@ from xmpprest.web.health.readiness import (
     ReadinessResource,
 )
 from xmpprest.web.health.resource import LivenessResource
-from xmpprest.web.server.site import GatewaySite
+from xmpprest.web.server.site import GatewaySite, makeRoot
 
 from ...support.doubles import HTTPClient, HTTPResponse
 from ..case import SIZE_LIMIT, SiteTestCase
@@ -89,10 +89,8 @@ class ReadyTestCase(SiteTestCase):
         self.ready = ReadinessResource(
             self.stream, self.store, self.barrier, self.clock
         )
-        beside = {"livez": LivenessResource(), "readyz": self.ready}
-        self.site = GatewaySite.forGateway(
-            self.resource, SIZE_LIMIT, self.clock, beside
-        )
+        root = makeRoot({"livez": LivenessResource(), "readyz": self.ready})
+        self.site = GatewaySite(root, SIZE_LIMIT, self.clock)
 
     def begin(self, path: str = "/readyz", method: str = "GET") -> HTTPClient:
         """Ask, without credentials."""
@@ -199,7 +197,7 @@ class ReadyTests(ReadyTestCase):
 
     def test_absent(self) -> None:
         """A site without it has nothing there."""
-        self.site = GatewaySite.forGateway(self.resource, SIZE_LIMIT, self.clock)
+        self.site = self.siteOf(self.clock)
         self.assertProblem(self.begin().response(), 404)
 
 

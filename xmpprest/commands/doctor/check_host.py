@@ -13,13 +13,12 @@ from pathlib import Path
 from ...config.config import Config
 from ...config.secret_files import SecretSource
 from ...core.records import StoreUnusable
+from ...gateway.files import reservedFiles
 from ...store.sqlite import inspection
 from .result import CheckResult, failed, ok, warning
 
 #: Bytes that should be free; the store's write-ahead log alone may take 64 MB.
 PLENTY = 256 * 2**20
-#: Open files beside the connections of clients and callbacks.
-_OTHER_FILES = 50
 
 
 class Host:
@@ -95,8 +94,7 @@ def _cannotWrite(error: OSError, path: str, directory: str) -> str:
 
 def checkFileLimit(config: Config, machine: Host) -> CheckResult:
     """Check that the limit on open files fits the limit on waiting requests."""
-    posting = sum(each.connections for each in config.allCallbacks)
-    needed = config.waitingLimit + posting + _OTHER_FILES
+    needed = config.waitingLimit + reservedFiles(config)
     limit = machine.fileLimit()
     words = f"{limit} files may be open, and --waiting-limit {config.waitingLimit}"
     if limit == resource.RLIM_INFINITY or limit >= needed:

@@ -15,7 +15,7 @@ PAGE = "console"
 
 #: Nothing that comes from elsewhere can become code, not by mistake either
 #: (https://www.w3.org/TR/trusted-types/).
-_HEADERS = pageHeaders("; require-trusted-types-for 'script'; trusted-types 'none'")
+_SECURITY = pageHeaders("; require-trusted-types-for 'script'; trusted-types 'none'")
 
 
 class ConsolePage(StaticFiles):
@@ -37,7 +37,7 @@ def _files() -> dict[str, Response]:
     for file in (resources.files("xmpprest") / PAGE).iterdir():
         contentType = TYPES.get(file.name.rpartition(".")[2])
         if contentType is not None:
-            response = Response(200, file.read_bytes(), contentType, _HEADERS)
+            response = Response(200, file.read_bytes(), contentType, security=_SECURITY)
             found[PAGE if file.name == "index.html" else f"{PAGE}/{file.name}"] = (
                 response
             )

@@ -21,8 +21,9 @@ from ...core.media import formats
 from ...core.policy.permissions import Grant
 from ...core.stanza import jid
 from ...core.stanza.build import TYPES
-from ..response import Response, header
+from ..response import Response
 from ..router import Route, RouteFactory
+from ..server.request import header, queryOf
 
 #: Seconds from one look at what has happened to the next, and how many events are
 #: written after each: so who watches costs little, however much happens.
@@ -98,7 +99,7 @@ class EventsHandler(Service):
         @raise Refusal: 400, the query is none; 503, too many are told already.
         """
         wanted = _wanted(request)
-        watcher = self._happenings.subscribe(wanted, header(request, b"Last-Event-ID"))
+        watcher = self._happenings.subscribe(wanted, header(request, b"last-event-id"))
         request.notifyFinish().addBoth(lambda _: watcher.close())
         # A proxy must not collect it.
         headers = (("X-Accel-Buffering", "no"),)
@@ -164,7 +165,7 @@ def _wanted(request: Request) -> EventFilter:
 
     @raise Refusal: 400, it is none.
     """
-    query = request.uri.partition(b"?")[2]
+    query = queryOf(request)
     try:
         asked = formats.parseForm(query)
         for key in asked:

@@ -28,8 +28,9 @@ from ...core.policy.redelivery_request import (
 from ...core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt, InboxRecord
 from ..idempotency.guard import IdempotencyGuard, ready
 from ..idempotency.key import idempotencyKeyOf
-from ..response import Response, header, jsonResponse, pathTo
+from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
+from ..server.request import acceptsOf, header, pathTo, queryOf
 
 
 class InboxReader(Protocol):
@@ -136,7 +137,7 @@ class InboxHandler:
         @raise Refusal: 404, it is not known; 409, it is not dead.
         """
         claim = idempotencyKeyOf(request, body, grant)
-        return await self._once.run(claim, request, partial(self._again, id))
+        return await self._once.run(claim, acceptsOf(request), partial(self._again, id))
 
     async def redeliver(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
@@ -146,7 +147,9 @@ class InboxHandler:
         """
         claim = idempotencyKeyOf(request, body, grant)
         asked = parseRedeliveryRequest(_json(request, body))
-        return await self._once.run(claim, request, partial(self._allAgain, asked))
+        return await self._once.run(
+            claim, acceptsOf(request), partial(self._allAgain, asked)
+        )
 
     async def _again(self, id: str) -> Awaitable[Response]:
         inbox, one = self._inbox, RedeliveryRequest([id])
@@ -228,7 +231,7 @@ def _asked(request: Request) -> _Asked:
 
     @raise Refusal: 400, it is none.
     """
-    query = request.uri.partition(b"?")[2]
+    query = queryOf(request)
     values: dict[str, Any] = {}
     try:
         for key, text in formats.parseForm(query).items():
@@ -267,7 +270,7 @@ def _json(request: Request, body: bytes) -> Value:
     @raise Refusal: 415 or 400, it is not.
     """
     try:
-        name, charset = parseContentType(header(request, b"Content-Type") or "")
+        name, charset = parseContentType(header(request, b"content-type") or "")
     except ValueError:
         name, charset = "", None
     if name != formats.JSON or charset not in (None, "utf-8"):

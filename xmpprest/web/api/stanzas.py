@@ -18,10 +18,12 @@ from ...core.media.negotiation import negotiate, parseContentType
 from ...core.policy.permissions import Grant
 from ...core.policy.submission import buildSubmission
 from ...core.records import Accepted, IdempotencyRecord, StoreUnavailable
+from ...core.stanza.serializer import toXML
 from ..idempotency.guard import IdempotencyGuard, ready, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
-from ..response import Response, header, pathTo
+from ..response import Accepts, Response
+from ..server.request import acceptsOf, header, pathTo, queryOf
 
 
 class StanzaOutbox(Protocol):
@@ -52,7 +54,10 @@ class StanzaOutbox(Protocol):
 
 
 class IQRequester(Protocol):
-    """What takes iqs."""
+    """Sends iqs."""
+
+    def checkSize(self, xml: str) -> None:
+        """Raise L{Refusal} for a stanza that is longer than servers take."""
 
     def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
         """
@@ -113,7 +118,7 @@ class StanzaHandler:
             it, too.
         """
         claim = idempotencyKeyOf(request, body, grant)
-        payload = formats.decode(header(request, b"Content-Type"), body, given)
+        payload = formats.decode(header(request, b"content-type"), body, given)
         stanza = self.stanza(payload, grant)
         grant.consumeRateLimit()
         return self.begin(stanza, request, claim)
@@ -126,7 +131,7 @@ class StanzaHandler:
 
         @raise Refusal: As above; 400, the query is none.
         """
-        query = request.uri.partition(b"?")[2]
+        query = queryOf(request)
         try:
             value = STANZAS.fromForm(formats.parseForm(query), given)
             stanza = self._stanza(STANZAS.decode(value, given), grant)
@@ -138,13 +143,15 @@ class StanzaHandler:
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
-        Give back a stanza as it would be sent, in the form that the client prefers.
+        Return a stanza as it would be sent, in the format that the client prefers.
 
-        @raise Refusal: It would not be sent.
+        @raise Refusal: It would not be sent; the limits are those of L{post}.
         """
-        contentType = header(request, b"Content-Type")
+        contentType = header(request, b"content-type")
         stanza = self.stanza(formats.decode(contentType, body), grant)
-        return _encoded([stanza], request)
+        grant.consumeRateLimit()
+        self._requester.checkSize(toXML(stanza))
+        return _encoded([stanza], acceptsOf(request))
 
     def stanza(self, payload: Element, grant: Grant) -> Element:
         """
@@ -160,22 +167,33 @@ class StanzaHandler:
         return buildSubmission(payload, self._domain, self._newID, grant.defaultSender)
 
     def begin(
-        self, stanza: Element, request: Request, claim: IdempotencyKey | None
+        self,
+        stanza: Element,
+        request: Request,
+        claim: IdempotencyKey | None,
+        accepts: Accepts | None = None,
     ) -> Awaitable[Response]:
-        """Begin to send a stanza; whoever waits for the answer does not hold it."""
+        """
+        Begin to send a stanza.
+
+        @param accepts: Which media types suit the client, if not those that the
+            request names.
+        @return: Brings the response; it does not hold the stanza.
+        """
+        if stanza.name != "iq" and self._outbox.isDurable(stanza):
+            return self._keep(stanza, request, claim, accepts)
+        accepts = accepts or acceptsOf(request)
         if stanza.name == "iq":
             timeout = min(iqTimeoutOf(request) or self.timeout, self.maxTimeout)
-            act = partial(self._ask, stanza, timeout, request)
-            return self._once.run(claim, request, act)
-        if self._outbox.isDurable(stanza):
-            return self._keep(stanza, request, claim)
-        return self._once.run(claim, request, partial(self._write, stanza))
+            act = partial(self._ask, stanza, timeout, accepts)
+            return self._once.run(claim, accepts, act)
+        return self._once.run(claim, accepts, partial(self._write, stanza))
 
     async def _ask(
-        self, stanza: Element, timeout: float, request: Request
+        self, stanza: Element, timeout: float, accepts: Accepts
     ) -> Awaitable[Response]:
         """Send an iq."""
-        return _replied(self._requester.request(stanza, timeout), request)
+        return _replied(self._requester.request(stanza, timeout), accepts)
 
     async def _write(self, stanza: Element) -> Awaitable[Response]:
         """Send a stanza that is not kept."""
@@ -183,7 +201,11 @@ class StanzaHandler:
         return ready(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
 
     async def _keep(
-        self, stanza: Element, request: Request, claim: IdempotencyKey | None
+        self,
+        stanza: Element,
+        request: Request,
+        claim: IdempotencyKey | None,
+        accepts: Accepts | None,
     ) -> Response:
         """Send a stanza that is kept, and its answer with it."""
         accepted = _accepted(stanza, request)
@@ -197,12 +219,13 @@ class StanzaHandler:
                 return replay(taken, claim)
             if not timeout or taken.number is None:
                 return accepted
-            response = await self._outcome(taken.number, timeout, accepted, request)
+            accepts = accepts or acceptsOf(request)
+            response = await self._outcome(taken.number, timeout, accepted, accepts)
             await self._once.finish(claim, response)
             return response
 
     async def _outcome(
-        self, number: int, timeout: float, accepted: Response, request: Request
+        self, number: int, timeout: float, accepted: Response, accepts: Accepts
     ) -> Response:
         """What has become of a stanza that is kept."""
         try:
@@ -210,7 +233,7 @@ class StanzaHandler:
         except StoreUnavailable:
             bounce = None  # Nobody can tell, but it was accepted.
         if bounce is not None:
-            return _encoded([bounce], request)
+            return _encoded([bounce], accepts)
         return replace(
             accepted, headers=(*accepted.headers, preferenceApplied(timeout))
         )
@@ -224,18 +247,18 @@ def _accepted(stanza: Element, request: Request) -> Response:
 
 
 async def _replied(
-    replying: Awaitable[Sequence[Element]], request: Request
+    replying: Awaitable[Sequence[Element]], accepts: Accepts
 ) -> Response:
-    return _encoded(await replying, request)
+    return _encoded(await replying, accepts)
 
 
-def _encoded(stanzas: Sequence[Element], request: Request) -> Response:
-    """Stanzas in the form that the client prefers, or else wrote in itself."""
-    contentType = header(request, b"Content-Type")
+def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:
+    """Encode stanzas as the client prefers, or else as it wrote itself."""
+    contentType = accepts.contentType
     try:
         own = parseContentType(contentType)[0] if contentType else formats.XML
-    except ValueError:  # of no use, and of no need to a query
+    except ValueError:  # A query has no use for it.
         own = formats.XML
     default = own if own in formats.OUTPUT_TYPES else formats.XML
-    name = negotiate(header(request, b"Accept"), formats.OUTPUT_TYPES, default)
+    name = negotiate(accepts.accept, formats.OUTPUT_TYPES, default)
     return Response(200, formats.encode(stanzas, name), name)

@@ -8,7 +8,8 @@ from typing import Protocol
 from twisted.web.server import Request
 
 from ...core.policy.authentication import Authenticator
-from ..response import Response, rawHeader
+from ..response import Response
+from ..server.request import authorizationOf
 from .resource import GetResource
 
 
@@ -31,8 +32,7 @@ def requirePermission(authenticator: Authenticator, right: str) -> Guard:
     """Let those see who have a token with a right to."""
 
     def check(request: Request) -> None:
-        header = rawHeader(request, b"Authorization")
-        authenticator.authenticate(header).requirePermission(right)
+        authenticator.authenticate(authorizationOf(request)).requirePermission(right)
 
     return check
 

@@ -10,14 +10,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
 
 from ...core.errors import Problem, Refusal
-from ..response import INTERNAL_ERROR, Response, jsonResponse, problemResponse, write
-from ..server.request import onDisconnect
+from ..response import INTERNAL_ERROR, Response, jsonResponse
+from ..server.request import IHeadResource, onDisconnect
+from ..server.write import problemResponse, write
 
 _log = Logger()
 
 
+@implementer(IHeadResource)
 class GetResource(Resource):
     """
     Something to look at; to be mounted at any path.

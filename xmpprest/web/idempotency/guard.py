@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from twisted.logger import Logger
-from twisted.web.server import Request
 
 from ...core.errors import Problem, Refusal
 from ...core.media import formats
 from ...core.records import IdempotencyRecord, StoreUnavailable
-from ..response import Response, problemResponse
+from ..response import Accepts, Response, errorResponse
 from .key import IdempotencyKey
 
 _log = Logger()
@@ -70,11 +69,12 @@ class IdempotencyGuard:
         self._running: dict[str, bytes] = {}
 
     def run(
-        self, claim: IdempotencyKey | None, request: Request, act: Action
+        self, claim: IdempotencyKey | None, accepts: Accepts, act: Action
     ) -> Awaitable[Response]:
         """
         Do something, or give the answer that there is already.
 
+        @param accepts: Which form an error has that is kept.
         @param act: What it holds may be long, and the wait for the answer, too: it is
             let go of before.
         @return: Brings the answer. It raises L{Refusal}: nothing has happened, or there
@@ -83,10 +83,10 @@ class IdempotencyGuard:
         """
         if claim is None:
             return _freely(act())
-        return self._do(claim, request, act)
+        return self._do(claim, accepts, act)
 
     async def _do(
-        self, claim: IdempotencyKey, request: Request, act: Action
+        self, claim: IdempotencyKey, accepts: Accepts, act: Action
     ) -> Response:
         with self.lock(claim):
             earlier = await self._begin(claim)
@@ -103,7 +103,7 @@ class IdempotencyGuard:
             try:
                 response = await answering
             except Refusal as refusal:
-                response = problemResponse(_lasting(refusal.problem), request)
+                response = errorResponse(_lasting(refusal.problem), accepts)
             await self.finish(claim, response)
             return response
 

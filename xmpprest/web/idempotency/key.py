@@ -13,12 +13,12 @@ from twisted.web.server import Request
 
 from ...core.errors import badRequest
 from ...core.policy.permissions import Grant
-from ..response import rawHeader
+from ..server.request import header, headerLines
 
 #: How many characters a key may have.
 MAX_KEY = 255
 
-_HEADER = b"Idempotency-Key"
+_HEADER = b"idempotency-key"
 #: A string of RFC 8941 §3.3.3, as the draft has it, and what everybody sends.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-~](?:[ -~]*[!-~])?")
@@ -39,7 +39,7 @@ class IdempotencyKey:
 
 def hasIdempotencyKey(request: Request) -> bool:
     """Whether a request is to be done even if its client does not wait for it."""
-    return request.method == b"POST" and rawHeader(request, _HEADER) is not None
+    return request.method == b"POST" and header(request, _HEADER) is not None
 
 
 def idempotencyKeyOf(
@@ -52,7 +52,8 @@ def idempotencyKeyOf(
     """
     if not hasIdempotencyKey(request):
         return None
-    parts = (request.method, request.path, rawHeader(request, b"Content-Type") or b"")
+    contentType = (header(request, b"content-type") or "").encode("latin-1")
+    parts = (request.method, request.path, contentType)
     # No key can hold the tab, and none of the parts the line feed.
     owner = f"{grant.name}\t" if grant.name else ""
     fingerprint = sha256(b"\n".join([*parts, body])).digest()
@@ -60,8 +61,8 @@ def idempotencyKeyOf(
 
 
 def _key(request: Request) -> str:
-    values = request.requestHeaders.getRawHeaders(_HEADER, [])
-    text = values[0].strip().decode("latin-1")
+    values = headerLines(request, _HEADER)
+    text = values[0].strip()
     quoted = _QUOTED.fullmatch(text)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text
     isKey = quoted or _BARE.fullmatch(text)

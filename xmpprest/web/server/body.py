@@ -1,8 +1,7 @@
-"""Bodies of requests that are read piece by piece."""
+"""Bodies of requests: complete ones, and those that are read while they arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 from twisted.internet.defer import Deferred
@@ -10,122 +9,198 @@ from twisted.internet.interfaces import IReactorTime
 
 from ...core.errors import Problem, Refusal, badRequest, serviceUnavailable
 
-#: Bytes of a body that may wait to be read before the client is made to wait.
+#: The most bytes of a body that wait to be read before the client has to wait.
 HIGH_WATER = 2**16
-#: Bytes that are read at once from a body that is complete.
+#: Bytes that are read at once from a file.
 PIECE = 2**16
 
 
 class Body(Protocol):
     """
-    A body that is read while it may still be on its way.
+    The body of a request.
     """
 
     async def read(self) -> bytes:
         """
-        Wait for what comes next.
+        Wait for the next piece.
 
-        @return: Empty at the end.
-        @raise Refusal: There will be no end: 408, it takes too long; 400, the client
-            is gone; 503, the gateway stops.
+        @return: Empty at the end of the body.
+        @raise Refusal: The end will not come: 408 if the client is too slow; 400 if it
+            is gone or the body is malformed; 503 if the gateway stops.
+        """
+
+    async def readAll(self, limit: int) -> bytes:
+        """
+        Wait for all of the body; it is not held any longer afterwards.
+
+        @param limit: The most bytes that the body may have.
+        @raise Refusal: As in L{read}; 413 if the body is longer.
         """
 
     def resetTimeout(self) -> None:
-        """Something is complete that was waited for, and the next may take its time."""
+        """Give the client the full time again, because an item is complete."""
 
 
 class BufferedBody:
     """
-    A body that somebody else's site has held until it was complete.
+    A body that arrived together with its head.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self) -> bytes:
+        """Return the whole body, then nothing; see L{Body.read}."""
+        content, self._content = self._content, b""
+        return content
+
+    async def readAll(self, limit: int) -> bytes:
+        """Return the whole body; see L{Body.readAll}."""
+        content, self._content = self._content, b""
+        if len(content) > limit:
+            raise contentTooLarge(limit)
+        return content
+
+    def resetTimeout(self) -> None:
+        """Do nothing: the body is complete."""
+
+
+class FileBody:
+    """
+    A body that another site has written to a file.
     """
 
     def __init__(self, content: BinaryIO) -> None:
         self._content = content
 
     async def read(self) -> bytes:
-        """See L{Body.read}."""
+        """Return up to L{PIECE} bytes; see L{Body.read}."""
         return self._content.read(PIECE)
 
+    async def readAll(self, limit: int) -> bytes:
+        """Return the whole body, and close the file; see L{Body.readAll}."""
+        with self._content as file:
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise contentTooLarge(limit)
+        return content
+
     def resetTimeout(self) -> None:
-        """It is complete already."""
+        """Do nothing: the body is complete."""
+
+
+class BodySource(Protocol):
+    """The connection that a body arrives on."""
+
+    def sendContinue(self) -> None:
+        """Tell the client to send the body (RFC 9110 §10.1.1)."""
+
+    def pauseBody(self) -> None:
+        """Read no further from the client."""
+
+    def resumeBody(self) -> None:
+        """Read from the client again."""
 
 
 class StreamingBody:
     """
-    A body on its way: the client waits while it is not read, and is not waited for
-    without end while it is.
+    A body that is read while it arrives. The client has to wait while nobody reads; a
+    reader waits for a limited time.
 
-    @ivar isComplete: Whether all of it has come.
+    @ivar isComplete: Whether the end has arrived.
     """
 
     def __init__(
         self,
-        timeout: float,
+        source: BodySource,
         clock: IReactorTime,
-        pause: Callable[[], None],
-        resume: Callable[[], None],
+        *,
+        length: int | None,
+        timeout: float,
+        left: float,
+        expectsContinue: bool,
     ) -> None:
         """
-        @param timeout: For how long to wait, in seconds, from one progress to the next.
-        @param pause: Lets the client wait.
-        @param resume: The opposite.
+        @param length: In bytes; C{None} if it is unknown.
+        @param timeout: How long a reader waits between two calls of L{resetTimeout}, in
+            seconds.
+        @param left: How long it waits before the first.
+        @param expectsContinue: Whether the client waits to be told to send the body.
         """
-        self._timeout = timeout
+        self._source = source
         self._clock = clock
-        self._pause = pause
-        self._resume = resume
+        self._length = length
+        self._timeout = timeout
+        self._left = left
+        self._expectsContinue = expectsContinue
         self._pieces: list[bytes] = []
         self._size = 0
-        self._left = timeout
         self._waiting: Deferred[None] | None = None
         self._fault: Refusal | None = None
         self.isComplete = False
 
     async def read(self) -> bytes:
-        """See L{Body.read}."""
+        """Wait for the next piece; see L{Body.read}."""
         if not self._pieces and not self.isComplete and self._fault is None:
             await self._more()
-        if self._fault is not None:
+        if self._fault is not None and not self._pieces:
             raise self._fault
         data = b"".join(self._pieces)
         self._pieces.clear()
         if self._size >= HIGH_WATER:
-            self._resume()
+            self._source.resumeBody()
         self._size = 0
         return data
 
+    async def readAll(self, limit: int) -> bytes:
+        """Wait for all of the body; see L{Body.readAll}."""
+        pieces: list[bytes] = []
+        size = self._length or 0
+        if size <= limit:
+            size = 0
+            while size <= limit and (piece := await self.read()):
+                pieces.append(piece)
+                size += len(piece)
+        if size > limit:
+            raise contentTooLarge(limit)
+        return b"".join(pieces)
+
     def resetTimeout(self) -> None:
-        """See L{Body.resetTimeout}."""
+        """Give the client the full time again; see L{Body.resetTimeout}."""
         self._left = self._timeout
 
     def add(self, data: bytes) -> None:
-        """A piece has come."""
+        """Take a piece of the body from the connection."""
+        self._expectsContinue = False
         self._pieces.append(data)
         self._size += len(data)
         if self._size >= HIGH_WATER:
-            self._pause()
+            self._source.pauseBody()
         self._wake()
 
     def end(self) -> None:
-        """All of it has come."""
+        """Mark the body as complete."""
         self.isComplete = True
         self._wake()
 
     def connectionLost(self) -> None:
-        """The client is gone."""
+        """Fail the reader, because the client is gone."""
         self._fail(badRequest("The connection was closed before the body's end."))
 
     def failMalformed(self) -> None:
-        """What comes is no body, by the way that it is encoded for transfer."""
+        """Fail the reader, because the chunks are malformed."""
         self._fail(badRequest("A chunk of the body is malformed (RFC 9112 §7.1)."))
 
     def stop(self) -> None:
-        """The gateway stops."""
+        """Fail the reader, because the gateway stops."""
         text = "The gateway stops, and reads no further; send the rest again."
         self._fail(serviceUnavailable("system-shutdown", text, retryAfter=5))
 
     async def _more(self) -> None:
-        """Wait, for no longer than is left."""
+        """Wait for a piece, for no longer than is left."""
+        if self._expectsContinue:
+            self._expectsContinue = False
+            self._source.sendContinue()
         since = self._clock.seconds()
         waiting = self._waiting = Deferred()
         timer = self._clock.callLater(self._left, self._tooSlow)
@@ -143,7 +218,7 @@ class StreamingBody:
             f"Nothing was complete for {self._timeout:g} s; send each stanza at once,"
             " and an empty line where there is none for long."
         )
-        self._fail(Refusal(Problem(408, "wait", "connection-timeout", text)))
+        self._fail(requestTimeout(text))
 
     def _fail(self, fault: Refusal) -> None:
         if not self.isComplete and self._fault is None:
@@ -154,3 +229,20 @@ class StreamingBody:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
+
+
+def contentTooLarge(limit: int) -> Refusal:
+    """
+    Refuse a body that is too long: 413.
+
+    @param limit: The most bytes that it may have.
+    """
+    text = (
+        f"The body is longer than the {limit} bytes that a stanza may have; shorten it."
+    )
+    return Refusal(Problem(413, "modify", "resource-constraint", text))
+
+
+def requestTimeout(text: str) -> Refusal:
+    """Refuse a request that arrives too slowly: 408."""
+    return Refusal(Problem(408, "wait", "connection-timeout", text))

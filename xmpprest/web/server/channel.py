@@ -1,308 +1,355 @@
 """
-A connection to a client that is not to be trusted: with limits on the time a request
-takes to arrive and on its size, held while reading.
+A connection of an HTTP/1 client, which is not trusted: the time that a request takes
+to arrive, its size and the data that wait are all limited.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from enum import Enum, auto
+from typing import Any, cast
 
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
 
-from ...core.errors import Problem
-from ..response import problemResponse, write
-from .body import StreamingBody
-from .fast_head import RequestHead, parseSimpleHead
+from ...core.errors import Problem, Refusal
+from .body import Body, BufferedBody, StreamingBody, requestTimeout
+from .framing import Framing, LengthFraming, framingOf
+from .head import RequestHead, parseHead
 from .idle_timeout import LazyTimeoutMixin
 from .request import GatewayRequest
-
-if TYPE_CHECKING:
-    from .site import GatewaySite
 
 #: Seconds that the head and the body of a request may take to arrive.
 ARRIVAL_TIMEOUT = 30.0
 #: Seconds that an idle connection is kept.
 IDLE_TIMEOUT = 60
-#: Seconds for a client to read that it was refused, while what it goes on sending
-#: is thrown away: to close at once would take the answer from it (RFC 9112 §9.6).
+#: Seconds for which the input is thrown away after a request was refused, so that the
+#: client can read the response: closing at once could destroy it (RFC 9112 §9.6).
 LINGER_TIMEOUT = 5.0
-#: Seconds for a client to take the rest of an answer, and to let go of a connection
-#: that is closed; TLS waits for both.
+#: Seconds that a client may take to read the rest of a response, and to close its side
+#: of a closed connection; TLS waits for both.
 CLOSE_TIMEOUT = 30.0
+#: Bytes of pipelined requests that are read ahead.
+READ_AHEAD = 2**14
 
-_ENDING = b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request" + _ENDING
-_REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout" + _ENDING
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(Enum):
+    """
+    The states of a connection.
+
+    @cvar IDLE: Nothing of a request has arrived.
+    @cvar HEAD: A part of a head has arrived.
+    @cvar QUEUED: A pipelined request, or a part of one, waits for its turn.
+    @cvar BODY: A request is handled, and its body is not complete.
+    @cvar HANDLING: A complete request is handled.
+    @cvar REFUSING: The input is thrown away, and the connection will be closed.
+    @cvar CLOSING: The connection is closed, or will be once the output is written.
+    """
+
+    IDLE = auto()
+    HEAD = auto()
+    QUEUED = auto()
+    BODY = auto()
+    HANDLING = auto()
+    REFUSING = auto()
+    CLOSING = auto()
 
 
 class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
     """
-    An HTTP/1.1 connection that ends when a request is too slow or too large.
+    An HTTP/1.1 connection.
 
-    A plain request that comes in one piece, or in two, its head and its body, is read
-    at once; L{HTTPChannel} reads all others, line by line.
+    Of L{HTTPChannel} only the writing half is used; its parser is not. A request is
+    handled when its head is complete, and reads its body by itself. One request of a
+    connection is handled at a time; pipelined ones take turns with other connections,
+    and wait while the client does not read its responses.
     """
 
-    site: GatewaySite
+    site: Any  # A GatewaySite, which imports this module.
     requestFactory = GatewayRequest
     requests: list[GatewayRequest]
-    _stall: IDelayedCall | None = None
-    _complete = False
-    _refused = False
+    persistent: int
 
     def __init__(self) -> None:
-        super().__init__()
-        # All that a plain request sets is set from the beginning: Python lets instances
-        # share the keys of their dicts only while none has many of its own, and a dict
-        # of its own took 0.8 KB of each connection.
+        # Not HTTPChannel's own, which is for its parser.
+        self.requests = []
+        self.persistent = 1
+        self._state = State.IDLE
+        self._buffer = b""
+        #: Of the body that arrives.
+        self._framing: Framing = LengthFraming(0)
+        #: Ends the state, if it may not last.
         self._timer: IDelayedCall | None = None
-        #: Whether nothing has come since the last answer, but what is held.
-        self._isIdle = True
-        self._held = b""
-        self._savedTimeOut: int | None = None
-        self.line_mode = 1
+        #: Cuts off a client that does not read.
+        self._stall: IDelayedCall | None = None
+        #: Whether the client does not read its responses.
+        self._isBlocked = False
+        #: Whether the body is not read as fast as it arrives.
+        self._isBodyFull = False
+        self._isReading = True
 
-    def rejectTooLarge(self, request: GatewayRequest) -> None:
-        """Answer a request that is too large, and read no more of it."""
-        self._readNoMore()
-        self.persistent = 0
-        # It would have been told only once it was complete.
-        request.clientproto = b"HTTP/1.1"
-        request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-        write(problemResponse(contentTooLarge(self.site.bodyLimit), request), request)
+    # --- input ---
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes have come; those of a request that is not complete begin to count."""
-        if self._isIdle:
-            isFirst = not self._held
-            data, self._held = self._held + data, b""
-            if self._takePlain(data, isFirst):
-                return
-            self._isIdle = False
-        self._complete = False
-        super().dataReceived(data)
-        isWaiting = self._complete or self._handlingRequest or self._arriving
-        if not (isWaiting or self._timer):
-            self._setTimer(ARRIVAL_TIMEOUT, self._tooSlow)
+        """Take data from the client, as the state requires."""
+        self.resetTimeout()
+        state = self._state
+        if state is State.IDLE or state is State.HEAD:
+            self._readHead(self._buffer + data)
+        elif state is State.BODY:
+            self._readBody(data)
+        elif state is State.QUEUED or state is State.HANDLING:
+            self._buffer += data
+            self._updateReading()
 
-    def _takePlain(self, data: bytes, mayHold: bool) -> bool:
+    def _readHead(self, data: bytes) -> None:
         """
-        Take a plain request, if that is what has come, and nothing behind it.
+        Begin with a request if its head is complete.
 
-        @param mayHold: Whether to wait for the rest of a body.
+        @param data: All that has arrived of it.
         """
-        head = parseSimpleHead(data)
-        if head is None or head.length > self.site.bodyLimit or not self.persistent:
-            return False
-        if head.method == b"POST" and head.uri in self.site.streamed:
-            return False
-        missing = head.size + head.length - len(data)
-        if missing > 0 and mayHold:
-            self._held = data
-            self._setTimer(ARRIVAL_TIMEOUT, self._tooSlow)
-            return True
-        if missing:
-            return False
-        self._setTimer()
-        self._begin(head, data[head.size :])
-        return True
+        try:
+            head = parseHead(data)
+        except Refusal as refusal:
+            self._refuse(refusal.problem)
+            return
+        if head is not None:
+            self._begin(head, data[head.size :])
+            return
+        self._buffer = data
+        if self._state is not State.HEAD:
+            self._enter(State.HEAD, ARRIVAL_TIMEOUT, self._tooSlow)
 
-    def _begin(self, head: RequestHead, body: bytes) -> None:
-        """Answer a plain request, as L{HTTPChannel.allContentReceived} does others."""
-        self._isIdle = False
-        self._savedTimeOut = self.setTimeout(None)
-        self._handlingRequest = True
-        # What comes meanwhile is kept until this is answered.
-        self.setRawMode()
-        request = GatewayRequest(self)
+    def _begin(self, head: RequestHead, rest: bytes) -> None:
+        """
+        Handle a request.
+
+        @param rest: What has arrived behind its head.
+        """
+        self.persistent = head.isPersistent
+        request = self.requestFactory(self)
         self.requests.append(request)
-        request.handleFast(head, body)
-
-    def lineReceived(self, line: bytes) -> None:
-        """A line of a head; one that goes on with the last is bad (RFC 9112 §5.2)."""
-        if line[:1] in (b" ", b"\t"):
-            self._respondToBadRequestAndDisconnect()
+        length, body = head.length, cast(Body, None)
+        if length is not None and length <= len(rest) and length <= self.site.bodyLimit:
+            self._enter(State.HANDLING)
+            body, self._buffer = BufferedBody(rest[:length]), rest[length:]
         else:
-            super().lineReceived(line)
+            body = StreamingBody(
+                self,
+                self.site.reactor,
+                length=length,
+                timeout=ARRIVAL_TIMEOUT,
+                left=self._timeLeft(),
+                expectsContinue=head.expectsContinue,
+            )
+            self._enter(State.BODY)
+            self._buffer, self._framing = b"", framingOf(length)
+            request.body = body
+            self._readBody(rest)
+        self.setTimeout(None)
+        request.handle(head, body)
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """A line of a head is too long."""
-        self._respondToBadRequestAndDisconnect()
+    def _readBody(self, data: bytes) -> None:
+        """Pass on a part of the body that arrives."""
+        body = cast(StreamingBody, self.requests[0].body)
+        framing = self._framing
+        piece = framing.feed(data)
+        if framing.isMalformed:
+            self._enter(State.REFUSING)
+        elif framing.isComplete:
+            self._enter(State.HANDLING)
+            self._buffer = framing.rest
+        if piece:
+            body.add(piece)
+        if framing.isMalformed:
+            body.failMalformed()
+        elif framing.isComplete:
+            body.end()
 
-    def allHeadersReceived(self) -> None:
-        """A head is complete; the length of the body is known, unless it is chunked."""
-        request = self.requests[-1]
-        if not _isClear(request.requestHeaders, self._version):
-            self._respondToBadRequestAndDisconnect()
-        elif self._command == b"POST" and self._path in self.site.streamed:
-            self._stream(request)
-            super().allHeadersReceived()
-        elif self.length is not None and self.length > self.site.bodyLimit:
-            # Without 100 Continue, which would ask for it (RFC 9110 §10.1.1).
-            self.rejectTooLarge(request)
-        else:
-            super().allHeadersReceived()
+    # --- what bodies need (see L{BodySource<xmpprest.web.server.body.BodySource>}) ---
 
-    def allContentReceived(self) -> None:
-        """A request is complete."""
-        if not self._refused:
-            self._complete = True
-            self._setTimer()
-            super().allContentReceived()
+    def sendContinue(self) -> None:
+        """Tell the client to send the body (RFC 9110 §10.1.1)."""
+        if not self.requests[0].startedWriting:
+            self.write(_CONTINUE)
+
+    def pauseBody(self) -> None:
+        """Read no further from the client, because the body is not read."""
+        self._isBodyFull = self._state is State.BODY
+        self._updateReading()
+
+    def resumeBody(self) -> None:
+        """Read from the client again."""
+        self._isBodyFull = False
+        self._updateReading()
+
+    # --- the end of a request ---
+
+    @property
+    def willClose(self) -> bool:
+        """Whether the connection is closed after the response."""
+        return not self.persistent or self._state is not State.HANDLING
 
     def requestDone(self, request: GatewayRequest) -> None:
-        """A request is answered; what still comes of it is thrown away."""
-        if request.isArriving:
-            self._readNoMore()
-        self._isIdle = not (any(self._dataBuffer) or self._buffer)
-        super().requestDone(request)
+        """Go on to the next request, or close the connection."""
+        self.requests.clear()
+        self._isBodyFull = False
+        if self._state is State.CLOSING:
+            return
+        if self._state is State.BODY:
+            self._enter(State.REFUSING)
+        if self._state is State.REFUSING or not self.persistent:
+            self.loseConnection()
+        else:
+            self._enter(State.QUEUED if self._buffer else State.IDLE)
+            self.setTimeout(self.site.timeOut)
+            self._schedule()
+        self._updateReading()
+
+    def _schedule(self) -> None:
+        """
+        Give a pipelined request its turn: after the other connections, and not while
+        the client does not read its responses.
+        """
+        if self._state is State.QUEUED and not self._isBlocked:
+            self._setTimer(0, self._takeTurn)
+
+    def _takeTurn(self) -> None:
+        data, self._buffer = self._buffer, b""
+        self._enter(State.IDLE)
+        self._readHead(data)
+        self._updateReading()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer a request that cannot be read, and close the connection."""
+        self._enter(State.REFUSING)
+        self._buffer = b""
+        self.persistent = 0
+        self.setTimeout(None)
+        request = self.requestFactory(self)
+        self.requests.append(request)
+        self.site.refuse(request, problem)
+
+    def _tooSlow(self) -> None:
+        text = f"The head was not complete within {ARRIVAL_TIMEOUT:g} s; send it again."
+        self._refuse(requestTimeout(text).problem)
+
+    # --- flow control ---
 
     def pauseProducing(self) -> None:
-        """The client does not take its answer, for now."""
-        super().pauseProducing()
+        """Note that the client does not read; see L{IPushProducer}."""
+        self._isBlocked = True
+        if self._requestProducer is not None:
+            self._requestProducer.pauseProducing()
+        self._updateReading()
         if self._stall is None:
             transport = cast(ITCPTransport, self.transport)
             self._stall = self.callLater(CLOSE_TIMEOUT, transport.abortConnection)
 
     def resumeProducing(self) -> None:
-        """It has taken what there was."""
+        """Note that the client has read all that was written; see L{IPushProducer}."""
+        self._isBlocked = False
         self._endStall()
-        super().resumeProducing()
+        if self._requestProducer is not None:
+            self._requestProducer.resumeProducing()
+        self._updateReading()
+        self._schedule()
 
-    def seconds(self) -> float:
-        """See L{LazyTimeoutMixin.seconds}."""
-        return float(self.site.reactor.seconds())
+    def _updateReading(self) -> None:
+        """Read from the client, or let it wait."""
+        isAhead = len(self._buffer) > READ_AHEAD
+        shouldRead = not (self._isBlocked or self._isBodyFull or isAhead)
+        if shouldRead == self._isReading:
+            return
+        self._isReading = shouldRead
+        if shouldRead:
+            self._networkProducer.resumeProducing()
+        else:
+            self._networkProducer.pauseProducing()
 
-    def timeoutConnection(self) -> None:
-        """A connection has been idle for too long, which is nothing to log."""
-        self.loseConnection()
+    # --- the connection ---
+
+    def connectionMade(self) -> None:
+        """Register the connection with its site."""
+        super().connectionMade()
+        self.site.opened(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End the request, and forget the connection."""
+        self._enter(State.CLOSING)
+        self._endStall()
+        super().connectionLost(reason)
+        self.endTimeout()
+        self.site.closed(self)
+
+    def drain(self) -> None:
+        """Close the connection, after the response to a request that is handled."""
+        self.persistent = 0
+        if self._state in (State.IDLE, State.HEAD, State.QUEUED):
+            self.loseConnection()
+        elif self._state is State.BODY:
+            cast(StreamingBody, self.requests[0].body).stop()
 
     def loseConnection(self) -> None:
-        """Close, but let a client that is refused read why."""
-        self._isIdle = False
+        """
+        Close the connection; if a request was refused, after L{LINGER_TIMEOUT} seconds.
+        """
         self.setTimeout(None)
-        if self._refused:
+        if self._state is State.REFUSING:
             self._setTimer(LINGER_TIMEOUT, self._close)
         else:
             self._close()
 
-    def connectionMade(self) -> None:
-        """There is a client."""
-        super().connectionMade()
-        self.site.channels.add(self)
+    def timeoutConnection(self) -> None:
+        """Close an idle connection, without a line in the log."""
+        self.loseConnection()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The client is gone."""
-        self._setTimer()
-        self._endStall()
-        super().connectionLost(reason)
-        self.endTimeout()
-        self.site.channelClosed(self)
+    def seconds(self) -> float:
+        """Return the time; see L{LazyTimeoutMixin.seconds}."""
+        return float(self.site.reactor.seconds())
 
-    def drain(self) -> None:
-        """Close, once the request that is being answered is."""
-        self.persistent = 0
-        if self._arriving is not None:
-            self._arriving.stop()
-        elif not self._handlingRequest:
-            self.loseConnection()
-
-    @property
-    def _arriving(self) -> StreamingBody | None:
-        """The body on its way, if it is read while it comes."""
-        request = self.requests[0] if self.requests else None
-        return request.streamingBody if request and request.isArriving else None
-
-    def _stream(self, request: GatewayRequest) -> None:
-        """Let a body be read while it comes; its reader sees to the time it takes."""
-        self._setTimer()
-        self._savedTimeOut = self.setTimeout(None)
-        request.streamingBody = StreamingBody(
-            ARRIVAL_TIMEOUT,
-            self.site.reactor,
-            self._networkProducer.pauseProducing,
-            self._resumeReading,
-        )
-
-    def _resumeReading(self) -> None:
-        if not self._waitingForTransport:
-            self._networkProducer.resumeProducing()
-
-    def _send100Continue(self) -> None:
-        if not self._refused:
-            super()._send100Continue()
+    def _close(self) -> None:
+        transport = cast(ITCPTransport, self.transport)
+        self._enter(State.CLOSING, CLOSE_TIMEOUT, transport.abortConnection)
+        super().loseConnection()
 
     def _endStall(self) -> None:
         if self._stall is not None and self._stall.active():
             self._stall.cancel()
         self._stall = None
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        if self._arriving is not None:
-            self._readNoMore()
-            self._arriving.failMalformed()
-        elif not self._refused:
-            self._end(_BAD_REQUEST)
+    # --- states ---
 
-    def _tooSlow(self) -> None:
-        self._end(_REQUEST_TIMEOUT)
-
-    def _end(self, answer: bytes) -> None:
-        self._readNoMore()
-        cast(ITCPTransport, self.transport).write(answer)
-        self.loseConnection()
-
-    def _readNoMore(self) -> None:
-        self._refused = True
-        # As HTTPChannel does with what comes after the last request.
-        self.dataReceived = _discard  # type: ignore[method-assign]
-        self.lineReceived = _discard  # type: ignore[assignment, method-assign]
-        self.rawDataReceived = _discard  # type: ignore[method-assign]
-
-    def _close(self) -> None:
-        transport = cast(ITCPTransport, self.transport)
-        self._setTimer(CLOSE_TIMEOUT, transport.abortConnection)
-        super().loseConnection()
-
-    def _setTimer(
-        self, delay: float = 0, act: Callable[[], object] | None = None
+    def _enter(
+        self,
+        state: State,
+        delay: float = 0,
+        act: Callable[[], object] | None = None,
     ) -> None:
         """
-        Set the one timer there is beside that for idleness.
+        Enter a state.
 
-        @param delay: In seconds.
-        @param act: What to do then; C{None} only stops the timer.
+        @param delay: How long it may last, in seconds.
+        @param act: What ends it then; C{None} if it may last for ever.
         """
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None if act is None else self.callLater(delay, act)
+        self._state = state
+        self._setTimer(delay, act)
 
+    def _setTimer(self, delay: float, act: Callable[[], object] | None) -> None:
+        """Set the timer of the current state; C{None} for none."""
+        if self._timer is not None:
+            if self._timer.active():
+                self._timer.cancel()
+            self._timer = None
+        if act is not None:
+            self._timer = self.callLater(delay, act)
 
-def _isClear(headers: Headers, version: bytes) -> bool:
-    """Whether a head says to whom it is, and where its request ends."""
-    hosts = headers.getRawHeaders(b"Host") or ()
-    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
-        return False  # RFC 9112 §3.2
-    codings = headers.getRawHeaders(b"Transfer-Encoding")
-    # RFC 9112 §6.3; HTTPChannel takes C{identity} for none.
-    return codings is None or [coding.lower() for coding in codings] == [b"chunked"]
-
-
-def _discard(data: bytes) -> None:
-    """Take what nobody wants."""
-
-
-def contentTooLarge(limit: int) -> Problem:
-    """What a body gets that is longer than it may be: 413."""
-    return Problem(
-        413,
-        "modify",
-        "resource-constraint",
-        f"The body is longer than the {limit} bytes that a stanza may have; shorten"
-        " it.",
-    )
+    def _timeLeft(self) -> float:
+        """Return how many seconds a request may still take to arrive."""
+        if self._state is State.HEAD and self._timer is not None:
+            return float(self._timer.getTime()) - self.seconds()
+        return ARRIVAL_TIMEOUT

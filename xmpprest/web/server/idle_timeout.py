@@ -1,4 +1,4 @@
-"""Twisted's timeout of an idle connection, for no more than a look at the clock."""
+"""Twisted's timeout of an idle connection, without a new timer for each request."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from twisted.protocols.policies import TimeoutMixin
 
 class LazyTimeoutMixin(TimeoutMixin):
     """
-    A L{TimeoutMixin} whose timer is not set anew whenever something happens: it finds
-    out when it fires, and then waits for the rest.
+    A L{TimeoutMixin} that stores the time of the last activity, instead of setting its
+    timer anew each time. When the timer fires, it is set for the time that is left.
     """
 
     _firing: IDelayedCall | None = None
     _since = 0.0
 
     def seconds(self) -> float:
-        """The time, by the clock of C{callLater}; to be overridden."""
+        """Return the time of the clock of C{callLater}; to be overridden."""
         raise NotImplementedError
 
     def resetTimeout(self) -> None:
-        """The connection is not idle now."""
+        """Note activity."""
         self._since = self.seconds()
 
     def setTimeout(self, period: int | None) -> int | None:
-        """See L{TimeoutMixin.setTimeout}; C{None}, it may be idle for ever."""
+        """
+        Set the timeout.
+
+        @param period: In seconds; C{None} for no timeout.
+        @return: The previous one.
+        """
         previous, self.timeOut = self.timeOut, period
         self._since = self.seconds()
         if period is not None and self._firing is None:
@@ -34,7 +39,7 @@ class LazyTimeoutMixin(TimeoutMixin):
         return previous
 
     def endTimeout(self) -> None:
-        """There is no connection any more."""
+        """Cancel the timer, because the connection is gone."""
         self.timeOut = None
         if self._firing is not None and self._firing.active():
             self._firing.cancel()

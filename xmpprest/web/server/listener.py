@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import (
@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from .site import GatewaySite
+from .site import GatewaySite, Pausable
 
 _log = Logger()
 
@@ -159,6 +159,9 @@ class Listener(Service):
 
     def _opened(self, port: IListeningPort) -> None:
         self._port = port
+        if isinstance(self._factory, GatewaySite):
+            # Every port of Twisted's reactors is a file descriptor that can be paused.
+            self._factory.listensOn(cast(Pausable, port))
         _log.info("Listening for HTTP on {address}.", address=port.getHost())
 
     def _failed(self, reason: Failure, tell: Callable[[str], object]) -> None:

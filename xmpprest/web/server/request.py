@@ -1,212 +1,308 @@
 """
-A request as the gateway's own site has it: Twisted's, with what is asked of each ready
-at once, and what hardly anybody asks made when somebody does.
+Requests, and the accessors for what they say.
+
+L{header}, L{headerLines}, L{queryOf} and L{bodyOf} work for every request, also on
+another program's site; no other module looks at raw header fields or URLs.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+from typing import Any, cast
+from urllib.parse import quote
 
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString, parse_qs
 from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource, _IEncodingResource
 from twisted.web.server import Request, version
 
-from .body import StreamingBody
-from .fast_head import RequestHead
+from ...core.errors import Refusal
+from ..response import Accepts
+from .body import Body, BufferedBody, FileBody, StreamingBody
+from .head import UNREADABLE, RequestHead
 
-if TYPE_CHECKING:
-    from .channel import GatewayChannel
+
+class IHeadResource(IResource):
+    """
+    A resource that is rendered as soon as the head of a request is complete, and that
+    reads the body itself, by L{bodyOf}.
+    """
 
 
 class GatewayRequest(Request):
     """
-    A request whose body is kept in memory, up to the site's limit; or read while it
-    comes, where the site has it so.
+    A request on the gateway's own site. Attributes of Twisted's requests that few
+    resources use are made when they are used.
 
-    @ivar streamingBody: The body, if it is read while it comes.
-    @ivar fastHeaders: The fields of a plain head, by their names in lower case;
-        C{None}, it is another's, and they are in C{requestHeaders}.
-    @ivar onDisconnect: Called if the client goes before it has its answer; see
+    @ivar head: The parsed head.
+    @ivar body: The body.
+    @ivar onDisconnect: Called if the client leaves before the response; see
         L{onDisconnect}.
     """
 
-    channel: GatewayChannel
-    streamingBody: StreamingBody | None = None
-    fastHeaders: Mapping[bytes, bytes] | None = None
+    channel: Any  # A GatewayChannel, whose module imports this one.
+    # Of a request whose head could not be parsed.
+    head: RequestHead = UNREADABLE
+    method, clientproto = UNREADABLE.method, UNREADABLE.version
+    body: Body = BufferedBody(b"")
     onDisconnect: Callable[[], object] | None = None
     queued = False
     _parsePOSTFormSubmission = False
 
     def __init__(self, channel: Any, *_: object, **__: object) -> None:
-        """@param channel: A L{GatewayChannel}, though Twisted says otherwise."""
-        # Not Request's own, which makes all that follows at once. Reading and answering
-        # a plain request here took a message without a store from 1.3 to 1.0 times what
-        # an empty resource of Twisted's takes.
+        """
+        @param channel: A L{GatewayChannel<xmpprest.web.server.channel.GatewayChannel>}.
+        """
+        # Not Request's own, which makes every attribute at once: that took a message
+        # without a store from 1.0 to 1.3 times the time of an empty resource.
         self.channel = channel
         self.transport = channel.transport
         self.notifications = []
 
-    # --- what Request has from the beginning ---
+    # --- attributes of Twisted's requests, made when they are used ---
 
     @cached_property
     def requestHeaders(self) -> Headers:  # type: ignore[override]  # made later
-        """The fields of the head."""
+        """The header fields as Twisted's resources read them."""
         headers = Headers()
-        for name, value in (self.fastHeaders or {}).items():
-            headers.addRawHeader(name, value)
+        for name in self.head.fields:
+            headers.setRawHeaders(name, [*self.head.lines(name)])
         return headers
 
     @cached_property
     def responseHeaders(self) -> Headers:  # type: ignore[override]
-        """The fields of the answer's head."""
-        return Headers({b"Server": [version], b"Date": [_now().encode()]})
+        """The header fields of the response."""
+        return Headers({b"Server": [version], b"Date": [datetimeToString()]})
+
+    @cached_property
+    def args(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
+        """The query, parsed."""
+        query = self.head.target.query
+        return cast(dict[bytes, list[bytes]], parse_qs(query, True)) if query else {}
 
     @cached_property
     def received_cookies(self) -> dict[bytes, bytes]:  # type: ignore[override]
-        """See L{Request}."""
-        return {}
+        """The cookies that the client has sent."""
+        return _cookies(self.head.fields.get(b"cookie", b""))
 
     @cached_property
     def cookies(self) -> list[bytes]:  # type: ignore[override]
-        """See L{Request}."""
+        """The cookies of the response."""
         return []
 
     @cached_property
     def client(self) -> Any:
-        """An C{IAddress}: where the client is."""
+        """The client's address, an C{IAddress}."""
         return self.channel.getPeer()
 
     @cached_property
     def host(self) -> Any:
-        """An C{IAddress}: where it has connected to."""
+        """The local address, an C{IAddress}."""
         return self.channel.getHost()
 
     @cached_property
     def _adapterCache(self) -> dict[object, object]:  # type: ignore[override]
-        """What Request is adapted to, as in sessions."""
+        """The adapters of this request, such as sessions."""
         return {}
 
-    # --- a plain request, all at once ---
+    # --- from the connection ---
 
-    def handleFast(self, head: RequestHead, body: bytes) -> None:
-        """All of a plain request has come: let the site's resource answer it."""
-        self.method, self.uri, self.fastHeaders = head[:3]
-        self.clientproto = b"HTTP/1.1"
-        self.path, _, query = self.uri.partition(b"?")
-        self.args = parse_qs(query, True) if query else {}
-        self.content = BytesIO(body)
+    def handle(self, head: RequestHead, body: Body) -> None:
+        """
+        Handle the request.
+
+        @param body: It may still arrive.
+        """
+        target = head.target
+        self.head, self.body = head, body
+        self.method, self.uri, self.path = head.method, target.uri, target.path
+        self.clientproto = head.version
         self.site = self.channel.site
-        self.prepath, self.postpath = (
-            [],
-            [*map(unquote_to_bytes, self.path[1:].split(b"/"))],
-        )
+        self.prepath, self.postpath = [], [*target.segments]
         try:
-            self.render(self.site.getResourceFor(self))
+            self._dispatch()
         except BaseException:
             self.processingFailed(Failure())
 
+    def _dispatch(self) -> None:
+        """Render the resource, now or when the body is complete."""
+        if self.path == b"*":
+            self._handleStar()
+            return
+        assert self.site is not None
+        resource = self.site.getResourceFor(self)
+        if IHeadResource.providedBy(resource):
+            self.render(resource)
+            return
+        rendering = Deferred.fromCoroutine(self._renderComplete(resource))
+        # processingFailed logs the failure, and returns it.
+        rendering.addErrback(lambda reason: (self.processingFailed(reason), None)[1])
+
+    async def _renderComplete(self, resource: IResource) -> None:
+        """Render a resource that expects the body in C{content}."""
+        site = self.channel.site
+        try:
+            self.content = BytesIO(await self.body.readAll(site.bodyLimit))
+        except Refusal as refusal:
+            if self.channel is not None:
+                site.refuse(self, refusal.problem)
+            return
+        if _IEncodingResource.providedBy(resource):
+            self._encoder = resource.getEncoder(self)
+        self.render(resource)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """End the request without a response, because the client is gone."""
+        super().connectionLost(reason)
+        if self.onDisconnect is not None:
+            self.onDisconnect()
+        if isinstance(self.body, StreamingBody):
+            self.body.connectionLost()
+
+    # --- the response ---
+
     @property
     def canReplyFast(self) -> bool:
-        """
-        Whether L{writeFast} can answer: nobody has said anything of the answer yet.
-        """
+        """Whether L{writeFast} can answer: nothing of the response has been set yet."""
         return (
-            self.fastHeaders is not None
-            and self.method != b"HEAD"
-            and "responseHeaders" not in self.__dict__
+            self.clientproto == b"HTTP/1.1" and "responseHeaders" not in self.__dict__
         )
 
     def writeFast(self, status: int, phrase: str, fields: str, body: bytes) -> None:
         """
-        Answer a plain request: at once, and without L{Headers}.
+        Write the whole response at once, without L{Headers}.
 
-        @param fields: The lines of the head, each with its end; in good order.
+        @param fields: The header lines, each with its end; well-formed.
         """
+        closing = "Connection: close\r\n" if self.channel.willClose else ""
         head = (
-            f"HTTP/1.1 {status} {phrase}\r\nServer: {_SERVER}\r\nDate: {_now()}\r\n"
+            f"HTTP/1.1 {status} {phrase}\r\n{_serverLines(int(time.time()))}{closing}"
             f"{fields}\r\n"
-        )
+        ).encode()
         self.code = status
         self.startedWriting = self.finished = 1
-        self.channel.write(head.encode() + body)
+        self.channel.write(head if self.method == b"HEAD" else head + body)
         self._cleanup()
-
-    # --- any other, as Twisted reads it ---
-
-    @property
-    def isArriving(self) -> bool:
-        """Whether the body is read while it comes, and is not complete."""
-        return self.streamingBody is not None and not self.streamingBody.isComplete
-
-    def gotLength(self, length: int | None) -> None:
-        """The head is complete."""
-        self.content = BytesIO()
-        if self.streamingBody is not None:
-            head = self.channel
-            super().requestReceived(head._command, head._path, head._version)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """All of it has come."""
-        if self.streamingBody is None:
-            super().requestReceived(command, path, version)
-        else:
-            self.streamingBody.end()
 
     def write(self, data: bytes) -> None:
         """
-        Write to the client. An answer that does not wait for its request's end is the
-        last on its connection: nobody knows whether that end will ever be read.
+        Write a part of the response. If the request is not complete, the response is
+        the last on its connection: the rest of the request may never arrive.
         """
-        if self.isArriving and not self.startedWriting:
+        if not (self.startedWriting or self._disconnected) and self.channel.willClose:
             self.channel.persistent = 0
             self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         super().write(data)
 
-    def connectionLost(self, reason: Failure) -> None:
-        """The client is gone."""
-        super().connectionLost(reason)
-        if self.onDisconnect is not None:
-            self.onDisconnect()
-        if self.streamingBody is not None:
-            self.streamingBody.connectionLost()
 
-    def handleContentChunk(self, data: bytes) -> None:
-        """A piece of the body."""
-        if self.finished:
-            return
-        if self.streamingBody is not None:
-            self.streamingBody.add(data)
-            return
-        assert self.content is not None
-        if self.content.tell() + len(data) > self.channel.site.bodyLimit:
-            self.channel.rejectTooLarge(self)
-        else:
-            self.content.write(data)
+def _cookies(text: bytes) -> dict[bytes, bytes]:
+    """Parse the field C{Cookie} (RFC 6265 §4.2.1)."""
+    pairs = (each.strip().partition(b"=") for each in text.split(b";"))
+    return {name: value for name, mark, value in pairs if mark}
+
+
+# --- accessors for every request --------------------------------------------------
+
+
+def header(request: Request, name: bytes) -> str | None:
+    """
+    Return the value of a header field.
+
+    Several lines of one name are joined (RFC 9110 §5.3): a field that is a list
+    then is one, and any other becomes invalid.
+
+    @param name: In lower case.
+    @return: C{None} if there is none; each character stands for one byte.
+    """
+    value = _rawHeader(request, name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _rawHeader(request: Request, name: bytes) -> bytes | None:
+    if isinstance(request, GatewayRequest):
+        return request.head.fields.get(name)
+    values = request.requestHeaders.getRawHeaders(name)
+    return b", ".join(values) if values else None
+
+
+def headerLines(request: Request, name: bytes) -> list[str]:
+    """
+    Return the values of a header field, one for each line.
+
+    @param name: In lower case.
+    """
+    if isinstance(request, GatewayRequest):
+        lines = request.head.lines(name)
+    else:
+        lines = request.requestHeaders.getRawHeaders(name, ())
+    return [each.decode("latin-1") for each in lines]
+
+
+def authorizationOf(request: Request) -> bytes | None:
+    """Return the value of C{Authorization}, whose text may have any encoding."""
+    return _rawHeader(request, b"authorization")
+
+
+def acceptsOf(request: Request) -> Accepts:
+    """Return which media types suit the client of a request."""
+    return Accepts(header(request, b"accept"), header(request, b"content-type"))
+
+
+def queryOf(request: Request) -> bytes:
+    """Return the query, still encoded; empty if there is none."""
+    if isinstance(request, GatewayRequest):
+        return request.head.target.query
+    return request.uri.partition(b"?")[2]
+
+
+def bodyOf(request: Request) -> Body:
+    """Return the body; another program's site has read all of it."""
+    if isinstance(request, GatewayRequest):
+        return request.body
+    assert request.content is not None
+    return FileBody(request.content)
+
+
+def pathTo(request: Request, *segments: str) -> str:
+    """
+    Return the path of something beside the requested resource, wherever that is
+    mounted.
+
+    @param segments: The path below the mounted resource; not encoded.
+    """
+    mounted = _mounted(tuple(request.prepath or ()))
+    return "/".join([mounted, *(quote(each, safe="") for each in segments)])
+
+
+@lru_cache(maxsize=16)  # nearly always the same one
+def _mounted(prepath: tuple[bytes, ...]) -> str:
+    return "/".join(["", *(quote(each, safe="") for each in prepath if each)])
 
 
 def onDisconnect(request: Request, act: Callable[[], object]) -> None:
-    """Do something if the client goes before it has its answer; one thing at most."""
+    """
+    Do something if the client leaves before its response.
+
+    @param act: Only the last one set is called.
+    """
     if isinstance(request, GatewayRequest):
-        # What notifyFinish returns takes 0.5 KB of each request that waits.
+        # The Deferred of notifyFinish takes 0.5 KB of each request that waits.
         request.onDisconnect = act
     else:
         request.notifyFinish().addErrback(lambda _: act())
 
 
-_SERVER = version.decode("ascii")
-
-
-def _now() -> str:
-    """The time of day, as HTTP has it (RFC 9110 §5.6.7)."""
-    return _written(int(time.time()))
-
-
 @lru_cache(maxsize=1)
-def _written(second: int) -> str:
-    return str(datetimeToString(second), "ascii")
+def _serverLines(now: int) -> str:
+    """
+    Return the header lines of every response (RFC 9110 §6.6.1, §10.2.4).
+
+    @param now: In seconds since 1970.
+    """
+    date: bytes = datetimeToString(now)
+    return f"Server: {version.decode()}\r\nDate: {date.decode()}\r\n"

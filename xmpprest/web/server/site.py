@@ -1,33 +1,51 @@
-"""
-Serves a resource to clients that are not to be trusted, over L{channels
-<xmpprest.web.server.channel.GatewayChannel>} with limits.
-"""
+"""Serves resources to clients that are not trusted, on connections with limits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.web.resource import IResource, Resource
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
+from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET, Request, Site
+from zope.interface import implementer
 
 from ...core.errors import Problem
-from ..response import problemResponse, write
+from ..access_log import HEADER as REQUEST_ID
+from ..access_log import AccessLog
 from .channel import IDLE_TIMEOUT, GatewayChannel
-from .request import GatewayRequest
+from .request import GatewayRequest, IHeadResource
+from .write import problemResponse, write
 
-#: Seconds that answers may take to be written when the gateway stops.
+_log = Logger()
+
+#: Seconds that responses may take to be written when the gateway stops.
 DRAIN_TIMEOUT = 5.0
+#: How many connections may be accepted beyond the limit: a port accepts several before
+#: it can be paused.
+SLACK = 128
+
+
+class Pausable(Protocol):
+    """A listening port that can stop to accept connections."""
+
+    def pauseProducing(self) -> None:
+        """Leave new connections to the operating system's queue."""
+
+    def resumeProducing(self) -> None:
+        """Accept connections again."""
 
 
 class GatewaySite(Site):
     """
     A site for the gateway.
 
-    @ivar bodyLimit: How long a body may be, in bytes.
-    @ivar streamed: The paths where a body that is posted is read while it comes, and
-        may be of any length.
+    @ivar bodyLimit: The longest body that is read for a resource that does not read it
+        by itself, in bytes.
+    @ivar connectionLimit: How many connections may be open; further ones wait until
+        others are closed. Both limits may be changed.
     """
 
     requestFactory = GatewayRequest
@@ -37,8 +55,14 @@ class GatewaySite(Site):
         resource: IResource,
         bodyLimit: int,
         reactor: IReactorTime,
-        streamed: Collection[bytes] = (),
+        *,
+        visits: AccessLog | None = None,
+        connectionLimit: int = 2**30,
     ) -> None:
+        """
+        @param visits: Counts the requests that no resource sees, because they cannot
+            be read.
+        """
         super().__init__(
             resource,
             timeout=IDLE_TIMEOUT,
@@ -47,33 +71,81 @@ class GatewaySite(Site):
         )
         self.noisy = False
         self.bodyLimit = bodyLimit
-        self.streamed = frozenset(streamed)
         self.protocol = GatewayChannel  # type: ignore[assignment]  # no HTTP/2
         self.channels: set[GatewayChannel] = set()
+        self._visits = visits or AccessLog()
+        self.connectionLimit = connectionLimit
+        self._ports: list[Pausable] = []
+        self._isFull = False
         self._drains: list[Deferred[None]] = []
 
-    @classmethod
-    def forGateway(
-        cls,
-        resource: IResource,
-        bodyLimit: int,
-        reactor: IReactorTime,
-        beside: Mapping[str, IResource] | None = None,
-        streamed: Collection[str] = (),
-    ) -> GatewaySite:
-        """
-        A site that has a resource at C{/rest}, and little else.
+    # --- requests ---
 
-        @param beside: What that is, by its name in the path.
-        @param streamed: Where bodies are read while they come, below C{/rest}.
+    def refuse(self, request: GatewayRequest, problem: Problem) -> None:
+        """Answer a request that no resource sees, and count it."""
+        visit = self._visits.begin(request)
+        common = ((REQUEST_ID, visit.id),)
+        write(problemResponse(problem, request), request, common)
+        self._visits.end(visit, request)
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Find the resource of a request, for less than L{Site}'s own method."""
+        request.site = self
+        request.sitepath = []  # type: ignore[attr-defined]  # as Site does
+        resource: IResource = getChildForRequest(self.resource, request)
+        return resource
+
+    def log(self, request: object) -> None:
+        """Write no line for each request: the resource or a proxy does that."""
+
+    # --- connections ---
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """
-        root = makeRoot({"rest": resource, **(beside or {})})
-        paths = [f"/rest/{path}".encode() for path in streamed]
-        return cls(root, bodyLimit, reactor, paths)
+        Accept a connection.
+
+        @return: Its channel; C{None}, which closes it, if there are too many.
+        """
+        if len(self.channels) >= self.connectionLimit + SLACK:
+            return None
+        return super().buildProtocol(addr)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Return what TLS may agree on (RFC 7301): no HTTP/2, which has no limits."""
+        return [b"http/1.1"]
+
+    def listensOn(self, port: Pausable) -> None:
+        """Pause a port whenever there are too many connections."""
+        self._ports.append(port)
+
+    def opened(self, channel: GatewayChannel) -> None:
+        """Add a connection."""
+        self.channels.add(channel)
+        if len(self.channels) >= self.connectionLimit and not self._isFull:
+            self._isFull = True
+            _log.warn(
+                "{count} HTTP connections are open, as many as the limit of open files"
+                " allows; new ones wait. Raise LimitNOFILE (systemd) or ulimit -n.",
+                count=len(self.channels),
+            )
+            for port in self._ports:
+                port.pauseProducing()
+
+    def channelClosed(self, channel: GatewayChannel) -> None:
+        """Remove a connection."""
+        self.channels.discard(channel)
+        # Not at the next one: the log would have a line for each.
+        if self._isFull and len(self.channels) <= self.connectionLimit * 9 // 10:
+            self._isFull = False
+            for port in self._ports:
+                port.resumeProducing()
+        self._checkDrained()
+
+    # --- the end ---
 
     def drain(self) -> Deferred[None]:
         """
-        Close every connection, once its request is answered.
+        Close every connection, after the response to its request.
 
         @return: Fires when all are closed, or after L{DRAIN_TIMEOUT}.
         """
@@ -81,15 +153,11 @@ class GatewaySite(Site):
         timer = self.reactor.callLater(DRAIN_TIMEOUT, drained.callback, None)
         drained.addBoth(lambda _: timer.cancel() if timer.active() else None)
         self._drains.append(drained)
+        self._ports.clear()
         for channel in list(self.channels):
             channel.drain()
         self._checkDrained()
         return drained
-
-    def channelClosed(self, channel: GatewayChannel) -> None:
-        """A connection is closed."""
-        self.channels.discard(channel)
-        self._checkDrained()
 
     def _checkDrained(self) -> None:
         if not self.channels:
@@ -98,33 +166,27 @@ class GatewaySite(Site):
                 if not drained.called:
                     drained.callback(None)
 
-    def acceptableProtocols(self) -> list[bytes]:
-        """What TLS may agree on (RFC 7301): not HTTP/2, which has no limits here."""
-        return [b"http/1.1"]
-
-    def log(self, request: object) -> None:
-        """No line per request: that is what a proxy in front is for."""
-
 
 def makeRoot(resources: Mapping[str, IResource]) -> Resource:
-    """The root of a site that has these, by name, and nothing else."""
+    """Make the root of a site that has these resources, by name, and no others."""
     root = _Nothing()
     for name, resource in resources.items():
         root.putChild(name.encode(), resource)
     return root
 
 
+@implementer(IHeadResource)
 class _Nothing(Resource):
     """
-    What is beside the gateway.
+    Answers every other path.
     """
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """There is nothing below nothing."""
+        """Return this resource for every path below it."""
         return self
 
     def render(self, request: Request) -> int:
-        """Say so: 404."""
+        """Answer 404."""
         text = "There is nothing at this path; the gateway is at /rest."
         problem = Problem(404, "cancel", "unsupported-feature", text)
         write(problemResponse(problem, request), request)

@@ -7,15 +7,15 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
-from ....core.media import formats
 from ....core.media.framing import NDJSON, framerFor
 from ....core.policy.permissions import Grant
 from ...idempotency.guard import IdempotencyGuard
 from ...idempotency.key import idempotencyKeyOf
 from ...prefer import iqTimeoutOf, preferredWait
-from ...response import Response, header, pathTo
+from ...response import Response
 from ...router import Route, RouteFactory, StreamingHandler
 from ...server.body import Body
+from ...server.request import header, pathTo
 from ..stanzas import StanzaHandler
 from .processor import BatchProcessor
 from .sender import BatchContext, BatchOutbox
@@ -54,7 +54,7 @@ class BatchHandler:
 
         @raise Refusal: 415, 400: nothing is sent.
         """
-        splitter = framerFor(header(request, b"Content-Type"), self.sizeLimit)
+        splitter = framerFor(header(request, b"content-type"), self.sizeLimit)
         iqTimeoutOf(request)  # is in order, or else nothing is read
         terms = BatchContext(
             request,
@@ -63,13 +63,6 @@ class BatchHandler:
             pathTo(request, "outbox", ""),
             waitsForOutcome=preferredWait(request) is not None,
         )
-        _answerInJSON(request)
         return Response(
             200, contentType=NDJSON, chunks=self._run(terms).results(splitter, body)
         )
-
-
-def _answerInJSON(request: Request) -> None:
-    """Let the answer to each stanza be JSON, which alone can stand in a line."""
-    request.requestHeaders.setRawHeaders(b"Content-Type", [formats.JSON.encode()])
-    request.requestHeaders.removeHeader(b"Accept")

@@ -23,7 +23,7 @@ from ....core.policy.permissions import Grant
 from ....core.records import Accepted, IdempotencyRecord, StoreUnavailable
 from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
-from ...response import Response
+from ...response import JSON_ONLY, Response
 from ..stanzas import StanzaHandler
 from .result_lines import formatAccepted, formatResult, statusPath
 
@@ -215,7 +215,8 @@ class BatchSender:
 
     async def _send(self, sent: BatchItem) -> None:
         request, index, size = self._terms.request, sent.index, sent.size
-        sending = self._sending.begin(sent.stanza, request, sent.claim)
+        # Only JSON fits into a line.
+        sending = self._sending.begin(sent.stanza, request, sent.claim, JSON_ONLY)
         # The wait for an iq's reply may be long.
         del sent
         try:
