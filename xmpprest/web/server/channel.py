@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall, ITCPTransport
 from twisted.internet.protocol import connectionDone
@@ -59,6 +59,29 @@ class State(Enum):
     CLOSING = auto()
 
 
+class Server(Protocol):
+    """
+    The site of a connection.
+
+    @ivar bodyLimit: The longest body that is read at once, in bytes.
+    @ivar reactor: Tells the time.
+    @ivar timeOut: How long a connection may be idle, in seconds.
+    """
+
+    bodyLimit: int
+    reactor: Any  # An IReactorTime, which Twisted's factory does not declare.
+    timeOut: int | None
+
+    def refuse(self, request: GatewayRequest, problem: Problem) -> None:
+        """Answer a request that cannot be read."""
+
+    def channelOpened(self, channel: GatewayChannel) -> None:
+        """Add a connection."""
+
+    def channelClosed(self, channel: GatewayChannel) -> None:
+        """Remove a connection."""
+
+
 class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
     """
     An HTTP/1.1 connection.
@@ -69,7 +92,7 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
     and wait while the client does not read its responses.
     """
 
-    site: Any  # A GatewaySite, which imports this module.
+    site: Server
     requestFactory = GatewayRequest
     requests: list[GatewayRequest]
     persistent: int
@@ -276,7 +299,7 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
     def connectionMade(self) -> None:
         """Register the connection with its site."""
         super().connectionMade()
-        self.site.opened(self)
+        self.site.channelOpened(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the request, and forget the connection."""
@@ -284,7 +307,7 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
         self._endStall()
         super().connectionLost(reason)
         self.endTimeout()
-        self.site.closed(self)
+        self.site.channelClosed(self)
 
     def drain(self) -> None:
         """Close the connection, after the response to a request that is handled."""

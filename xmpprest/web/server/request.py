@@ -219,15 +219,12 @@ def header(request: Request, name: bytes) -> str | None:
     @param name: In lower case.
     @return: C{None} if there is none; each character stands for one byte.
     """
-    value = _rawHeader(request, name)
-    return None if value is None else value.decode("latin-1")
-
-
-def _rawHeader(request: Request, name: bytes) -> bytes | None:
     if isinstance(request, GatewayRequest):
-        return request.head.fields.get(name)
-    values = request.requestHeaders.getRawHeaders(name)
-    return b", ".join(values) if values else None
+        value = request.head.fields.get(name)
+    else:
+        values = request.requestHeaders.getRawHeaders(name)
+        value = b", ".join(values) if values else None
+    return None if value is None else value.decode("latin-1")
 
 
 def headerLines(request: Request, name: bytes) -> list[str]:
@@ -245,7 +242,8 @@ def headerLines(request: Request, name: bytes) -> list[str]:
 
 def authorizationOf(request: Request) -> bytes | None:
     """Return the value of C{Authorization}, whose text may have any encoding."""
-    return _rawHeader(request, b"authorization")
+    value = header(request, b"authorization")
+    return None if value is None else value.encode("latin-1")
 
 
 def acceptsOf(request: Request) -> Accepts:

@@ -118,7 +118,7 @@ class GatewaySite(Site):
         """Pause a port whenever there are too many connections."""
         self._ports.append(port)
 
-    def opened(self, channel: GatewayChannel) -> None:
+    def channelOpened(self, channel: GatewayChannel) -> None:
         """Add a connection."""
         self.channels.add(channel)
         if len(self.channels) >= self.connectionLimit and not self._isFull:
