@@ -37,13 +37,19 @@ def configuration(**settings: Any) -> Config:
     return Config(**{**needed, **settings})
 
 
-def post(client: HTTPClient, body: str, path: str = "/rest", *fields: str) -> None:
+def post(
+    client: HTTPClient,
+    body: str,
+    path: str = "/rest",
+    *fields: str,
+    contentType: str = "application/xmpp+xml",
+) -> None:
     """Write a request, with the right token."""
     head = [
         f"POST {path} HTTP/1.1",
         "Host: gateway.example:8080",
         f"Authorization: Bearer {TOKEN}",
-        "Content-Type: application/xmpp+xml",
+        f"Content-Type: {contentType}",
         f"Content-Length: {len(body)}",
         *fields,
     ]
