@@ -117,7 +117,7 @@ _REFUSED = re.compile(
             r"which XML forbids",
             r"has a character that XML forbids",
             r"half a surrogate pair",
-            r"is no XMPP address",
+            r"is not an XMPP address",
             r"The 'id' has a control character, or a space around it",
             # Text that is XML itself.
             r"is no XML:",

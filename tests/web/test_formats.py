@@ -209,9 +209,10 @@ class NegotiationTests(FormatTestCase):
             (f"text/html, {JSON};q=0.1", JSON),
             ("application/*", XML),
             (f"{JSON.upper()}; charset=utf-8", JSON),
-            # Of equals the request's own.
-            (f"{JSON}, {XML}", XML),
-            (f"{JSON}, {CBOR}", JSON),
+            # Of equals the first that is named, before the request's own.
+            (f"{JSON}, {XML}", JSON),
+            (f"{CBOR}, {JSON}", CBOR),
+            (f"{JSON}, text/plain, */*", JSON),
         ):
             self.assertEqual(self.answer(accept)["Content-Type"], answered, accept)
 
@@ -497,7 +498,7 @@ class DefectTests(FormatTestCase):
         """JSON with an invalid recipient is refused, not sent to oneself."""
         for to in ("@", "a@", "@b", "a b@c", "a@b/", "a@b@c", "a\u00a0b@c", " a@b"):
             detail = self.detail(422, {"to": to, "body": "hi"})
-            self.assertIn("The 'to' is no XMPP address", detail)
+            self.assertIn("The 'to' is not an XMPP address", detail)
         for missing in ({}, {"to": None}, {"to": ""}):
             self.assertIn("has no 'to'", self.detail(422, {"body": "hi", **missing}))
         wrongs: tuple[Value, ...] = (5, True, ["a@b"], {"jid": "a@b"})

@@ -42,6 +42,14 @@ class HandshakeTests(ComponentTestCase):
         self.assertIn(f"xmlns:stream='{NS_STREAMS}'", header)
         self.assertNotIn("version", header)
 
+    def test_language(self) -> None:
+        """
+        The stream declares an empty language: without one, Prosody gives the language
+        "en" to every stanza that names none.
+        """
+        server = self.endpoint.accept()
+        self.assertIn("xml:lang=''", server.transport.taken().decode())
+
     def test_hash(self) -> None:
         """The handshake is the SHA-1 of the stream's id and the secret, in hex."""
         server = self.endpoint.accept()

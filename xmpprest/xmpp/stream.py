@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
-from twisted.words.protocols.jabber.xmlstream import Authenticator, XmlStream
+from twisted.words.protocols.jabber.xmlstream import (
+    NS_STREAMS,
+    Authenticator,
+    XmlStream,
+)
 from twisted.words.xish.domish import Element, ParserError
 
 from ..core.stanza import namespaces as ns
+from ..core.stanza.build import LANG
 from ..core.stanza.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
 from .namespace_scope import NamespaceScope
 
@@ -160,6 +165,18 @@ class ComponentStream(XmlStream):
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
+
+    def sendHeader(self) -> None:
+        """
+        Send the stream's header, with an empty C{xml:lang}: without one, Prosody gives
+        the language "en" to every stanza that names none.
+        """
+        header = Element((NS_STREAMS, "stream"), self.namespace)
+        to = self.otherEntity
+        header["to"] = to.userhost()  # type: ignore[attr-defined]  # a JID by now
+        header[LANG] = ""
+        self.send(header.toXml(prefixes=self.prefixes, closeElement=0))
+        self._headerSent = True
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes have come, so the server is alive."""

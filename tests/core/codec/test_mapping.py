@@ -338,12 +338,55 @@ class RefusalTests(CoreTestCase):
         others: Any = {
             "kind": ("message", 1),
             "type": ("set", [], ""),
-            "to": ("A@b", ""),
+            "to": ("c@b", "", 1),
         }
         for key, values in others.items():
             for value in values:
                 text = self.assertRefused({key: value}, given)
                 self.assertRegex(text, f"^The key '{key}' is '.*', but here it must be")
+
+    def test_typeOfPath(self) -> None:
+        """
+        The type of a message or a presence is that of the path, whatever the body
+        says, as in mod_rest; an address may be written in another way.
+        """
+        given = StanzaContext(kind="message", type="chat", to="a@b")
+        expected = canonical(xml("<message type='chat' to='a@b'/>"))
+        # Any, as above.
+        forms: Any = ({"type": "groupchat"}, {"type": "x"}, {"to": "A@B"})
+        for value in forms:
+            stanza = STANZAS.decode(value, given)
+            self.assertEqual(canonical(stanza), expected)
+
+    def test_numberAsID(self) -> None:
+        """
+        An id may be an integer, as in mod_rest, but no other number.
+        """
+        # Any, as above.
+        numbers: Any = {5: "5", -1: "-1", 2**53: "9007199254740992"}
+        for number, text in numbers.items():
+            stanza = STANZAS.decode({"id": number})
+            self.assertEqual(stanza["id"], text)
+        others: Any = (1.5, True, [1])
+        for value in others:
+            self.assertRefused({"id": value})
+
+    def test_meant(self) -> None:
+        """
+        An unknown key in other capitals, or a word of other interfaces, is refused
+        with the key that was meant.
+        """
+        for key, meant in {
+            "text": "body",
+            "message": "body",
+            "Content": "body",
+            "To": "to",
+            "FROM": "from",
+            "Body": "body",
+            "recipient": "to",
+        }.items():
+            text = self.assertRefused({key: "x"})
+            self.assertIn(f"did you mean '{meant}'?", text)
 
     def test_payload(self) -> None:
         """

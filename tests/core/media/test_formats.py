@@ -17,6 +17,7 @@ from xmpprest.core.media.formats import (
     CBOR,
     FORM,
     JSON,
+    OUTPUT_TYPES,
     PROBLEM_JSON,
     TEXT,
     XML,
@@ -239,7 +240,7 @@ CHOSEN: dict[str | None, str] = {
     "a/a;q=0.5, b/y;q=0.4": "a/a",
     "a/a; q=0.500 ,b/y;Q=0.9": "b/y",
     "a/a;version=1;q=0.2, b/y;q=0.3;ext=1": "b/y",
-    "a/a, b/y, b/x": "b/x",
+    "a/a, b/y, b/x": "a/a",
     "a/a, b/y": "a/a",
     # The most specific range counts, wherever it stands.
     "*/*, b/x;q=0.5": "a/a",
@@ -260,7 +261,7 @@ CHOSEN: dict[str | None, str] = {
     "a/a;q=nan, b/y;q=0.1": "b/y",
     "a/a;q=inf, b/y;q=0.1": "b/y",
     "a/a;q=1e-9, b/y;q=0.1": "b/y",
-    "b/y;q=7, a/a": "a/a",
+    "b/y;q=7, a/a": "b/y",
     "text/html, image/gif, *; q=.2, */*; q=.2": "b/x",
     "a/a;q=.2, b/y;q=.1": "a/a",
     "a/a;q=1.": "a/a",
@@ -283,6 +284,27 @@ class NegotiateTests(CoreTestCase):
             self.assertEqual(
                 negotiate(accept, ["a/a", "b/x", "b/y"], "b/x"), chosen, accept
             )
+
+    def test_ties(self) -> None:
+        """
+        Of types with equal weights, those named exactly come first, in the header's
+        order, before wildcards and the default.
+        """
+        for accept, chosen in {
+            "application/json, text/plain, */*": JSON,  # axios
+            "application/json,*/*": JSON,
+            "*/*, application/json": JSON,
+            f"{FORM}, application/json": FORM,
+            f"application/json, {FORM}": JSON,
+            "application/*, application/json": JSON,
+            "application/json;q=0.5, */*;q=0.5": JSON,
+            "application/json;q=0.5, */*": XML,
+            "application/json;q=0, */*;q=0": XML,
+            "application/json;q=0": XML,
+            "text/html, */*": XML,
+            "text/html": XML,
+        }.items():
+            self.assertEqual(negotiate(accept, OUTPUT_TYPES, XML), chosen, accept)
 
     @given(st.text(st.sampled_from('ab/xy*;q=.019, \t"nan')))
     def test_anything(self, accept: str) -> None:

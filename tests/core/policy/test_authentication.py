@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import replace
 from hashlib import sha256
 
 from tests.core.codec.case import DOMAIN, CoreTestCase
@@ -41,6 +42,30 @@ class AuthenticatorTests(CoreTestCase):
         for token in TOKENS:
             self.authenticator.authenticate(basic(f"{DOMAIN}:{token}"))
         self.authenticator.authenticate(basic(f"{DOMAIN.upper()}:{TOKENS[0]}"))
+
+    def test_isBasic(self) -> None:
+        """
+        The grant says whether the token came as Basic credentials.
+        """
+        token = TOKENS[0]
+        for header, isBasic in (
+            (basic(f"{DOMAIN}:{token}"), True),
+            (f"Bearer {token}".encode(), False),
+        ):
+            grant = self.authenticator.authenticate(header)
+            self.assertEqual(grant, replace(FULL_ACCESS, isBasic=isBasic))
+
+    def test_wrongUser(self) -> None:
+        """
+        The refusal of another Basic user name says which one is expected.
+        """
+        problem = self.refusal(
+            self.authenticator.authenticate, basic(f"admin:{TOKENS[0]}")
+        )
+        self.assertEqual(problem.status, 401)
+        self.assertIn(
+            f"The user name of Basic credentials must be {DOMAIN}", problem.text
+        )
 
     def test_grant(self) -> None:
         """

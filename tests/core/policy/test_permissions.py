@@ -29,6 +29,44 @@ def stanza(
     return xml(f"<{kind} from='{sender}' to='{to}' id='1'/>")
 
 
+class NavigationTests(CoreTestCase):
+    """
+    L{Grant.authorizeNavigation}
+    """
+
+    ask = (
+        f"<iq to='a@b' from='{DOMAIN}' id='1' type='get'>"
+        "<ping xmlns='urn:xmpp:ping'/></iq>"
+    )
+    change = (
+        f"<iq to='a@b' from='{DOMAIN}' id='1' type='set'>"
+        "<command xmlns='http://jabber.org/protocol/commands' node='x'/></iq>"
+    )
+    archive = (
+        f"<iq to='a@b' from='{DOMAIN}' id='1' type='set'>"
+        "<query xmlns='urn:xmpp:mam:2'/></iq>"
+    )
+
+    def test_set(self) -> None:
+        """
+        A GET with Basic credentials, which a web page can make a browser send, cannot
+        change anything; an archive query, which only reads, is allowed.
+        """
+        basic = Grant(isBasic=True)
+        basic.authorizeNavigation(xml(self.ask))
+        basic.authorizeNavigation(xml(self.archive))
+        problem = self.refusal(basic.authorizeNavigation, xml(self.change))
+        self.assertEqual(problem.status, 403)
+        self.assertIn("use POST, or a Bearer token", problem.text)
+
+    def test_bearer(self) -> None:
+        """
+        A browser sends no Bearer token by itself, so it may change something.
+        """
+        for document in (self.ask, self.change, self.archive):
+            FULL_ACCESS.authorizeNavigation(xml(document))
+
+
 class CheckTests(CoreTestCase):
     """
     L{Grant.authorize}

@@ -33,9 +33,12 @@ SENT = {
     # What does not belong there
     f"<message {_TO} id='i' a='b' xmlns:x='urn:x' x:to='a@b' x:lang='de'"
     " xml:id='c'/>": (f"<message {_TO} from='{DOMAIN}' id='i'/>"),
-    # Addresses: the sender's as the server knows it, the recipient's as it is.
+    # Addresses, in their normal form: servers fold some code points in another way.
     f"<message to='Juliet@Example.COM/B' from='BOT@{DOMAIN.upper()}./X' id='i'/>": (
-        f"<message to='Juliet@Example.COM/B' from='bot@{DOMAIN}/X' id='i'/>"
+        f"<message to='juliet@example.com/B' from='bot@{DOMAIN}/X' id='i'/>"
+    ),
+    "<message to='\u10a0\u04c0@example.com/\u10a0' id='i'/>": (
+        f"<message to='\u2d00\u04cf@example.com/\u10a0' from='{DOMAIN}' id='i'/>"
     ),
     f"<message {_TO} from='{DOMAIN}/a@b' id='i'/>": (
         f"<message {_TO} from='{DOMAIN}/a@b' id='i'/>"

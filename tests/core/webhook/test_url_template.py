@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import quote, unquote
+
 from tests.core.codec.case import CoreTestCase
 from xmpprest.core.webhook.url_template import URLTemplate
 
@@ -20,7 +23,7 @@ class CallbackURLTests(CoreTestCase):
         """
         for url, filled in {
             "http://127.0.0.1:9999/stanzas": b"http://127.0.0.1:9999/stanzas",
-            "https://h": b"https://h",
+            "https://h": b"https://h/",
             "http://[::1]:80/{kind}/{type}": b"http://[::1]:80/message/chat",
             "http://h/{to}": b"http://h/a%40b%2Fc%20d",
             "http://h/?f={from}&t={to}": (
@@ -29,8 +32,34 @@ class CallbackURLTests(CoreTestCase):
             "http://h/{kind}{kind}": b"http://h/messagemessage",
             "http://h/a%20b?c=%7Bto%7D": b"http://h/a%20b?c=%7Bto%7D",
             "http://h/x#{kind}": b"http://h/x",
+            "http://h?k={kind}": b"http://h/?k=message",
         }.items():
             self.assertEqual(URLTemplate(url).expand(VALUES), filled, url)
+
+    def test_dotSegments(self) -> None:
+        """
+        A placeholder in the path leads nowhere above the template's path, even on a
+        server that decodes it once and then resolves dot segments (RFC 3986 §5.2.4).
+        """
+        for value, quoted in {
+            "bot@d/../../admin/x": "bot%40d%2F%252E%252E%2F%252E%252E%2Fadmin%2Fx",
+            "..": "%252E%252E",
+            ".": "%252E",
+            "a/./b": "a%2F%252E%2Fb",
+            "a/..": "a%2F%252E%252E",
+            "a\\..\\b": "a%5C%252E%252E%5Cb",
+            "a/..;x/b": "a%2F%252E%252E%3Bx%2Fb",
+            "a@b.example/c..d": "a%40b.example%2Fc..d",
+            "a/...": "a%2F...",
+            "a/.b": "a%2F.b",
+        }.items():
+            template = URLTemplate("http://h/cb/{to}?to={to}")
+            url = template.expand({**VALUES, "to": value}).decode()
+            path, _, query = url.partition("?")
+            self.assertEqual(path, f"http://h/cb/{quoted}", value)
+            self.assertEqual(query, f"to={quote(value, safe='')}", value)
+            segments = re.split(r"[/\\;]", unquote(path.removeprefix("http://h/cb/")))
+            self.assertNotIn("..", segments)
 
     def test_userinfo(self) -> None:
         """
@@ -75,6 +104,10 @@ class CallbackURLTests(CoreTestCase):
             "http://h/kind}": "placeholders are of",
             "http://h/{}": "placeholders are of",
             "http://h/{{kind}}": "placeholders are of",
+            "http://h/%zz": "write the character '%' itself as '%25'",
+            "http://h/100%": "two hexadecimal digits",
+            "http://h/?a=%{kind}": "two hexadecimal digits",
+            "http://u:hunter2@h/%4": "two hexadecimal digits",
             "http://{to}/": "without placeholders before its path",
             "http://{to}:hunter2@h/": "without placeholders before its path",
         }.items():

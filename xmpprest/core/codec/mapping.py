@@ -11,11 +11,12 @@ from twisted.words.xish.domish import Element
 
 from ..errors import Refusal, unprocessable
 from ..media.values import Value
+from ..stanza import jid
 from ..stanza import namespaces as ns
 from ..stanza.build import LANG, TYPES, elements, make
 from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseFragment
 from .field import Field, FieldTable
-from .scalars import STRING, quoteShort, unknownKey, wrongType
+from .scalars import ID, STRING, quoteShort, unknownKey, wrongType
 from .slots import Child
 
 #: The keys of a stanza's own attributes, but for its type.
@@ -90,25 +91,25 @@ class StanzaMapping:
 
     # --- JSON to XML ---
 
-    def decode(self, value: Value, given: StanzaContext = NO_CONTEXT) -> Element:
+    def decode(self, value: Value, context: StanzaContext = NO_CONTEXT) -> Element:
         """
         The stanza that a JSON value stands for; whether it may be sent is for
         L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>} to say.
 
         @raise Refusal: 422, the text names the key.
         """
-        stanza = self.decodeNested(value, given, "")
+        stanza = self.decodeNested(value, context, "")
         _checkSize(stanza)
         return stanza
 
-    def decodeNested(self, value: Value, given: StanzaContext, at: str) -> Element:
+    def decodeNested(self, value: Value, context: StanzaContext, at: str) -> Element:
         """
         The same for a stanza within another.
 
         @param at: The keys around it, with a dot behind each.
         """
-        if given.payload is not None:
-            value = {given.payload: True if value in (None, {}) else value}
+        if context.payload is not None:
+            value = {context.payload: True if value in (None, {}) else value}
         if not isinstance(value, dict):
             if at:
                 raise wrongType(at.rstrip("."), "an object", value)
@@ -117,7 +118,7 @@ class StanzaMapping:
                 "The body must be one object, as in"
                 ' {"kind": "message", "to": "user@example.org", "body": "Hello"}.',
             )
-        value = _completed(value, given, at)
+        value = _completed(value, context, at)
         kind = self._kind(value, at)
         stanza = make(kind, self._attributes(value, kind, at))
         raw = _parsed(value.get("xml"), f"{at}xml")
@@ -169,7 +170,8 @@ class StanzaMapping:
         for key, name in (*ATTRIBUTES.items(), ("type", "type")):
             text = value.get(key)
             if text is not None:
-                attributes[name] = STRING.toText(text, at + key)
+                scalar = ID if key == "id" else STRING
+                attributes[name] = scalar.toText(text, at + key)
         type = attributes.pop("type", None) or None
         if type is not None:
             attributes["type"] = type
@@ -198,7 +200,7 @@ class StanzaMapping:
     # --- forms ---
 
     def fromForm(
-        self, pairs: Mapping[str, str], given: StanzaContext = NO_CONTEXT
+        self, pairs: Mapping[str, str], context: StanzaContext = NO_CONTEXT
     ) -> Value:
         """
         The JSON form of what stands in a form or a query.
@@ -207,11 +209,11 @@ class StanzaMapping:
         @return: What L{decode} reads.
         @raise Refusal: 422, a key is unknown, or cannot stand in a form.
         """
-        if given.payload is not None:
-            slot = self._kinds["iq"].rows[given.payload].slot
+        if context.payload is not None:
+            slot = self._kinds["iq"].rows[context.payload].slot
             assert isinstance(slot, Child)  # as all payloads are
-            return slot.shape.fromPairs(pairs, given.payload)
-        kind = given.kind or self._kind({**pairs}, "")
+            return slot.shape.fromPairs(pairs, context.payload)
+        kind = context.kind or self._kind({**pairs}, "")
         rows = self._kinds[kind].rows
         value: dict[str, Value] = {}
         for key, text in pairs.items():
@@ -234,23 +236,37 @@ def toForm(value: Mapping[str, Value]) -> dict[str, str]:
 
 
 def _completed(
-    value: dict[str, Value], given: StanzaContext, at: str
+    value: dict[str, Value], context: StanzaContext, at: str
 ) -> dict[str, Value]:
     """
-    What was written and what was known before.
+    Complete a JSON object by its context.
 
-    @raise Refusal: 422, they contradict each other.
+    The type of a message or a presence gives way to that of the context, as in
+    mod_rest. Another kind or recipient is refused, and the other type of an iq: the
+    stanza could reach another address, or change something, against its author's will.
+
+    @raise Refusal: 422, the object contradicts the context.
     """
-    known = {"kind": given.kind, "type": given.type, "to": given.to}
-    for key, fact in known.items():
-        said = value.get(key)
-        if fact is not None and said is not None and said != fact:
-            raise unprocessable(
-                "bad-format",
-                f"The key {at + key!r} is {quoteShort(str(said))}, but here it must be"
-                f" {fact!r}; leave it out.",
-            )
+    known = {"kind": context.kind, "type": context.type, "to": context.to}
+    for key, expected in known.items():
+        written = value.get(key)
+        if expected is None or written is None or written == expected:
+            continue
+        if key == "to" and _isSameAddress(written, expected):
+            continue
+        if key == "type" and context.kind != "iq":
+            continue
+        raise unprocessable(
+            "bad-format",
+            f"The key {at + key!r} is {quoteShort(str(written))}, but here it must be"
+            f" {expected!r}; leave it out.",
+            at + key,
+        )
     return {**value, **{key: fact for key, fact in known.items() if fact is not None}}
+
+
+def _isSameAddress(one: Value, other: str) -> bool:
+    return isinstance(one, str) and jid.normaliseJID(one) == jid.normaliseJID(other)
 
 
 def _parsed(value: Value, at: str) -> list[Element | str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -51,9 +51,9 @@ def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
 
     @param at: The keys around it, or empty.
     """
-    nearest = difflib.get_close_matches(key, known, 1, 0.6)
+    nearest = _nearest(key, [*known])
     hint = (
-        f"did you mean {nearest[0]!r}?"
+        f"did you mean {nearest!r}?"
         if nearest
         else f"known here are {', '.join(sorted(known))}."
     )
@@ -63,6 +63,34 @@ def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
         f"The key {quoteShort(key)}{where} is not known; {hint}",
         f"{at}.{key}" if at else key,
     )
+
+
+#: The keys that users of other interfaces write, and the keys that they mean.
+_SYNONYMS = {
+    "content": "body",
+    "message": "body",
+    "msg": "body",
+    "text": "body",
+    "jid": "to",
+    "recipient": "to",
+    "sender": "from",
+    "language": "lang",
+}
+
+
+def _nearest(key: str, known: Collection[str]) -> str | None:
+    """
+    Find the known key that was meant: one in other capitals, a synonym, or one that is
+    spelled alike.
+    """
+    folded = key.casefold()
+    for each in known:
+        if each.casefold() == folded:
+            return each
+    if _SYNONYMS.get(folded) in known:
+        return _SYNONYMS[folded]
+    alike = difflib.get_close_matches(folded, known, 1, 0.6)
+    return alike[0] if alike else None
 
 
 def quoteShort(text: str) -> str:
@@ -199,6 +227,16 @@ def _readBoolean(text: str) -> bool:
 
 
 STRING = string()
+
+
+def _idText(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    return _text(value)
+
+
+#: The id of a stanza: a string; an integer is understood, as in mod_rest.
+ID = Scalar(STRING.description, STRING.schema, str, _idText)
 JID = string(format="xmpp-jid")
 URI = string(format="uri")
 #: XEP-0082

@@ -56,7 +56,7 @@ class Format:
     keys: Callable[[bytes], Iterable[str]] | None = None
 
 
-def _decodeXML(body: bytes, given: StanzaContext) -> Element:
+def _decodeXML(body: bytes, context: StanzaContext) -> Element:
     return parseDocument(body)
 
 
@@ -65,8 +65,8 @@ def _encodeXML(stanzas: Sequence[Element]) -> bytes:
     return (f"<xmpp>{xml}</xmpp>" if len(stanzas) > 1 else xml).encode("utf-8")
 
 
-def _decodeJSON(body: bytes, given: StanzaContext) -> Element:
-    return STANZAS.decode(values.fromJSON(body), given)
+def _decodeJSON(body: bytes, context: StanzaContext) -> Element:
+    return STANZAS.decode(values.fromJSON(body), context)
 
 
 def _encodeJSON(stanzas: Sequence[Element]) -> bytes:
@@ -79,8 +79,8 @@ def _value(stanzas: Sequence[Element]) -> Value:
     return {"xmpp": several} if len(several) > 1 else several[0]
 
 
-def _decodeCBOR(body: bytes, given: StanzaContext) -> Element:
-    return STANZAS.decode(values.fromCBOR(body), given)
+def _decodeCBOR(body: bytes, context: StanzaContext) -> Element:
+    return STANZAS.decode(values.fromCBOR(body), context)
 
 
 def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
@@ -91,14 +91,14 @@ def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
 _NO_FORMS = {b"{": JSON, b"[": JSON, b"<": XML}
 
 
-def _decodeForm(body: bytes, given: StanzaContext) -> Element:
+def _decodeForm(body: bytes, context: StanzaContext) -> Element:
     meant = _NO_FORMS.get(body.lstrip()[:1])
     if meant is not None:
         raise badRequest(
             f"The Content-Type is that of a form, but this looks like {meant}; send it"
             f" with -H 'Content-Type: {meant}'."
         )
-    return STANZAS.decode(STANZAS.fromForm(parseForm(body), given), given)
+    return STANZAS.decode(STANZAS.fromForm(parseForm(body), context), context)
 
 
 def _encodeForm(stanzas: Sequence[Element]) -> bytes:
@@ -170,8 +170,8 @@ def _keys(value: Value) -> Iterable[str]:
 _TEXT_ELEMENT = {"message": "body", "presence": "show"}
 
 
-def _decodeText(body: bytes, given: StanzaContext) -> Element:
-    kind = given.kind or "message"
+def _decodeText(body: bytes, context: StanzaContext) -> Element:
+    kind = context.kind or "message"
     name = _TEXT_ELEMENT.get(kind)
     if name is None:
         raise unsupportedMediaType(
@@ -186,9 +186,9 @@ def _decodeText(body: bytes, given: StanzaContext) -> Element:
             "bad-format", f"What a presence shows is one of {', '.join(SHOWS)}."
         )
     # Alone it is a chat message; as an answer it takes the type of what it answers.
-    type = given.type if given.kind else "chat"
+    type = context.type if context.kind else "chat"
     attributes: dict[Name, str | None] = {
-        "to": given.to,
+        "to": context.to,
         "type": None if type == "available" else type,
     }
     return make(kind, attributes, [element(ns.CLIENT, name, None, [text])])
@@ -229,24 +229,24 @@ def unsupportedMediaType(text: str) -> Refusal:
 
 
 def decode(
-    contentType: str | None, body: bytes, given: StanzaContext = NO_CONTEXT
+    contentType: str | None, body: bytes, context: StanzaContext = NO_CONTEXT
 ) -> Element:
     """
     Read what a client has written.
 
     @param contentType: The value of the header, if there is one.
-    @param given: What the path has said; where it says the kind, there may be no body,
-        unless the type is of those that say all.
+    @param context: The stanza's kind, type and recipient by the path. With a kind the
+        body may be empty, unless the media type ignores the path.
     @return: An element; not checked yet whether it is a proper stanza.
     @raise Refusal: 415 for the type, 400 or 422 for the body.
     """
-    isAbsent = not body and given.kind is not None
+    isAbsent = not body and context.kind is not None
     if isAbsent and (
         contentType is None or not formatOf(contentType).carriesWholeStanza
     ):
-        return STANZAS.decode({}, given)
+        return STANZAS.decode({}, context)
     format = formatOf(contentType)
-    return format.decode(body, NO_CONTEXT if format.carriesWholeStanza else given)
+    return format.decode(body, NO_CONTEXT if format.carriesWholeStanza else context)
 
 
 def formatOf(contentType: str | None) -> Format:

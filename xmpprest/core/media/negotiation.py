@@ -1,6 +1,5 @@
 """
-What a C{Content-Type} says, and which of several types an C{Accept} prefers (RFC 9110
-§8.3 and §12.5).
+Parses C{Content-Type} and chooses a media type by C{Accept} (RFC 9110 §8.3 and §12.5).
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ _PARAMETER = re.compile(
 
 def parseContentType(header: str) -> tuple[str, str | None]:
     """
-    Read a C{Content-Type} (RFC 9110 §8.3).
+    Parse a C{Content-Type} (RFC 9110 §8.3).
 
-    @return: The type in lower case, and its charset in lower case, if any.
-    @raise ValueError: It is no media type.
+    @return: The media type and its charset, both in lower case; C{None} for no charset.
+    @raise ValueError: The header is not a media type.
     """
     match = _TYPE.match(header)
     if match is None:
@@ -38,18 +37,28 @@ def parseContentType(header: str) -> tuple[str, str | None]:
 
 def negotiate(accept: str | None, offers: list[str], default: str) -> str:
     """
-    Choose what to answer with (RFC 9110 §12.5.1).
+    Choose the media type of a response (RFC 9110 §12.5.1). Of types with the same
+    weight, those that the header names exactly come first, in the header's order: axios
+    sends C{application/json, text/plain, */*} and means JSON.
 
-    @param accept: The header's value, all its lines joined by commas.
-    @param offers: What can be had, the server's favourite first.
-    @param default: The offer for a client that does not care, or cannot have what
-        it wants: to know what happened is worth more than the right type.
+    @param accept: The header's value, all its lines joined by commas; C{None} if there
+        is none.
+    @param offers: The media types of the server, its favourite first.
+    @param default: The offer for a client without a preference, and for one that
+        accepts no offer: a response of another type is worth more than none.
     """
     if accept is None or accept == "*/*":
         return default
     ranges = [r for r in map(_mediaRange, accept.split(",")) if r is not None]
-    # Of equals the first: the default, also where nothing is acceptable.
-    return max([default, *offers], key=lambda offer: _quality(offer, ranges))
+    names = [name for name, _ in ranges]
+
+    def rank(offer: str) -> tuple[float, int]:
+        weight = _weightOf(offer, ranges)
+        isNamed = weight > 0 and offer in names
+        return weight, -names.index(offer) if isNamed else -len(names)
+
+    # Of equals max takes the first, so the default.
+    return max([default, *offers], key=rank)
 
 
 #: RFC 9110 §12.4.2, and the C{q=.2} that Java used to send.
@@ -57,7 +66,11 @@ _WEIGHT = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def _mediaRange(text: str) -> tuple[str, float] | None:
-    """One element of C{Accept}: the range and its weight; C{None} if it is none."""
+    """
+    Parse one element of C{Accept}.
+
+    @return: The media range and its weight; C{None} if the weight is malformed.
+    """
     name, *parameters = text.split(";")
     quality = 1.0
     for parameter in parameters:
@@ -69,8 +82,8 @@ def _mediaRange(text: str) -> tuple[str, float] | None:
     return name.strip().lower(), quality
 
 
-def _quality(offer: str, ranges: list[tuple[str, float]]) -> float:
-    """The weight of an offer: the most specific range that matches it counts."""
+def _weightOf(offer: str, ranges: list[tuple[str, float]]) -> float:
+    """Return the weight of an offer: that of the most specific range that matches."""
     for wanted in (offer, offer.partition("/")[0] + "/*", "*/*"):
         for name, quality in ranges:
             if name == wanted:

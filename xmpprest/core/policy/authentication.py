@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 
 from ..errors import Problem, Refusal
@@ -64,6 +65,8 @@ class Authenticator:
             raise self._refusal("The Authorization scheme must be Bearer or Basic.")
         token = read(credentials.strip())
         grant = None if token is None else self._grantOf(token)
+        if grant is not None and read is not _bearer:
+            return replace(grant, isBasic=True)
         if grant is None:
             raise self._refusal("The credentials are not those of this gateway.")
         return grant
@@ -83,8 +86,15 @@ class Authenticator:
             ).partition(b":")
         except binascii.Error:
             return None
-        # Capitals are no secret, and the domain is in lower case.
-        return password if colon and user.lower() == self._domain else None
+        if not colon:
+            return None
+        # The user name is no secret: the realm of the challenge names it.
+        if user.lower() != self._domain:
+            raise self._refusal(
+                f"The user name of Basic credentials must be {self._domain.decode()},"
+                " and the password one of the gateway's tokens."
+            )
+        return password
 
     def _refusal(self, text: str) -> Refusal:
         return Refusal(Problem(401, "auth", "not-authorized", text, self._challenge))

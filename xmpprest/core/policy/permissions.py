@@ -10,6 +10,7 @@ from twisted.words.xish.domish import Element
 from ..codec.scalars import quoteShort
 from ..errors import forbidden, tooManyRequests
 from ..records import OutboxRecord
+from ..stanza import mam
 from ..stanza.build import TYPES, withArticle
 from ..stanza.jid_pattern import ANY_JID, JIDPatterns
 from .rate_limit import RateLimiter
@@ -36,7 +37,8 @@ class Grant:
     @ivar recipients: To which addresses.
     @ivar defaultSender: From which of them a stanza is that does not say; empty for the
         component domain.
-    @ivar rateLimiter: How often it may send; C{None}, as often as it likes.
+    @ivar rateLimiter: The limit on its stanzas per second; C{None} for no limit.
+    @ivar isBasic: Whether it was shown as Basic credentials, which browsers remember.
     """
 
     name: str = ""
@@ -46,6 +48,7 @@ class Grant:
     recipients: JIDPatterns = ANY_JID
     defaultSender: str = ""
     rateLimiter: RateLimiter | None = None
+    isBasic: bool = False
 
     def authorize(self, stanza: Element) -> None:
         """
@@ -55,7 +58,7 @@ class Grant:
         @raise Refusal: 403, which says what may be.
         """
         if self is FULL_ACCESS:
-            return  # as nearly always
+            return  # the common case
         if stanza.name not in self.kinds:
             known = " or ".join(sorted(self.kinds)) or "nothing"
             raise forbidden(f"{self} may send {known}, not {withArticle(stanza.name)}.")
@@ -69,6 +72,24 @@ class Grant:
             raise forbidden(
                 f"{self} may not send to {quoteShort(stanza['to'])}, only to:"
                 f" {self.recipients}."
+            )
+
+    def authorizeNavigation(self, stanza: Element) -> None:
+        """
+        Check that a stanza may be sent by a GET request.
+
+        A browser sends Basic credentials that it remembers with every request to the
+        gateway, also if a page of a stranger links to it; so such a request may only
+        ask (RFC 9110 §9.2.1).
+
+        @param stanza: The iq that the request stands for.
+        @raise Refusal: 403, the credentials are Basic and the iq changes something.
+        """
+        isChange = stanza.getAttribute("type") == "set" and mam.query(stanza) is None
+        if self.isBasic and isChange:
+            raise forbidden(
+                "A GET with Basic credentials may not send an iq of type set, because"
+                " a web page could make a browser send it; use POST, or a Bearer token."
             )
 
     def consumeRateLimit(self) -> None:

@@ -107,12 +107,11 @@ def _recipient(to: str | None) -> str:
             "The stanza has no 'to'; say whom it is for, as in to='user@example.org'.",
         )
     try:
-        jid.parseJID(to)
+        return str(jid.parseJID(to))
     except ValueError as reason:
         raise unprocessable(
-            "improper-addressing", f"The 'to' is no XMPP address: {reason}."
+            "improper-addressing", f"The 'to' is not an XMPP address: {reason}."
         ) from None
-    return to
 
 
 def _sender(sender: str | None, domain: str) -> str:
@@ -123,7 +122,7 @@ def _sender(sender: str | None, domain: str) -> str:
         address = jid.parseJID(sender)
     except ValueError as reason:
         raise unprocessable(
-            "invalid-from", f"The 'from' is no XMPP address: {reason}."
+            "invalid-from", f"The 'from' is not an XMPP address: {reason}."
         ) from None
     if address.domain != domain:
         raise forbidden(f"The 'from' must be at {domain}, the domain of this gateway.")

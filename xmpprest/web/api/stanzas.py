@@ -138,6 +138,7 @@ class StanzaHandler:
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
         grant.authorize(stanza)
+        grant.authorizeNavigation(stanza)
         grant.consumeRateLimit()
         return self.begin(stanza, request, None)
 
