@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from .commands.backup import main as backup
 from .commands.doctor.command import main as doctor
 from .commands.new_token import main as token
 
 #: The commands, each with one line of help.
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {
+    "backup": (backup, "Copy the store to a file, also while the gateway runs."),
     "doctor": (doctor, "Check a configuration from end to end."),
     "token": (token, "Create a token with limited permissions."),
 }

@@ -106,5 +106,7 @@ class StoreServiceTests(SynchronousTestCase):
         with capturedLogs() as logs:
             opening.errback(StoreUnusable("The store is in use."))
         (line,) = said(logs)
-        self.assertTrue(line.startswith("The store is in use. Until"), line)
+        self.assertTrue(
+            line.startswith("The store is in use. Messages are refused until"), line
+        )
         service.stopService()

@@ -6,17 +6,20 @@ from collections.abc import Callable
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..concurrency.timers import cancel
 from ..core.live import Live, LiveSettings
 from ..core.records import StoreUnavailable, StoreUnusable
 from .interface import Store
 
 _log = Logger()
 
+#: Seconds until a call that must not fail is repeated.
+RETRY = 1.0
 #: Seconds between two purges.
 PURGE_INTERVAL = 3600.0
 DAY = 86_400.0
@@ -54,6 +57,8 @@ class StoreService(Service):
         self._now = now
         self._interrupted = interrupted
         self._settings = settings
+        self._clock = clock
+        self._retry: IDelayedCall | None = None
         self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = clock
 
@@ -71,15 +76,26 @@ class StoreService(Service):
         opening.addErrback(problems.append)
         if problems:
             problems[0].raiseException()
-        self._store.failInterruptedRequests(self._interrupted).addErrback(_failed)
+        self._failInterrupted()
         self._tidying.start(PURGE_INTERVAL)
 
     def stopService(self) -> Deferred[None]:
         """Close the store after the calls made so far."""
         super().stopService()
+        cancel(self._retry)
         if self._tidying.running:
             self._tidying.stop()
         return self._store.close()
+
+    def _failInterrupted(self) -> None:
+        """Fail the requests that an earlier process left; retry on a full disk."""
+        failing = self._store.failInterruptedRequests(self._interrupted)
+        failing.addErrback(self._failLater).addErrback(_failed)
+
+    def _failLater(self, reason: Failure) -> None:
+        reason.trap(StoreUnavailable)
+        if self.running:
+            self._retry = self._clock.callLater(RETRY, self._failInterrupted)
 
     def _tidy(self) -> Deferred[None]:
         """Purge completed records."""

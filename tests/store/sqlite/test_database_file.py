@@ -107,7 +107,7 @@ class OpenTests(FileTestCase):
         for pragma, value in (
             ("journal_mode", "wal"),
             ("synchronous", 2),
-            ("locking_mode", "exclusive"),
+            ("locking_mode", "normal"),
             ("secure_delete", 1),
         ):
             self.assertEqual(
@@ -133,20 +133,35 @@ class OpenTests(FileTestCase):
 
     def test_otherProgram(self) -> None:
         """
-        Another program that has it open is no gateway, and is named so; nor does one
-        come between later.
+        Another program can read the store while the gateway uses it.
         """
         self.keep(1)
-        other = sqlite3.connect(self.path, timeout=0)
-        other.execute("BEGIN EXCLUSIVE")
-        self.assertIn("another program uses the file", self.refusal())
-        other.close()
         connection = self.file().open()
         self.addCleanup(connection.close)
         other = sqlite3.connect(self.path, timeout=0)
         self.addCleanup(other.close)
-        with self.assertRaisesRegex(sqlite3.OperationalError, "locked"):
-            other.execute("SELECT * FROM outgoing")
+        self.assertEqual(len(other.execute("SELECT * FROM outgoing").fetchall()), 1)
+
+    def test_lockLink(self) -> None:
+        """
+        A lock file that is a symbolic link is refused, and its target is not touched.
+        """
+        target = self.place / "target"
+        Path(f"{self.path}.lock").symlink_to(target)
+        self.assertIn("symbolic link: delete the link", self.refusal())
+        self.assertFalse(target.exists())
+
+    def test_smallDisk(self) -> None:
+        """
+        On a small disk the log is short, so that it cannot fill the disk.
+        """
+        disk = os.statvfs(self.place)
+        small = os.statvfs_result([*disk[:2], 2 * 1024**2 // disk.f_frsize, *disk[3:]])
+        self.patch(os, "statvfs", lambda path: small)
+        connection = self.file().open()
+        self.addCleanup(connection.close)
+        ((pages,),) = connection.execute("PRAGMA wal_autocheckpoint")
+        self.assertEqual(pages * 4096, 2 * 1024**2 // 16)
 
     def test_noDirectory(self) -> None:
         """

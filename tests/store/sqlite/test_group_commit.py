@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from functools import partial
 from sqlite3 import Connection
@@ -104,6 +106,115 @@ class CommitTests(CommitterTestCase):
         )
         self.assertEqual(self.disk.opened, 2)
         self.assertEqual(self.told.take(), [])
+
+
+class GoneTests(CommitterTestCase):
+    """
+    On a file that is deleted or replaced while it is open
+    """
+
+    def reopened(self) -> list[str]:
+        """The ids that the next gateway finds."""
+        self.committer.close()
+        self.committer.open()
+        return self.kept()
+
+    def test_deleted(self) -> None:
+        """
+        A deleted file is restored before the next commit is reported, which is logged.
+        """
+        self.committer.commit([accept("a")])
+        for suffix in ("", "-wal", "-shm"):
+            os.unlink(self.path + suffix)
+        self.assertEqual(self.committer.commit([accept("b")]), [2])
+        (line,) = self.told.take()
+        self.assertIn("was deleted while the gateway was using it, and has been", line)
+        self.assertEqual(self.reopened(), ["a", "b"])
+
+    def test_logDeleted(self) -> None:
+        """
+        A deleted log is copied into the file.
+        """
+        self.committer.commit([accept("a")])
+        os.unlink(f"{self.path}-wal")
+        self.committer.commit([accept("b")])
+        self.assertEqual(self.reopened(), ["a", "b"])
+
+    def test_during(self) -> None:
+        """
+        A commit into a file that is deleted meanwhile is in the restored file.
+        """
+
+        def delete(connection: Connection) -> None:
+            os.unlink(self.path)
+
+        self.committer.commit([accept("a"), delete])
+        self.assertEqual(self.reopened(), ["a"])
+
+    def test_replaced(self) -> None:
+        """
+        While another file has the name of the store, commits fail, in words; once it is
+        moved away, the store is restored with all its content.
+        """
+        self.committer.commit([accept("a")])
+        other = f"{self.path}.other"
+        for path in (other, f"{self.path}-wal"):
+            with open(path, "wb"):
+                pass
+        os.replace(other, self.path)
+        for _ in range(2):
+            (result,) = self.committer.commit([accept("b")])
+            assert isinstance(result, Failure)
+            self.assertIn("another file has taken its place", str(result.value))
+        self.assertEqual(len(self.told.take()), 1)
+        os.unlink(self.path)
+        self.committer.commit([accept("c")])
+        self.assertEqual(self.reopened(), ["a", "c"])
+
+    def test_cannotRestore(self) -> None:
+        """
+        While the disk refuses to restore a deleted file, commits fail, and nothing is
+        lost.
+        """
+        self.committer.commit([accept("a")])
+        os.unlink(self.path)
+        self.disk.fail("VACUUM", FULL)
+        (result,) = self.committer.commit([accept("b")])
+        self.assertUnavailable(
+            result, "it was deleted, and cannot be restored: the disk is full"
+        )
+        self.disk.mend()
+        self.committer.commit([accept("c")])
+        self.assertEqual(self.reopened(), ["a", "c"])
+
+
+class FullTests(SynchronousTestCase):
+    """
+    On a disk that is full from the beginning
+    """
+
+    def test_open(self) -> None:
+        """
+        Opening succeeds; commits fail, in words, until the disk has room.
+        """
+        disk, told = FaultyDisk(), Told()
+        path = self.mktemp()
+        committer = GroupCommitter(DatabaseFile(path, told, disk.connect), told)
+        free = os.statvfs(".")
+        full = os.statvfs_result([*free[:4], 0, *free[5:]])
+        with contextlib.ExitStack() as stack:
+            patch = self.patch(os, "statvfs", lambda path: full)
+            stack.callback(patch.restore)
+            disk.fail("CREATE", diskError(sqlite3.SQLITE_IOERR_SHMSIZE))
+            committer.open()
+            self.addCleanup(committer.close)
+            (result,) = committer.commit([accept("a")])
+            assert isinstance(result, Failure)
+            self.assertEqual(str(result.value), "the disk is full")
+        (line,) = told.take()
+        self.assertIn("Cannot write to the store", line)
+        disk.mend()
+        self.assertEqual(committer.commit([accept("a")]), [1])
 
 
 class TroubleTests(CommitterTestCase):

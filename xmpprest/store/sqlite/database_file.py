@@ -25,17 +25,10 @@ LogCallback = Callable[..., object]
 _PARTS = ("-wal", "-shm", "-journal", "")
 
 _SETTINGS = (
-    # Lock the file from the first access until it is closed; the index of the log is
-    # then in memory instead of a file.
-    "PRAGMA locking_mode = EXCLUSIVE",
     # A commit appends to the log and calls fsync once,
     "PRAGMA journal_mode = WAL",
     # which NORMAL would leave to chance.
     "PRAGMA synchronous = FULL",
-    # In pages, 8 MB. Rows that are added and deleted within these pages never reach the
-    # file; a larger log would make the commit that runs the checkpoint slower, and take
-    # more of a disk that fills up.
-    "PRAGMA wal_autocheckpoint = 2000",
     # Bytes to which the log is truncated after a long transaction.
     "PRAGMA journal_size_limit = 67108864",
     # In KiB, enough for the indexes.
@@ -47,6 +40,38 @@ _SETTINGS = (
     # A disk error fails a read, but kills the process if the page is mapped.
     "PRAGMA mmap_size = 0",
 )
+
+
+#: Maximum length of the log in pages of 4 KiB, after which a commit copies it into the
+#: file. Rows that are added and deleted within the log never reach the file; a longer
+#: log would make the commit that copies it slower.
+LOG_PAGES = 2000
+#: Maximum share of the disk for the log. A log that fills the disk cannot be copied
+#: into the file, and then nothing could be written or deleted any more.
+LOG_SHARE = 1 / 16
+#: Room that the file leaves free for the log, in lengths of the log.
+RESERVED_LOGS = 3
+#: A disk with less free bytes than this is full for SQLite, which extends the index of
+#: the log by 32 KiB at a time.
+FULL_BELOW = 65536
+_REPLACED = (
+    "another file has taken its place; stop the gateway, which still has the content"
+    " of the old file, only after you have moved the new file away"
+)
+#: Seconds to wait for other programs that use the file, such as a backup.
+BUSY_TIMEOUT = 2.0
+
+
+class FileGone(OSError):
+    """
+    The store was deleted or replaced, and only the open connection has its content.
+    """
+
+
+class DiskFull(OSError):
+    """
+    The disk has no room to open the store.
+    """
 
 
 class DatabaseFile:
@@ -68,6 +93,8 @@ class DatabaseFile:
         self._connect = connect
         self._lock: int | None = None
         self._isOurs = False
+        #: Device and inode of the open files, by suffix.
+        self._identities: dict[str, tuple[int, int]] = {}
 
     def open(self) -> Connection:
         """
@@ -75,6 +102,7 @@ class DatabaseFile:
         replaced by a new one; a damaged file that may not be a store is left alone.
 
         @raise StoreUnusable: The file cannot be used; the message says what to do.
+        @raise DiskFull: The disk has no room; it may be tried again.
         """
         self.path = os.path.realpath(self.path)
         try:
@@ -84,6 +112,8 @@ class DatabaseFile:
             return connection
         except Exception as error:
             self.release()
+            if self._isFull(error):
+                raise DiskFull(errno.ENOSPC, "the disk is full") from None
             words = advice(error, self.path)
             if words is None:
                 raise
@@ -97,15 +127,103 @@ class DatabaseFile:
         system may believe that pages of the log are on the disk which are not, and
         frames appended behind them would be lost.
         """
-        connection = self._connect(self.path, timeout=0, isolation_level=None)
+        connection = self._connect(
+            self.path, timeout=BUSY_TIMEOUT, isolation_level=None
+        )
         try:
             for setting in _SETTINGS:
                 connection.execute(setting).fetchall()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._limit(connection)
+            self._identities = {
+                suffix: _identity(self.path + suffix) or (0, 0)
+                for suffix in ("", "-wal")
+            }
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _isFull(self, error: Exception) -> bool:
+        """Return whether an error means that the disk is full."""
+        if isinstance(error, OSError):
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if isCorruption(error) or describe(error) is None:
+            return False
+        # SQLite reports some failures to extend a file as other errors.
+        disk = os.statvfs(os.path.dirname(self.path))
+        return disk.f_bavail * disk.f_frsize < FULL_BELOW
+
+    def _limit(self, connection: Connection) -> None:
+        """
+        Limit the log, and the growth of the file, by the size of the disk. New rows
+        then fail while the log still has room to complete and delete rows.
+        """
+        ((size,),) = connection.execute("PRAGMA page_size")
+        ((count,),) = connection.execute("PRAGMA page_count")
+        disk = os.statvfs(os.path.dirname(self.path))
+        share = int(disk.f_blocks * disk.f_frsize * LOG_SHARE) // size
+        log = max(16, min(LOG_PAGES, share))
+        free = disk.f_bavail * disk.f_frsize // size
+        most = max(1, count + max(0, free - RESERVED_LOGS * log))
+        connection.execute(f"PRAGMA wal_autocheckpoint = {log}").fetchall()
+        connection.execute(f"PRAGMA max_page_count = {most}").fetchall()
+
+    def isInPlace(self) -> bool:
+        """
+        Return whether the open files are still those in the directory.
+
+        @raise FileGone: Another file has the name of the store.
+        """
+        for suffix, identity in self._identities.items():
+            found = _identity(self.path + suffix)
+            if found != identity:
+                if found is not None:
+                    raise FileGone(errno.ESTALE, _REPLACED)
+                return False
+        return True
+
+    def restore(self, connection: Connection) -> Connection:
+        """
+        Bring back deleted files from the open connection, which still has all content.
+
+        @param connection: Outside of a transaction; it is closed.
+        @return: A connection to the file that is in the directory now.
+        @raise FileGone: The disk refuses; the connection is still open.
+        """
+        try:
+            self._rewrite(connection)
+        except Exception as error:
+            words = (
+                f"it was deleted, and cannot be restored: {describe(error) or error}"
+            )
+            raise FileGone(errno.ENOENT, words) from None
+        connection.close()
+        self._tell(
+            LogLevel.error,
+            "The store {path} was deleted while the gateway was using it, and has been"
+            " restored from the open file. Stop the gateway before you delete it.",
+            path=self.path,
+        )
+        return self.connect()
+
+    def _rewrite(self, connection: Connection) -> None:
+        """Write the content of a connection to the directory."""
+        if _identity(self.path) is None:
+            copy = f"{self.path}.restored"
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
+            os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            connection.execute("VACUUM INTO ?", (copy,))
+            _synchronise(copy)
+            for suffix in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path + suffix)
+            os.rename(copy, self.path)
+            _synchronise(os.path.dirname(self.path))
+        else:
+            # Only the log was deleted: copy it into the file.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def release(self) -> None:
         """Release the lock."""
@@ -118,7 +236,7 @@ class DatabaseFile:
         Lock a file beside the store until the process ends. SQLite's own lock is
         released while the store is reopened or set aside.
         """
-        mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._lock = os.open(f"{self.path}.lock", mode, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,7 +268,7 @@ class DatabaseFile:
 
     def _openChecked(self) -> Connection:
         self._create()
-        connection = self._connect(self.path, timeout=0)
+        connection = self._connect(self.path, timeout=BUSY_TIMEOUT)
         try:
             _check(connection)
         finally:
@@ -201,7 +319,6 @@ def _check(connection: Connection) -> None:
     @raise ForeignFile: The file belongs to another program or version.
     @raise sqlite3.DatabaseError: The file is damaged.
     """
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
     versionOf(connection)
     ((found,),) = connection.execute("PRAGMA quick_check(1)")
     if found != "ok":
@@ -212,6 +329,24 @@ def _damage(what: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return the device and the inode of a file; C{None} if there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _synchronise(path: str) -> None:
+    """Call fsync on a file or directory."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sizeOf(path: str) -> int:
@@ -226,6 +361,8 @@ _ADVICE: Mapping[int, str] = {
     errno.ENOENT: "cannot be made: make the directory {directory}, or name another",
     errno.ENOTDIR: "cannot be made: {directory} is no directory; name another",
     errno.EISDIR: "is a directory: name a file within it",
+    errno.ELOOP: "has a lock file that is a symbolic link: delete the link, whose name"
+    " ends in .lock",
     errno.EACCES: "may not be written: let the gateway's user write it and its"
     " directory {directory}",
     errno.EPERM: "may not be written: let the gateway's user write it and its"

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from ...core.records import StoreUnavailable
 from .coalesce import Operation, runAll
-from .database_file import DatabaseFile, LogCallback
+from .database_file import DatabaseFile, DiskFull, FileGone, LogCallback
 from .errors import describe, isCorruption
 from .migrations import PROBE_WRITE
 
@@ -51,14 +51,26 @@ class GroupCommitter:
         self._told: str | None = None
         self._quietUntil = -inf
         self._damage: Exception | None = None
+        self._isOpen = False
 
     def open(self) -> None:
         """
         Open the file.
 
+        On a full disk this succeeds too, so that the gateway can start and serve
+        requests that need no store; the file is opened before the first commit that the
+        disk allows.
+
         @raise StoreUnusable: The file cannot be used.
         """
+        try:
+            self._open()
+        except DiskFull as error:
+            self._fail(error)
+
+    def _open(self) -> None:
         self._connection = self._file.open()
+        self._isOpen = True
 
     def close(self) -> None:
         """Close and release the file."""
@@ -90,16 +102,28 @@ class GroupCommitter:
     ) -> list[object]:
         if self._damage is not None:
             raise self._damage  # and would spread
-        if self._connection is None:
+        if not self._isOpen:
+            self._open()
+        elif self._connection is None:
             self._connection = self._file.connect()
-        connection = self._connection
+        connection = self._inPlace()
         before = connection.total_changes
         connection.execute("BEGIN")
         results = do(connection, works)
         connection.execute("COMMIT")
-        if connection.total_changes != before:
+        hasChanged = connection.total_changes != before
+        # Before the commit is reported: it may have gone to a deleted file.
+        self._inPlace()
+        if hasChanged:
             self._succeed()
         return results
+
+    def _inPlace(self) -> Connection:
+        """Return the connection, to a restored file if the file was deleted."""
+        assert self._connection is not None
+        if not self._file.isInPlace():
+            self._connection = self._file.restore(self._connection)
+        return self._connection
 
     def _succeed(self) -> None:
         """Log the recovery if the last commit failed."""
@@ -128,6 +152,9 @@ class GroupCommitter:
                 path=self._file.path,
                 reason=words,
             )
+        if isinstance(error, FileGone):
+            # The open connection has the only copy of what was stored.
+            return words
         if isCorruption(error):
             self._damage = error
         else:

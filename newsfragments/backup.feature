@@ -1,0 +1,1 @@
+``python -m xmpprest backup STORE FILE`` copies the store while the gateway runs.
