@@ -23,6 +23,7 @@ from .config.setting import Setting
 from .demo import Demo
 from .gateway import Gateway, makeGateway
 from .service.log_format import configureLogFormat, withLogFormat
+from .service.monotonic import useMonotonicTime
 from .service.reload import ReloadOnSIGHUP
 from .service.systemd import notifierFromEnvironment
 from .web.server.listener import Listener
@@ -213,6 +214,7 @@ def makeService(options: Options) -> IService:
     @raise SystemExit: An endpoint or a file of the configuration is unusable.
     """
     _raiseFileLimit()
+    useMonotonicTime(reactor)
     gc.set_threshold(GC_THRESHOLD)
     loaded = options.loaded
     service = Demo(reactor, options.demo) if loaded is None else _run(loaded, options)

@@ -117,7 +117,12 @@ class MetricsCollector:
             "xmpprest_store_commit_seconds": lambda: _one(commits.seconds),
             "xmpprest_store_commit_calls": lambda: _one(commits.calls),
             "xmpprest_reactor_lag_seconds": lambda: _one(self.lag.seconds),
+            "xmpprest_reactor_turn_max_seconds": self._longestTurn,
         }
+
+    def _longestTurn(self) -> Values:
+        longest = self.lag.takeLongestTurn()
+        return {} if longest is None else _one(longest)
 
     def _age(self, since: float | None) -> Values:
         return _one(0.0 if since is None else max(0.0, self.now() - since))

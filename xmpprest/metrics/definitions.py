@@ -156,4 +156,10 @@ METRICS = (
         "How late a timer is that goes off once a second: for so long nothing else"
         " was done.",
     ),
+    Metric(
+        "xmpprest_reactor_turn_max_seconds",
+        GAUGE,
+        "The longest turn of the reactor since the last scrape: for so long everything"
+        " waited.",
+    ),
 )
