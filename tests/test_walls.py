@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -151,6 +152,19 @@ class WallTests(SynchronousTestCase):
         for name, tree in modules():
             if room(name) not in ROOMS | COMMON | JOINERS:
                 self.assertEqual(neighbours(name, tree) & ROOMS, set(), name)
+
+    def test_cycles(self) -> None:
+        """
+        No module imports itself through others, not even for the types alone.
+        """
+        sources = {name.removesuffix(".__init__"): tree for name, tree in modules()}
+        graph = {}
+        for name, tree in modules():
+            found = {each.removeprefix("xmpprest.") for each in imported(name, tree)}
+            # C{from . import a} imports the module C{a}, its package only on the way.
+            packages = {each.rpartition(".")[0] for each in found & sources.keys()}
+            graph[name.removesuffix(".__init__")] = found & sources.keys() - packages
+        TopologicalSorter(graph).prepare()
 
     def test_reactor(self) -> None:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from twisted.words.xish.domish import Element
 
@@ -151,6 +152,17 @@ class RateTests(AccessTestCase):
             self.assertEqual(self.ask(b"<a/>", self.headers).status, 422)
             self.assertEqual(self.ask().status, 202)
             self.clock.advance(2)
+
+    def test_echo(self) -> None:
+        """
+        What is only given back is limited as what is sent: in number and in length.
+        """
+        self.grant(rateLimiter=RateLimiter(0.5, 1, self.clock.seconds))
+        echo = partial(self.ask, headers=self.headers, path="/rest/echo")
+        self.assertEqual([echo().status, echo().status], [200, 429])
+        self.clock.advance(2)
+        self.requester.limit = 10
+        self.assertEqual(echo().status, 413)
 
     def test_key(self) -> None:
         """

@@ -149,6 +149,46 @@ class RouteTests(SiteTestCase):
         client.send(request())
         self.assertEqual(client.response().status, 202)
 
+    def test_headOfGet(self) -> None:
+        """C{HEAD} works wherever C{GET} does, with its header fields and no body."""
+        got = self.ask(b"", method="GET", path="/rest/hello")
+        client = self.client()
+        client.send(request(b"", method="HEAD", path="/rest/hello"))
+        head, _, body = client.transport.taken().decode().partition("\r\n\r\n")
+        fields = [line.partition(": ") for line in head.split("\r\n")[1:]]
+        theirs = {name.lower(): value for name, _, value in fields}
+        own = dict(got.headers)
+        for name in ("date", "request-id"):
+            del theirs[name], own[name]
+        self.assertEqual((theirs, body), (own, ""))
+        self.assertEqual(own["content-length"], "5")
+        client.send(request())
+        self.assertEqual(client.response().status, 202)
+
+    def test_encoded(self) -> None:
+        """A compressed body is refused with 415, which names the coding."""
+        for coding in ("gzip", "br, identity", "x-what"):
+            headers = {"Content-Encoding": coding, "Accept": "application/json"}
+            response = self.ask(headers=headers)
+            self.assertIn(coding, self.assertProblem(response, 415)["detail"])
+            self.assertEqual(response["Accept-Encoding"], "identity")
+        for coding in ("identity", "Identity", ""):
+            self.assertEqual(self.ask(headers={"Content-Encoding": coding}).status, 202)
+
+    def test_inert(self) -> None:
+        """A browser can do nothing with a response but show it."""
+        for response in (
+            self.ask(),
+            self.ask(b"", method="GET", path="/rest/hello"),
+            self.ask(b"garbage"),
+            self.ask(headers={"Authorization": None}),
+            self.ask(path="/rest/nowhere"),
+            self.ask(path="/nowhere"),
+        ):
+            policy = "default-src 'none'; sandbox"
+            self.assertEqual(response["Content-Security-Policy"], policy)
+            self.assertEqual(response["X-Content-Type-Options"], "nosniff")
+
     def test_star(self) -> None:
         """C{OPTIONS *} asks the server as a whole (RFC 9110 §9.3.7)."""
         self.assertEqual(self.ask(b"", method="OPTIONS", path="*").status, 200)

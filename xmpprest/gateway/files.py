@@ -21,9 +21,17 @@ def reservedFiles(config: Config) -> int:
     return callbacks + ADMIN_CONNECTIONS + 2 * SLACK + OTHER_FILES
 
 
-def connectionLimit(config: Config) -> int:
-    """Return how many connections the site at C{--listen} may have (getrlimit(2))."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
+def connectionLimit(config: Config, openFiles: int) -> int:
+    """
+    Return how many connections the site at C{--listen} may have.
+
+    @param openFiles: How many files the process may have open (getrlimit(2)).
+    """
+    if openFiles == resource.RLIM_INFINITY:
         return 2**30
-    return max(LEAST, soft - reservedFiles(config))
+    return max(LEAST, openFiles - reservedFiles(config))
+
+
+def openFileLimit() -> int:
+    """Return how many files this process may have open (getrlimit(2))."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -40,7 +40,7 @@ from ..web.server.site import GatewaySite, makeRoot
 from ..xmpp.builtin import BuiltinResponder
 from ..xmpp.component import ComponentService
 from ..xmpp.sender import StanzaSender
-from .files import ADMIN_CONNECTIONS, connectionLimit
+from .files import ADMIN_CONNECTIONS, connectionLimit, openFileLimit
 from .metrics import MetricsCollector, makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
@@ -193,7 +193,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         config.stanzaSizeLimit,
         reactor,
         visits=resource.accessLog,
-        connectionLimit=connectionLimit(config),
+        connectionLimit=connectionLimit(config, openFileLimit()),
     )
     admin = GatewaySite(
         makeRoot({**health, "metrics": MetricsResource(monitor, allowAnyone)}),

@@ -16,7 +16,7 @@ from ..web.api.stanzas import StanzaHandler
 from ..web.cors import CORS
 from ..web.resource import RestResource
 from ..web.server.site import GatewaySite
-from .files import connectionLimit
+from .files import connectionLimit, openFileLimit
 from .permissions import makeGrants
 from .webhooks import Webhooks, makeWebhooks
 
@@ -86,7 +86,7 @@ class Reloader:
 
     def _setLimits(self, config: Config) -> None:
         self._resource.sizeLimit = self._site.bodyLimit = config.stanzaSizeLimit
-        self._site.connectionLimit = connectionLimit(config)
+        self._site.connectionLimit = connectionLimit(config, openFileLimit())
         self._batches.sizeLimit = config.stanzaSizeLimit
         self._resource.maxPendingRequests = config.waitingLimit
         self._sending.timeout = config.iqTimeout

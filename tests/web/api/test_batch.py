@@ -76,14 +76,16 @@ class BatchTestCase(SiteTestCase):
         return self.said(self.posted(lined(*values), headers))
 
     def posted(
-        self, body: bytes, headers: Mapping[str, str | None] | None = None
+        self,
+        body: bytes,
+        headers: Mapping[str, str | None] | None = None,
+        path: str = PATH,
     ) -> HTTPResponse:
         """The answer to a batch that comes at once."""
         client = self.client()
-        client.send(
-            request(body, {"Content-Type": NDJSON, **(headers or {})}, path=PATH)
-        )
-        self.clock.pump([0] * 20)
+        fields = {"Content-Type": NDJSON, **(headers or {})}
+        client.send(request(body, fields, path=path))
+        self.settle()
         return client.response()
 
     def said(self, response: HTTPResponse) -> list[dict[str, Any]]:
@@ -110,6 +112,42 @@ class BatchTestCase(SiteTestCase):
 
 class AcceptedTests(BatchTestCase):
     """What is in order."""
+
+    def test_paths(self) -> None:
+        """The path may be written in any way: each takes a batch of any length."""
+        values = [message(number, body="x" * 4000) for number in range(94)]
+        body = lined(iq(0), *values)
+        self.assertGreater(len(body), 376_000)
+        for path in (
+            "/rest/batch",
+            "/rest/batch/",
+            "/rest/batch?x=1",
+            "/rest/%62atch",
+            "http://localhost/rest/batch",
+        ):
+            self.requester.requests.clear()
+            client = self.client()
+            client.send(request(body, {"Content-Type": NDJSON}, path=path))
+            self.settle()
+            (asked,) = self.requester.requests
+            asked.reply.callback(stanza("<iq type='result' id='i0'/>"))
+            self.settle()
+            lines = self.said(client.response())
+            statuses = [line["status"] for line in lines]
+            self.assertEqual(statuses, [200, *[202] * 94], path)
+            self.assertEqual(lines[0]["reply"]["id"], "i0")
+
+    def test_accept(self) -> None:
+        """Each line is JSON, whatever the client prefers for single stanzas."""
+        client = self.client()
+        fields = {"Content-Type": NDJSON, "Accept": XML}
+        client.send(request(lined(iq(0), iq(1)), fields, path=PATH))
+        first, second = self.requester.requests
+        first.reply.callback(stanza("<iq type='result' id='i0'/>"))
+        second.reply.errback(serviceUnavailable("x", "No stream.", retryAfter=5))
+        replied, refused = self.said(client.response())
+        self.assertEqual(replied["reply"]["type"], "result")
+        self.assertEqual((refused["status"], refused["detail"]), (503, "No stream."))
 
     def test_messages(self) -> None:
         """Each message has a line that says where its status is."""

@@ -106,6 +106,20 @@ class TellingTests(EventsTestCase):
         self.assertTrue(text.startswith("retry: 2000\n\n"), text)
         self.assertEqual([name for _, name, _ in self.events(text)], ["state"])
 
+    def test_head(self) -> None:
+        """
+        C{HEAD} has the same header fields, and then watches no more.
+        """
+        client = self.client()
+        client.send(request(b"", {}, "HEAD", "/rest/events"))
+        head, _, rest = client.transport.taken().decode().partition("\r\n\r\n")
+        self.assertTrue(head.startswith("HTTP/1.1 200 OK"), head)
+        self.assertIn("Content-Type: text/event-stream", head.split("\r\n"))
+        self.assertEqual(rest, "")
+        self.assertFalse(self.live.hasSubscribers)
+        client.send(request())
+        self.assertEqual(client.response().status, 202)
+
     def test_stanzas(self) -> None:
         """
         A stanza is told soon after it has passed, on one line, whatever is in it.

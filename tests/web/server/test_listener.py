@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
@@ -15,11 +17,13 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from xmpprest.web.server.listener import Listener, serverEndpoint
+from xmpprest.web.server.site import GatewaySite
 
-from ...support.doubles import said
+from ...support.doubles import HTTPClient, said
 
 HTTP = "tcp:8080:interface=127.0.0.1"
 
@@ -43,6 +47,15 @@ class HeldPort:
     """A port that can be opened and closed."""
 
     open = True
+    isPaused = False
+
+    def pauseProducing(self) -> None:
+        """Accept no more connections."""
+        self.isPaused = True
+
+    def resumeProducing(self) -> None:
+        """Accept connections again."""
+        self.isPaused = False
 
     def startListening(self) -> None:
         """It does already."""
@@ -78,7 +91,7 @@ class ListenerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
-        self.factory = ServerFactory()
+        self.factory: Any = ServerFactory()
 
     def test_listens(self) -> None:
         """It listens where it is told, once it is started, and says so."""
@@ -146,6 +159,17 @@ class ListenerTests(SynchronousTestCase):
         assert stopping is not None
         self.successResultOf(stopping)
         self.assertFalse(port.open)
+
+    def test_full(self) -> None:
+        """Its port accepts no more connections than its site may have."""
+        self.factory = GatewaySite(Resource(), 0, self.reactor, connectionLimit=1)
+        _, endpoint = self.held()
+        port = HeldPort()
+        endpoint.listening.callback(port)
+        client = HTTPClient(self.factory)
+        self.assertTrue(port.isPaused)
+        client.leave()
+        self.assertFalse(port.isPaused)
 
     def test_failsLater(self) -> None:
         """If it fails when nobody asks any more, the log has it."""

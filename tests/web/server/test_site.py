@@ -17,7 +17,7 @@ from xmpprest.web.server.channel import (
     IDLE_TIMEOUT,
     LINGER_TIMEOUT,
 )
-from xmpprest.web.server.site import DRAIN_TIMEOUT, GatewaySite, makeRoot
+from xmpprest.web.server.site import DRAIN_TIMEOUT, SLACK, GatewaySite, makeRoot
 
 from ...support.doubles import HTTPClient, said, stanza
 from ..case import IQ, MESSAGE, SIZE_LIMIT, SiteTestCase, request
@@ -520,6 +520,64 @@ class OtherResourceTests(SiteTestCase):
                 client.send(piece)
             self.assertEqual(client.response().status, 500)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+
+class HeldPort:
+    """
+    A port that tells whether it accepts connections.
+    """
+
+    isPaused = False
+
+    def pauseProducing(self) -> None:
+        """Accept no more."""
+        self.isPaused = True
+
+    def resumeProducing(self) -> None:
+        """Accept connections again."""
+        self.isPaused = False
+
+
+class ConnectionLimitTests(SiteTestCase):
+    """The number of connections."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.site.connectionLimit = 10
+        self.port = HeldPort()
+        self.site.listensOn(self.port)
+
+    def test_pauses(self) -> None:
+        """At the limit a port accepts no more, until a tenth of them are closed."""
+        with capturedLogs() as events:
+            clients = [self.client() for _ in range(9)]
+            self.assertFalse(self.port.isPaused)
+            clients += [self.client(), self.client()]
+        self.assertTrue(self.port.isPaused)
+        (line,) = said(events)
+        self.assertIn("10 HTTP connections are open", line)
+        self.assertIn("LimitNOFILE", line)
+        clients.pop().leave()
+        self.assertTrue(self.port.isPaused)
+        clients.pop().leave()
+        self.assertFalse(self.port.isPaused)
+        self.client()
+        self.assertTrue(self.port.isPaused)
+
+    def test_slack(self) -> None:
+        """Some connections that the port accepts in the same turn are still served."""
+        clients = [self.client() for _ in range(10 + SLACK)]
+        clients[-1].send(request())
+        self.assertEqual(clients[-1].response().status, 202)
+        self.assertIsNone(self.site.buildProtocol(None))
+
+    def test_drain(self) -> None:
+        """A port that is closed at the end is not told to accept again."""
+        clients = [self.client() for _ in range(10)]
+        self.site.drain()
+        for client in clients:
+            client.leave()
+        self.assertTrue(self.port.isPaused)
 
 
 class DrainTests(SiteTestCase):

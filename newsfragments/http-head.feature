@@ -1,0 +1,1 @@
+``HEAD`` works for every route that has ``GET``.
