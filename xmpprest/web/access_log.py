@@ -1,4 +1,4 @@
-"""Counts requests, and gives each the name by which the log and its client call it."""
+"""Request ids, the access log, and request metrics by route."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .server.request import header
 
 _log = Logger()
 
-#: The header that the name stands in.
+#: The header of the request id.
 HEADER = "Request-Id"
 _HEADER = HEADER.lower().encode()
-#: A name that somebody else may give: one that is no trouble in any log.
+#: A request id that clients may choose: safe in every log.
 _NAME = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 
-#: The route of what is at none.
+#: The route of a request that matches none.
 UNROUTED = "none"
-#: In the place of a status: the client has gone before there was one.
+#: Stands for the status of a request whose client left before there was one.
 CLIENT_DISCONNECTED = 0
 
 
@@ -33,11 +33,11 @@ _LINE = "Request {request}: {method} {route}, {status} in {milliseconds} ms"
 
 class RequestContext:
     """
-    A request that is being answered.
+    A request in progress.
 
-    @ivar id: Its name: the client's, or that of whoever passed it on, or ours.
-    @ivar route: The template of its path.
-    @ivar headers: Of its answer, those that are its own.
+    @ivar id: The request id, from the client or a proxy, or made here.
+    @ivar route: The template of the path.
+    @ivar headers: The header fields that the response gets.
     """
 
     __slots__ = ("began", "headers", "id", "route")
@@ -51,28 +51,30 @@ class RequestContext:
 
 class AccessLog:
     """
-    All requests.
+    Counts requests, and logs them.
 
-    @ivar isLogged: Whether each has a line in the log.
-    @ivar latencyByRoute: How many seconds they took, by route and status.
+    @ivar isLogged: Whether each request has a line in the log.
+    @ivar latencyByRoute: Latencies in seconds, by route and status.
     """
 
     def __init__(self, isLogged: bool = False) -> None:
         self.isLogged = isLogged
-        # Unique together, over restarts, too, and cheaper than random ones.
+        # Unique together, also across restarts, and cheaper than random ids.
         self._prefix = secrets.token_urlsafe(6)
         self._numbers = count(1)
         self.latencyByRoute: dict[tuple[str, int], Histogram] = {}
 
     def begin(self, request: Request) -> RequestContext:
-        """A request has come."""
+        """Start the record of a request."""
         given = header(request, _HEADER)
         if given is not None and _NAME.fullmatch(given):
             return RequestContext(given)
         return RequestContext(f"{self._prefix}-{next(self._numbers)}")
 
     def end(self, visit: RequestContext, request: Request) -> None:
-        """It is answered, or its client has gone."""
+        """
+        Complete the record of a request that was answered or whose client has gone.
+        """
         seconds = perf_counter() - visit.began
         status = request.code if request.startedWriting else CLIENT_DISCONNECTED
         tally = self.latencyByRoute.get((visit.route, status))
@@ -99,14 +101,14 @@ class AccessLog:
         )
 
     def counts(self) -> dict[tuple[str, ...], int]:
-        """How many there were, by route and status."""
+        """Return the number of requests by route and status."""
         return {
             (route, _shown(status)): tally.count
             for (route, status), tally in self.latencyByRoute.items()
         }
 
     def latencies(self) -> dict[tuple[str, ...], Histogram]:
-        """How many seconds they took, by route."""
+        """Return the latencies in seconds by route."""
         routes = {route for route, _ in self.latencyByRoute}
         return {
             (route,): Histogram.merge(

@@ -1,31 +1,31 @@
-"""Cross-origin requests (Fetch Standard §3.2): what browsers must be told."""
+"""Cross-origin requests of browsers (Fetch Standard §3.2)."""
 
 from __future__ import annotations
 
 from ..core.errors import Problem, Refusal
 from .response import Headers, Response
 
-#: How long a browser may remember the answer to a preflight, in seconds.
+#: Seconds for which a browser may cache the response to a preflight.
 _MAX_AGE = "7200"
 
 
 class CORS:
     """
-    Which origins may use the gateway from a browser.
+    The origins whose pages may use the gateway.
     """
 
     def __init__(self, origins: tuple[str, ...]) -> None:
         """
-        @param origins: Like C{"https://app.example"}, or C{"*"} for every one; none
-            turns CORS off.
+        @param origins: Origins such as C{"https://app.example"}, or C{"*"} for all;
+            empty to turn CORS off.
         """
         self._origins = frozenset(origins)
 
     def headers(self, origin: str | None) -> Headers:
         """
-        What every answer to that origin carries.
+        Return the header fields of every response to an origin.
 
-        @param origin: The value of C{Origin}, if there is one.
+        @param origin: The value of C{Origin}; C{None} if it is missing.
         """
         if not self._origins:
             return ()
@@ -38,11 +38,11 @@ class CORS:
 
     def check(self, origin: str | None, site: str | None, host: str | None) -> None:
         """
-        Refuse a browser that another page sends here: it may have been told the
-        credentials by a person, and would use them for anybody.
+        Refuse a browser that a page of another origin sends here: the user may have
+        given it credentials, which it would use for any page.
 
-        @param site: The value of C{Sec-Fetch-Site}, which browsers send where there is
-            TLS, and to localhost.
+        @param site: The value of C{Sec-Fetch-Site}, which browsers send over TLS and to
+            localhost.
         @param host: The value of C{Host}.
         @raise Refusal: 403.
         """
@@ -62,14 +62,14 @@ class CORS:
 
     @property
     def enabled(self) -> bool:
-        """Whether there is any origin to answer to."""
+        """Whether any origin is allowed."""
         return bool(self._origins)
 
     def preflight(self, methods: str) -> Response:
         """
-        Answer C{OPTIONS}.
+        Return the response to C{OPTIONS}.
 
-        @param methods: What the resource allows.
+        @param methods: The methods that the resource allows.
         """
         return Response(
             204,

@@ -1,4 +1,4 @@
-"""How long a client wants to wait (RFC 7240 §4.3, and mod_rest's own header)."""
+"""The time that a client wants to wait (RFC 7240 §4.3, and mod_rest's own header)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 def iqTimeoutOf(request: Request) -> float | None:
     """
-    How long the client wants to wait for the reply to an iq.
+    Return how long the client wants to wait for the reply to an iq.
 
-    @return: Seconds; C{None}, it does not say.
-    @raise Refusal: 400, it said so in a way that nobody understands.
+    @return: Seconds; C{None} if the request does not say.
+    @raise Refusal: 400 if a header is malformed.
     """
     text = header(request, b"prosody-rest-timeout")
     if text is None:
@@ -33,17 +33,17 @@ def iqTimeoutOf(request: Request) -> float | None:
 
 def preferredWait(request: Request) -> float | None:
     """
-    How long the client would like to wait, for whatever it may be.
+    Return how long the client prefers to wait.
 
-    @return: Seconds; C{None} for a preference that cannot be honoured, which is
-        ignored (RFC 7240 §2).
+    @return: Seconds; C{None} if the preference cannot be honoured, and so is ignored
+        (RFC 7240 §2).
     """
     preference = _WAIT.search(header(request, b"prefer") or "")
     return _seconds(preference[1]) if preference else None
 
 
 def preferenceApplied(seconds: float) -> tuple[str, str]:
-    """The header that says for how long a client has waited as it preferred to."""
+    """Return the header that confirms a preferred wait."""
     return ("Preference-Applied", f"wait={seconds:.15g}")
 
 

@@ -1,6 +1,4 @@
-"""
-The resource at C{/rest}: routes a request, and answers it whatever happens.
-"""
+"""The resource at C{/rest}: authorises, routes and answers requests."""
 
 from __future__ import annotations
 
@@ -34,24 +32,25 @@ _log = Logger()
 
 
 class Router(Protocol):
-    """Knows what is at which path."""
+    """
+    The part of the router that the resource uses.
+    """
 
     def match(self, path: Sequence[bytes]) -> Route:
-        """Who answers, by the segments of the path; raises L{Refusal} for nobody."""
+        """Return the route of a path; raises L{Refusal} if there is none."""
 
 
 @implementer(IHeadResource)
 class RestResource(Resource):
     """
-    The gateway's HTTP side, to be mounted at any path.
+    The HTTP side of the gateway, to be mounted at any path.
 
-    @ivar pendingRequests: How many requests wait for their answer.
-    @ivar accessLog: All that there have been.
-    @ivar authenticator: Knows who may do what.
-    @ivar cors: Knows from which pages.
-    @ivar sizeLimit: How long a body may be, in bytes.
-    @ivar maxPendingRequests: How many requests may wait. All of these may be changed;
-        they hold for requests that come.
+    @ivar pendingRequests: The number of requests without a response so far.
+    @ivar accessLog: The access log.
+    @ivar authenticator: Checks credentials.
+    @ivar cors: Checks origins.
+    @ivar sizeLimit: The maximum size of a body in bytes.
+    @ivar maxPendingRequests: The maximum number of pending requests.
     """
 
     isLeaf = True
@@ -66,7 +65,7 @@ class RestResource(Resource):
         waitingLimit: int,
         isLogged: bool = False,
     ) -> None:
-        """@param isLogged: Whether each has a line in the log."""
+        """@param isLogged: Whether each request has a line in the log."""
         super().__init__()
         self._routes = routes
         self.authenticator = authenticator
@@ -77,19 +76,19 @@ class RestResource(Resource):
         self.accessLog = AccessLog(isLogged)
 
     def render(self, request: Request) -> int:
-        """Start on a request, and see to it that it ends."""
+        """Start the coroutine of a request, and log its failure."""
         visit = self.accessLog.begin(request)
         answering = Deferred.fromCoroutine(self._answer(request, visit))
         if not answering.called and not hasIdempotencyKey(request):
-            # A client that has gone away wants nothing any more, or comes back with
-            # the same key.
+            # The client has gone: cancel, unless it can repeat the request with the
+            # same idempotency key.
             onDisconnect(request, answering.cancel)
         return NOT_DONE_YET
 
-    # Each coroutine and each callback takes 0.2 to 0.3 KB of a request that waits: so
-    # there is one here, with all that is to be done, and no callback.
+    # Each coroutine and each callback adds 0.2 to 0.3 KB to a waiting request, so one
+    # coroutine does everything, without callbacks.
     async def _answer(self, request: Request, visit: RequestContext) -> None:
-        """Find the answer, and write it: the outer edge of all that is done for it."""
+        """Run the handler and write its response: the outer edge of a request."""
         response: Response | None
         try:
             self._checkWaiting()
@@ -100,7 +99,7 @@ class RestResource(Resource):
                 if isinstance(handler, StreamingHandler):
                     response = await handler.handle(request, body, grant)
                 else:
-                    # The frame must not hold the body, which may wait for long.
+                    # Release the body, which may be long, before waiting.
                     response = await handler(
                         request, await body.readAll(self.sizeLimit), grant
                     )
@@ -175,13 +174,13 @@ class RestResource(Resource):
         self, response: Response, request: Request, visit: RequestContext
     ) -> None:
         if request.channel is None:
-            # The client left, and the work for it could not be cancelled.
+            # The client has gone, and the handler could not be cancelled.
             return
         visit.headers = response.headers
         write(response, request, self._common(request, visit))
 
     def _common(self, request: Request, visit: RequestContext) -> Headers:
-        """What every answer carries."""
+        """Return the header fields of every response."""
         id = (REQUEST_ID, visit.id)
         if not self.cors.enabled:
             return (id,)
@@ -190,7 +189,9 @@ class RestResource(Resource):
     def _failed(
         self, error: Exception, request: Request, visit: RequestContext
     ) -> None:
-        """There is no answer, or it could not be written."""
+        """
+        Answer an unexpected error, or end the connection if the response has begun.
+        """
         if isinstance(error, Refusal):
             problem = error.problem
         elif isinstance(error, StoreUnavailable):
@@ -205,7 +206,8 @@ class RestResource(Resource):
             )
             problem = INTERNAL_ERROR
         if request.startedWriting:
-            # It cannot be taken back; that it is cut off tells that it is no answer.
+            # The response has begun; closing the connection tells the client of the
+            # error.
             cast(ITCPTransport, request.transport).abortConnection()
         else:
             self._write(problemResponse(problem, request), request, visit)

@@ -45,7 +45,7 @@ class Response:
 
 class Accepts(NamedTuple):
     """
-    Which media types suit a client.
+    The media types that a client accepts.
 
     @ivar accept: The request's C{Accept}.
     @ivar contentType: The request's C{Content-Type}, for a client without preference.

@@ -1,7 +1,7 @@
 """
-What is at which path below C{/rest} (behaviour.md §1.1).
+The routes below C{/rest} (behaviour.md §1.1).
 
-The first segment says it: one of the gateway's own names, a kind of stanza, or the
+The first segment decides: one of the gateway's own names, a kind of stanza, or the
 payload of an iq.
 """
 
@@ -24,16 +24,17 @@ from ..core.stanza.build import TYPES
 from .response import Response
 from .server.body import Body
 
-#: Takes a request, its body and what its token may do, gives the answer.
+#: Takes a request, its body and its permissions, and returns the response.
 Handler = Callable[[Request, bytes, Grant], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamingHandler:
     """
-    Who answers while the body comes.
+    A handler that starts before the body is complete.
 
-    @ivar handle: Takes a request, its body and what its token may do, gives the answer.
+    @ivar handle: Takes a request, its body and its permissions, and returns the
+        response.
     """
 
     handle: Callable[[Request, Body, Grant], Awaitable[Response]]
@@ -42,15 +43,14 @@ class StreamingHandler:
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    What is at a path.
+    A route.
 
-    @ivar methods: Who answers, by method.
-    @ivar isPublic: Whether anybody may ask, without credentials.
-    @ivar permission: What it takes to ask, of
-        L{PERMISSIONS<xmpprest.core.policy.permissions.PERMISSIONS>}; C{None} where the
-        handler sees to that.
-    @ivar template: The path, with names in braces for what may stand there; set by
-        L{RouteTable}.
+    @ivar methods: The handlers by method.
+    @ivar isPublic: Whether the route needs no credentials.
+    @ivar permission: The permission that the route needs, of
+        L{PERMISSIONS<xmpprest.core.policy.permissions.PERMISSIONS>}; C{None} if the
+        handler checks it.
+    @ivar template: The path with parameters in braces; set by L{RouteTable}.
     """
 
     methods: Mapping[str, Handler | StreamingHandler]
@@ -59,45 +59,47 @@ class Route:
     template: str = ""
 
 
-#: What is at a path that ends, or goes on, with an id: by the id.
+#: Makes the route of a path with an id.
 RouteFactory = Callable[[str], Route]
 
-#: What stands for it, in the path.
+#: Stands for the id in a path.
 ID = "{id}"
 
-#: The templates of paths that are no single one.
+#: Templates of paths with parameters.
 OF_KIND = "/rest/{kind}/{type}/{to}"
 OF_PAYLOAD = "/rest/{payload}/{to}"
 
 
 class StanzaEndpoint(Protocol):
-    """What sends, and asks."""
+    """
+    The handlers of stanzas.
+    """
 
     def post(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
     ) -> Awaitable[Response]:
-        """Send what the path and the body say."""
+        """Send the stanza that the path and the body describe."""
 
     def query(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
     ) -> Awaitable[Response]:
-        """Ask what the path and the query say."""
+        """Send the iq that the path and the query describe."""
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
-        """Give back what would be sent."""
+        """Return the stanza that would be sent."""
 
 
 class RouteTable:
     """
-    Finds who answers.
+    Finds the route of a path.
     """
 
     def __init__(
         self, sender: StanzaEndpoint, own: Mapping[str, Route | RouteFactory]
     ) -> None:
         """
-        @param own: Further names of the gateway's own, by path; where one segment
-            of it is C{"{id}"}, any may stand there.
+        @param own: The gateway's own routes by path; the segment C{"{id}"} matches any
+            value.
         """
         self._sender = sender
         self._own: dict[tuple[str, ...], Route] = {}
@@ -115,10 +117,11 @@ class RouteTable:
 
     def match(self, path: Sequence[bytes]) -> Route:
         """
-        Find what is at a path.
+        Find the route of a path.
 
-        @param path: Its segments below C{/rest}, percent-decoded.
-        @raise Refusal: 404, nothing is; 400, what is there is not all said.
+        @param path: The segments below C{/rest}, percent-decoded.
+        @raise Refusal: 404 if there is no such route; 400 if a segment is invalid or
+            missing.
         """
         segments = _decoded(path)
         own = self._ownAt(segments)
@@ -140,7 +143,9 @@ class RouteTable:
         raise self._nothing(first)
 
     def _ownAt(self, segments: Sequence[str]) -> Route | None:
-        """One of the gateway's own; what is there by name goes before any id."""
+        """
+        Return one of the gateway's own routes; a fixed name wins over a parameter.
+        """
         own = self._own.get(tuple(segments))
         if own is not None:
             return own
@@ -179,7 +184,7 @@ def _notFound(text: str) -> Refusal:
 
 
 def _decoded(path: Sequence[bytes]) -> list[str]:
-    """The segments as text, without the empty one behind a last slash."""
+    """Return the segments as text, without the empty one behind a trailing slash."""
     try:
         segments = [segment.decode("utf-8") for segment in path]
     except UnicodeDecodeError:
@@ -192,7 +197,10 @@ def _decoded(path: Sequence[bytes]) -> list[str]:
 
 
 def _given(kind: str, rest: Sequence[str]) -> StanzaContext:
-    """What a path says of a stanza: its kind, its type or payload, whom it is to."""
+    """
+    Return the parts of a stanza that a path gives: its kind, type or payload,
+    recipient.
+    """
     if not rest:
         return StanzaContext(kind)
     word, to = rest[0], _recipient(rest[1:])
@@ -216,5 +224,7 @@ def _given(kind: str, rest: Sequence[str]) -> StanzaContext:
 
 
 def _recipient(segments: Sequence[str]) -> str | None:
-    """The rest of a path: an address, whose resource may be a segment of its own."""
+    """
+    Return the address at the end of a path, whose resource may be a segment of its own.
+    """
     return "/".join(segments) or None

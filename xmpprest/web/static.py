@@ -1,4 +1,4 @@
-"""Pages for browsers, and the files that they need."""
+"""Pages for browsers, and their files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..core.policy.permissions import Grant
 from .response import Headers, Response
 from .router import Route
 
-#: The media types of files, by the endings of their names.
+#: Media types by file name extension.
 TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -18,7 +18,7 @@ TYPES = {
     "svg": "image/svg+xml",
 }
 
-#: A page is given a token; nobody else may have a say in what it does with it.
+#: The user enters a token into a page, so no other origin may load or frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,9 +27,9 @@ _POLICY = (
 
 def pageHeaders(policy: str = "") -> Headers:
     """
-    The headers of a page and its files.
+    Return the header fields of a page and its files.
 
-    @param policy: What is added to the Content Security Policy.
+    @param policy: Additions to the Content Security Policy.
     """
     return (
         ("Content-Security-Policy", _POLICY + policy),
@@ -40,7 +40,7 @@ def pageHeaders(policy: str = "") -> Headers:
 
 class StaticFiles:
     """
-    Serves files, and no others. Whoever asks may have them: there is no secret in them.
+    Serves a fixed set of files without credentials.
     """
 
     def __init__(
@@ -56,20 +56,16 @@ class StaticFiles:
 
     @property
     def routes(self) -> dict[str, Route]:
-        """Where it answers, below C{/rest}."""
+        """Return the routes below C{/rest}."""
         route = Route({"GET": self.get}, isPublic=True)
         return dict.fromkeys(self._files, route)
 
     async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
-        """
-        Answer with a file.
-
-        @param request: One for a path of L{routes}.
-        """
+        """Return the response for a path of L{routes}."""
         assert request.postpath
         path = b"/".join(request.postpath).decode("ascii")
         if path == self._page:
-            # What the page names is relative to it.
+            # The page refers to its files by relative URLs.
             return Response(308, headers=(("Location", f"{path}/"),))
         return self._response(path.rstrip("/"))
 

@@ -1,6 +1,6 @@
 """
-The console at C{/rest/console/}: a page on which a person sees the gateway work. It
-uses nothing but what C{/rest} offers to everybody.
+The web console at C{/rest/console/}. It uses only routes of C{/rest} that every client
+can use.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from ..static import TYPES, StaticFiles, pageHeaders
 
 PAGE = "console"
 
-#: Nothing that comes from elsewhere can become code, not by mistake either
-#: (https://www.w3.org/TR/trusted-types/).
+#: Text from other users can never become code (https://www.w3.org/TR/trusted-types/).
 _SECURITY = pageHeaders("; require-trusted-types-for 'script'; trusted-types 'none'")
 
 
@@ -24,15 +23,13 @@ class ConsolePage(StaticFiles):
     """
 
     def __init__(self) -> None:
-        """
-        @raise OSError: Its files are not where they should be.
-        """
+        """@raise OSError: A file of the console is missing."""
         super().__init__(PAGE, _files())
 
 
 @cache
 def _files() -> dict[str, Response]:
-    """By their paths; read once."""
+    """Read the files of the console, and return them by their paths."""
     found: dict[str, Response] = {}
     for file in (resources.files("xmpprest") / PAGE).iterdir():
         contentType = TYPES.get(file.name.rpartition(".")[2])

@@ -1,7 +1,4 @@
-"""
-Swagger UI at C{/rest/docs}, a page on which a person tries each route, and the OpenAPI
-document at C{/rest/openapi.json}.
-"""
+"""Swagger UI at C{/rest/docs}, and the OpenAPI document at C{/rest/openapi.json}."""
 
 from __future__ import annotations
 
@@ -40,8 +37,8 @@ This page needs JavaScript. What it shows is also in
 </html>
 """
 
-# There is one server and there are no links to choose from; the buttons at the end of
-# an answer do not lie on a short one.
+# Hide the choice of servers and links, since there is one of each; keep the buttons
+# below a short response from covering it.
 _CSS = """\
 body { margin: 0; }
 .swagger-ui .scheme-container .schemes .schemes-server-container,
@@ -51,9 +48,9 @@ body { margin: 0; }
 noscript { display: block; margin: 2em; font-family: sans-serif; }
 """
 
-# The document is beside the page, wherever both are mounted. Nobody else is asked
-# whether it is valid, and nothing is kept when the page is left. Without C{omit} a
-# browser that is refused would ask for a password by itself, and remember it.
+# The document is beside the page, wherever both are mounted. The page sends it to no
+# validator and stores no credentials. Without C{omit}, a browser would ask for a
+# password after a 401, and remember it.
 _JS = """\
 "use strict";
 SwaggerUIBundle({

@@ -1,5 +1,5 @@
 """
-What the gateway does, as it does it: C{/rest/events}, as Server-Sent Events
+C{/rest/events}: the gateway's events as Server-Sent Events
 (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 """
 
@@ -25,51 +25,59 @@ from ..response import Response
 from ..router import Route, RouteFactory
 from ..server.request import header, queryOf
 
-#: Seconds from one look at what has happened to the next, and how many events are
-#: written after each: so who watches costs little, however much happens.
+#: Seconds between two reads of the events, and maximum events per read, so that a
+#: client costs little, however many events there are.
 POLL_INTERVAL = 0.1
 BATCH = 50
-#: Seconds of silence after which something is written all the same, or proxies, and
-#: clients, would take the connection for dead.
+#: Seconds without an event after which a comment is written, so that proxies and
+#: clients keep the connection.
 KEEPALIVE_INTERVAL = 15.0
 
-#: How soon, in milliseconds, a client should come back that was cut off.
+#: Milliseconds after which a disconnected client should reconnect.
 _BEGINNING = b"retry: 2000\n\n"
 _KEEPALIVE = b":\n\n"
 
 
 class ServerSentEvent(Protocol):
-    """Something that has happened."""
+    """
+    An event.
+    """
 
     @property
     def name(self) -> str:
-        """What."""
+        """The type of the event."""
 
     @property
     def data(self) -> bytes:
-        """The details, on one line."""
+        """The details of the event, on one line."""
 
 
 class Subscription(Protocol):
-    """Somebody who watches."""
+    """
+    The subscription of one client.
+    """
 
     def read(self, limit: int) -> Sequence[tuple[str, ServerSentEvent]]:
-        """Read on: so many events at most, each behind its id."""
+        """Return the next events, each behind its id, up to a limit."""
 
     def close(self) -> None:
-        """Read no more."""
+        """End the subscription."""
 
 
 class EventSource(Protocol):
-    """What happens."""
+    """
+    The source of events.
+    """
 
     def subscribe(self, wanted: EventFilter, after: str | None = None) -> Subscription:
-        """Begin to watch, after an event, or now; raises L{Refusal}."""
+        """
+        Subscribe to the events after an id, or to those from now on; raises L{Refusal}.
+        """
 
 
 class EventsHandler(Service):
     """
-    Tells clients what happens, until they leave or this is stopped.
+    Streams events to clients until they leave or the service stops.
     """
 
     def __init__(
@@ -79,8 +87,8 @@ class EventsHandler(Service):
         guard: Callable[[Request], object] = lambda request: None,
     ) -> None:
         """
-        @param guard: Raises L{Refusal} once a request would no longer be let in, such
-            as when its token has been taken back: then no more is told.
+        @param guard: Raises L{Refusal} once a request is no longer authorized, for
+            example when its token was revoked; then its stream ends.
         """
         self._guard = guard
         self._happenings = happenings
@@ -89,25 +97,25 @@ class EventsHandler(Service):
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
-        """Where it answers, below C{/rest}."""
+        """Return the routes below C{/rest}."""
         return {"events": Route({"GET": self.get}, permission="events")}
 
     async def get(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
-        Begin to tell.
+        Start a stream of events.
 
-        @raise Refusal: 400, the query is none; 503, too many are told already.
+        @raise Refusal: 400 for an invalid query; 503 if there are too many streams.
         """
         wanted = _wanted(request)
         watcher = self._happenings.subscribe(wanted, header(request, b"last-event-id"))
         request.notifyFinish().addBoth(lambda _: watcher.close())
-        # A proxy must not collect it.
+        # A proxy must not buffer the stream.
         headers = (("X-Accel-Buffering", "no"),)
         pieces = self._told(watcher, request)
         return Response(200, b"", "text/event-stream", headers, pieces)
 
     def stopService(self) -> None:
-        """Tell no more; whoever wants to hear more comes back."""
+        """End all streams; clients reconnect by themselves."""
         super().stopService()
         for pause in [*self._pauses]:
             pause.callback(None)
@@ -127,7 +135,7 @@ class EventsHandler(Service):
             await self._pause()
 
     def _isTold(self, request: Request) -> bool:
-        """Whether a client is to be told more."""
+        """Return whether a client may get further events."""
         if not self.running or request.channel is None:
             return False
         try:
@@ -156,14 +164,14 @@ def _written(id: str, event: ServerSentEvent) -> bytes:
     )
 
 
-# --- what is asked --------------------------------------------------------------
+# --- the query ---
 
 
 def _wanted(request: Request) -> EventFilter:
     """
-    Read a query.
+    Parse the query.
 
-    @raise Refusal: 400, it is none.
+    @raise Refusal: 400 if it is invalid.
     """
     query = queryOf(request)
     try:

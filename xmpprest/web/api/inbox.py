@@ -1,7 +1,4 @@
-"""
-The stanzas on their way to the callback: C{/rest/inbox}, to look at, and to have those
-delivered again that were given up.
-"""
+"""C{/rest/inbox}: lists stanzas for the callback, and redelivers dead letters."""
 
 from __future__ import annotations
 
@@ -35,37 +32,40 @@ from ..server.request import acceptsOf, header, pathTo, queryOf
 
 class InboxReader(Protocol):
     """
-    What knows of stanzas for the callback. Every call may raise L{StoreUnavailable}.
+    The part of the store that reads stanzas. Every call may raise L{StoreUnavailable}.
     """
 
     def listIncoming(
         self, state: str, before: int | None, limit: int
     ) -> Awaitable[Sequence[InboxRecord]]:
-        """Those in a state, the newest first, from before a number."""
+        """Return stanzas in a state, the newest first, from before a number."""
 
     def incomingByID(
         self, webhookID: str
     ) -> Awaitable[tuple[InboxRecord, Sequence[DeliveryAttempt]] | None]:
-        """One, with every try."""
+        """Return a stanza with all its delivery attempts."""
 
 
 class Redeliverer(Protocol):
-    """What delivers stanzas."""
+    """
+    The part of the inbox that redelivers stanzas.
+    """
 
     async def redeliver(
         self, webhookIDs: Sequence[str] | None, since: float, until: float
     ) -> Sequence[InboxRecord]:
         """
-        Deliver dead stanzas again.
+        Redeliver dead letters.
 
-        @param webhookIDs: Which of those that came within the time span; C{None} for
-            all of them.
+        @param webhookIDs: The ids to redeliver within the time span; C{None} for all.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class StoredInbox:
-    """Where the stanzas are."""
+    """
+    The store and the inbox of stored stanzas.
+    """
 
     stanzas: InboxReader
     redeliverer: Redeliverer
@@ -73,20 +73,20 @@ class StoredInbox:
 
 class InboxHandler:
     """
-    Shows stanzas, and has them delivered again.
+    Lists and redelivers stanzas.
     """
 
     def __init__(self, inbox: StoredInbox | None, once: IdempotencyGuard) -> None:
         """
-        @param inbox: C{None}, none are kept.
-        @param once: Sees to it that what has an idempotency key is done once.
+        @param inbox: C{None} if stanzas are not stored.
+        @param once: Guards requests with an idempotency key.
         """
         self._kept = inbox
         self._once = once
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
-        """Where it answers, below C{/rest}."""
+        """Return the routes below C{/rest}."""
         return {
             "inbox": Route({"GET": self.list}, permission="inbox"),
             "inbox/redeliver": Route({"POST": self.redeliver}, permission="redeliver"),
@@ -100,12 +100,12 @@ class InboxHandler:
 
     async def list(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
-        Those in a state, the newest first, and where there are more.
+        List stanzas in a state, the newest first, with the URL of the next page.
 
-        @raise Refusal: 400, the query is none.
+        @raise Refusal: 400 if the query is invalid.
         """
         inbox, asked = self._inbox, _asked(request)
-        # One more than that shows whether there are others.
+        # One more than the limit shows whether there is a next page.
         found = await _first(inbox.stanzas, replace(asked, limit=asked.limit + 1))
         these, isMore = found[: asked.limit], len(found) > asked.limit
         more = None
@@ -119,9 +119,9 @@ class InboxHandler:
         self, id: str, request: Request, body: bytes, grant: Grant
     ) -> Response:
         """
-        One, with all that is known of it.
+        Return a stanza with its delivery attempts.
 
-        @raise Refusal: 404, nothing is.
+        @raise Refusal: 404 if there is none.
         """
         found = await self._inbox.stanzas.incomingByID(id)
         if found is None:
@@ -132,18 +132,18 @@ class InboxHandler:
         self, id: str, request: Request, body: bytes, grant: Grant
     ) -> Response:
         """
-        Deliver one again.
+        Redeliver a dead letter.
 
-        @raise Refusal: 404, it is not known; 409, it is not dead.
+        @raise Refusal: 404 if it is unknown; 409 if it is not dead.
         """
         claim = idempotencyKeyOf(request, body, grant)
         return await self._once.run(claim, acceptsOf(request), partial(self._again, id))
 
     async def redeliver(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
-        Deliver again those that the body says.
+        Redeliver the dead letters that the body selects.
 
-        @raise Refusal: 415, 400 or 422, it does not.
+        @raise Refusal: 415, 400 or 422 if the body is invalid.
         """
         claim = idempotencyKeyOf(request, body, grant)
         asked = parseRedeliveryRequest(_json(request, body))
@@ -196,7 +196,7 @@ def _unknown(id: str) -> Refusal:
     )
 
 
-# --- what is asked --------------------------------------------------------------
+# --- the query ---
 
 _PARAMETERS: Mapping[str, Scalar] = {
     "state": string(PENDING, DELIVERED, DEAD),
@@ -208,9 +208,9 @@ _PARAMETERS: Mapping[str, Scalar] = {
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """
-    Which stanzas are to be listed.
+    The query of a list.
 
-    @ivar before: The number of the one before them, if they are not the newest.
+    @ivar before: The number before which the list begins; C{None} for the newest.
     """
 
     state: str = DEAD
@@ -219,7 +219,7 @@ class _Asked:
 
     @property
     def query(self) -> str:
-        """As it stands in a URL."""
+        """Return the query string."""
         return urlencode(
             {"state": self.state, "limit": self.limit, "before": self.before}
         )
@@ -227,9 +227,9 @@ class _Asked:
 
 def _asked(request: Request) -> _Asked:
     """
-    Read a query.
+    Parse the query.
 
-    @raise Refusal: 400, it is none.
+    @raise Refusal: 400 if it is invalid.
     """
     query = queryOf(request)
     values: dict[str, Any] = {}
@@ -243,14 +243,14 @@ def _asked(request: Request) -> _Asked:
     return _Asked(**values)
 
 
-#: How many stanzas are in memory at a time: each may have some megabytes.
+#: Stanzas read at a time, since each may have some megabytes.
 _SLICE = 10
 
 
 async def _first(
     stanzas: InboxReader, asked: _Asked
 ) -> list[tuple[int, dict[str, Value]]]:
-    """As many as are asked for, or as there are; each with its number."""
+    """Return the first stanzas of a list, each with its number."""
     found: list[tuple[int, dict[str, Value]]] = []
     before = asked.before
     while len(found) < asked.limit:

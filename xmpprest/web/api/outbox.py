@@ -17,15 +17,17 @@ from ..router import Route, RouteFactory
 
 
 class OutboxReader(Protocol):
-    """What knows of messages."""
+    """
+    The part of the outbox that reads the status of messages.
+    """
 
     async def status(self, id: str) -> OutboxRecord | None:
-        """What has become of one; may raise L{StoreUnavailable}."""
+        """Return the record of a message; may raise L{StoreUnavailable}."""
 
 
 class OutboxHandler:
     """
-    Tells what has become of messages.
+    Returns the status of messages.
     """
 
     def __init__(self, statuses: OutboxReader) -> None:
@@ -33,7 +35,7 @@ class OutboxHandler:
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
-        """Where it answers, below C{/rest}."""
+        """Return the routes below C{/rest}."""
         return {"outbox/{id}": lambda id: Route({"GET": partial(self.get, id)})}
 
     async def get(
@@ -57,7 +59,10 @@ class OutboxHandler:
 
 
 def _orNot(grant: Grant) -> str:
-    """What else there may be; whether there is, it may not learn."""
+    """
+    Return the part of the sentence about messages of other tokens, whose existence a
+    token must not learn.
+    """
     if "outbox" in grant.permissions:
         return ""
     return f", or {grant} may not see it, since it could not have sent it either"

@@ -1,4 +1,4 @@
-"""Sends what is posted, asks what is queried, and brings the replies to iqs."""
+"""C{POST /rest} and the iq queries: sends stanzas and waits for the replies to iqs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from ..server.request import acceptsOf, header, pathTo, queryOf
 
 
 class StanzaOutbox(Protocol):
-    """Sends messages and presence."""
+    """
+    The part of the outbox that sends messages and presence.
+    """
 
     def isDurable(self, stanza: Element) -> bool:
         """Whether a stanza is stored until its outcome is known."""
@@ -47,39 +49,45 @@ class StanzaOutbox(Protocol):
 
     def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Element | None]:
         """
-        Wait until what was kept is confirmed or bounced, so many seconds.
+        Wait until a stored message is confirmed or bounced, or the timeout in seconds
+        is over.
 
-        @return: The error that came back, if one did.
+        @return: The error stanza if the message bounced.
         """
 
 
 class IQRequester(Protocol):
-    """Sends iqs."""
+    """
+    The part of the component that sends iqs.
+    """
 
     def checkSize(self, xml: str) -> None:
-        """Raise L{Refusal} for a stanza that is longer than servers take."""
+        """Raise L{Refusal} if a stanza is longer than servers accept."""
 
     def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
         """
-        Send it and wait for the reply, so many seconds; raises L{Refusal}.
+        Send an iq and wait for the reply, up to a timeout in seconds; raises
+        L{Refusal}.
 
-        @return: What an archive holds, and last the reply.
+        @return: The messages from an archive, if any, and the reply as the last item.
         """
 
 
 class NewID(Protocol):
-    """Makes ids for stanzas."""
+    """
+    Makes ids of stanzas.
+    """
 
     def __call__(self) -> str:
-        """An id: random, unguessable."""
+        """Return a random, unguessable id."""
 
 
 class StanzaHandler:
     """
-    Sends what is posted.
+    Sends POSTed stanzas.
 
-    @ivar timeout: How long an iq waits that does not say, in seconds.
-    @ivar maxTimeout: How long a client may wait, in seconds. Both may be changed.
+    @ivar timeout: Seconds that an iq waits by default.
+    @ivar maxTimeout: Maximum seconds that a client may ask to wait.
     """
 
     def __init__(
@@ -94,8 +102,8 @@ class StanzaHandler:
         maxTimeout: float,
     ) -> None:
         """
-        @param domain: The component domain, in its normal form.
-        @param once: Sees to it that what has an idempotency key is sent once.
+        @param domain: The component domain in its normalised form.
+        @param once: Guards requests with an idempotency key.
         """
         self._domain = domain
         self._outbox = outbox
@@ -111,11 +119,11 @@ class StanzaHandler:
         """
         Send one stanza.
 
-        @param given: What the path has said of it.
-        @return: Brings the answer; it holds neither body nor stanza, which may be long,
-            and the wait for an iq's reply, too.
-        @raise Refusal: It was not sent, or an iq got no reply; what is returned raises
-            it, too.
+        @param given: The parts of the stanza that the path gives.
+        @return: Awaits the response. It holds neither the body nor the stanza, which
+            may be long, while an iq waits for its reply.
+        @raise Refusal: The stanza was not sent, or an iq got no reply; the returned
+            awaitable raises it, too.
         """
         claim = idempotencyKeyOf(request, body, grant)
         payload = formats.decode(header(request, b"content-type"), body, given)
@@ -127,9 +135,10 @@ class StanzaHandler:
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
     ) -> Awaitable[Response]:
         """
-        Send the iq that a path and a query stand for.
+        Send the iq that a path and a query describe.
 
-        @raise Refusal: As above; 400, the query is none.
+        @raise Refusal: The iq was not sent or got no reply; 400 if the query is
+            invalid.
         """
         query = queryOf(request)
         try:
@@ -156,9 +165,9 @@ class StanzaHandler:
 
     def stanza(self, payload: Element, grant: Grant) -> Element:
         """
-        The stanza that somebody asks to send.
+        Build the stanza to send from the payload of a request.
 
-        @raise Refusal: 422, it is none; 403, it may not be sent.
+        @raise Refusal: 422 if the stanza is invalid; 403 if the token may not send it.
         """
         stanza = self._stanza(payload, grant)
         grant.authorize(stanza)
@@ -193,11 +202,11 @@ class StanzaHandler:
     async def _ask(
         self, stanza: Element, timeout: float, accepts: Accepts
     ) -> Awaitable[Response]:
-        """Send an iq."""
+        """Send an iq and return its reply."""
         return _replied(self._requester.request(stanza, timeout), accepts)
 
     async def _write(self, stanza: Element) -> Awaitable[Response]:
-        """Send a stanza that is not kept."""
+        """Send a stanza that is not stored."""
         self._outbox.send(stanza)
         return ready(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
 
@@ -208,7 +217,7 @@ class StanzaHandler:
         claim: IdempotencyKey | None,
         accepts: Accepts | None,
     ) -> Response:
-        """Send a stanza that is kept, and its answer with it."""
+        """Store a message, with its response for an idempotency key."""
         accepted = _accepted(stanza, request)
         timeout = min(preferredWait(request) or 0, self.maxTimeout)
         with self._once.lock(claim):
@@ -228,7 +237,7 @@ class StanzaHandler:
     async def _outcome(
         self, number: int, timeout: float, accepted: Response, accepts: Accepts
     ) -> Response:
-        """What has become of a stanza that is kept."""
+        """Wait for the outcome of a stored message."""
         try:
             bounce = await self._outbox.waitForOutcome(number, timeout)
         except StoreUnavailable:
@@ -241,7 +250,7 @@ class StanzaHandler:
 
 
 def _accepted(stanza: Element, request: Request) -> Response:
-    """The answer to a stanza that is kept: its status can be asked for."""
+    """Return the response to a stored message, with the address of its status."""
     location = pathTo(request, "outbox", stanza["id"])
     headers = (("Stanza-Id", stanza["id"]), ("Location", location))
     return Response(202, headers=headers)

@@ -1,4 +1,4 @@
-"""The metrics, for those who collect them: C{/metrics}."""
+"""C{/metrics}: the metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from .resource import GetResource
 
 
 class Metrics(Protocol):
-    """What has been measured."""
+    """
+    The source of the metrics.
+    """
 
     async def render(self) -> tuple[str, bytes]:
-        """All of it: the media type, and the text."""
+        """Return the media type and the text of all metrics."""
 
 
-#: Raises L{Refusal} for a request that may not see them.
+#: Raises L{Refusal} for a request that may not read the metrics.
 Guard = Callable[[Request], object]
 
 
 def allowAnyone(request: Request) -> None:
-    """Let anybody see; where only those can ask who may."""
+    """Allow every request, on a port that only operators can reach."""
 
 
 def requirePermission(authenticator: Authenticator, right: str) -> Guard:
-    """Let those see who have a token with a right to."""
+    """Return a guard that requires a token with a permission."""
 
     def check(request: Request) -> None:
         authenticator.authenticate(authorizationOf(request)).requirePermission(right)
@@ -39,7 +41,7 @@ def requirePermission(authenticator: Authenticator, right: str) -> Guard:
 
 class MetricsResource(GetResource):
     """
-    Shows what has been measured; to be mounted at any path.
+    The metrics, to be mounted at any path.
     """
 
     def __init__(self, metrics: Metrics, guard: Guard) -> None:
@@ -48,7 +50,7 @@ class MetricsResource(GetResource):
         self._guard = guard
 
     async def respond(self, request: Request) -> Response:
-        """Show it."""
+        """Return the metrics."""
         self._guard(request)
         contentType, text = await self._metrics.render()
         return Response(200, text, contentType)

@@ -1,4 +1,4 @@
-"""Whether the gateway can do what it is for, for whoever watches it: C{/readyz}."""
+"""The readiness probe (C{/readyz})."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _log = Logger()
 CACHE_SECONDS = 1.0
 #: Seconds that a check may take; a slower one has failed until it ends.
 TIMEOUT = 5.0
-#: Seconds for which a barrier shows that the server takes what is written.
+#: Maximum age in seconds of a barrier that proves that the server processes stanzas.
 BARRIER_MAX_AGE = 5.0
 _NO_STREAM = "there is no connection to the XMPP server"
 
 
 class StreamStatus(Protocol):
-    """The stream to the XMPP server."""
+    """
+    The state of the stream to the XMPP server.
+    """
 
     @property
     def ready(self) -> bool:
@@ -38,37 +40,44 @@ class StreamStatus(Protocol):
 
 
 class StoreStatus(Protocol):
-    """What keeps things."""
+    """
+    The part of the store that is checked.
+    """
 
     def check(self) -> Deferred[None]:
-        """Fail with L{StoreUnavailable} if nothing can be kept."""
+        """Fail with L{StoreUnavailable} if nothing can be stored."""
 
 
 class BarrierStatus(Protocol):
-    """What tells whether the server has taken a message."""
+    """
+    The state of the barrier, which tells whether the server processes stanzas.
+    """
 
     @property
     def method(self) -> str:
-        """How: C{loopback}, C{ping} or C{none}."""
+        """The method in use: C{loopback}, C{ping} or C{none}."""
 
     @property
     def lastSuccessAt(self) -> float | None:
-        """When it came back last, on this stream, by the clock."""
+        """
+        The time at which the last barrier on this stream returned; C{None} before.
+        """
 
     async def wait(self) -> bool:
         """
-        Wait until the server has taken all that was written before; C{False}, it
-        cannot be found out. Raises L{Refusal}.
+        Wait until the server has processed everything written before. Returns C{False}
+        if this cannot be found out; raises L{Refusal}.
         """
 
 
 class ReadinessResource(GetResource):
     """
-    Tells whether the gateway is ready, and which part is not; to anybody.
+    Reports whether the gateway is ready, and which part is not. It needs no
+    credentials.
 
-    All of it is found out when somebody asks, and not before: whoever does, at three
-    in the morning, gets the state of things now. Under load a barrier comes back
-    all the time, and none is sent for this.
+    The parts are checked when a request arrives, not in advance, so that the response
+    describes the present. Under load barriers return all the time, and no further one
+    is sent.
     """
 
     def __init__(
@@ -78,9 +87,7 @@ class ReadinessResource(GetResource):
         barrier: BarrierStatus | None,
         clock: IReactorTime,
     ) -> None:
-        """
-        @param barrier: C{None} where nobody asks what the server has taken.
-        """
+        """@param barrier: C{None} without a store, where no barriers are sent."""
         super().__init__()
         self._stream = stream
         self._barrier = barrier
@@ -101,8 +108,8 @@ class ReadinessResource(GetResource):
         )
 
     async def respond(self, request: Request) -> Response:
-        """Say which part is ready."""
-        # Side by side, each within its time.
+        """Check all parts."""
+        # Both checks run concurrently, each with its timeout.
         trying, crossing = self._storeCheck.get(), self._barrierFault()
         store, barrier = _part(await trying), self._barrierPart(await crossing)
         stream = _part(None if self._stream.ready else _NO_STREAM)
@@ -113,7 +120,7 @@ class ReadinessResource(GetResource):
         )
 
     def _barrierFault(self) -> Deferred[str | None]:
-        """Why the server cannot be known to take what is written."""
+        """Check the barrier; return the reason of a failure."""
         if self._barrier is None or self._isFresh(self._barrier):
             return succeed(None)
         return self._barrierCheck.get() if self._stream.ready else succeed(_NO_STREAM)

@@ -1,4 +1,6 @@
-"""What an operator only looks at: one path, by C{GET}, and nothing below it."""
+"""
+The base of the operational resources (/livez, /readyz, /metrics), and /livez itself.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,14 @@ _log = Logger()
 @implementer(IHeadResource)
 class GetResource(Resource):
     """
-    Something to look at; to be mounted at any path.
+    A resource that answers only C{GET} and C{HEAD}, to be mounted at any path.
     """
 
     isLeaf = True
 
     @abstractmethod
     async def respond(self, request: Request) -> Response:
-        """What there is to see; raises L{Refusal}."""
+        """Return the response; raises L{Refusal}."""
 
     def render(self, request: Request) -> int:
         """Answer C{GET} and C{HEAD}."""
@@ -55,7 +57,7 @@ class GetResource(Resource):
 
 
 def _refused(reason: Failure, request: Request) -> Response | Failure:
-    """The outer edge of looking."""
+    """Turn a L{Refusal} into a response, at the outer edge."""
     if reason.check(CancelledError):
         return reason
     if reason.check(Refusal):
@@ -66,10 +68,10 @@ def _refused(reason: Failure, request: Request) -> Response | Failure:
 
 class LivenessResource(GetResource):
     """
-    Tells whoever asks that the gateway lives: C{/livez}. Whoever gets no answer, or
-    waits long for it, may start it again; for all else that would be of no help.
+    The liveness probe (C{/livez}). A supervisor may restart the gateway if there is no
+    response; nothing else that can fail is mended by a restart.
     """
 
     async def respond(self, request: Request) -> Response:
-        """It does, or there would be no answer."""
+        """Answer that the reactor runs."""
         return jsonResponse(200, {"live": True})

@@ -1,8 +1,8 @@
 """
-Does once what is asked again under the same key (behaviour.md §5).
+Runs a request with an idempotency key only once (behaviour.md §5).
 
-The first answer is kept, and given to whoever asks again. What was refused before
-anything had happened leaves nothing behind, so that it may be tried again.
+The first response is stored and replayed to repetitions. A request that was refused
+before it had any effect leaves no record, so that it can be repeated.
 """
 
 from __future__ import annotations
@@ -25,30 +25,34 @@ _log = Logger()
 
 class IdempotencyStore(Protocol):
     """
-    What keeps answers. Every call may raise L{StoreUnavailable}.
+    The part of the store that keeps responses. Every call may raise
+    L{StoreUnavailable}.
     """
 
     def beginRequest(
         self, request: IdempotencyRecord
     ) -> Awaitable[IdempotencyRecord | None]:
-        """Keep the key of a request that runs now; returns what there is already."""
+        """
+        Store the key of a request that begins; return the record that has the key
+        already.
+        """
 
     def finishRequest(self, key: str, answer: bytes | None) -> Awaitable[None]:
-        """Keep the answer; C{None} forgets the key."""
+        """Store the response; C{None} removes the key."""
 
 
-#: Does something, and returns what brings the answer. If it raises L{Refusal} or
-#: L{StoreUnavailable}, nothing has happened.
+#: Runs a request, and returns an awaitable of its response. If it raises L{Refusal} or
+#: L{StoreUnavailable}, the request had no effect.
 Action = Callable[[], Awaitable[Awaitable[Response]]]
 
 
 async def ready(response: Response) -> Response:
-    """The answer of what has happened already."""
+    """Return a response without waiting."""
     return response
 
 
 async def _freely(acting: Awaitable[Awaitable[Response]]) -> Response:
-    """Do what has no key."""
+    """Run a request without a key."""
     answering = await acting
     del acting
     return await answering
@@ -56,30 +60,28 @@ async def _freely(acting: Awaitable[Awaitable[Response]]) -> Response:
 
 class IdempotencyGuard:
     """
-    Does what has a key once.
+    Runs requests with an idempotency key once.
     """
 
     def __init__(self, keys: IdempotencyStore, now: Callable[[], float]) -> None:
-        """
-        @param now: Tells the time, in seconds since 1970.
-        """
+        """@param now: Returns the current time in seconds since 1970."""
         self._keys = keys
         self._now = now
-        #: The fingerprints of what runs, by key.
+        #: The fingerprints of running requests, by key.
         self._running: dict[str, bytes] = {}
 
     def run(
         self, claim: IdempotencyKey | None, accepts: Accepts, act: Action
     ) -> Awaitable[Response]:
         """
-        Do something, or give the answer that there is already.
+        Run a request, or replay its stored response.
 
-        @param accepts: Which form an error has that is kept.
-        @param act: What it holds may be long, and the wait for the answer, too: it is
-            let go of before.
-        @return: Brings the answer. It raises L{Refusal}: nothing has happened, or there
-            is no claim; 409, it runs; 422, the key is another's; 504, the answer was
-            lost.
+        @param accepts: The media types for a stored error.
+        @param act: Runs the request. It may hold a long body, and is released before
+            the response is awaited.
+        @return: Awaits the response. It raises L{Refusal} if nothing happened or there
+            is no key; 409 if a request with the key is running; 422 if the key belongs
+            to another request; 504 if the response was lost.
         """
         if claim is None:
             return _freely(act())
@@ -110,9 +112,10 @@ class IdempotencyGuard:
     @contextmanager
     def lock(self, claim: IdempotencyKey | None) -> Iterator[None]:
         """
-        Let nobody else do the same meanwhile.
+        Lock a key for the duration of a request.
 
-        @raise Refusal: 409, somebody does; 422, or something else under that key.
+        @raise Refusal: 409 if the same request is running; 422 if another request has
+            the key.
         """
         if claim is None:
             yield
@@ -129,13 +132,15 @@ class IdempotencyGuard:
     def recordFor(
         self, claim: IdempotencyKey | None, response: Response
     ) -> IdempotencyRecord | None:
-        """What to keep together with what is done, for the answer that it will have."""
+        """
+        Return the record to store with a request, for the response that it will get.
+        """
         return (
             None if claim is None else self._record(claim, serializeResponse(response))
         )
 
     async def finish(self, claim: IdempotencyKey | None, response: Response) -> None:
-        """Keep an answer: the first one, or the last word instead of it."""
+        """Store a response: the first one, or the final one in its place."""
         await self._end(claim, serializeResponse(response))
 
     async def _begin(self, claim: IdempotencyKey) -> Response | None:
@@ -148,7 +153,7 @@ class IdempotencyGuard:
         try:
             await self._keys.finishRequest(claim.key, answer)
         except StoreUnavailable as error:
-            # What has happened has happened, and whoever waits is to know.
+            # The request took effect, so the client gets its response all the same.
             _log.error(
                 "The answer for the idempotency key {key} was not kept: {reason}.",
                 key=claim.key,
@@ -161,10 +166,10 @@ class IdempotencyGuard:
 
 def replay(earlier: IdempotencyRecord, claim: IdempotencyKey) -> Response:
     """
-    The answer that there is already.
+    Return the stored response.
 
-    @param earlier: Of a request that runs no longer.
-    @raise Refusal: 422, it was for something else; 504, nobody knows it any more.
+    @param earlier: The record of a completed request.
+    @raise Refusal: 422 if the request was another one; 504 if its response was lost.
     """
     _checkSame(claim, earlier.fingerprint)
     if earlier.answer is None:
@@ -209,10 +214,10 @@ def _unknown(why: str) -> Problem:
 
 def _lasting(problem: Problem) -> Problem:
     """
-    What to say of a failure for as long as the key is kept: not that it may be tried
-    again, for with this key it is not.
+    Return the problem to store for a failure, without advice to retry: with this key a
+    repetition has no effect.
 
-    @param problem: Of what has been sent; 503, the stream was lost.
+    @param problem: The failure of a request that was sent; 503 if the stream was lost.
     """
     if problem.status != 503:
         return problem
@@ -222,17 +227,17 @@ def _lasting(problem: Problem) -> Problem:
 
 
 def interruptedAnswer() -> bytes:
-    """The answer to a request that ran when the gateway ended."""
+    """Return the response to a request that was running when the gateway stopped."""
     problem = _unknown("The gateway was restarted while this waited for its reply")
     body = formats.encodeProblem(problem, formats.JSON)
     return serializeResponse(Response(problem.status, body, formats.JSON))
 
 
-# --- answers, to be kept --------------------------------------------------------
+# --- serialisation ---
 
 
 def serializeResponse(response: Response) -> bytes:
-    """A response as it is kept: a line of JSON, and the body."""
+    """Serialise a response for the store: a line of JSON, and the body."""
     head = [response.status, response.contentType, response.headers]
     return json.dumps(head).encode() + b"\n" + response.body
 

@@ -1,6 +1,6 @@
 """
-The header C{Idempotency-Key} (draft-ietf-httpapi-idempotency-key-header-07): which
-requests have one, and which of them are the same.
+The header C{Idempotency-Key} (draft-ietf-httpapi-idempotency-key-header-07), and the
+fingerprint that tells whether two requests are the same.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ...core.errors import badRequest
 from ...core.policy.permissions import Grant
 from ..server.request import header, headerLines
 
-#: How many characters a key may have.
+#: Maximum length of a key in characters.
 MAX_KEY = 255
 
 _HEADER = b"idempotency-key"
-#: A string of RFC 8941 §3.3.3, as the draft has it, and what everybody sends.
+#: A string (RFC 8941 §3.3.3) as in the draft, or the bare text that most clients send.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-~](?:[ -~]*[!-~])?")
 
@@ -27,10 +27,10 @@ _BARE = re.compile(r"[!#-~](?:[ -~]*[!-~])?")
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
     """
-    That a request is to be done once.
+    The idempotency key of a request.
 
-    @ivar key: The client's own; each token has its own keys.
-    @ivar fingerprint: Of all that makes it what it is.
+    @ivar key: The key with the token's name, since each token has its own keys.
+    @ivar fingerprint: A hash of everything that determines the effect of the request.
     """
 
     key: str
@@ -38,7 +38,10 @@ class IdempotencyKey:
 
 
 def hasIdempotencyKey(request: Request) -> bool:
-    """Whether a request is to be done even if its client does not wait for it."""
+    """
+    Return whether a request has an idempotency key, and so runs even if its client
+    leaves.
+    """
     return request.method == b"POST" and header(request, _HEADER) is not None
 
 
@@ -46,15 +49,15 @@ def idempotencyKeyOf(
     request: Request, body: bytes, grant: Grant
 ) -> IdempotencyKey | None:
     """
-    The key of a request, if it has one.
+    Return the key of a request; C{None} if it has none.
 
-    @raise Refusal: 400, it has one that is none.
+    @raise Refusal: 400 if the header is malformed.
     """
     if not hasIdempotencyKey(request):
         return None
     contentType = (header(request, b"content-type") or "").encode("latin-1")
     parts = (request.method, request.path, contentType)
-    # No key can hold the tab, and none of the parts the line feed.
+    # A key cannot contain a tab, and the parts cannot contain a line feed.
     owner = f"{grant.name}\t" if grant.name else ""
     fingerprint = sha256(b"\n".join([*parts, body])).digest()
     return IdempotencyKey(f"{owner}{_key(request)}", fingerprint)

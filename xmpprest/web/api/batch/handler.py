@@ -1,4 +1,4 @@
-"""Many stanzas in one request: C{POST /rest/batch}."""
+"""C{POST /rest/batch}: the route."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .sender import BatchContext, BatchOutbox
 
 class BatchHandler:
     """
-    Sends batches.
+    Handles batches.
 
-    @ivar sizeLimit: How long a stanza may be, in bytes.
+    @ivar sizeLimit: The maximum size of a stanza in bytes.
     """
 
     def __init__(
@@ -37,22 +37,22 @@ class BatchHandler:
         sizeLimit: int,
     ) -> None:
         """
-        @param sending: Sends each stanza that is not kept.
-        @param once: Sees to it that what has an idempotency key is sent once.
+        @param sending: Sends the stanzas that are not stored.
+        @param once: Guards stanzas with an idempotency key.
         """
         self._run = partial(BatchProcessor, sending, outbox, once, clock)
         self.sizeLimit = sizeLimit
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
-        """Where it answers, below C{/rest}."""
+        """Return the routes below C{/rest}."""
         return {"batch": Route({"POST": StreamingHandler(self.post)})}
 
     async def post(self, request: Request, body: Body, grant: Grant) -> Response:
         """
-        Send what comes, and tell of each stanza by a line of its own.
+        Send a batch; the response has one line per stanza.
 
-        @raise Refusal: 415, 400: nothing is sent.
+        @raise Refusal: 415 or 400; nothing was sent.
         """
         splitter = framerFor(header(request, b"content-type"), self.sizeLimit)
         iqTimeoutOf(request)  # is in order, or else nothing is read

@@ -1,7 +1,7 @@
 """
-One batch under way: reads it, has it sent, and brings the results.
+Processes one batch: reads stanzas, has them sent, and writes the results.
 
-No more of it is held than is under way.
+Only stanzas in flight are held in memory.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ..stanzas import StanzaHandler
 from .result_lines import formatResult, formatUnread
 from .sender import BatchContext, BatchOutbox, BatchSender, problemAsJSON
 
-#: How many stanzas may be under way, or answered without the client having taken that,
-#: and how many bytes of them.
+#: Maximum stanzas, and bytes of stanzas, that are in flight or whose results the client
+#: has not read yet.
 LIMIT = 1024
 SIZE = 2 * 2**20
 
 
 class BatchProcessor:
     """
-    One batch under way.
+    A batch that is being processed.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BatchProcessor:
             sending, outbox, once, terms, done=self._done, broken=self._broken
         )
         self._count = 0
-        #: How many are not answered to the client yet.
+        #: The number of results that the client has not read yet.
         self._open = 0
         self._lines: list[bytes] = []
         self._isReading = True
@@ -62,11 +62,10 @@ class BatchProcessor:
         self, splitter: StanzaFramer, body: Body
     ) -> AsyncGenerator[bytes]:
         """
-        Send all that there is.
+        Send all stanzas.
 
-        @return: The results, as they become known.
-        @raise Refusal: There was nothing that could be read; 409, a batch with this
-            key is under way.
+        @return: The result lines, as they become known.
+        @raise Refusal: Nothing could be read; 409 if a batch with this key is running.
         """
         with self._once.lock(self._terms.idempotencyKey):
             reading = Deferred.fromCoroutine(self._read(splitter, body))
@@ -103,7 +102,7 @@ class BatchProcessor:
     async def _takeAll(
         self, pieces: Iterable[bytes | Refusal], splitter: StanzaFramer, body: Body
     ) -> None:
-        """Send what has come, as fast as may be."""
+        """Send the stanzas read so far, within the limits."""
         try:
             for piece in pieces:
                 await self._turn()
@@ -113,11 +112,11 @@ class BatchProcessor:
             self._dispatch.flush()
 
     async def _turn(self) -> None:
-        """Wait until the next may be sent."""
+        """Wait until the next stanza may be sent."""
         if self._dispatch.isGroupFull:
             self._dispatch.flush()
             await self._outbox.whenBelowHighWater()
-            # The others have theirs in between.
+            # Let other clients' requests run in between.
             await deferLater(self._clock, 0)
         while self._isFull:
             self._dispatch.flush()
@@ -133,7 +132,7 @@ class BatchProcessor:
         return self._open >= LIMIT or dispatch.size >= SIZE or dispatch.isBusy
 
     def _take(self, piece: bytes | Refusal, contentType: str) -> None:
-        """Send a stanza, or say why there is none."""
+        """Send a stanza, or report why it cannot be read."""
         index, self._count = self._count, self._count + 1
         self._open += 1
         if isinstance(piece, Refusal):
@@ -142,7 +141,7 @@ class BatchProcessor:
             self._dispatch.add(index, piece, contentType)
 
     def _unread(self, reason: Failure) -> None:
-        """The outer edge of the reading."""
+        """Report the error that ended the reading."""
         if reason.check(Refusal):
             self._fault = cast(Refusal, reason.value).problem
         else:
@@ -155,12 +154,12 @@ class BatchProcessor:
     # --- results ---
 
     def _done(self, lines: list[bytes]) -> None:
-        """Some are answered."""
+        """Queue result lines."""
         self._lines += lines
         self._news.fire()
 
     def _broken(self, reason: Failure) -> None:
-        """Something is wrong with the gateway, or nobody waits any more."""
+        """End the batch after an unexpected error, or because the client has gone."""
         if not reason.check(CancelledError):
             self._failure = reason
             self._news.fire()
@@ -168,7 +167,7 @@ class BatchProcessor:
 
 class _Signal:
     """
-    Tells one who waits that something has changed.
+    Wakes a waiting coroutine after a change.
     """
 
     def __init__(self) -> None:
@@ -180,7 +179,7 @@ class _Signal:
         return self._waiting
 
     def fire(self) -> None:
-        """There is one."""
+        """Report a change."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)

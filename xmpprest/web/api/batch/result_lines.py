@@ -1,4 +1,4 @@
-"""The lines that a batch is answered by, one for each stanza."""
+"""The lines of the response to a batch, one per stanza."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from ...response import Response
 
 def formatAccepted(index: int, id: str, place: str | None) -> bytes:
     """
-    That a message or presence is accepted.
+    Format the result of an accepted message or presence.
 
-    @param index: Of the stanza in the batch, from 0.
-    @param place: The path below which its status is, if it is kept.
+    @param index: The position of the stanza in the batch, from 0.
+    @param place: The path below which the status is found; C{None} if it is not stored.
     """
     kept = "" if place is None else f',"location":"{statusPath(id, place)}"'
     return f'{{"index":{index},"status":202,"id":{json.dumps(id)}{kept}}}\n'.encode()
 
 
 def statusPath(id: str, place: str) -> str:
-    """The path of a message's status."""
+    """Return the path of the status of a message."""
     return f"{place}{quote(id, safe='')}"
 
 
-#: The fields of an answer that a line has, too, as a member of that name.
+#: Header fields of a response that its line repeats as members.
 _FIELDS = {"Stanza-Id": "id", "Location": "location", "Retry-After": "retry_after"}
 
 
 def formatResult(index: int, response: Response) -> bytes:
     """
-    What a stanza would have been answered by alone.
+    Format the response that the stanza would get by itself.
 
-    @param response: In JSON, if it has a body.
+    @param response: A response without a body, or with a body in JSON.
     """
     line: dict[str, object] = {"index": index, "status": response.status}
     for name, value in response.headers:
@@ -49,9 +49,9 @@ def formatResult(index: int, response: Response) -> bytes:
 
 def formatUnread(index: int, problem: Problem) -> bytes:
     """
-    That nothing more could be read.
+    Format the error that ended the reading.
 
-    @param index: Of the first stanza that was not.
+    @param index: The position of the first stanza that was not read.
     """
     body = formats.encodeProblem(problem, formats.JSON)
     line = json.loads(formatResult(index, Response(problem.status, body, formats.JSON)))

@@ -1,8 +1,8 @@
 """
-Sends the stanzas of a batch, and tells what has become of each by a line.
+Sends the stanzas of a batch, and formats the result of each as a line.
 
-Messages that are kept go to the store by the group, which is what makes a batch cheaper
-than as many requests.
+Stored messages go to the store in groups, which makes a batch cheaper than single
+requests.
 """
 
 from __future__ import annotations
@@ -27,42 +27,44 @@ from ...response import JSON_ONLY, Response
 from ..stanzas import StanzaHandler
 from .result_lines import formatAccepted, formatResult, statusPath
 
-#: How many may wait for something other than the store: iqs, for their replies.
+#: Maximum stanzas that wait for an outcome, such as the reply to an iq.
 WAITING = 100
-#: How many stanzas are sent at once.
+#: Maximum stanzas of a group.
 GROUP = 128
 
 
 class BatchOutbox(Protocol):
-    """What takes many messages."""
+    """
+    The part of the outbox that a batch uses.
+    """
 
     def isDurable(self, stanza: Element) -> bool:
-        """Whether a stanza is kept until it is known what has become of it."""
+        """Return whether a stanza is stored until its outcome is known."""
 
     async def acceptAll(
         self, messages: Sequence[tuple[Element, IdempotencyRecord | None]]
     ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
         """
-        Send messages and presence. Those that are kept are kept together, or not.
+        Send messages and presence. Stored ones are stored together, or none of them.
 
-        @param messages: With what is kept together with each.
-        @return: Of each what there is with that key already, or why it is not sent.
+        @param messages: Each with the idempotency record to store with it.
+        @return: For each stanza the record that has its key already, or the reason why
+            it was not sent.
         """
 
     def whenBelowHighWater(self) -> Awaitable[None]:
-        """Wait until there is room for more: what was accepted is on its way."""
+        """Wait until the outbox has room for further messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
     """
-    On which all stanzas of a batch are sent.
+    Values that all stanzas of a batch share.
 
-    @ivar request: Answers each as if it had been posted alone.
-    @ivar idempotencyKey: That of the batch, if it has a key.
-    @ivar outboxPath: The path below which the status of a message is.
-    @ivar waitsForOutcome: Whether the client wants to wait for what becomes of a
-        message.
+    @ivar request: The request, whose headers apply to each stanza.
+    @ivar idempotencyKey: The key of the batch; C{None} if it has none.
+    @ivar outboxPath: The path below which the status of a message is found.
+    @ivar waitsForOutcome: Whether the client wants to wait for the outcome of messages.
     """
 
     request: Request
@@ -72,10 +74,13 @@ class BatchContext:
     waitsForOutcome: bool
 
     def claimOf(self, index: int, piece: bytes) -> IdempotencyKey | None:
-        """The same of a stanza: where it stands, and what it is."""
+        """
+        Return the idempotency key of a stanza: the batch's key and the stanza's
+        position.
+        """
         if self.idempotencyKey is None:
             return None
-        # No key can hold the line feed.
+        # A key cannot contain a line feed.
         fingerprint = sha256(self.idempotencyKey.fingerprint + piece).digest()
         return IdempotencyKey(f"{self.idempotencyKey.key}\n{index}", fingerprint)
 
@@ -83,10 +88,10 @@ class BatchContext:
 @dataclass(frozen=True, slots=True)
 class BatchItem:
     """
-    A stanza that is to be sent.
+    A stanza to send.
 
-    @ivar index: Its place in the batch.
-    @ivar size: Of the piece that it was, in bytes.
+    @ivar index: The position of the stanza in the batch.
+    @ivar size: The size of its text in bytes.
     """
 
     index: int
@@ -97,9 +102,10 @@ class BatchItem:
 
 class BatchSender:
     """
-    Sends stanzas: most in groups, and those by themselves that are to be waited for.
+    Sends stanzas: most of them in groups, and each that has an outcome to wait for by
+    itself.
 
-    @ivar size: How many bytes of them are not answered yet.
+    @ivar size: The bytes of the stanzas without a result so far.
     """
 
     def __init__(
@@ -113,8 +119,8 @@ class BatchSender:
         broken: Callable[[Failure], None],
     ) -> None:
         """
-        @param done: Hears what has become of some, a line for each.
-        @param broken: Hears of what should not happen.
+        @param done: Called with result lines.
+        @param broken: Called with an unexpected error.
         """
         self._sending = sending
         self._outbox = outbox
@@ -128,19 +134,19 @@ class BatchSender:
 
     @property
     def isGroupFull(self) -> bool:
-        """Whether there are as many as are sent at once."""
+        """Whether the group has its maximum size."""
         return len(self._group) >= GROUP
 
     @property
     def isBusy(self) -> bool:
-        """Whether as many wait as may."""
+        """Whether the maximum number of stanzas is waiting for an outcome."""
         return len(self._tasks) >= WAITING
 
     def add(self, index: int, piece: bytes, contentType: str) -> None:
         """
-        Send a stanza, sooner or later.
+        Add a stanza, to be sent with its group.
 
-        @param index: Its place in the batch.
+        @param index: The position of the stanza in the batch.
         """
         try:
             payload = formats.decode(contentType, piece)
@@ -151,7 +157,7 @@ class BatchSender:
         claim = self._terms.claimOf(index, piece)
         sent = BatchItem(index, stanza, claim, len(piece))
         self.size += sent.size
-        # The answer to what is not kept is kept by itself.
+        # The response to a stanza that is not stored is stored by itself.
         isAlone = claim is not None and not self._outbox.isDurable(stanza)
         if stanza.name == "iq" or isAlone or self._terms.waitsForOutcome:
             self._start(sent)
@@ -159,7 +165,7 @@ class BatchSender:
             self._group.append(sent)
 
     def flush(self) -> None:
-        """Send the group, as far as there is one."""
+        """Send the group, if there is one."""
         group, self._group = self._group, []
         if not group:
             return
@@ -168,12 +174,14 @@ class BatchSender:
         taking.addCallback(self._taken, group).addErrback(self._broken)
 
     def cancel(self) -> None:
-        """Wait for nothing any more."""
+        """Cancel all waits."""
         for task in [*self._tasks]:
             task.cancel()
 
     def _answered(self, sent: BatchItem) -> IdempotencyRecord | None:
-        """What is kept together with a message that has a key."""
+        """
+        Return the idempotency record to store with a message; C{None} without a key.
+        """
         if sent.claim is None:
             return None
         id = sent.stanza["id"]
@@ -207,7 +215,7 @@ class BatchSender:
         return formatResult(sent.index, response)
 
     def _start(self, sent: BatchItem) -> None:
-        """Let a stanza be sent by itself, and wait for what is to be waited for."""
+        """Send a stanza by itself and wait for its outcome."""
         task = Deferred.fromCoroutine(self._send(sent))
         self._tasks.add(task)
         task.addErrback(self._broken)
@@ -215,9 +223,9 @@ class BatchSender:
 
     async def _send(self, sent: BatchItem) -> None:
         request, index, size = self._terms.request, sent.index, sent.size
-        # Only JSON fits into a line.
+        # A line can only hold JSON.
         sending = self._sending.begin(sent.stanza, request, sent.claim, JSON_ONLY)
-        # The wait for an iq's reply may be long.
+        # Waiting for the reply to an iq may take long.
         del sent
         try:
             response = await sending
@@ -230,7 +238,7 @@ class BatchSender:
 
 
 def problemAsJSON(refusal: Refusal) -> Response:
-    """The answer to what is not sent."""
+    """Return an error as a JSON response."""
     problem = refusal.problem
     body = formats.encodeProblem(problem, formats.JSON)
     return Response(problem.status, body, formats.JSON, problem.headers)
