@@ -22,7 +22,7 @@ from .config.loader import ConfigLoader, LoadedConfig
 from .config.setting import Setting
 from .demo import Demo
 from .gateway import Gateway, makeGateway
-from .service.log_format import configureLogFormat, withLogFormat
+from .service.log_format import configureTwistLog, withLogFormat
 from .service.monotonic import useMonotonicTime
 from .service.reload import ReloadOnSIGHUP
 from .service.systemd import notifierFromEnvironment
@@ -157,8 +157,8 @@ class Options(usage.Options):
                 self.logFormat = self.loaded.config.logFormat
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
-        if self.parent is not None and self.logFormat is not None:
-            configureLogFormat(self.logFormat, self.parent)
+        if self.parent is not None:
+            configureTwistLog(self.logFormat, self.parent)
 
     def load(self) -> Config:
         """

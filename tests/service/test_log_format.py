@@ -6,15 +6,24 @@ gateway.
 from __future__ import annotations
 
 import json
+import sys
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
-from twisted.application.service import MultiService
-from twisted.logger import Logger, LogPublisher, textFileLogObserver
+from twisted.application.service import Application, MultiService
+from twisted.logger import ILogObserver, Logger, LogPublisher
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.service.log_format import configureLogFormat, jsonObserver, withLogFormat
+from xmpprest.service.log_format import (
+    OBSERVERS,
+    configureTwistLog,
+    jsonObserver,
+    unblocked,
+    withLogFormat,
+)
+from xmpprest.service.log_writer import LogWriter
 
 
 class Unprintable:
@@ -85,21 +94,65 @@ class LineTests(SynchronousTestCase):
 
 
 class RunnerTests(SynchronousTestCase):
-    """
-    What is asked of whoever runs the gateway
-    """
+    """The programs twist and twistd are given a format."""
+
+    def observed(self, observer: Any) -> str:
+        """The line that an observer of standard output writes."""
+        publisher = LogPublisher(observer)
+        Logger("xmpprest.test", observer=publisher).info("It works.")
+        return self.output.getvalue()
+
+    def setUp(self) -> None:
+        self.output = StringIO()
 
     def test_twist(self) -> None:
-        """twist writes as it is told to, be its log a terminal's or not."""
-        options: dict[str, Any] = {"fileLogObserverFactory": None}
-        configureLogFormat("json", options)
-        self.assertIs(options["fileLogObserverFactory"], jsonObserver)
-        configureLogFormat("text", options)
-        self.assertIs(options["fileLogObserverFactory"], textFileLogObserver)
+        """twist writes in the format that is configured, else in its own."""
+        for format, chosen, isJSON in (
+            ("json", "text", True),
+            ("text", "json", False),
+            (None, "json", True),
+            (None, "text", False),
+        ):
+            self.output = StringIO()
+            options: dict[str, Any] = {
+                "fileLogObserverFactory": OBSERVERS[chosen],
+                "logFormat": chosen,
+            }
+            configureTwistLog(format, options)
+            observer = options["fileLogObserverFactory"](self.output)
+            self.assertEqual(self.observed(observer).startswith("{"), isJSON)
+
+    def test_unblocked(self) -> None:
+        """Standard output is written to in a thread, a regular file is not."""
+        self.assertIsInstance(unblocked(sys.stdout, "text"), LogWriter)
+        self.assertIsInstance(unblocked(sys.stderr, "json"), LogWriter)
+        self.assertIs(unblocked(self.output, "text"), self.output)
+
+    def test_twistd(self) -> None:
+        """
+        twistd is given an observer, except where it writes to syslog, or text to a
+        file, which it rotates itself.
+        """
+        for options, format, isSet in (
+            ({"logfile": "-"}, None, True),
+            ({"logfile": None, "nodaemon": True}, "text", True),
+            ({"logfile": None, "nodaemon": True}, "json", True),
+            ({"logfile": self.mktemp()}, "text", False),
+            ({"logfile": self.mktemp()}, "json", True),
+            ({"logfile": None, "syslog": True}, "json", False),
+        ):
+            application = cast(Componentized, Application("test"))
+            service = withLogFormat(MultiService(), format, {**options})
+            service.setServiceParent(application)
+            observer = application.getComponent(ILogObserver)
+            self.assertEqual(observer is not None, isSet, options)
 
     def test_others(self) -> None:
-        """Without a format, as without anybody whom to ask, all is as it was."""
+        """Other runners keep their log."""
         service = MultiService()
         self.assertIs(withLogFormat(service, None, {}), service)
         self.assertIs(withLogFormat(service, "text", {}), service)
         self.assertIs(withLogFormat(service, "json", None), service)
+        options: dict[str, Any] = {}
+        configureTwistLog("json", options)
+        self.assertEqual(options, {})

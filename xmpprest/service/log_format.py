@@ -1,33 +1,37 @@
-"""The log as lines of JSON, for programs that collect it, and who is asked for them."""
+"""The formats of the log, text and JSON, and how twist and twistd are given them."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import IO, Any
+from io import StringIO
+from typing import IO, Any, cast
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import (
     FileLogObserver,
     ILogObserver,
     LogEvent,
+    LogLevel,
     eventAsText,
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
 
-#: What Twisted puts into events for observers of another kind.
+from .log_writer import LogWriter
+
+#: The keys that Twisted adds to events for its legacy observers.
 _LEGACY = frozenset({"format", "isError", "message", "printed", "system", "time"})
 
 
 def formatAsJSON(event: LogEvent) -> str:
     """
-    An event as one line: when, how bad, who says it, what, and each value in it.
-
-    A value that JSON does not have is a text; a failure has its traceback beside.
+    Format an event as one line of JSON: time, level, logger, message, and the event's
+    own values. A value without a JSON type becomes text; a failure adds C{traceback}.
     """
     level = event.get("log_level")
     record: dict[str, object] = {
@@ -45,7 +49,7 @@ def formatAsJSON(event: LogEvent) -> str:
 
 
 def _stamp(seconds: float) -> str:
-    """A time as in RFC 3339."""
+    """Return a time as in RFC 3339."""
     at = datetime.fromtimestamp(seconds, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -64,69 +68,116 @@ def _plain(value: object) -> object:
     try:
         return str(value)
     except Exception:
-        # As what an event formats: it must not be lost for one of its values.
+        # An event must not be lost for one of its values.
         return f"({type(value).__name__})"
 
 
 def jsonObserver(file: IO[Any]) -> FileLogObserver:
-    """Writes the log into a file as lines of JSON."""
+    """Return an observer that writes the log into a file as lines of JSON."""
     return FileLogObserver(file, formatAsJSON)
 
 
-#: By what --log-format says.
+#: The observers, by the value of C{--log-format}.
 OBSERVERS: dict[str, Callable[[IO[Any]], Any]] = {
     "text": textFileLogObserver,
     "json": jsonObserver,
 }
 
 
-def configureLogFormat(format: str, runner: MutableMapping[str, Any]) -> None:
+def configureTwistLog(format: str | None, options: MutableMapping[str, Any]) -> None:
     """
-    Let C{twist} write its log in a format.
+    Make C{twist} write its log in a format, and never wait for the log's reader.
 
-    @param runner: Its options, while they are being read; those of C{twistd} have no
-        such thing, see L{JSONLoggingService}.
+    @param format: C{"text"} or C{"json"}; C{None} for what C{twist} has chosen.
+    @param options: The options of C{twist}, while they are parsed. Those of C{twistd}
+        are left alone; L{LogFormatService} is for them.
     """
-    if "fileLogObserverFactory" in runner:
-        runner["fileLogObserverFactory"] = OBSERVERS[format]
-        runner["logFormat"] = format
+    if "fileLogObserverFactory" not in options:
+        return
+    makeObserver = options["fileLogObserverFactory"]
+    if format is not None:
+        makeObserver = OBSERVERS[format]
+        options["logFormat"] = format
+    options["fileLogObserverFactory"] = lambda file: makeObserver(
+        unblocked(file, options["logFormat"])
+    )
 
 
-class JSONLoggingService(MultiService):
+class LogFormatService(MultiService):
     """
-    Lets C{twistd} write its log as JSON, where it would have written it as text.
+    A service that gives C{twistd} a log observer when it becomes its application's.
     """
 
-    def __init__(self, runner: MutableMapping[str, Any]) -> None:
-        """@param runner: Its options."""
+    def __init__(self, format: str, options: MutableMapping[str, Any]) -> None:
+        """
+        @param format: C{"text"} or C{"json"}.
+        @param options: The options of C{twistd}.
+        """
         super().__init__()
-        self._runner = runner
+        self._format = format
+        self._options = options
 
     def setServiceParent(self, parent: Any) -> None:
-        """It has made an application; the log begins after that."""
+        """Set the observer of the application, which begins to log after that."""
         super().setServiceParent(parent)
-        if "logfile" in self._runner:
-            parent.setComponent(ILogObserver, jsonObserver(self._file()))
+        file = self._file()
+        if file is not None:
+            parent.setComponent(ILogObserver, OBSERVERS[self._format](file))
 
-    def _file(self) -> IO[Any]:
-        """See C{UnixAppLogger._getLogObserver}."""
-        name = self._runner["logfile"]
-        if name == "-" or (self._runner.get("nodaemon") and not name):
-            return sys.stdout
+    def _file(self) -> IO[Any] | None:
+        """
+        Open the file of the log, as C{UnixAppLogger._getLogObserver} does.
+
+        @return: C{None} if C{twistd} shall write the log itself.
+        """
+        if "logfile" not in self._options or self._options.get("syslog"):
+            return None
+        name = self._options["logfile"]
+        if name == "-" or (self._options.get("nodaemon") and not name):
+            return unblocked(sys.stdout, self._format)
+        if self._format == "text":
+            return None
         file: IO[Any] = LogFile.fromFullPath(name or "twistd.log")
         return file
 
 
+def unblocked(file: IO[Any], format: str) -> IO[Any]:
+    """
+    Return a file whose writers never wait for its reader.
+
+    @param file: A file of the log; only that of standard output or standard error has a
+        reader, any other is returned as it is.
+    """
+    if file not in (sys.stdout, sys.stderr):
+        return file
+
+    def formatDropped(count: int) -> str:
+        event = {
+            "log_format": "{count} log lines were dropped: the reader of the log did"
+            " not keep up.",
+            "log_level": LogLevel.warn,
+            "log_namespace": __name__,
+            "log_time": time.time(),
+            "count": count,
+        }
+        written = StringIO()
+        OBSERVERS[format](written)(event)
+        return written.getvalue()
+
+    return cast("IO[Any]", LogWriter(file, formatDropped))
+
+
 def withLogFormat(
-    service: IService, format: str | None, runner: MutableMapping[str, Any] | None
+    service: IService, format: str | None, options: MutableMapping[str, Any] | None
 ) -> IService:
     """
-    A service whose log has a format.
+    Return a service whose log has a format under C{twistd}.
 
-    @param runner: The options of C{twist} or C{twistd}; C{None}, somebody else runs it.
+    @param format: C{"text"} or C{"json"}; C{None} for text.
+    @param options: The options of C{twist} or C{twistd}; C{None} for another runner.
     """
-    if format != "json" or runner is None:
+    if options is None or "logfile" not in options:
         return service
-    whole = JSONLoggingService(runner)
+    whole = LogFormatService(format or "text", options)
     service.setServiceParent(whole)
     return whole
