@@ -169,8 +169,12 @@ class ComponentStream(XmlStream):
     def sendHeader(self) -> None:
         """
         Send the stream's header, with an empty C{xml:lang}: without one, Prosody gives
-        the language "en" to every stanza that names none.
+        the language "en" to every stanza that names none. The server of the demo, whose
+        streams are of this class, too, sends Twisted's header.
         """
+        if not self.initiating:
+            super().sendHeader()
+            return
         header = Element((NS_STREAMS, "stream"), self.namespace)
         to = self.otherEntity
         header["to"] = to.userhost()  # type: ignore[attr-defined]  # a JID by now
