@@ -14,7 +14,6 @@ from twisted.internet.task import react
 from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
 from xmpprest.core.stanza.stored import parseStored, serialize
 from xmpprest.core.webhook.conversation_key import ConversationKeys
-from xmpprest.inbox.conversation import keyOf
 from xmpprest.store.sqlite import SQLiteStore
 
 #: What the callback said, each time; also to whoever looks at the page.
@@ -31,7 +30,7 @@ async def main(reactor: Any, path: str) -> None:
     for number, xml in enumerate(sys.stdin.read().splitlines()):
         now, stanza = time.time() - 3600, parseStored(xml)
         kept = await store.addIncoming(
-            f"msg_{number}", keyOf(stanza, ConversationKeys()), serialize(stanza), now
+            f"msg_{number}", ConversationKeys().keyOf(stanza), serialize(stanza), now
         )
         for status, error in ATTEMPTS:
             state = PENDING if status is None else DEAD

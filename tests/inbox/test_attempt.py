@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
+from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BEGINNING, BOT, KeepingWorld
 from tests.support.doubles import said
 from xmpprest.core.media.formats import TEXT, XML
@@ -116,7 +116,7 @@ class ScheduleTests(AttemptTestCase):
         self.assertEqual(
             [
                 DeliveryAttempt(
-                    begun, None, "No answer: it sent no answer within 15 s."
+                    begun, None, "No response: it sent no answer within 15 s."
                 ),
                 DeliveryAttempt(begun + 1, 503, "503 Service Unavailable"),
                 DeliveryAttempt(begun + 1 + 66, 404, "404 Not Found"),
@@ -202,7 +202,7 @@ class RetryAfterTests(AttemptTestCase):
         """
         To what is not kept it means nothing, either.
         """
-        self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='1'/>")
+        self.receive(f"<iq type='get' from='bob@example.com' to='{BOT}' id='1'/>")
         self.world.answer(CallbackResponse(503, retryAfter="7"))
         self.assertEqual("error", self.world.stream.sent[0]["type"])
 
@@ -236,14 +236,14 @@ class DeadTests(AttemptTestCase):
         (line,) = [line for line in said(logs) if self.webhookID in line]
         tries = len(self.attempts())
         self.assertEqual(
-            f"The callback did not take a message from {ANN} in {tries} tries;"
-            f" {self.webhookID} is given up, until it is redelivered. The last time: No"
-            " answer: it is out.",
+            f"Dead letter: a message from {ANN} ({self.webhookID}) was not delivered in"
+            f" {tries} attempts; it can be redelivered. Last failure: No response: it"
+            " is out.",
             line,
         )
         self.assertEqual([], self.world.replied.sent)
         self.assertEqual([], self.world.stream.sent)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual(RETRY_WINDOW // HOUR + 8, tries)
 
     def test_next(self) -> None:
@@ -313,7 +313,7 @@ class DeadTests(AttemptTestCase):
         self.assertEqual("two", self.world.posted()[-1])
         self.world.answer(OK)
         self.assertEqual(["one"], self.world.incoming(DEAD))
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
 
 class FaultTests(AttemptTestCase):
@@ -333,8 +333,8 @@ class FaultTests(AttemptTestCase):
         error = "The gateway failed (ZeroDivisionError); see its log."
         self.assertEqual(
             [
-                f"The delivery of {self.webhookID} failed.",
-                f"{self.webhookID} cannot be delivered, and is given up: {error}",
+                f"Delivery of {self.webhookID} crashed.",
+                f"Dead letter: {self.webhookID} cannot be delivered: {error}",
             ],
             said(logs),
         )
@@ -372,7 +372,9 @@ class FaultTests(AttemptTestCase):
         self.assertEqual([], self.world.posted())
         self.assertEqual(DEAD, self.world.record(id)[0].state)
         (line,) = said(logs)
-        start = f"{id} cannot be delivered, and is given up: It cannot be read from"
+        start = (
+            f"Dead letter: {id} cannot be delivered: The stored XML cannot be parsed"
+        )
         self.assertTrue(line.startswith(start), line)
 
     def test_brokenStore(self) -> None:

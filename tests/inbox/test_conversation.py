@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
@@ -17,9 +19,8 @@ from xmpprest.inbox.conversation import (
     COUNT,
     SIZE,
     Conversation,
-    MemoryBudget,
+    MemoryUse,
     QueuedStanza,
-    keyOf,
 )
 from xmpprest.xmpp.stream import StanzaStreamParser
 
@@ -103,8 +104,8 @@ class WrittenTests(SynchronousTestCase):
         """
 
         def key(sender: str, to: str) -> str:
-            return keyOf(
-                stanza(f"<message from='{sender}' to='{to}'/>"), ConversationKeys()
+            return ConversationKeys().keyOf(
+                stanza(f"<message from='{sender}' to='{to}'/>")
             )
 
         self.assertEqual(key("a@b/c", "d@e/f"), key("a@b/g", "d@e/f"))
@@ -114,6 +115,13 @@ class WrittenTests(SynchronousTestCase):
         self.assertNotEqual(key("a", "&#10;b"), key("a&#10;", "b"))
 
 
+def add(conversation: Conversation, number: int, size: int = 100) -> None:
+    """Let a stanza arrive and be committed."""
+    queued = QueuedStanza("", b"x" * size, 0, 0)
+    conversation.arrive(queued)
+    conversation.committed(queued, number)
+
+
 class ConversationTests(SynchronousTestCase):
     """
     Tests of L{Conversation}: how much of it is in memory.
@@ -121,12 +129,12 @@ class ConversationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Have an empty one."""
-        self.memory = MemoryBudget()
+        self.memory = MemoryUse()
         self.conversation = Conversation("a", self.memory, False)
 
     def add(self, number: int, size: int = 100) -> None:
-        """A stanza has come."""
-        self.conversation.add(QueuedStanza(number, "", "x", size, 0, 0))
+        """A stanza has arrived and was committed."""
+        add(self.conversation, number, size)
 
     def fill(self, numbers: range, size: int = 100) -> None:
         """Take some from the store."""
@@ -134,9 +142,9 @@ class ConversationTests(SynchronousTestCase):
             [InboxRecord(n, "", "a", "x" * size, PENDING, 0) for n in numbers]
         )
 
-    def held(self) -> list[int]:
+    def held(self) -> list[float]:
         """Take out those in memory."""
-        found = []
+        found: list[float] = []
         while (head := self.conversation.head) is not None:
             found.append(head.number)
             self.conversation.pop()
@@ -192,7 +200,7 @@ class ConversationTests(SynchronousTestCase):
         """
         self.memory.limit = 250
         other = Conversation("b", self.memory, False)
-        other.add(QueuedStanza(0, "", "x", 200, 0, 0))
+        add(other, 0, 200)
         for number in (1, 2):
             self.add(number)
         self.assertTrue(self.conversation.hasMore)
@@ -209,33 +217,132 @@ class ConversationTests(SynchronousTestCase):
         self.conversation.evict()
         self.assertFalse(self.conversation.hasMore)
 
-    def test_revived(self) -> None:
+    def test_requeued(self) -> None:
         """
-        If there are others before those in memory, none is in memory.
+        If the store has stanzas before those in memory, none stay in memory.
         """
         self.add(5)
         self.conversation.requeued(4)
         self.assertTrue(self.conversation.hasMore)
         self.assertIsNone(self.conversation.head)
 
-    def test_waiting(self) -> None:
+
+class OrderTests(SynchronousTestCase):
+    """
+    Tests of L{Conversation}: stored and transient stanzas in stream order.
+    """
+
+    def setUp(self) -> None:
+        """Make an empty conversation."""
+        self.conversation = Conversation("a", MemoryUse(), False)
+
+    def transient(self, name: str) -> None:
+        """Let a transient stanza arrive."""
+        self.conversation.arrive(
+            QueuedStanza(name, b"", 0, 0, isStored=False, isPatient=False)
+        )
+
+    def stored(self, name: str) -> QueuedStanza:
+        """Let a stanza arrive that is to be committed."""
+        queued = QueuedStanza(name, b"x", 0, 0)
+        self.conversation.arrive(queued)
+        return queued
+
+    def next(self, canDeliverStored: bool = True) -> str:
+        """Remove the stanza that is delivered next and return its name."""
+        if self.conversation.isTransientNext(canDeliverStored):
+            return self.conversation.popTransient().webhookID
+        head = self.conversation.head
+        if head is None or not canDeliverStored:
+            return ""
+        self.conversation.pop()
+        return head.webhookID
+
+    def test_commits(self) -> None:
         """
-        Those that came since the start are counted, whatever becomes of the others.
+        Transient stanzas wait for the commits of the stanzas before them.
         """
-        counts = []
-        for step in (
-            lambda: self.conversation.settled(3),
-            lambda: self.conversation.requeued(2),
-            lambda: self.add(5),
-            lambda: self.add(6),
-            lambda: self.conversation.settled(2),
-            lambda: self.conversation.settled(5),
-            lambda: self.conversation.requeued(5),
-            lambda: self.conversation.requeued(3),
-            lambda: self.conversation.settled(3),
-            lambda: self.conversation.settled(5),
-            lambda: self.conversation.settled(6),
-        ):
-            step()
-            counts.append(self.conversation.waiting)
-        self.assertEqual([0, 0, 1, 2, 2, 1, 2, 2, 2, 1, 0], counts)
+        self.transient("p0")
+        one = self.stored("one")
+        self.transient("p1")
+        two = self.stored("two")
+        self.transient("p2")
+        self.assertEqual(["p0", ""], [self.next(), self.next()])
+        self.conversation.committed(one, 7)
+        self.assertEqual(["one", "p1", ""], [self.next() for _ in range(3)])
+        self.conversation.committed(two, 9)
+        self.assertEqual(["two", "p2", ""], [self.next() for _ in range(3)])
+        self.assertTrue(self.conversation.isEmpty)
+
+    def test_commitsFirst(self) -> None:
+        """
+        Transient stanzas keep their place if commits end before they are delivered.
+        """
+        self.transient("p0")
+        one = self.stored("one")
+        self.transient("p1")
+        two = self.stored("two")
+        self.conversation.committed(one, 7)
+        self.conversation.committed(two, 9)
+        self.assertEqual(["p0", "one", "p1", "two"], [self.next() for _ in range(4)])
+
+    def test_failedCommit(self) -> None:
+        """
+        A stanza whose commit failed keeps its place before later ones.
+        """
+        self.conversation.committed(self.stored("zero"), 3)
+        self.conversation.committed(self.stored("one"), 4)
+        two, three = self.stored("two"), self.stored("three")
+        self.conversation.commitFailed(two, isKept=True)
+        self.conversation.committed(three, 5)
+        names = [self.next() for _ in range(4)]
+        self.assertEqual(["zero", "one", "two", "three"], names)
+
+    def test_droppedCommit(self) -> None:
+        """
+        A stanza whose commit failed is removed if its sender was told.
+        """
+        one = self.stored("one")
+        self.transient("p1")
+        self.conversation.commitFailed(one, isKept=False)
+        self.assertEqual(["p1", ""], [self.next(), self.next()])
+
+    def test_retry(self) -> None:
+        """
+        Transient stanzas do not wait for stored ones that are not delivered at the
+        moment, but messages without a store do.
+        """
+        self.conversation.committed(self.stored("one"), 3)
+        self.transient("p1")
+        self.assertEqual("p1", self.next(canDeliverStored=False))
+        two = self.stored("two")
+        self.conversation.commitFailed(two, isKept=True)
+        self.assertEqual("", self.next(canDeliverStored=False))
+        self.assertEqual(["one", "two"], [self.next(), self.next()])
+
+    def test_inStore(self) -> None:
+        """
+        Transient stanzas wait for stored ones that are not in memory.
+        """
+        for number in range(COUNT + 1):
+            self.conversation.committed(self.stored(str(number)), number + 1)
+        self.transient("p")
+        for number in range(COUNT):
+            self.assertEqual(str(number), self.next())
+        self.assertFalse(self.conversation.isTransientNext(True))
+        page = [InboxRecord(COUNT + 1, "last", "a", "x", PENDING, 0)]
+        self.conversation.fill(page)
+        self.assertEqual(["last", "p"], [self.next(), self.next()])
+
+    def test_earlierProcess(self) -> None:
+        """
+        Transient stanzas wait for all stored stanzas of earlier processes, but not for
+        later ones.
+        """
+        self.conversation = Conversation("a", MemoryUse(), True, lastNumber=inf)
+        self.transient("p")
+        self.conversation.committed(self.stored("new"), 9)
+        page = [InboxRecord(4, "old", "a", "x", PENDING, 0)]
+        page += [InboxRecord(9, "new", "a", "x", PENDING, 0)]
+        self.conversation.fill(page)
+        self.assertEqual(["old", "p", "new"], [self.next() for _ in range(3)])

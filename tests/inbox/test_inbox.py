@@ -19,9 +19,11 @@ from xmpprest.core.media.formats import TEXT, XML
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.stanza.build import elements, result, withAttributes
 from xmpprest.core.stanza.serializer import toXML
+from xmpprest.core.stanza.stored import serialize
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.inbox import Inbox, StanzaFilter
-from xmpprest.inbox.transient_queue import CONVERSATION_LIMIT
+from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.options import InboxLimits, InboxOptions
+from xmpprest.inbox.router import InboxRouter, Subscriber
 from xmpprest.xmpp.builtin import BuiltinResponder
 
 KINDS = frozenset({"message", "presence", "iq"})
@@ -71,6 +73,7 @@ class InboxTestCase(SynchronousTestCase):
         """Have all three, with a callback that wants everything."""
         self.stream = HeldStream()
         self.callback = HeldCallback()
+        self.clock = Clock()
         self.inbox = self.make()
 
     def make(
@@ -81,14 +84,14 @@ class InboxTestCase(SynchronousTestCase):
         callback: bool = True,
         limit: int = 10,
         builtin: Callable[[Element], Element | None] = lambda iq: None,
-    ) -> Inbox:
+    ) -> InboxRouter:
         """Make an inbox, and start it."""
-        inbox = Inbox(
+        filter = StanzaFilter(kinds, events)
+        inbox = InboxRouter(
             self.stream.send,
             builtin,
-            self.callback if callback else None,
-            StanzaFilter(kinds, events),
-            limit,
+            [Subscriber(self.callback, filter, limit)] if callback else [],
+            InboxOptions(self.clock, limits=InboxLimits(transientCount=2 * limit)),
         )
         inbox.startService()
         return inbox
@@ -96,11 +99,6 @@ class InboxTestCase(SynchronousTestCase):
     def posted(self) -> list[str]:
         """The ids of what was posted."""
         return [post.stanza["id"] for post in self.callback.posts]
-
-    def queues(self) -> object:
-        """What waits, by conversation."""
-        assert self.inbox._volatile is not None
-        return self.inbox._volatile._queues
 
     def sent(self) -> Element:
         """The one stanza that was sent since the last time."""
@@ -265,9 +263,8 @@ class DeliveryTests(InboxTestCase):
                 said.errback(DeliveryError("it is out"))
             else:
                 said.callback(CallbackResponse(came))
-        tries = {
-            result: tally.count for result, tally in self.inbox.attemptLatencies.items()
-        }
+        latencies = self.inbox.inboxes["default"].attemptLatencies
+        tries = {result: tally.count for result, tally in latencies.items()}
         self.assertEqual(
             tries, {"2xx": 1, "3xx": 1, "4xx": 1, "5xx": 1, "other": 1, "none": 1}
         )
@@ -290,16 +287,16 @@ class DeliveryTests(InboxTestCase):
         self.inbox.receive(message("three", to="bot2@gateway.example"))
         self.assertEqual(["one", "two", "three"], self.posted())
 
-    def test_iqsApart(self) -> None:
+    def test_kinds(self) -> None:
         """
-        An iq does not wait for a message, only for another iq.
+        An iq waits for the stanzas of its conversation before it, of any kind.
         """
         self.inbox.receive(message("one"))
         self.inbox.receive(iq(id="two"))
-        self.inbox.receive(iq(id="three"))
-        self.assertEqual(["one", "two"], self.posted())
-        self.callback.posts[1].said.callback(OK)
-        self.assertEqual(["one", "two", "three"], self.posted())
+        self.inbox.receive(iq(id="three", sender="ann@example.com/phone"))
+        for number, id in enumerate(("one", "two", "three")):
+            self.assertEqual(id, self.posted()[-1])
+            self.callback.posts[number].said.callback(OK)
 
     def test_withoutSender(self) -> None:
         """
@@ -326,9 +323,9 @@ class DeliveryTests(InboxTestCase):
         for post in self.callback.posts:
             post.said.callback(OK)
         self.assertEqual(0, self.inbox.transientCount)
-        self.assertEqual({}, self.queues())
-        assert self.inbox._volatile is not None
-        self.assertEqual({}, self.inbox._volatile._running)
+        scheduler = self.inbox.inboxes["default"]._scheduler
+        self.assertEqual({}, scheduler._conversations)
+        self.assertEqual(0, scheduler._memory.trees)
 
 
 class LimitTests(InboxTestCase):
@@ -340,6 +337,7 @@ class LimitTests(InboxTestCase):
         """Let no more than three wait."""
         super().setUp()
         self.inbox = self.make(limit=3)
+        self.size = len(serialize(message("a")))
 
     def test_oneConversation(self) -> None:
         """
@@ -354,31 +352,24 @@ class LimitTests(InboxTestCase):
 
     def test_share(self) -> None:
         """
-        One conversation cannot take all of the places from the others.
-        """
-        self.inbox = self.make(limit=CONVERSATION_LIMIT * 2)
-        for _ in range(CONVERSATION_LIMIT):
-            self.inbox.receive(message("flood"))
-        self.assertEqual([], self.stream.sent)
-        inbound = message("too many")
-        self.inbox.receive(inbound)
-        self.assertError(inbound, "wait", "resource-constraint")
-        self.inbox.receive(message("another", "other@example.com"))
-        self.assertEqual("another", self.posted()[-1])
-
-    def test_clients(self) -> None:
-        """
-        An iq waits for those of the same client, not for those of others.
+        No sender, whatever recipients it chooses, and no domain, whatever senders it
+        has, can take all places from others.
         """
         self.inbox = self.make(limit=10)
-        for client in ("a", "b", "a"):
-            self.inbox.receive(iq(sender=f"ann@example.com/{client}"))
-        self.assertEqual(2, len(self.callback.posts))
+        for number in range(10):
+            self.inbox.receive(message("flood", to=f"bot{number}@gateway.example"))
+        self.assertEqual([], self.stream.sent)
+        for sender in (ANN, "bob@example.com"):
+            inbound = message("too many", sender)
+            self.inbox.receive(inbound)
+            self.assertError(inbound, "wait", "resource-constraint")
+        self.inbox.receive(message("another", "other@example.org"))
+        self.callback.posts[0].said.callback(OK)
+        self.assertEqual("another", self.posted()[-1])
 
     def test_manyConversations(self) -> None:
         """
-        The limit is for all conversations together, and for those that the callback
-        is being asked about.
+        The limit is for all conversations together, and counts stanzas in flight.
         """
         for number in range(3):
             self.inbox.receive(message("hi", f"user{number}@example.com"))
@@ -413,8 +404,10 @@ class LimitTests(InboxTestCase):
         One line says so, and the next only after the queue has been short again.
         """
         line = (
-            "The callback is too slow: 3 stanzas wait for it; until it catches up,"
-            " others are refused."
+            "Inbox share of ann@example.com used up: it holds as much as is free (3"
+            f" stanzas in memory with {3 * self.size} bytes in all; limits: 6 and"
+            " 33554432 bytes). Its further stanzas are refused until the callback"
+            " catches up; messages from rooms are lost."
         )
         with capturedLogs() as logs:
             for body in "abcdef":
@@ -511,7 +504,7 @@ class AnswerTests(InboxTestCase):
         (line,) = said(logs)
         self.assertEqual("warn", logs[0]["log_level"].name)
         id = self.callback.posts[0].id
-        start = f"The callback answered a message from {ANN} ({id}) with 200; "
+        start = f"The callback responded to a message from {ANN} ({id}) with 200; "
         self.assertTrue(line.startswith(start), line)
         self.assertTrue(line.endswith("."), line)
         self.assertNotIn("..", line)
@@ -590,9 +583,7 @@ class AnswerTests(InboxTestCase):
         self.stream.problems = [serviceUnavailable("x", "There is no stream.", 5)]
         with capturedLogs() as logs:
             self.answer(iq(), CallbackResponse(404))
-        self.assertEqual(
-            [f"The answer to {ANN} is lost: There is no stream."], said(logs)
-        )
+        self.assertEqual([f"Reply to {ANN} dropped: There is no stream."], said(logs))
         self.assertEqual("warn", logs[0]["log_level"].name)
         self.assertEqual([], self.stream.sent)
 
@@ -609,7 +600,7 @@ class AnswerTests(InboxTestCase):
                 inbound, CallbackResponse(200, XML, b"<iq><a xmlns='urn:x'/></iq>")
             )
         self.assertError(inbound, "wait", "internal-server-error")
-        self.assertEqual([f"The answer to {ANN} is lost: It is too long."], said(logs))
+        self.assertEqual([f"Reply to {ANN} dropped: It is too long."], said(logs))
 
 
 class TroubleTests(InboxTestCase):
@@ -636,8 +627,8 @@ class TroubleTests(InboxTestCase):
         out = DeliveryError("it is out")
         self.assertEqual(
             [
-                "The callback gives no answer: it is out.",
-                "The callback answers again.",
+                "The callback does not respond: it is out.",
+                "The callback responds again.",
             ],
             self.answers(OK, out, out, out, OK, OK),
         )
@@ -656,9 +647,9 @@ class TroubleTests(InboxTestCase):
         out, ill = DeliveryError("it is out"), DeliveryError("it is ill")
         self.assertEqual(
             [
-                "The callback gives no answer: it is out.",
-                "The callback gives no answer: it is ill.",
-                "The callback answers again.",
+                "The callback does not respond: it is out.",
+                "The callback does not respond: it is ill.",
+                "The callback responds again.",
             ],
             self.answers(out, ill, out, ill, OK),
         )
@@ -677,22 +668,41 @@ class StopTests(InboxTestCase):
 
     def test_stop(self) -> None:
         """
-        To stop cancels everything, tells every sender so, and says nothing.
+        To stop bounces waiting stanzas at once, those in flight after some seconds,
+        and logs nothing.
         """
         for sender in ("ann@example.com", "bob@example.com"):
             for body in ("one", "two"):
                 self.inbox.receive(message(body, sender))
             self.inbox.receive(iq(sender=sender))
         with capturedLogs() as logs:
-            self.inbox.stopService()
+            stopping = self.inbox.stopService()
+            self.assertEqual(4, len(self.stream.sent))
+            self.assertNoResult(stopping)
+            self.clock.advance(STOP_TIMEOUT)
+        self.successResultOf(stopping)
         self.assertEqual([], said(logs))
-        self.assertEqual(4, len(self.callback.posts))
-        self.assertEqual(4, len(self.callback.cancelled))
+        self.assertEqual(2, len(self.callback.posts))
+        self.assertEqual(2, len(self.callback.cancelled))
         self.assertEqual(6, len(self.stream.sent))
+        self.assertEqual([], self.clock.getDelayedCalls())
         for answer in self.stream.sent:
             self.assertIn("<recipient-unavailable ", toXML(answer))
         self.assertEqual(0, self.inbox.transientCount)
-        self.assertEqual({}, self.queues())
+
+    def test_inFlight(self) -> None:
+        """
+        To stop waits for requests in flight, whose replies are sent.
+        """
+        self.inbox.receive(message("one"))
+        stopping = self.inbox.stopService()
+        self.clock.advance(STOP_TIMEOUT - 0.1)
+        self.assertNoResult(stopping)
+        self.callback.posts[0].said.callback(CallbackResponse(200, TEXT, b"hello"))
+        self.successResultOf(stopping)
+        self.assertEqual("hello", str(elements(self.sent())[0]))
+        self.assertEqual([], self.callback.cancelled)
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_replying(self) -> None:
         """
@@ -705,38 +715,34 @@ class StopTests(InboxTestCase):
             await held
 
         everything = StanzaFilter(KINDS, EVENTS)
-        inbox = Inbox(
-            self.stream.send, lambda iq: None, self.callback, everything, reply=reply
+        inbox = InboxRouter(
+            self.stream.send,
+            lambda iq: None,
+            [Subscriber(self.callback, everything)],
+            InboxOptions(self.clock),
+            reply=reply,
         )
         inbox.startService()
         inbox.receive(message("one"))
         inbox.receive(message("two"))
         self.callback.posts[0].said.callback(CallbackResponse(200, TEXT, b"hello"))
-        inbox.stopService()
+        stopping = inbox.stopService()
         self.assertEqual(["two"], [answer["id"] for answer in self.stream.sent])
         self.assertEqual(["one"], self.posted())
+        self.assertNoResult(stopping)
+        held.callback(None)
+        self.successResultOf(stopping)
         self.assertEqual(0, inbox.transientCount)
-
-    def test_last(self) -> None:
-        """
-        The last that came is cancelled first: it may be waiting for its turn, which
-        it shall not get now.
-        """
-        for name in ("ann", "bob", "cid"):
-            self.inbox.receive(message(name, f"{name}@example.com"))
-        self.inbox.stopService()
-        cancelled = [stanza["id"] for stanza in self.callback.cancelled]
-        self.assertEqual(["cid", "bob", "ann"], cancelled)
 
     def test_stopped(self) -> None:
         """
-        What comes after that is left alone.
+        Stanzas that arrive after that are bounced.
         """
         self.inbox.stopService()
-        self.inbox.receive(message())
-        self.inbox.receive(iq())
+        inbound = iq()
+        self.inbox.receive(inbound)
         self.assertEqual([], self.callback.posts)
-        self.assertEqual([], self.stream.sent)
+        self.assertError(inbound, "wait", "recipient-unavailable")
 
     def test_again(self) -> None:
         """
@@ -826,7 +832,12 @@ class EveryIqTests(SynchronousTestCase):
         stream, callback = HeldStream(), HeldCallback()
         builtin = BuiltinResponder(lambda: "bot", Clock())
         selection = StanzaFilter(KINDS if selected else frozenset(), EVENTS)
-        inbox = Inbox(stream.send, builtin.answer, callback, selection)
+        inbox = InboxRouter(
+            stream.send,
+            builtin.answer,
+            [Subscriber(callback, selection)],
+            InboxOptions(Clock()),
+        )
         inbox.startService()
         with capturedLogs():
             inbox.receive(

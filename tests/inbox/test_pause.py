@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.logger import capturedLogs
 
-from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
+from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BOT, KeepingWorld
 from tests.support.doubles import said
 from xmpprest.core.policy.callback_response import CallbackResponse
@@ -18,11 +18,11 @@ from xmpprest.core.stanza.serializer import toXML
 GONE = CallbackResponse(410)
 
 PAUSED = (
-    "The callback is paused: It has answered 410, which is to say that it is gone."
-    " Messages are kept, and it is tried once a minute; let it answer anything but"
-    " 410, and all of them are delivered."
+    "The callback is paused: it responded with status 410, which means that it is gone."
+    " Messages for it stay in the store, and it gets one request a minute. Any response"
+    " other than 410 ends the pause."
 )
-RESUMED = "The callback is no longer paused; what waits is delivered."
+RESUMED = "The callback is no longer paused; its stored stanzas are delivered."
 
 
 class OutTests(DurableTestCase):
@@ -61,7 +61,7 @@ class OutTests(DurableTestCase):
         self.world.clock.advance(60)
         self.world.answer(OK, -1)
         self.world.answer(OK, -2)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
     def test_notAtOnce(self) -> None:
@@ -161,7 +161,7 @@ class PauseTests(DurableTestCase):
         self.assertEqual({"ann", "bob", "cid", "dan"}, set(self.world.posted()))
         for number in range(1, 4):
             self.world.answer(OK, number)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
     def test_byIq(self) -> None:
@@ -256,7 +256,7 @@ class PauseTests(DurableTestCase):
         _, attempts = self.world.record(self.world.callback.posts[0].id)
         age = attempts[-1].at - attempts[0].at
         self.assertTrue(PAUSE_AFTER <= age <= PAUSE_AFTER + 3600, age)
-        self.assertIn("It has given no answer for 5 days.", said(logs)[-1])
+        self.assertIn("it has not responded for 5 days.", said(logs)[-1])
         self.assertEqual(2, len(logs))
         count = len(self.world.posted())
         self.world.clock.advance(60)

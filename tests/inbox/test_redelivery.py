@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from tests.inbox.test_durable_queue import OK, OUT, DurableTestCase
+from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import BEGINNING, BOT, HeldStream, KeepingWorld
 from tests.support.doubles import stanza
 from xmpprest.core.errors import Refusal
@@ -18,6 +19,7 @@ from xmpprest.core.policy.retry import MIN_ATTEMPTS
 from xmpprest.core.records import DEAD, PENDING, InboxRecord, StoreUnavailable
 from xmpprest.core.stanza.build import elements
 from xmpprest.inbox import redelivery
+from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.router import InboxRouter
 from xmpprest.store.memory import MemoryStore
 
@@ -62,7 +64,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(again[0].webhookID, self.world.callback.posts[0].id)
         self.world.answer(OK, 0)
         self.assertEqual(["ann1", "bob1", "ann2"], self.world.posted())
-        self.assertEqual(3, self.world.inbox.kept + 1)
+        self.assertEqual(3, self.world.inbox.storedCount + 1)
 
     def test_span(self) -> None:
         """
@@ -116,7 +118,7 @@ class RedeliveryTests(DurableTestCase):
         self.world.clock.advance(1)
         self.world.answer(OK)
         self.assertEqual(["ann2", "ann1", "ann2"], self.world.posted())
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_beforeWaiting(self) -> None:
         """
@@ -185,7 +187,7 @@ class RedeliveryTests(DurableTestCase):
             {f"ann{number}" for number in range(1, 40)}, set(self.world.posted())
         )
         self.assertEqual(39, len(self.world.posted()))
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_pages(self) -> None:
         """
@@ -196,7 +198,7 @@ class RedeliveryTests(DurableTestCase):
         self.kill(*(f"{number:03}" for number in range(20)))
         again = self.redeliver()
         self.assertEqual([*range(1, 11)], [each.number for each in again])
-        self.assertEqual(10, self.world.inbox.kept)
+        self.assertEqual(10, self.world.inbox.storedCount)
         self.assertEqual(4, self.world.store.calls.count("requeueDead"))
         self.assertEqual([], self.redeliver())
 
@@ -238,7 +240,7 @@ class RedeliveryTests(DurableTestCase):
         with capturedLogs() as logs:
             (again,) = self.redeliver()
         self.assertEqual({again.webhookID}, {event["id"] for event in logs})
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_othersBehind(self) -> None:
         """
@@ -255,7 +257,7 @@ class RedeliveryTests(DurableTestCase):
             self.world.answer(ZeroDivisionError())
         self.flushLoggedErrors(ZeroDivisionError)
         self.assertEqual(5, len(self.redeliver()))
-        self.assertEqual(4, self.world.inbox.kept)
+        self.assertEqual(4, self.world.inbox.storedCount)
 
     def test_schedule(self) -> None:
         """
@@ -314,13 +316,15 @@ class RedeliveryTests(DurableTestCase):
         """
         Where nothing is kept, nothing can be delivered again.
         """
-        inbox = InboxRouter(HeldStream().send, lambda iq: None, [])
+        inbox = InboxRouter(
+            HeldStream().send, lambda iq: None, [], InboxOptions(Clock())
+        )
         again = Deferred.fromCoroutine(inbox.redeliver(None, 0, 1))
         refusal = self.failureResultOf(again, Refusal).value
         self.assertEqual(409, refusal.problem.status)
-        self.assertEqual(0, inbox.kept)
+        self.assertEqual(0, inbox.storedCount)
         self.assertFalse(inbox.isPaused)
-        self.assertEqual(0, inbox.waiting)
+        self.assertEqual(0, inbox.transientCount)
 
     def test_paused(self) -> None:
         """

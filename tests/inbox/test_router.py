@@ -22,8 +22,8 @@ from xmpprest.core.policy.retry import MIN_ATTEMPTS, RETRY_WINDOW
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.conversation_key import DEFAULT
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.inbox import StanzaFilter
-from xmpprest.inbox.options import DurabilityOptions
+from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.router import InboxRouter, Subscriber
 
 OK = CallbackResponse(200)
@@ -54,22 +54,26 @@ class InboxesTestCase(SynchronousTestCase):
         self.callbacks[name] = HeldCallback()
         return Subscriber(self.callbacks[name], selection, name=name)
 
-    def begin(self, *ways: Subscriber, isKeeping: bool = True) -> None:
+    def begin(self, *subscribers: Subscriber, isStored: bool = True) -> None:
         """A new process."""
-        keeping = DurabilityOptions(
-            self.store, self.clock, self.clock.seconds, random=lambda: 0.5
-        )
         self.inboxes = InboxRouter(
             self.stream.send,
             lambda iq: None,
-            ways,
-            keeping=keeping if isKeeping else None,
+            subscribers,
+            InboxOptions(
+                self.clock,
+                self.store if isStored else None,
+                self.clock.seconds,
+                lambda: 0.5,
+            ),
         )
         self.inboxes.startService()
 
     def end(self) -> None:
         """The end of a process."""
-        self.successResultOf(self.inboxes.stopService())
+        stopping = self.inboxes.stopService()
+        self.clock.advance(STOP_TIMEOUT)
+        self.successResultOf(stopping)
 
     def message(self, id: str, to: str = BOT, sender: str = ANN) -> None:
         """A message comes in."""
@@ -134,8 +138,8 @@ class ChoiceTests(InboxesTestCase):
         self.message("two")
         self.assertEqual(["one"], self.posted("queries"))
         self.assertEqual(["two"], self.posted("rest"))
-        self.assertEqual(1, self.inboxes.waiting)
-        self.assertEqual(1, self.inboxes.kept)
+        self.assertEqual(1, self.inboxes.transientCount)
+        self.assertEqual(1, self.inboxes.storedCount)
 
 
 class ApartTests(InboxesTestCase):
@@ -189,7 +193,7 @@ class ApartTests(InboxesTestCase):
         self.begin(self.way("orders", only(ORDERS)), self.way("rest"))
         self.assertEqual(["a"], self.posted("orders"))
         self.assertEqual(["b"], self.posted("rest"))
-        self.assertEqual(2, self.inboxes.kept)
+        self.assertEqual(2, self.inboxes.storedCount)
 
     def test_manyConversations(self) -> None:
         """
@@ -232,7 +236,7 @@ class ApartTests(InboxesTestCase):
         for name in ("orders", "rest"):
             self.answer(name, OK)
             self.assertEqual(["one", "other", "one"], self.posted(name)[-3:])
-        self.assertEqual(0, self.inboxes.kept)
+        self.assertEqual(0, self.inboxes.storedCount)
 
 
 class AdoptionTests(InboxesTestCase):
@@ -254,12 +258,12 @@ class AdoptionTests(InboxesTestCase):
             self.begin(self.way("orders", only(ORDERS)), self.way("new"))
             self.message("three")
             self.store.release()
-        self.assertIn("The callback old is no longer there: 2 of", " ".join(said(logs)))
+        self.assertIn("The callback old was removed: 2 of", " ".join(said(logs)))
         for _ in range(3):
             self.answer("new", OK)
         self.assertEqual(["one", "two", "three"], self.posted("new"))
         self.assertEqual(0, self.pending())
-        self.assertEqual(0, self.inboxes.kept)
+        self.assertEqual(0, self.inboxes.storedCount)
 
     def test_earlierVersion(self) -> None:
         """
@@ -284,7 +288,7 @@ class AdoptionTests(InboxesTestCase):
         self.end()
         with capturedLogs() as logs:
             self.begin(self.way("orders", only(ORDERS)))
-        self.assertIn("no other wants 1 of", " ".join(said(logs)))
+        self.assertIn("no other callback receives 1 of", " ".join(said(logs)))
         self.assertEqual([], self.posted("orders"))
         self.assertEqual(1, self.pending())
         self.inboxes.setSubscribers([self.way("new")])
@@ -299,7 +303,7 @@ class AdoptionTests(InboxesTestCase):
         found = self.successResultOf(self.store.store.incomingByID("msg_1"))
         assert found is not None
         self.assertEqual(DEAD, found[0].state)
-        self.assertIn("cannot be read", str(found[1][0].error))
+        self.assertIn("cannot be parsed", str(found[1][0].error))
 
     def test_storeOut(self) -> None:
         """
@@ -393,13 +397,13 @@ class ChangeTests(InboxesTestCase):
             self.message(id)
         self.inboxes.setSubscribers([self.way("new")])
         self.assertEqual([], self.posted("new"))
-        self.assertEqual(2, self.inboxes.kept)
+        self.assertEqual(2, self.inboxes.storedCount)
         self.answer("old", OK)
         self.assertEqual(["one"], self.posted("old"))
         self.assertEqual(["two"], self.posted("new"))
         self.answer("new", OK)
         self.assertEqual(0, self.pending())
-        self.assertEqual(0, self.inboxes.kept)
+        self.assertEqual(0, self.inboxes.storedCount)
 
     def test_removedCounted(self) -> None:
         """
@@ -414,8 +418,8 @@ class ChangeTests(InboxesTestCase):
         self.inboxes.setSubscribers([self.way("new")])
         self.answer("old", OK)
         self.assertEqual(["two"], self.posted("new"))
-        self.assertEqual(1, self.inboxes.waiting)
-        self.assertEqual(1, self.inboxes.kept)
+        self.assertEqual(1, self.inboxes.transientCount)
+        self.assertEqual(1, self.inboxes.storedCount)
 
     def test_removedFailing(self) -> None:
         """
@@ -433,7 +437,7 @@ class ChangeTests(InboxesTestCase):
         What is not kept is brought to its end where it is, and then nothing is left
         of it.
         """
-        self.begin(self.way("old"), isKeeping=False)
+        self.begin(self.way("old"), isStored=False)
         for id in ("one", "two"):
             self.message(id)
         self.inboxes.setSubscribers([])
@@ -482,7 +486,12 @@ class ChangeTests(InboxesTestCase):
         """
         Callbacks may be changed before anything has begun.
         """
-        inboxes = InboxRouter(self.stream.send, lambda iq: None, [self.way("a")])
+        inboxes = InboxRouter(
+            self.stream.send,
+            lambda iq: None,
+            [self.way("a")],
+            InboxOptions(self.clock),
+        )
         inboxes.setSubscribers([self.way("b")])
         self.inboxes = inboxes
         inboxes.startService()

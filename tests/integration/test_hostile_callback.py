@@ -21,6 +21,8 @@ from tests.support.loopback import Behaviour, LoopbackTestCase, friendly
 from xmpprest.core.media.formats import XML
 from xmpprest.core.stanza.build import elements
 from xmpprest.inbox.inbox import Inbox, StanzaFilter
+from xmpprest.inbox.options import InboxOptions
+from xmpprest.inbox.replies import ReplySender
 from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient
 
@@ -119,7 +121,12 @@ class HostileTests(LoopbackTestCase):
             frozenset({"message", "presence", "iq"}),
             frozenset({"bare", "full", "host"}),
         )
-        inbox = Inbox(stream.send, lambda iq: None, webhook, everything)
+        inbox = Inbox(
+            ReplySender(stream.send, None, lambda iq: None),
+            webhook,
+            everything,
+            InboxOptions(reactor),
+        )
         inbox.startService()
         with capturedLogs() as logs:
             inbox.receive(stanza(xml))
@@ -149,8 +156,8 @@ class HostileTests(LoopbackTestCase):
             (report,) = elements(error)
             self.assertEqual("wait", report["type"])
             self.assertEqual("recipient-unavailable", elements(report)[0].name)
-            faults = [line for line in log if line.startswith("The callback gives")]
-            self.assertEqual([f"The callback gives no answer: {reason}."], faults)
+            faults = [line for line in log if line.startswith("The callback does")]
+            self.assertEqual([f"The callback does not respond: {reason}."], faults)
             self.assertEqual(1, len(self.requests))
 
     async def test_hangs(self) -> None:

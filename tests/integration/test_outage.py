@@ -26,8 +26,9 @@ from xmpprest.core.policy.retry import BACKOFF_SCHEDULE, RECOVERY_WINDOW
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox import conversation
-from xmpprest.inbox.inbox import Inbox, StanzaFilter
-from xmpprest.inbox.options import DurabilityOptions
+from xmpprest.inbox.inbox import STOP_TIMEOUT, Inbox, StanzaFilter
+from xmpprest.inbox.options import InboxOptions
+from xmpprest.inbox.replies import ReplySender
 
 #: Seconds that the callback takes for an answer.
 PACE = 0.05
@@ -99,17 +100,13 @@ class OutageTestCase(SynchronousTestCase):
     def begin(self) -> Inbox:
         """A new process."""
         inbox = Inbox(
-            HeldStream().send,
-            lambda iq: None,
+            ReplySender(HeldStream().send, None, lambda iq: None),
             self.callback,
             StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
-            keeping=DurabilityOptions(
-                self.store,
-                self.clock,
-                self.clock.seconds,
-                CONNECTIONS,
-                random=self.random.random,
+            InboxOptions(
+                self.clock, self.store, self.clock.seconds, self.random.random
             ),
+            concurrency=CONNECTIONS,
         )
         inbox.startService()
         return inbox
@@ -161,7 +158,7 @@ class DownTests(OutageTestCase):
                     self.message(person, number)
                 self.run_(1)
             self.run_(3600 - each)
-        self.assertEqual(["The callback gives no answer: it is down."], said(logs))
+        self.assertEqual(["The callback does not respond: it is down."], said(logs))
         tries = len(self.callback.tries)
         # At 0, 1, 6, 36 s, 2:36, 7:36, 22:36 and 52:36 min, give or take a fifth; and
         # one a minute.
@@ -210,9 +207,7 @@ class DownTests(OutageTestCase):
             for person in range(20):
                 self.message(person, number)
         self.run_(600)
-        durable = self.inbox._durable
-        assert durable is not None
-        self.assertEqual(0, durable._deliveries._memory.used)
+        self.assertEqual(0, self.inbox._memory.used)
         self.assertEqual(2, len(self.clock.getDelayedCalls()))
 
     def test_restart(self) -> None:
@@ -432,8 +427,8 @@ class UnwellTests(OutageTestCase):
             self.assertPrompt(lambda stanza: (0.0, None))
         self.assertEqual(
             [
-                "The callback gives no answer: it is down.",
-                "The callback answers again.",
+                "The callback does not respond: it is down.",
+                "The callback responds again.",
             ],
             said(logs),
         )
@@ -533,5 +528,9 @@ class AnyTests(OutageTestCase):
         elif step == "mend":
             self.store.failing = set()
         else:
-            self.inbox.stopService()
+            stopping = self.inbox.stopService()
+            assert stopping is not None
+            # Requests that take longer run into the timeout.
+            self.run_(STOP_TIMEOUT)
+            self.successResultOf(stopping)
             self.inbox = self.begin()

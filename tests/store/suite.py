@@ -25,6 +25,7 @@ from xmpprest.core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    PendingSize,
     QueueDepth,
     StateChange,
     StoreUnavailable,
@@ -477,20 +478,27 @@ class InboxSuite(StoreTestCase):
         again = await self.store.requeueDead(["msg_0", "msg_5"], 1.0, 9.0, 20.0, 3)
         self.assertEqual([each.webhookID for each in again], ["msg_5"])
 
-    async def test_pendingBetween(self) -> None:
+    async def test_pendingSizes(self) -> None:
         """
-        What is to be delivered can be counted from after one conversation to before
-        another, or to the end.
+        Stanzas to be delivered are counted and measured in bytes, by conversation, up
+        to a number, page by page.
         """
         for number, conversation in enumerate("aabcd"):
             await self.receive(f"msg_{number}", conversation=conversation)
         done = await self.receive("msg_done", conversation="b")
         await self.attempt(done, DELIVERED, 2.0)
-        between = self.store.countPending
-        self.assertEqual(await between("", None), 5)
-        self.assertEqual(await between("", "b"), 2)
-        self.assertEqual(await between("a", "d"), 2)
-        self.assertEqual(await between("b", None), 2)
+        await self.store.addIncoming("msg_wide", "e", "<a>\u00e4\U0001f600</a>", 1.0)
+        sizes = self.store.pendingSizes
+        everything = await sizes("", None, 10)
+        counts = {each.conversation: each.count for each in everything}
+        self.assertEqual(counts, {"a": 2, "b": 1, "c": 1, "d": 1, "e": 1})
+        self.assertEqual(everything[-1].size, len("<a></a>") + 6)
+        self.assertEqual(everything[0].size, 2 * everything[1].size)
+        self.assertEqual(await sizes("", None, 2), everything[:2])
+        self.assertEqual(await sizes("b", None, 2), everything[2:4])
+        self.assertEqual(
+            await sizes("", 2, 10), [PendingSize("a", 1, everything[0].size // 2)]
+        )
 
     async def test_move(self) -> None:
         """

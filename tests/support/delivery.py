@@ -26,12 +26,13 @@ from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import (
     DeliveryAttempt,
     InboxRecord,
+    PendingSize,
     QueueDepth,
     StoreUnavailable,
 )
 from xmpprest.core.stanza.stored import parseStored
-from xmpprest.inbox.inbox import StanzaFilter
-from xmpprest.inbox.options import DurabilityOptions
+from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.options import InboxLimits, InboxOptions
 from xmpprest.inbox.router import InboxRouter, Subscriber
 from xmpprest.inbox.webhook_caller import Webhook
 from xmpprest.store.memory import MemoryStore
@@ -300,8 +301,10 @@ class HeldStore:
     ) -> Deferred[Sequence[InboxRecord]]:
         return self._call("pending", conversation, after, limit)
 
-    def countPending(self, first: str, last: str | None) -> Deferred[int]:
-        return self._call("countPending", first, last)
+    def pendingSizes(
+        self, after: str, before: int | None, limit: int
+    ) -> Deferred[Sequence[PendingSize]]:
+        return self._call("pendingSizes", after, before, limit)
 
     def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         return self._call("reassign", numbers, conversation)
@@ -365,10 +368,16 @@ class KeepingWorld:
     the ways out.
 
     @ivar random: The random number that delays have.
+    @ivar clockStep: Seconds by which the system clock is ahead.
     @ivar replied: What was given to the way out.
     """
 
-    def __init__(self, connections: int = 8, limit: int = 100_000) -> None:
+    def __init__(
+        self,
+        connections: int = 8,
+        limit: int = 100_000,
+        limits: InboxLimits | None = None,
+    ) -> None:
         self.clock = Clock()
         self.clock.rightNow = BEGINNING
         self.store = HeldStore()
@@ -376,8 +385,9 @@ class KeepingWorld:
         self.replied = HeldStream()
         self.callback = HeldCallback()
         self.random = 0.5
+        self.clockStep = 0.0
         self._connections = connections
-        self._limit = limit
+        self.limits = limits or InboxLimits(storedCount=limit)
         self.inbox = self.begin()
 
     def begin(self) -> InboxRouter:
@@ -391,17 +401,29 @@ class KeepingWorld:
             self.stream.send,
             lambda iq: None,
             [Subscriber(self.door(), EVERYTHING, self._connections)],
-            reply=reply,
-            keeping=DurabilityOptions(
-                self.store,
+            InboxOptions(
                 self.clock,
-                self.clock.seconds,
-                limit=self._limit,
-                random=lambda: self.random,
+                self.store,
+                self.now,
+                lambda: self.random,
+                self.limits,
             ),
+            reply=reply,
         )
         self.inbox.startService()
         return self.inbox
+
+    def now(self) -> float:
+        """Return the system time, in seconds since 1970."""
+        return self.clock.seconds() + self.clockStep
+
+    def stop(self) -> None:
+        """End the process; requests in flight run into their timeout."""
+        stopping = self.inbox.stopService()
+        assert stopping is not None
+        if not stopping.called:
+            self.clock.advance(STOP_TIMEOUT)
+        assert stopping.called
 
     def door(self) -> Webhook:
         """What the inbox gives stanzas to."""

@@ -23,7 +23,8 @@ from tests.support.doubles import DOMAIN, stanza
 from tests.support.loopback import BareFactory
 from xmpprest.core.media import formats
 from xmpprest.inbox.inbox import Inbox, StanzaFilter
-from xmpprest.inbox.options import DurabilityOptions
+from xmpprest.inbox.options import InboxOptions
+from xmpprest.inbox.replies import ReplySender
 from xmpprest.store.sqlite.store import SQLiteStore
 from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient
@@ -76,14 +77,13 @@ class RealWorld:
             url,
             formats.XML,
             DOMAIN,
-            connections=CONNECTIONS,
         )
         self.inbox = Inbox(
-            HeldStream().send,
-            lambda iq: None,
+            ReplySender(HeldStream().send, None, lambda iq: None),
             self._webhook,
             StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
-            keeping=DurabilityOptions(self._store, reactor, time.time, CONNECTIONS),
+            InboxOptions(reactor, self._store),
+            concurrency=CONNECTIONS,
         )
         self.fault: Fault = lambda transport, person: False
         self.seen: list[Seen] = []

@@ -9,7 +9,7 @@ from base64 import b64encode
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
@@ -286,45 +286,6 @@ class SignatureTests(WebhookTestCase):
             self.reactor.advance(3600)
         self.assertEqual(["0", "3600", "7200"], times)
         self.assertEqual(3, len(set(signatures)))
-
-    def test_waiting(self) -> None:
-        """
-        Those that wait for their turn are signed when it comes, or they would be too
-        old for the callback.
-        """
-        self.webhook = self.make(self.url, signer=Signer([OLD]), connections=2)
-        posting = [self.post(MESSAGE, f"w{number}") for number in range(4)]
-        first, second = self.server.accept(), self.server.accept()
-        self.assertEqual(0, self.server.attempts)
-        for connection, id in ((first, "w0"), (second, "w1")):
-            request = connection.request()
-            self.assertEqual(id, request["webhook-id"])
-            self.assertEqual("0", request["webhook-timestamp"])
-        self.reactor.advance(10)
-        first.answer()
-        self.assertEqual("w2", (request := first.request())["webhook-id"])
-        self.assertEqual("10", request["webhook-timestamp"])
-        second.close()
-        self.failureResultOf(posting[1], DeliveryError)
-        request = self.server.accept().request()
-        self.assertEqual("w3", request["webhook-id"])
-        self.assertEqual("10", request["webhook-timestamp"])
-
-    def test_cancelWaiting(self) -> None:
-        """
-        One that is given up while it waits for its turn is never posted, and leaves
-        its turn to others.
-        """
-        self.webhook = self.make(self.url, connections=1)
-        self.post(MESSAGE, "w0")
-        waiting = self.post(MESSAGE, "w1")
-        self.post(MESSAGE, "w2")
-        waiting.cancel()
-        self.failureResultOf(waiting, CancelledError)
-        connection = self.server.accept()
-        self.assertEqual("w0", connection.request()["webhook-id"])
-        connection.answer()
-        self.assertEqual("w2", connection.request()["webhook-id"])
 
     def test_question(self) -> None:
         """

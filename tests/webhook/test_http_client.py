@@ -589,40 +589,6 @@ class ConnectionTests(ClientTestCase):
         self.reactor.advance(0.1)
         self.assertNothingLeft()
 
-    def test_inFlight(self) -> None:
-        """
-        Only so many requests are in flight; the others wait for their turn, and
-        get the connections of those before.
-        """
-        asking = [self.request(b"%d" % number) for number in range(5)]
-        self.assertEqual(2, self.server.attempts)
-        first, second = self.server.accept(), self.server.accept()
-        self.assertEqual(b"0", first.request().body)
-        self.assertEqual(b"1", second.request().body)
-        second.answer()
-        self.answer(asking[1])
-        self.assertEqual([], first.requests())
-        self.assertEqual(b"2", second.request().body)
-        first.answer()
-        self.assertEqual(b"3", first.request().body)
-        first.answer()
-        second.answer()
-        self.assertEqual(b"4", first.request().body)
-        first.answer()
-        for each in (asking[0], *asking[2:]):
-            self.answer(each)
-        self.assertEqual(0, self.server.attempts)
-
-    def test_slotFreed(self) -> None:
-        """
-        A request that fails makes room for the next.
-        """
-        for _ in range(5):
-            asking, connection = self.connected()
-            connection.close()
-            self.noAnswer(asking)
-        self.assertNothingLeft()
-
     def test_stale(self) -> None:
         """
         A kept connection that is closed just as it is used again costs nothing:
@@ -719,17 +685,6 @@ class ConnectionTests(ClientTestCase):
         self.failureResultOf(asking, CancelledError)
         self.assertTrue(connection.transport.disconnected)
         self.assertNothingLeft()
-
-    def test_cancelWaitingForTurn(self) -> None:
-        """
-        A request that is cancelled before its turn is never sent.
-        """
-        asking = [self.request(b"%d" % number) for number in range(4)]
-        asking[2].cancel()
-        self.failureResultOf(asking[2], CancelledError)
-        connection = self.server.accept()
-        connection.answer()
-        self.assertEqual([b"0", b"3"], [r.body for r in connection.requests()])
 
     def test_close(self) -> None:
         """

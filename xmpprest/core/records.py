@@ -129,6 +129,20 @@ class InboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingSize:
+    """
+    The pending stanzas of one conversation.
+
+    @ivar count: Their number.
+    @ivar size: Their size, in bytes of XML.
+    """
+
+    conversation: str
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
     """
     One try to deliver a stanza.

@@ -118,7 +118,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         config,
         store,
         sender,
-        ways=webhooks.subscribers,
+        subscribers=webhooks.subscribers,
         reply=outbox.accept,
         builtin=builtin,
         reactor=reactor,

@@ -97,7 +97,7 @@ class MetricsCollector:
             "xmpprest_outbox_messages": lambda: _one(self.outbox.waiting),
             "xmpprest_outbox_oldest_seconds": lambda: self._age(self.outbox.oldestAt),
             "xmpprest_inbox_stanzas": lambda: _each(
-                {"yes": self.inbox.kept, "no": self.inbox.waiting}
+                {"yes": self.inbox.storedCount, "no": self.inbox.transientCount}
             ),
             "xmpprest_inbox_oldest_seconds": lambda: (
                 self._age(self._known[0].oldest) if self._known else {}

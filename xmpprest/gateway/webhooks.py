@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,8 +15,7 @@ from ..core.stanza.jid_pattern import JIDPatterns
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import Signer
 from ..inbox.inbox import StanzaFilter
-from ..inbox.logged_webhook import LoggedWebhook
-from ..inbox.options import DurabilityOptions
+from ..inbox.options import InboxOptions
 from ..inbox.router import InboxRouter, Subscriber
 from ..store.interface import Store
 from ..webhook.batcher import WebhookBatcher
@@ -51,20 +49,18 @@ def makeInboxRouter(
     store: Store,
     sender: StanzaSender,
     *,
-    ways: Sequence[Subscriber],
+    subscribers: Sequence[Subscriber],
     reply: Callable[[Element], Awaitable[object]],
     builtin: BuiltinResponder,
     reactor: Any,
 ) -> InboxRouter:
-    """The way in; nobody wants anything where there are no callbacks."""
+    """Make the inboxes of all callbacks."""
     return InboxRouter(
         sender.send,
         builtin.answer,
-        ways,
+        subscribers,
+        InboxOptions(reactor, store if isDurable(config) else None),
         reply=reply,
-        keeping=DurabilityOptions(store, reactor, time.time)
-        if isDurable(config)
-        else None,
     )
 
 
@@ -110,10 +106,9 @@ def _wayTo(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
     callback = posting.callback
     to = None if "*" in callback.to else JIDPatterns(*callback.to)
     selection = StanzaFilter(callback.stanzas, callback.events, to)
-    door = LoggedWebhook(posting.target, callback.name) if isLogged else posting.target
-    # As many as fill what may be under way at once.
+    # As many as fill all requests in flight.
     stanzas = callback.connections * callback.batch
-    return Subscriber(door, selection, stanzas, callback.name)
+    return Subscriber(posting.target, selection, stanzas, callback.name, isLogged)
 
 
 def makeWebhooks(config: Config, reactor: Any) -> Pipelines:
@@ -159,7 +154,6 @@ def _makeWebhook(
         callback.contentType,
         config.domain,
         signer=Signer(callback.signingSecrets),
-        connections=callback.connections,
     )
 
 

@@ -1,4 +1,4 @@
-"""One try to deliver a stanza that is kept, and what comes of it."""
+"""One attempt to deliver a stanza to the callback, and what follows from it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
-from ..core.errors import Refusal, errorFromStatus
+from ..core.errors import INTERNAL_SERVER_ERROR, Refusal, errorFromStatus
 from ..core.policy import retry
-from ..core.policy.callback_response import CallbackResponse
+from ..core.policy.callback_response import (
+    CallbackResponse,
+    ReplyPlan,
+    onUnreachable,
+    undeliveredReply,
+)
 from ..core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt
 from ..core.stanza.build import withArticle
-from ..core.stanza.stored import UnparsableStanza
+from ..core.stanza.stored import UnparsableStanza, parseStoredHead
 from ..core.webhook.errors import DeliveryError
-from ..ids import deriveIDs
-from .conversation import QueuedStanza
-from .options import DurabilityOptions
+from ..ids import deriveIDs, newID
+from .conversation import LARGE, MemoryUse, QueuedStanza
+from .health_monitor import HealthMonitor
+from .options import InboxOptions
 from .replies import ReplySender
-from .webhook_caller import HealthMonitor, WebhookCaller, interpretAndLog
+from .trusted_clock import TrustedClock
+from .webhook_caller import WebhookCaller
 
 _log = Logger()
 
@@ -28,10 +35,10 @@ _log = Logger()
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
     """
-    What has come of a try.
+    Result of an attempt to deliver a stored stanza.
 
-    @ivar state: Of the stanza, from now on.
-    @ivar dueAt: When to try again, if it is pending.
+    @ivar state: New state of the stanza.
+    @ivar dueAt: Time of the next attempt, if the stanza stays pending.
     """
 
     attempt: DeliveryAttempt
@@ -39,114 +46,177 @@ class AttemptResult:
     dueAt: float
 
 
-class DeliveryAttempter:
+class StanzaDeliverer:
     """
-    Tries to deliver stanzas.
+    Delivers single stanzas: calls the callback and sends its replies.
     """
 
     def __init__(
         self,
-        asker: WebhookCaller,
-        answers: ReplySender,
-        watch: HealthMonitor,
-        waits: CancelScope,
-        keeping: DurabilityOptions,
+        caller: WebhookCaller,
+        replies: ReplySender,
+        monitor: HealthMonitor,
+        *,
+        scope: CancelScope,
+        options: InboxOptions,
+        memory: MemoryUse,
     ) -> None:
-        self._asker = asker
-        self._answers = answers
-        self._watch = watch
-        self._waits = waits
-        self._now = keeping.now
-        self._random = keeping.random
-
-    async def attempt(self, waiting: QueuedStanza, asked: int) -> AttemptResult:
         """
-        Try to deliver a stanza. What follows from the answer has been sent once this
-        returns, so that it is not lost if the gateway ends; sent again, it has the
-        same ids.
+        @param scope: Ends requests under way.
+        @param memory: Memory that trees of stanzas take.
+        """
+        self._caller = caller
+        self._replies = replies
+        self._monitor = monitor
+        self._scope = scope
+        self._memory = memory
+        self._steady = options.steady
+        self._now = options.now
+        self._random = options.random
+        self._trusted = TrustedClock(options.clock, options.now)
 
-        @param asked: How often in a row the callback has asked to wait with it.
-        @raise CancelledError: The gateway ends; nothing has come of it.
+    # --- stored stanzas ---
+
+    async def attempt(self, queued: QueuedStanza, deferrals: int) -> AttemptResult:
+        """
+        Attempt to deliver a stored stanza. Replies are sent before this returns, so
+        they are not lost if the process ends; sent again, they have the same ids.
+
+        @param deferrals: How often in a row the callback has asked to wait with it.
+        @raise CancelledError: The gateway stops; the attempt does not count.
         """
         try:
-            return await self._attempt(waiting, waiting.element, asked)
+            return await self._attempt(queued, deferrals)
         except CancelledError:
             raise
         except UnparsableStanza as error:
-            return self._dead(waiting, f"It cannot be read from the store: {error}.")
+            return self._dead(queued, f"The stored XML cannot be parsed: {error}.")
         except Exception as error:
-            _log.failure("The delivery of {id} failed.", id=waiting.webhookID)
+            _log.failure("Delivery of {id} crashed.", id=queued.webhookID)
             name = type(error).__name__
-            return self._dead(waiting, f"The gateway failed ({name}); see its log.")
+            return self._dead(queued, f"The gateway failed ({name}); see its log.")
 
-    async def _attempt(
-        self, waiting: QueuedStanza, stanza: Element, asked: int
-    ) -> AttemptResult:
-        self._waits.raiseIfCancelled()
-        asking = Deferred.fromCoroutine(self._asker.call(stanza, waiting.webhookID))
+    async def _attempt(self, queued: QueuedStanza, deferrals: int) -> AttemptResult:
         try:
-            said = await self._waits.run(asking)
+            response = await self._call(queued)
         except DeliveryError as reason:
-            return self._failed(waiting, stanza, None, f"No answer: {reason}.")
-        now = self._now()
-        wait = retry.parseRetryAfter(said.status, said.retryAfter, now)
-        if wait is not None:
-            wait = retry.deferralDelay(wait, asked + 1, self._random())
-        if said.status == retry.GONE or wait is not None:
-            return self._failed(waiting, stanza, said.status, _fault(said), wait)
-        verdict = interpretAndLog(
-            stanza, waiting.webhookID, said, deriveIDs(waiting.webhookID)
-        )
+            return self._failed(queued, None, f"No response: {reason}.")
+        status, fault = response.status, _fault(response)
+        delay = retry.parseRetryAfter(status, response.retryAfter, self._now())
+        if delay is not None:
+            delay = retry.deferralDelay(delay, deferrals + 1, self._random())
+        if status == retry.GONE or delay is not None:
+            return self._failed(queued, status, fault, delay)
+        stanza, id = queued.element, queued.webhookID
+        plan = self._caller.interpret(stanza, id, response, deriveIDs(id))
         try:
-            await self._answers.send(stanza, verdict.stanzas)
+            await self._replies.send(stanza, plan)
         except Refusal as refusal:
-            error = f"What follows from it could not be sent: {refusal.problem.text}"
-            return self._failed(waiting, stanza, said.status, error)
+            error = f"The reply could not be sent: {refusal.problem.text}"
+            return self._failed(queued, status, error)
+        now = self._steady()
         return AttemptResult(
-            DeliveryAttempt(now, said.status, _fault(said)), DELIVERED, now
+            DeliveryAttempt(self._now(), status, fault), DELIVERED, now
         )
 
     def _failed(
         self,
-        waiting: QueuedStanza,
-        stanza: Element,
+        queued: QueuedStanza,
         status: int | None,
         error: str | None,
-        wait: float | None = None,
+        delay: float | None = None,
     ) -> AttemptResult:
         """
-        Try again, unless it was tried for too long.
+        Plan the next attempt, or make the stanza a dead letter after too many.
 
-        @param wait: For how long; C{None}, as the schedule has it.
+        @param delay: Seconds until then; C{None} for the retry schedule's.
         """
-        now, attempts = self._now(), waiting.attempts + 1
-        isWell = self._watch.health.isHealthy(now)
-        if retry.isExpired(attempts, waiting.receivedAt, now, isWell):
+        attempts = queued.attempts + 1
+        isHealthy = self._monitor.health.isHealthy(self._steady())
+        attempt = DeliveryAttempt(self._now(), status, error)
+        if retry.isExpired(attempts, queued.receivedAt, self._trusted.now(), isHealthy):
+            kind, attributes = parseStoredHead(queued.xml.decode())
             _log.error(
-                "The callback did not take {stanza} from {sender} in {attempts} tries;"
-                " {id} is given up, until it is redelivered. The last time: {error}",
-                stanza=withArticle(stanza.name),
-                sender=stanza.getAttribute("from"),
+                "Dead letter: {stanza} from {sender} ({id}) was not delivered in"
+                " {attempts} attempts; it can be redelivered. Last failure: {error}",
+                stanza=withArticle(kind),
+                sender=attributes.get("from"),
                 attempts=attempts,
-                id=waiting.webhookID,
+                id=queued.webhookID,
                 error=error,
             )
-            return AttemptResult(DeliveryAttempt(now, status, error), DEAD, now)
-        if wait is None:
-            wait = retry.backoffDelay(attempts, self._random())
-        return AttemptResult(DeliveryAttempt(now, status, error), PENDING, now + wait)
+            return AttemptResult(attempt, DEAD, self._steady())
+        if delay is None:
+            delay = retry.backoffDelay(attempts, self._random())
+        return AttemptResult(attempt, PENDING, self._steady() + delay)
 
-    def _dead(self, waiting: QueuedStanza, error: str) -> AttemptResult:
-        """No other try would do better."""
+    def _dead(self, queued: QueuedStanza, error: str) -> AttemptResult:
+        """Make a stanza a dead letter that no retry could deliver."""
         _log.error(
-            "{id} cannot be delivered, and is given up: {error}",
-            id=waiting.webhookID,
+            "Dead letter: {id} cannot be delivered: {error}",
+            id=queued.webhookID,
             error=error,
         )
-        now = self._now()
-        return AttemptResult(DeliveryAttempt(now, None, error), DEAD, now)
+        attempt = DeliveryAttempt(self._now(), None, error)
+        return AttemptResult(attempt, DEAD, self._steady())
+
+    # --- transient stanzas ---
+
+    async def deliverTransient(self, queued: QueuedStanza) -> None:
+        """
+        Deliver a stanza that is not stored, in a single attempt. Its sender gets the
+        reply, or an error.
+        """
+        plan = await self._askOnce(queued)
+        stanza = _parse(queued)
+        try:
+            await self._replies.sendOrDrop(stanza, plan)
+        except Exception:
+            self._replies.sendNow(stanza, self._crashed(stanza))
+
+    def bounce(self, queued: QueuedStanza) -> None:
+        """Tell the sender of a transient stanza that it was not delivered."""
+        stanza = _parse(queued)
+        self._replies.sendNow(stanza, onUnreachable(stanza))
+
+    async def _askOnce(self, queued: QueuedStanza) -> ReplyPlan:
+        try:
+            response = await self._call(queued)
+            stanza = queued.element
+            return self._caller.interpret(stanza, queued.webhookID, response, newID)
+        except (DeliveryError, CancelledError):
+            return onUnreachable(_parse(queued))
+        except Exception:
+            return self._crashed(_parse(queued))
+
+    def _crashed(self, stanza: Element) -> ReplyPlan:
+        _log.failure(
+            "Delivery of {stanza} from {sender} crashed.",
+            stanza=withArticle(stanza.name),
+            sender=stanza.getAttribute("from"),
+        )
+        return ReplyPlan(undeliveredReply(stanza, INTERNAL_SERVER_ERROR))
+
+    async def _call(self, queued: QueuedStanza) -> CallbackResponse:
+        """Call the callback; a large stanza is not in memory as a tree meanwhile."""
+        self._scope.raiseIfCancelled()
+        if queued.size >= LARGE:
+            queued.dropTree(self._memory)
+        calling = self._caller.call(queued.element, queued.webhookID)
+        return await self._scope.run(Deferred.fromCoroutine(calling))
 
 
-def _fault(said: CallbackResponse) -> str | None:
-    """Why an answer is no success, as in C{"404 Not Found"}."""
-    return None if said.isSuccess else errorFromStatus(said.status).text
+def _parse(queued: QueuedStanza) -> Element:
+    """Return a stanza, without its payload if its XML cannot be parsed."""
+    try:
+        return queued.element
+    except UnparsableStanza:
+        kind, attributes = parseStoredHead(queued.xml.decode())
+        stanza = Element((None, kind))
+        stanza.attributes.update(attributes)
+        return stanza
+
+
+def _fault(response: CallbackResponse) -> str | None:
+    """Return why a response is no success, as in C{"404 Not Found"}."""
+    return None if response.isSuccess else errorFromStatus(response.status).text

@@ -1,7 +1,4 @@
-"""
-Conversations that are kept for the callback: the first stanzas of each in memory, all
-of them in the store.
-"""
+"""Conversations: the waiting stanzas of one bare sender to one recipient, in order."""
 
 from __future__ import annotations
 
@@ -14,163 +11,302 @@ from twisted.words.xish.domish import Element
 
 from ..core.policy.retry import LastAttempt
 from ..core.records import InboxRecord
-from ..core.stanza import jid
 from ..core.stanza.stored import parseStored
-from ..core.webhook.conversation_key import ConversationKeys
 
-#: How many stanzas of a conversation are in memory, and how many characters of XML;
-#: one always is, when it is needed.
+#: Limits on the stored stanzas of one conversation that are in memory, in number and in
+#: bytes of XML. The first one is exempt.
 COUNT = 32
 SIZE = 262_144
-#: How many characters those of all conversations may have together, before only those
-#: are in memory that are needed at the moment.
+#: Limit for all conversations together, in bytes of XML. Above it, only the stanzas
+#: that are due stay in memory.
 TOTAL_SIZE = 16_777_216
+#: Limit on the waiting stanzas that are also in memory as trees, in bytes of XML. A
+#: tree takes up to a hundred times the memory of its XML.
+TREE_SIZE = 262_144
+#: Size in bytes of XML from which a stanza is parsed again after its callback request
+#: instead of being kept as a tree meanwhile.
+LARGE = 8192
 
-
-def keyOf(stanza: Element, keys: ConversationKeys) -> str:
-    """The name of a conversation: the bare sender, and whom it writes to."""
-    return keys.keyFor(jid.bareOf(stanza["from"]), stanza["to"])
-
-
-@dataclass(slots=True)
-class QueuedStanza:
-    """
-    A stanza that waits for the callback.
-
-    @ivar stanza: As it came, or as it is kept.
-    @ivar size: In characters of XML.
-    """
-
-    number: int
-    webhookID: str
-    stanza: Element | str
-    size: int
-    receivedAt: float
-    dueAt: float
-    attempts: int = 0
-
-    @property
-    def element(self) -> Element:
-        """The stanza; raises L{UnparsableStanza}."""
-        return parseStored(self.stanza) if isinstance(self.stanza, str) else self.stanza
+#: Due time of a stored stanza that has not been read from the store.
+UNKNOWN = -inf
 
 
 @dataclass(slots=True)
-class MemoryBudget:
+class MemoryUse:
     """
-    What all conversations share.
+    Memory that all conversations of a callback share.
 
-    @ivar used: How many characters of XML are in it.
+    @ivar limit: Limit on C{used}.
+    @ivar used: Size of the stored stanzas that are in memory, in bytes of XML.
+    @ivar trees: Size of the stanzas that are kept as trees, in bytes of XML.
     """
 
     limit: int = TOTAL_SIZE
     used: int = 0
+    trees: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class QueuedStanza:
+    """
+    A stanza that waits for the callback, as XML.
+
+    @ivar webhookID: Its id in requests to the callback.
+    @ivar xml: In UTF-8.
+    @ivar size: Its size in bytes of XML.
+    @ivar receivedAt: In seconds since 1970.
+    @ivar dueAt: Time of its next attempt, in seconds since 1970.
+    @ivar number: Number of a stored stanza, 0 before its commit. Of a transient stanza:
+        the number of the last stored stanza before it.
+    @ivar isStored: Whether it survives the process: it is stored, or about to be.
+    @ivar isPatient: Whether it waits for stored stanzas before it, also while these are
+        not delivered. Other transient stanzas do not.
+    """
+
+    webhookID: str
+    xml: bytes
+    receivedAt: float
+    dueAt: float
+    number: float = 0
+    isStored: bool = True
+    isPatient: bool = True
+    attempts: int = 0
+    size: int = field(init=False)
+    _tree: Element | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.size = len(self.xml)
+
+    @property
+    def element(self) -> Element:
+        """
+        The stanza.
+
+        @raise UnparsableStanza: The XML cannot be parsed.
+        """
+        return self._tree or parseStored(self.xml.decode())
+
+    def keepTree(self, stanza: Element, memory: MemoryUse) -> None:
+        """Keep the tree of the stanza as long as there is memory for it."""
+        if memory.trees + self.size <= TREE_SIZE:
+            self._tree = stanza
+            memory.trees += self.size
+
+    def dropTree(self, memory: MemoryUse) -> None:
+        """Keep no more than the XML."""
+        if self._tree is not None:
+            self._tree = None
+            memory.trees -= self.size
 
 
 class QueueState(Enum):
-    """Where a conversation waits for its turn."""
+    """State of a conversation in the delivery scheduler."""
 
-    NOWHERE = auto()
+    #: Nothing of it can be delivered before something else happens.
+    IDLE = auto()
+    #: In a queue of conversations that are due.
     READY = auto()
-    LATER = auto()
-    #: It has its turn.
-    BUSY = auto()
+    #: Waits for the time of its next attempt.
+    WAITING = auto()
+    #: A worker delivers one of its stanzas.
+    DELIVERING = auto()
 
 
 @dataclass(slots=True, eq=False)
 class Conversation:
     """
-    A conversation with stanzas to be delivered.
+    The waiting stanzas of one bare sender to one recipient.
 
-    @ivar hasMore: Whether there may be others in the store, behind those in memory.
-    @ivar waiting: How many there are, of those that came since the gateway's start.
-    @ivar countedFrom: The number of the first of those.
-    @ivar dueAt: When it has its turn, if it is L{QueueState.LATER}.
-    @ivar last: The last try, if its stanza is to be tried again, and if we know it.
-    @ivar expeditedTo: When that is, if sooner than it would be due.
+    Stored stanzas are in memory as far as there is room, all others behind them are
+    only in the store. Transient stanzas, such as presence, are in memory only; each
+    knows the stored stanza that it follows. Stanzas that are being committed hold
+    their place among the transient ones.
+
+    @ivar hasMore: Whether the store may have stanzas that are not in memory.
+    @ivar state: Where the scheduler has it.
+    @ivar dueAt: Time of its next turn, if it is L{QueueState.WAITING}.
+    @ivar entryAt: Time of its newest entry in the L{TurnQueue}, if there is one.
+    @ivar retryAt: Time of the next attempt of its first stored stanza; L{UNKNOWN} as
+        long as that is not in memory.
+    @ivar lastNumber: Bound of the numbers of its stored stanzas.
+    @ivar last: Last attempt of that stanza; C{None} if there was none, or if it was
+        made by an earlier process and is not known yet.
     """
 
     key: str
-    memory: MemoryBudget
+    memory: MemoryUse
     hasMore: bool
-    waiting: int = 0
-    countedFrom: float = inf
-    place: QueueState = QueueState.NOWHERE
+    state: QueueState = QueueState.IDLE
     dueAt: float = 0.0
+    entryAt: float | None = None
+    retryAt: float = UNKNOWN
     last: LastAttempt | None = None
-    expeditedTo: float = inf
-    _held: list[QueuedStanza] = field(default_factory=list)
+    lastNumber: float = 0
+    _stored: list[QueuedStanza] = field(default_factory=list)
     _size: int = 0
+    #: Transient stanzas and those that are being committed, in stream order.
+    _recent: list[QueuedStanza] | None = None
+
+    # --- what is there ---
 
     @property
     def head(self) -> QueuedStanza | None:
-        """The first that is in memory."""
-        return self._held[0] if self._held else None
+        """The first stored stanza, if it is in memory."""
+        return self._stored[0] if self._stored else None
 
-    def add(self, last: QueuedStanza) -> None:
-        """Another has been kept in the store."""
-        self.countedFrom = min(self.countedFrom, last.number)
-        self.waiting += 1
+    @property
+    def transient(self) -> QueuedStanza | None:
+        """The first transient stanza, unless it waits for a commit."""
+        if self._recent and not self._recent[0].isStored:
+            return self._recent[0]
+        return None
+
+    @property
+    def hasStored(self) -> bool:
+        """Whether it may have stored stanzas, not counting those being committed."""
+        return bool(self._stored) or self.hasMore
+
+    @property
+    def isEmpty(self) -> bool:
+        """Whether no stanza waits or is being committed."""
+        return not (self._stored or self.hasMore or self._recent)
+
+    def isTransientNext(self, canDeliverStored: bool) -> bool:
+        """
+        Check whether a transient stanza is delivered next.
+
+        @param canDeliverStored: Whether a stored stanza would be delivered now. If not,
+            transient stanzas do not wait for it (behaviour.md §2.2, I{Order}).
+        """
+        first = self.transient
+        if first is None:
+            return False
+        if not canDeliverStored and not first.isPatient:
+            return True
+        if self._stored:
+            return first.number < self._stored[0].number
+        return not self.hasMore
+
+    # --- arrivals ---
+
+    def arrive(self, stanza: QueuedStanza) -> None:
+        """Add a stanza that was received: a transient one, or one before its commit."""
+        if self._recent is None:
+            self._recent = []
+        if not stanza.isStored and not any(each.isStored for each in self._recent):
+            stanza.number = self.lastNumber
+        self._recent.append(stanza)
+
+    def committed(self, stanza: QueuedStanza, number: int) -> None:
+        """Make a stanza a stored one, with its number in the store."""
+        stanza.number = self.lastNumber = number
+        assert self._recent is not None
+        place = self._recent.index(stanza)
+        del self._recent[place]
+        for each in self._recent[:place]:
+            each.number = min(each.number, number - 1)
+        self._number(place)
         hasRoom = self._hasRoom and self.memory.used < self.memory.limit
         if self.hasMore or not hasRoom:
             self.hasMore = True
+            stanza.dropTree(self.memory)
         else:
-            self._hold(last)
+            self._hold(stanza)
 
-    def settled(self, number: int) -> None:
-        """One waits no longer."""
-        if number >= self.countedFrom:
-            self.waiting -= 1
+    def commitFailed(self, stanza: QueuedStanza, isKept: bool) -> None:
+        """
+        Give up the commit of a stanza.
+
+        @param isKept: Whether it stays, in its place, as a transient stanza.
+        """
+        assert self._recent is not None
+        place = self._recent.index(stanza)
+        stanza.isStored = False
+        if not isKept:
+            del self._recent[place]
+            stanza.dropTree(self.memory)
+        self._number(place)
+
+    def _number(self, place: int) -> None:
+        """Let transient stanzas from that place on follow the last stored stanza."""
+        assert self._recent is not None
+        if not any(each.isStored for each in self._recent[:place]):
+            for each in self._recent[place:]:
+                if each.isStored:
+                    break
+                each.number = self.lastNumber
+        if not self._recent:
+            self._recent = None
 
     def requeued(self, number: int) -> None:
-        """One that was settled waits again, and be it before those in memory."""
-        if number >= self.countedFrom:
-            self.waiting += 1
+        """Note that the store has another stanza, maybe before those in memory."""
         self.evict()
+        self.lastNumber = max(self.lastNumber, number)
         self.hasMore = True
+        self.retryAt = UNKNOWN
+
+    # --- reading and removing ---
 
     def fill(self, page: Sequence[InboxRecord]) -> None:
         """
-        Take the first from the store; there are none in memory.
+        Add the first stored stanzas; none are in memory.
 
-        @param page: Of L{COUNT} at most.
+        @param page: At most L{COUNT} records.
         """
         self.hasMore = len(page) == COUNT
         for each in page:
             if not self._hasRoom:
                 self.hasMore = True
                 break
-            size = len(each.stanza)
             self._hold(
                 QueuedStanza(
-                    each.number,
                     each.webhookID,
-                    each.stanza,
-                    size,
+                    each.stanza.encode(),
                     each.receivedAt,
                     each.dueAt,
-                    each.attempts,
+                    each.number,
+                    attempts=each.attempts,
                 )
             )
 
     def pop(self) -> None:
-        """The first is done with."""
-        first = self._held.pop(0)
+        """Remove the first stored stanza."""
+        first = self._stored.pop(0)
+        first.dropTree(self.memory)
         self._size -= first.size
         self.memory.used -= first.size
+        self.retryAt = self._stored[0].dueAt if self._stored else UNKNOWN
+
+    def popTransient(self) -> QueuedStanza:
+        """Remove the first transient stanza and return it."""
+        assert self._recent is not None
+        first = self._recent.pop(0)
+        if not self._recent:
+            self._recent = None
+        return first
+
+    def takeTransient(self) -> Sequence[QueuedStanza]:
+        """Remove all transient stanzas and return them."""
+        recent = self._recent or []
+        self._recent = [each for each in recent if each.isStored] or None
+        return [each for each in recent if not each.isStored]
 
     def evict(self) -> None:
-        """Leave them all to the store."""
-        self.hasMore = self.hasMore or bool(self._held)
+        """Keep no stored stanza in memory."""
+        self.hasMore = self.hasStored
+        for each in self._stored:
+            each.dropTree(self.memory)
         self.memory.used -= self._size
         self._size = 0
-        self._held.clear()
+        self._stored.clear()
 
     @property
     def _hasRoom(self) -> bool:
-        return len(self._held) < COUNT and self._size < SIZE
+        return len(self._stored) < COUNT and self._size < SIZE
 
-    def _hold(self, last: QueuedStanza) -> None:
-        self._held.append(last)
-        self._size += last.size
-        self.memory.used += last.size
+    def _hold(self, stanza: QueuedStanza) -> None:
+        if not self._stored and self.retryAt == UNKNOWN:
+            self.retryAt = stanza.dueAt
+        self._stored.append(stanza)
+        self._size += stanza.size
+        self.memory.used += stanza.size

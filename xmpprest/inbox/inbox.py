@@ -1,53 +1,79 @@
 """
-Takes inbound stanzas to one callback, and what it answers back.
+The inbox of one callback: stores inbound stanzas and queues them for delivery.
 
-With a store, messages and subscriptions are kept until the callback has answered; all
-else, and everything without one, is delivered at once or bounced.
+With a store, messages and subscription presence are committed before they are
+delivered. All other stanzas are transient: they are delivered in one attempt.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ..concurrency import timers
+from ..concurrency.cancel_scope import CancelScope
+from ..concurrency.waiters import Waiters
+from ..core.errors import RESOURCE_CONSTRAINT
 from ..core.histogram import Histogram
-from ..core.policy.callback_response import ReplyPlan, onUnreachable, unhandledReply
-from ..core.records import InboxRecord
+from ..core.policy.callback_response import (
+    onUnreachable,
+    undeliveredReply,
+)
+from ..core.records import InboxRecord, PendingSize, StoreUnavailable
 from ..core.stanza import jid
-from ..core.stanza.build import withArticle
+from ..core.stanza.stored import serialize
 from ..core.webhook.conversation_key import DEFAULT, ConversationKeys
-from .durable_queue import DurableQueue, isDurable
-from .options import DurabilityOptions, Precondition
+from ..ids import newWebhookID
+from .attempt import StanzaDeliverer
+from .capacity import Capacity
+from .conversation import Conversation, MemoryUse, QueuedStanza
+from .health_monitor import HealthMonitor
+from .options import InboxOptions, Precondition
 from .replies import ReplySender
-from .transient_queue import QUEUE_LIMIT, TransientQueue
-from .webhook_caller import HealthMonitor, Webhook, WebhookCaller
+from .scheduler import DeliveryScheduler
+from .store_access import retryWhileUnavailable
+from .webhook_caller import Webhook, WebhookCaller
 
 _log = Logger()
 
+#: Number of conversations that one call of the store returns.
+PAGE = 1000
+#: Seconds until the next call while the conversations of the last one still wait.
+PAGE_PAUSE = 0.25
+#: Seconds between two log lines about stanzas that the store cannot commit.
+LOG_INTERVAL = 600.0
+#: Seconds for which requests to the callback may go on after the service was stopped.
+STOP_TIMEOUT = 5.0
+
+#: Types of presence that are stored: they are events (RFC 6121 §3), not a state.
+SUBSCRIPTION = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+
 
 class AddressSet(Protocol):
-    """Some addresses."""
+    """A set of addresses."""
 
     def __contains__(self, address: str, /) -> bool:
-        """Whether one is among them."""
+        """Check whether an address is in the set."""
 
 
 @dataclass(frozen=True, slots=True)
 class StanzaFilter:
     """
-    Which stanzas a callback wants.
+    The stanzas that a callback receives.
 
     @ivar kinds: Of C{message}, C{presence}, C{iq}.
     @ivar events: Forms of C{to}: C{bare} is user@host, C{full} has a resource,
         C{host} is the domain alone.
-    @ivar to: Whom for; C{None}, for anybody.
+    @ivar to: Recipients; C{None} for all.
     """
 
     kinds: frozenset[str]
@@ -63,191 +89,378 @@ class StanzaFilter:
 
 
 def _form(stanza: Element) -> str:
-    """The form of the address that a stanza is for."""
+    """Return the form of the address that a stanza is for."""
     local, _, resource = jid.splitJID(stanza.getAttribute("to", ""))
     if resource is not None:
         return "full"
     return "host" if local is None else "bare"
 
 
+def isDurable(stanza: Element) -> bool:
+    """Check whether a stanza is stored, if there is a store."""
+    if stanza.name == "presence":
+        return stanza.getAttribute("type") in SUBSCRIPTION
+    return bool(stanza.name == "message")
+
+
 async def _nothing() -> None:
-    """What is done before deliveries, mostly."""
+    """Do nothing before deliveries."""
 
 
 class Inbox(Service):
     """
-    The way in to a callback.
+    The inbox of one callback.
 
-    @ivar selection: What it is to get, which is for others to see to; may be replaced.
+    @ivar filter: The stanzas that the callback receives; the router applies it.
+    @ivar keys: Names of its conversations in the store.
     """
 
     def __init__(
         self,
-        send: Callable[[Element], None],
-        builtin: Callable[[Element], Element | None],
-        callback: Webhook | None,
-        selection: StanzaFilter,
-        limit: int = QUEUE_LIMIT,
+        replies: ReplySender,
+        callback: Webhook,
+        filter: StanzaFilter,
+        options: InboxOptions,
         *,
-        reply: Callable[[Element], Awaitable[object]] | None = None,
-        keeping: DurabilityOptions | None = None,
+        concurrency: int = 32,
         name: str = DEFAULT,
-        prior: Precondition = _nothing,
+        isLogged: bool = False,
+        precondition: Precondition = _nothing,
     ) -> None:
         """
-        @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
-        @param builtin: The gateway's own answer to an iq, or C{None}.
-        @param callback: C{None}, and nobody wants anything.
-        @param limit: How many stanzas may wait that are not kept.
-        @param reply: Takes the callback's messages, to be sent; raises L{Refusal}.
-            C{None}, and they are written to the stream.
-        @param keeping: C{None}, and no stanza is kept.
-        @param name: The callback's.
-        @param prior: Has to be done before anything that is kept is delivered.
+        @param concurrency: Limit on the stanzas in flight.
+        @param name: Name of the callback.
+        @param isLogged: Whether each attempt has a line in the log.
+        @param precondition: Ends before stored stanzas are delivered.
         """
+        self.filter = filter
         self.keys = ConversationKeys(name)
-        self.selection = selection
-        self._answers = ReplySender(send, reply, builtin)
-        self._asker: WebhookCaller | None = None
-        self._volatile: TransientQueue | None = None
-        self._durable: DurableQueue | None = None
-        self._watch: HealthMonitor | None = None
-        if callback is not None:
-            now = time.time if keeping is None else keeping.now
-            if keeping is not None:
-                self._watch = HealthMonitor(now, name)
-            asker = self._asker = WebhookCaller(callback, now, self._watch, name)
-            # Without others there is nobody to leave turns to.
-            connections = limit if keeping is None else keeping.connections
-            self._volatile = TransientQueue(asker, self._answers, limit, connections)
-            if keeping is not None and self._watch is not None:
-                self._durable = DurableQueue(
-                    keeping,
-                    asker,
-                    self._answers,
-                    self._watch,
-                    unkept=self._unkept,
-                    keys=self.keys,
-                    prior=prior,
-                )
-        self._retiring: Deferred[None] | None = None
+        self._replies = replies
+        self._options = options
+        self._store = options.store
+        self._precondition = precondition
+        self._scope = CancelScope(options.clock)
+        self._memory = MemoryUse()
+        steady = options.steady
+        self._monitor = HealthMonitor(steady, name)
+        self._caller = WebhookCaller(
+            callback,
+            steady,
+            # Without a store there is nothing to pause.
+            None if options.store is None else self._monitor,
+            name,
+            isLogged=isLogged,
+        )
+        limits = options.limits
+        self._committing = Capacity(
+            limits.committingCount,
+            limits.committingSize,
+            "stanzas being committed",
+            isShared=False,
+        )
+        self._scheduler = DeliveryScheduler(
+            StanzaDeliverer(
+                self._caller,
+                replies,
+                self._monitor,
+                scope=self._scope,
+                options=options,
+                memory=self._memory,
+            ),
+            self._monitor,
+            self._scope,
+            options,
+            self._memory,
+            stored=Capacity(limits.storedCount, limits.storedSize, "stored stanzas"),
+            transient=Capacity(
+                limits.transientCount, limits.transientSize, "stanzas in memory"
+            ),
+            limit=concurrency,
+        )
+        self._finding: Deferred[None] = succeed(None)
+        #: Number of the first stanza that this process has stored.
+        self._firstNumber: int | None = None
+        #: Whether the stanzas of earlier processes are counted.
+        self._isMeasured = False
+        self._allCommitted: Waiters[None] = Waiters()
+        self._quietUntil = -inf
+
+    # --- what others ask ---
 
     @property
     def transientCount(self) -> int:
-        """How many stanzas the callback has not yet answered, of those not kept."""
-        return 0 if self._volatile is None else self._volatile.waiting
+        """The number of transient stanzas that the callback has not responded to."""
+        return self._scheduler.transient.count
 
     @property
     def storedCount(self) -> int:
-        """The same of those that are kept."""
-        return 0 if self._durable is None else self._durable.waiting
+        """The number of stored stanzas that are to be delivered."""
+        return self._scheduler.stored.count
 
     @property
-    def attemptLatencies(self) -> Mapping[str, Histogram]:
-        """How many seconds each try to deliver took, by its result."""
-        return {} if self._asker is None else self._asker.attemptLatencies
+    def storedSize(self) -> int:
+        """The size of these stanzas, in bytes of XML."""
+        return self._scheduler.stored.size
 
     @property
-    def isPaused(self) -> bool:
-        """Whether the callback is paused: what is kept for it stays."""
-        return self._watch is not None and self._watch.health.isPaused
-
-    def startService(self) -> None:
-        """Deliver what was kept."""
-        super().startService()
-        self._retiring = None
-        if self._durable is not None:
-            self._durable.begin()
-
-    def stopService(self) -> Deferred[None]:
-        """
-        Give up all that is under way. What is not kept is bounced.
-
-        @return: Fires once the store is no longer used.
-        """
-        super().stopService()
-        retiring = self.drain()
-        if self._durable is not None:
-            self._durable.abort()
-        if self._volatile is not None:
-            self._volatile.stop()
-        return retiring
-
-    def reconfigure(
-        self, callback: Webhook, selection: StanzaFilter, connections: int
-    ) -> None:
-        """Deliver to another callback from now on, or in another way."""
-        assert self._asker is not None
-        assert self._volatile is not None
-        self._asker.callback = callback
-        self.selection = selection
-        self._volatile.setConnections(connections)
-        if self._durable is not None:
-            self._durable.setConnections(connections)
-
-    def drain(self) -> Deferred[None]:
-        """
-        Deliver nothing more that is kept, but bring to an end what is under way.
-
-        @return: Fires once none of that is, and the store is no longer used.
-        """
-        if self._durable is None:
-            return succeed(None)
-        if self._retiring is None:
-            self._retiring = Deferred.fromCoroutine(self._durable.drain())
-        return self._retiring
-
-    async def whenIdle(self) -> None:
-        """Wait until nothing is under way that is not kept."""
-        if self._volatile is not None:
-            await self._volatile.whenIdle()
-
-    def receive(self, stanza: Element) -> None:
-        """
-        Deal with an inbound stanza.
-
-        @param stanza: Any stanza that answers no iq of ours.
-        """
-        isKeeping = self._durable is not None and isDurable(stanza)
-        if not self.running and not isKeeping:
-            return  # The stream is closing; there is no way back to the sender.
-        if not (stanza.getAttribute("from") and stanza.getAttribute("to")):
-            # Servers must not send it (XEP-0114 §3), and an answer would have no
-            # addresses: ejabberd closes the stream over that.
-            _log.warn(
-                "Ignored {stanza} without a sender or a recipient.",
-                stanza=withArticle(stanza.name),
-            )
-            return
-        if self._volatile is None or stanza not in self.selection:
-            verdict = ReplyPlan(unhandledReply(stanza), deferToBuiltin=True)
-            self._answers.sendNow(stanza, verdict)
-        elif self._durable is not None and isKeeping:
-            self._durable.receive(stanza)
-        else:
-            self._volatile.receive(stanza)
-
-    @property
-    def isDurable(self) -> bool:
-        """Whether anything is kept for the callback."""
-        return self._durable is not None
+    def refusedCount(self) -> int:
+        """The number of stanzas that were refused because of a limit."""
+        scheduler = self._scheduler
+        all = (scheduler.stored, scheduler.transient, self._committing)
+        return sum(each.refused for each in all)
 
     @property
     def freeCapacity(self) -> int:
-        """How many more may be kept for it."""
-        return 0 if self._durable is None else self._durable.room
+        """The number of further stanzas that may be stored."""
+        return self._scheduler.stored.free if self.isDurable else 0
+
+    @property
+    def attemptLatencies(self) -> Mapping[str, Histogram]:
+        """Seconds that each attempt to deliver took, by its result."""
+        return self._caller.attemptLatencies
+
+    @property
+    def isPaused(self) -> bool:
+        """Whether the callback is paused: its stored stanzas stay in the store."""
+        return self._monitor.health.isPaused
+
+    @property
+    def isDurable(self) -> bool:
+        """Whether any stanzas are stored."""
+        return self._store is not None
+
+    # --- start, change, stop ---
+
+    def startService(self) -> None:
+        """Deliver the stanzas in the store, and all that arrive."""
+        super().startService()
+        self._scope.open()
+        self._firstNumber = None
+        self._isMeasured = False
+        self._scheduler.start()
+        if self._store is not None:
+            self._finding = Deferred.fromCoroutine(self._begin())
+            self._finding.addErrback(self._notFound)
+
+    def reconfigure(
+        self,
+        callback: Webhook,
+        filter: StanzaFilter,
+        concurrency: int,
+        *,
+        isLogged: bool = False,
+    ) -> None:
+        """Deliver to another callback from now on, or in another way."""
+        self._caller.callback = callback
+        self._caller.isLogged = isLogged
+        self.filter = filter
+        self._scheduler.limit = concurrency
+        self._scheduler.wake()
+
+    def setLimits(self, count: int, size: int) -> None:
+        """
+        Change the limits on stored stanzas.
+
+        @param size: In bytes of XML.
+        """
+        self._scheduler.stored.setLimits(count, size)
+
+    async def drain(self) -> None:
+        """
+        Deliver no more stored stanzas, and wait until those in flight are recorded and
+        those that arrived are committed. The store is not used afterwards.
+        """
+        closing = self._scheduler.close()
+        self._finding.cancel()
+        await self._finding
+        await closing
+        while self._committing.count:
+            await self._allCommitted.wait()
+
+    async def whenIdle(self) -> None:
+        """Wait until no stanza is in flight, and no transient stanza waits."""
+        await self._scheduler.whenIdle()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop to deliver. The senders of transient stanzas get an error, but requests
+        in flight may go on for L{STOP_TIMEOUT} seconds.
+
+        @return: Fires once nothing is in flight and the store is not used.
+        """
+        super().stopService()
+        self._scheduler.stop()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        timer = self._options.clock.callLater(STOP_TIMEOUT, self._scope.cancel)
+        try:
+            await self.drain()
+            await self.whenIdle()
+        finally:
+            timers.cancel(timer)
+            self._scope.cancel()
+
+    # --- stanzas of earlier processes ---
+
+    async def _begin(self) -> None:
+        await self._scope.run(Deferred.fromCoroutine(self._precondition()))
+        await self._measure()
+        self._isMeasured = True
+        self._scheduler.open()
+        await self._find()
+
+    async def _measure(self) -> None:
+        """Count the stanzas that earlier processes have left in the store."""
+        after = self.keys.lowerBound
+        while page := await retryWhileUnavailable(
+            self._scope, partial(self._sizes, after)
+        ):
+            for each in page:
+                if each.conversation in self.keys:
+                    self._scheduler.stored.add(each.conversation, each.size, each.count)
+            after = page[-1].conversation
+            if after not in self.keys:
+                break
+
+    def _sizes(self, after: str) -> Deferred[Sequence[PendingSize]]:
+        assert self._store is not None
+        # Stanzas that arrived since the start are counted already.
+        return self._store.pendingSizes(after, self._firstNumber, PAGE)
+
+    async def _find(self) -> None:
+        """Queue the conversations that earlier processes have left in the store."""
+        assert self._store is not None
+        after = self.keys.lowerBound
+        while page := await retryWhileUnavailable(
+            self._scope, partial(self._store.conversations, after, PAGE)
+        ):
+            for key in page:
+                if key in self.keys:
+                    self._scheduler.addFromStore(key)
+            while self._scheduler.readyCount > PAGE:
+                await self._scope.sleep(PAGE_PAUSE)
+            after = page[-1]
+            if after not in self.keys:
+                break
+        self._scheduler.isComplete = True
+
+    def _notFound(self, reason: Failure) -> None:
+        if not reason.check(CancelledError):
+            _log.failure("Search for stored stanzas crashed.", failure=reason)
+
+    # --- inbound stanzas ---
+
+    def receive(self, stanza: Element) -> None:
+        """
+        Store a stanza or queue it for delivery; or tell its sender that it is refused.
+
+        @param stanza: Has C{from} and C{to}.
+        """
+        isStored = self._store is not None and isDurable(stanza)
+        if not (self.running or isStored):
+            self._replies.sendNow(stanza, onUnreachable(stanza))
+            return
+        key = self.keys.keyOf(stanza)
+        xml = serialize(stanza)
+        now = self._options.now()
+        queued = QueuedStanza(
+            newWebhookID(),
+            xml.encode(),
+            now,
+            self._options.steady(),
+            isStored=isStored,
+            isPatient=isStored,
+        )
+        if not self._isAdmitted(queued, key):
+            self._replies.rejectOverload(stanza)
+            return
+        conversation = self._scheduler.conversation(key)
+        queued.keepTree(stanza, self._memory)
+        conversation.arrive(queued)
+        if isStored:
+            self._commit(conversation, queued, xml, now)
+        else:
+            self._scheduler.arrived(conversation)
+
+    def _isAdmitted(self, queued: QueuedStanza, key: str) -> bool:
+        """Check the limits; count the stanza if they allow it."""
+        size, scheduler = queued.size, self._scheduler
+        if not queued.isStored:
+            return scheduler.transient.admit(key, size)
+        if not self._committing.admit(key, size):
+            return False
+        isAdmitted = scheduler.stored.admit(key, size)
+        if not isAdmitted:
+            self._committing.remove(key, size)
+        return isAdmitted
+
+    def _commit(
+        self, conversation: Conversation, queued: QueuedStanza, xml: str, at: float
+    ) -> None:
+        assert self._store is not None
+        committing = self._store.addIncoming(
+            queued.webhookID, conversation.key, xml, at
+        )
+        committing.addCallbacks(
+            self._committed,
+            self._commitFailed,
+            (conversation, queued),
+            {},
+            (conversation, queued),
+        )
+        committing.addErrback(
+            lambda reason: _log.failure("Handling of a commit crashed.", failure=reason)
+        )
+
+    def _committed(
+        self, number: int, conversation: Conversation, queued: QueuedStanza
+    ) -> None:
+        if self._firstNumber is None:
+            self._firstNumber = number
+        self._scheduler.committed(conversation, queued, number)
+        self._commitEnded(conversation, queued)
+
+    def _commitFailed(
+        self, reason: Failure, conversation: Conversation, queued: QueuedStanza
+    ) -> None:
+        """
+        Deliver a stanza as a transient one, in its place. If stored stanzas wait before
+        it, its sender is told to send it again instead, unless it cannot be told.
+        """
+        self._logFailedCommit(reason)
+        key, size = conversation.key, queued.size
+        stanza = queued.element
+        self._scheduler.stored.remove(key, size)
+        canBeTold = bool(undeliveredReply(stanza, RESOURCE_CONSTRAINT))
+        isRefused = self.running and conversation.hasStored and canBeTold
+        isKept = not isRefused and self._scheduler.transient.admit(key, size)
+        if not isKept:
+            self._replies.rejectOverload(stanza)
+        self._scheduler.commitFailed(conversation, queued, isKept=isKept)
+        self._commitEnded(conversation, queued)
+
+    def _logFailedCommit(self, reason: Failure) -> None:
+        now = self._options.steady()
+        if not reason.check(StoreUnavailable):
+            _log.failure("Commit of a stanza crashed.", failure=reason)
+        elif now >= self._quietUntil:
+            self._quietUntil = now + LOG_INTERVAL
+            _log.error(
+                "Inbound messages cannot be stored: {reason}. Until they can, each is"
+                " delivered in one attempt, or refused.",
+                reason=reason.value,
+            )
+
+    def _commitEnded(self, conversation: Conversation, queued: QueuedStanza) -> None:
+        self._committing.remove(conversation.key, queued.size)
+        if not self._committing.count:
+            self._allCommitted.release(None)
 
     def requeue(self, page: Sequence[InboxRecord]) -> None:
-        """
-        Deliver stanzas that the store has for it, and that it did not know of.
-        """
-        if self._durable is not None:
-            self._durable.requeue(page)
-
-    def _unkept(self, stanza: Element) -> None:
-        """A stanza cannot be kept."""
-        assert self._volatile is not None
-        if self.running:
-            self._volatile.receive(stanza)
-        else:
-            self._answers.sendNow(stanza, onUnreachable(stanza))
+        """Deliver stored stanzas that became pending again, before later ones."""
+        if self._isMeasured:
+            for each in page:
+                size = len(each.stanza.encode())
+                self._scheduler.stored.add(each.conversation, size)
+        self._scheduler.requeue(page)

@@ -1,6 +1,4 @@
-"""
-Gives what is kept for a callback that is no longer there to the first that wants it.
-"""
+"""Gives the stored stanzas of removed callbacks to callbacks that receive them."""
 
 from __future__ import annotations
 
@@ -17,45 +15,44 @@ from ..core.records import InboxRecord
 from ..core.stanza.stored import UnparsableStanza, parseStored
 from ..core.webhook.conversation_key import ConversationKeys, callbackOf
 from .conversation import COUNT
+from .health_monitor import displayName
 from .inbox import Inbox
-from .options import InboxStore, retryWhileUnavailable
-from .webhook_caller import displayName
+from .store_access import InboxStore, retryWhileUnavailable
 
 _log = Logger()
 
 
 class InboxRegistry(Protocol):
     """
-    The callbacks that there are at the moment.
+    The inboxes that exist at the moment.
     """
 
     @property
     def inboxes(self) -> Mapping[str, Inbox]:
-        """By name, in the order in which they are asked whether they want something."""
+        """Inboxes by name, in the order in which their filters are applied."""
 
     def isDraining(self, name: str) -> bool:
-        """Whether one that is no longer there has something under way all the same."""
+        """Check whether a removed callback may still have stanzas in flight."""
 
 
 class OrphanReassigner:
     """
-    Finds new places for stanzas.
+    Finds callbacks for stored stanzas that have none.
     """
 
     def __init__(
-        self, store: InboxStore, waits: CancelScope, callbacks: InboxRegistry
+        self, store: InboxStore, scope: CancelScope, registry: InboxRegistry
     ) -> None:
         self._store = store
-        self._waits = waits
-        self._callbacks = callbacks
+        self._scope = scope
+        self._registry = registry
 
     async def run(self) -> None:
         """
-        Look at all that is kept for callbacks that are not there.
-
-        What nobody wants stays as it is, for one that will.
+        Reassign all stored stanzas of removed callbacks. Stanzas that no callback
+        receives stay in the store, for a future one.
         """
-        taken: dict[str, int] = {}
+        moved: dict[str, int] = {}
         left: dict[str, int] = {}
         key: str | None = ""
         while key is not None and (key := await self._next(key)) is not None:
@@ -63,31 +60,34 @@ class OrphanReassigner:
             if self._isKnown(name):
                 key = ConversationKeys(name).upperBound
             else:
-                all, stay = await self._look(key)
-                taken[name] = taken.get(name, 0) + all - stay
+                all, stay = await self._reassignConversation(key)
+                moved[name] = moved.get(name, 0) + all - stay
                 left[name] = left.get(name, 0) + stay
-        for name, count in taken.items():
+        for name, count in moved.items():
             _tell(name, count, left[name])
 
     def _isKnown(self, name: str) -> bool:
-        known = self._callbacks.inboxes.get(name)
-        return (known is not None and known.isDurable) or self._callbacks.isDraining(
-            name
-        )
+        known = self._registry.inboxes.get(name)
+        isDurable = known is not None and known.isDurable
+        return isDurable or self._registry.isDraining(name)
 
     async def _next(self, key: str) -> str | None:
-        """The conversation after one."""
-        self._waits.raiseIfCancelled()
+        """Return the next conversation after a key."""
+        self._scope.raiseIfCancelled()
         found = await retryWhileUnavailable(
-            self._waits, partial(self._store.conversations, key, 1)
+            self._scope, partial(self._store.conversations, key, 1)
         )
         return found[0] if found else None
 
-    async def _look(self, key: str) -> tuple[int, int]:
-        """Look at one conversation; returns how many there are, and how many stay."""
+    async def _reassignConversation(self, key: str) -> tuple[int, int]:
+        """
+        Reassign one conversation.
+
+        @return: The number of its stanzas, and of those that stay.
+        """
         after, all, stay = 0, 0, 0
         while page := await retryWhileUnavailable(
-            self._waits, partial(self._store.pending, key, after, COUNT)
+            self._scope, partial(self._store.pending, key, after, COUNT)
         ):
             after = page[-1].number
             all += len(page)
@@ -96,9 +96,9 @@ class OrphanReassigner:
 
     async def reassign(self, page: Sequence[InboxRecord]) -> Sequence[InboxRecord]:
         """
-        Let stanzas be delivered that are pending, and that nobody knows of.
+        Queue pending stanzas that no inbox has queued.
 
-        @return: Those that will be.
+        @return: The stanzas that will be delivered.
         """
         placed: list[InboxRecord] = []
         for name, some in groupby(page, self._destination):
@@ -106,18 +106,18 @@ class OrphanReassigner:
             if name is None:
                 continue
             placed += stanzas
-            inbox = self._callbacks.inboxes.get(name)
+            inbox = self._registry.inboxes.get(name)
             if inbox is not None:
                 await self._give(stanzas, inbox)
         return placed
 
     def _destination(self, stanza: InboxRecord) -> str | None:
-        """The callback that is to have it: its own, or else the first that wants it."""
+        """Return the callback of a stanza: its own, or else the first that fits."""
         own = callbackOf(stanza.conversation)
         if self._isKnown(own):
             return own
-        inboxes = self._callbacks.inboxes.items()
-        return next((name for name, each in inboxes if _wants(each, stanza)), None)
+        inboxes = self._registry.inboxes.items()
+        return next((name for name, each in inboxes if _receives(each, stanza)), None)
 
     async def _give(self, stanzas: Sequence[InboxRecord], inbox: Inbox) -> None:
         for key, some in groupby(stanzas, lambda each: each.conversation):
@@ -125,34 +125,34 @@ class OrphanReassigner:
             if own != key:
                 numbers = [each.number for each in these]
                 await retryWhileUnavailable(
-                    self._waits, partial(self._store.reassign, numbers, own)
+                    self._scope, partial(self._store.reassign, numbers, own)
                 )
-            # At once, or it would be counted twice by one that just begins.
+            # At once, or an inbox that is just starting would count them twice.
             inbox.requeue([replace(each, conversation=own) for each in these])
 
 
-def _wants(inbox: Inbox, stanza: InboxRecord) -> bool:
+def _receives(inbox: Inbox, stanza: InboxRecord) -> bool:
     if not inbox.isDurable:
         return False
     try:
-        return parseStored(stanza.stanza) in inbox.selection
+        return parseStored(stanza.stanza) in inbox.filter
     except UnparsableStanza:
-        # It is for whoever has it to say so.
+        # The attempt to deliver it will make it a dead letter.
         return True
 
 
-def _tell(name: str, taken: int, left: int) -> None:
-    if taken:
+def _tell(name: str, moved: int, left: int) -> None:
+    if moved:
         _log.warn(
-            "{callback} is no longer there: {count} of the stanzas that waited for it"
-            " go to others, as those do that come.",
+            "{callback} was removed: {count} of its stored stanzas go to other"
+            " callbacks.",
             callback=displayName(name),
-            count=taken,
+            count=moved,
         )
     if left:
         _log.warn(
-            "{callback} is no longer there, and no other wants {count} of the stanzas"
-            " that waited for it: they stay until there is one that does.",
+            "{callback} was removed, and no other callback receives {count} of its"
+            " stored stanzas: they stay in the store until one does.",
             callback=displayName(name),
             count=left,
         )

@@ -1,4 +1,4 @@
-"""Sends what follows from the callback's answers, and the gateway's own."""
+"""Sends the callbacks' replies, errors and the gateway's own answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR, RESOURCE_CONSTRAINT, Refusal
-from ..core.policy.callback_response import ReplyPlan, errorReply, undeliveredReply
+from ..core.policy.callback_response import (
+    ReplyPlan,
+    errorReply,
+    undeliveredReply,
+)
 from ..core.stanza.build import isRequest
 
 _log = Logger()
@@ -16,7 +20,7 @@ _log = Logger()
 
 class ReplySender:
     """
-    The way back to the senders of inbound stanzas.
+    Sends stanzas back to the senders of inbound stanzas.
     """
 
     def __init__(
@@ -27,86 +31,89 @@ class ReplySender:
     ) -> None:
         """
         @param write: Writes a stanza to the stream; raises L{Refusal} if it cannot.
-        @param reply: Takes a message, to be sent, as the way out has it; raises
-            L{Refusal}. C{None}, and they are written to the stream.
-        @param builtin: The gateway's own answer to an iq, or C{None}.
+        @param reply: Sends a message through the outbox; raises L{Refusal}. If C{None},
+            messages are written to the stream.
+        @param builtin: Returns the gateway's own answer to an iq, or C{None}.
         """
         self._write = write
         self._reply = reply
         self._builtin = builtin
 
-    def sendNow(self, stanza: Element, verdict: ReplyPlan) -> None:
-        """Write what follows from a verdict to the stream, or lose it."""
-        for answer in self._chosen(stanza, verdict):
+    def sendNow(self, stanza: Element, plan: ReplyPlan) -> None:
+        """Write the replies of a plan to the stream; drop those that it refuses."""
+        for reply in self._replies(stanza, plan):
             try:
-                self._write(answer)
+                self._write(reply)
             except Refusal as refusal:
-                instead = self._instead(stanza, answer, refusal)
+                instead = self._instead(stanza, reply, refusal)
                 self.sendNow(stanza, ReplyPlan(tuple(instead)))
 
-    async def sendOrDrop(self, stanza: Element, verdict: ReplyPlan) -> None:
+    async def sendOrDrop(self, stanza: Element, plan: ReplyPlan) -> None:
         """
-        Send what follows from a verdict on a stanza that is not kept, or lose it. It is
-        not lost over a store that cannot keep it: that may be why the stanza is not.
+        Send the replies of a plan for a transient stanza. A message that the store
+        cannot take is written to the stream; other failures drop the reply.
         """
-        for answer in self._chosen(stanza, verdict):
+        for reply in self._replies(stanza, plan):
             try:
-                await self.send(stanza, (answer,))
+                await self._send(stanza, (reply,))
             except Refusal as refusal:
-                if self._isForStore(answer):
-                    self.sendNow(stanza, ReplyPlan((answer,)))
+                if self._usesOutbox(reply):
+                    self.sendNow(stanza, ReplyPlan((reply,)))
                 else:
-                    self._lost(answer, refusal)
+                    self._dropped(reply, refusal)
 
-    async def send(self, stanza: Element, answers: Iterable[Element]) -> None:
+    async def send(self, stanza: Element, plan: ReplyPlan) -> None:
         """
-        Send answers to a stanza.
+        Send the replies of a plan for a stored stanza.
 
         @raise Refusal: 503, not all of them can be sent now.
         """
-        for answer in answers:
+        await self._send(stanza, self._replies(stanza, plan))
+
+    async def _send(self, stanza: Element, replies: Iterable[Element]) -> None:
+        for reply in replies:
             try:
-                if self._reply is not None and self._isForStore(answer):
-                    await self._reply(answer)
+                if self._reply is not None and self._usesOutbox(reply):
+                    await self._reply(reply)
                 else:
-                    self._write(answer)
+                    self._write(reply)
             except Refusal as refusal:
                 if refusal.problem.status == 503:
                     raise
-                await self.send(stanza, self._instead(stanza, answer, refusal))
+                await self._send(stanza, self._instead(stanza, reply, refusal))
 
     def rejectOverload(self, stanza: Element) -> None:
-        """Too many wait already."""
+        """Tell a sender that too many stanzas wait."""
         refusal = undeliveredReply(stanza, RESOURCE_CONSTRAINT)
         self.sendNow(stanza, ReplyPlan(refusal, deferToBuiltin=True))
 
-    def _isForStore(self, answer: Element) -> bool:
+    def _usesOutbox(self, reply: Element) -> bool:
         """
-        Whether an answer takes the way of what is kept. An error to a message without
-        an id has none either, and who keeps messages asks for one.
+        Check whether a reply goes through the outbox, which needs an id. An error to a
+        message without an id has none.
         """
-        isMessage = answer.name == "message" and bool(answer.getAttribute("id"))
+        isMessage = reply.name == "message" and bool(reply.getAttribute("id"))
         return isMessage and self._reply is not None
 
-    def _chosen(self, stanza: Element, verdict: ReplyPlan) -> tuple[Element, ...]:
-        """What follows, or our own answer where that comes first."""
+    def _replies(self, stanza: Element, plan: ReplyPlan) -> tuple[Element, ...]:
+        """Return the replies of a plan, or the gateway's own answer instead."""
         own = None
-        if verdict.deferToBuiltin and isRequest(stanza):
+        if plan.deferToBuiltin and isRequest(stanza):
             own = self._builtin(stanza)
-        return verdict.stanzas if own is None else (own,)
+        return plan.stanzas if own is None else (own,)
 
     def _instead(
-        self, stanza: Element, answer: Element, refusal: Refusal
+        self, stanza: Element, reply: Element, refusal: Refusal
     ) -> Iterable[Element]:
-        """What to send if an answer cannot be sent."""
-        self._lost(answer, refusal)
-        # Too long for the server; an error is not.
+        """Return replacements for a reply that was refused."""
+        self._dropped(reply, refusal)
+        # An error is short enough where a reply is too long for the server.
         isTooLong = refusal.problem.status == 413
         return errorReply(stanza, INTERNAL_SERVER_ERROR) if isTooLong else ()
 
-    def _lost(self, answer: Element, refusal: Refusal) -> None:
+    def _dropped(self, reply: Element, refusal: Refusal) -> None:
         _log.warn(
-            "The answer to {to} is lost: {reason}",
-            to=answer.getAttribute("to"),
+            "Reply to {to} dropped: {reason}",
+            to=reply.getAttribute("to"),
             reason=refusal.problem.text,
         )

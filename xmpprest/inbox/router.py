@@ -1,12 +1,9 @@
-"""
-Takes each inbound stanza to the first callback that wants it; each has a way in of its
-own, so that none waits for another.
-"""
+"""Routes each inbound stanza to the inbox of the first callback that receives it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -21,12 +18,19 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
+from ..concurrency.waiters import Waiters
+from ..core.policy.callback_response import (
+    ReplyPlan,
+    unhandledReply,
+)
 from ..core.records import InboxRecord
+from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import DEFAULT
 from .inbox import Inbox, StanzaFilter
-from .options import DurabilityOptions
+from .options import InboxOptions
 from .reassignment import OrphanReassigner
 from .redelivery import Redeliverer, noDurableCallback
+from .replies import ReplySender
 from .webhook_caller import Webhook
 
 _log = Logger()
@@ -36,204 +40,195 @@ _T = TypeVar("_T")
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """
-    A callback, and what it is to get.
+    A callback and the stanzas that it receives.
 
-    @ivar name: What it is called in the store and the log.
-    @ivar concurrency: How many stanzas it may be asked about at once.
+    @ivar name: Its name in the store and in the log.
+    @ivar concurrency: Limit on its stanzas in flight.
+    @ivar isLogged: Whether each attempt to deliver to it has a line in the log.
     """
 
     callback: Webhook
     filter: StanzaFilter
     concurrency: int = 32
     name: str = DEFAULT
+    isLogged: bool = False
 
 
 class InboxRouter(Service):
     """
-    The way in.
+    Inboxes of all callbacks; none waits for another.
 
-    @ivar inboxes: Those to each callback, by its name, in their order.
+    @ivar inboxes: Inboxes by the name of their callback, in the order in which their
+        filters are applied.
     """
 
     def __init__(
         self,
         send: Callable[[Element], None],
         builtin: Callable[[Element], Element | None],
-        ways: Sequence[Subscriber],
+        subscribers: Sequence[Subscriber],
+        options: InboxOptions,
         *,
         reply: Callable[[Element], Awaitable[object]] | None = None,
-        keeping: DurabilityOptions | None = None,
     ) -> None:
         """
-        @param ways: To the callbacks, the first to be asked first; each has another
-            name.
-        @param keeping: C{None}, and no stanza is kept. How many connections it has is
-            for each to say.
-
-        The others are those of L{Inbox}.
+        @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
+        @param builtin: Returns the gateway's own answer to an iq, or C{None}.
+        @param subscribers: Callbacks, each with another name.
+        @param reply: Sends the callbacks' messages; raises L{Refusal}. If C{None}, they
+            are written to the stream.
         """
-        self._send = send
-        self._builtin = builtin
-        self._reply = reply
-        self._keeping = keeping
-        self._nobody = Inbox(
-            send, builtin, None, StanzaFilter(frozenset(), frozenset())
-        )
-        #: To callbacks that are no longer there, and whether what is kept for them may
-        #: be under way.
+        self._replies = ReplySender(send, reply, builtin)
+        self._options = options
+        #: Inboxes of removed callbacks, and whether they may still use the store.
         self._leaving: dict[Inbox, bool] = {}
         self._isBeginning = False
-        self._waiting: list[Deferred[None]] = []
+        self._changes: Waiters[None] = Waiters()
         self._tasks: set[Deferred[None]] = set()
         self._lock = DeferredLock()
-        self._adoption: OrphanReassigner | None = None
-        if keeping is not None:
-            self._waits = CancelScope(keeping.clock)
-            self._adoption = OrphanReassigner(keeping.store, self._waits, self)
-            self._redelivery = Redeliverer(keeping, self._adoption, lambda: self.room)
+        self._scope = CancelScope(options.clock)
+        self._reassigner: OrphanReassigner | None = None
+        if options.store is not None:
+            self._reassigner = OrphanReassigner(options.store, self._scope, self)
+            self._redeliverer = Redeliverer(
+                options.store, options.now, self._reassigner, lambda: self.freeCapacity
+            )
         self.inboxes: Mapping[str, Inbox] = {}
-        self.setSubscribers(ways)
+        self.setSubscribers(subscribers)
+
+    # --- what others ask ---
 
     @property
-    def waiting(self) -> int:
-        """How many stanzas are not yet answered, of those not kept."""
+    def transientCount(self) -> int:
+        """The number of transient stanzas that no callback has responded to."""
         return sum(each.transientCount for each in self._all)
 
     @property
-    def kept(self) -> int:
-        """The same of those that are kept."""
-        # What the others had is no longer theirs.
-        keeping = [each for each, isKeeping in self._leaving.items() if isKeeping]
-        return sum(each.storedCount for each in (*self.inboxes.values(), *keeping))
+    def storedCount(self) -> int:
+        """The number of stored stanzas that are to be delivered."""
+        # A removed callback's stanzas go to others once it has left the store alone.
+        leaving = [each for each, usesStore in self._leaving.items() if usesStore]
+        return sum(each.storedCount for each in (*self.inboxes.values(), *leaving))
 
     @property
-    def room(self) -> int:
-        """How many more may be kept."""
+    def freeCapacity(self) -> int:
+        """The number of further stanzas that may be stored."""
         return sum(each.freeCapacity for each in self.inboxes.values())
 
     @property
     def isPaused(self) -> bool:
-        """Whether any callback is paused: what is kept for it stays."""
+        """Whether any callback is paused: its stored stanzas stay in the store."""
         return any(each.isPaused for each in self.inboxes.values())
 
     def isDraining(self, name: str) -> bool:
-        """
-        Whether what is kept for a callback that is no longer there may be under way.
-        """
+        """Check whether a removed callback may still have stored stanzas in flight."""
         return any(
-            isKeeping and each.keys.callback == name
-            for each, isKeeping in self._leaving.items()
+            usesStore and each.keys.callback == name
+            for each, usesStore in self._leaving.items()
         )
 
     @property
     def _all(self) -> Sequence[Inbox]:
         return (*self.inboxes.values(), *self._leaving)
 
-    # --- beginning, changing, ending ---
+    # --- start, change, stop ---
 
     def startService(self) -> None:
-        """Deliver what was kept."""
+        """Deliver the stanzas in the store, and all that arrive."""
         super().startService()
-        if self._adoption is not None:
-            self._waits.open()
+        self._scope.open()
+        if self._reassigner is not None:
             self._leaving.clear()
             self._isBeginning = True
-            self._do(self._begin())
-        for each in (self._nobody, *self.inboxes.values()):
+            self._run(self._begin())
+        for each in self.inboxes.values():
             each.startService()
 
     def stopService(self) -> Deferred[list[None]]:
         """
-        Give up all that is under way. What is not kept is bounced.
+        Stop to deliver. The senders of transient stanzas get an error, but requests
+        in flight may go on for a few seconds.
 
-        @return: Fires once the store is no longer used.
+        @return: Fires once nothing is in flight and the store is not used.
         """
         super().stopService()
-        if self._adoption is not None:
-            self._waits.cancel()
-        stopping = [each.stopService() for each in (*self._all, self._nobody)]
+        self._scope.cancel()
+        stopping = [each.stopService() for each in self._all]
         return gatherResults([*stopping, *self._tasks])
 
-    def setSubscribers(self, ways: Sequence[Subscriber]) -> None:
+    def setSubscribers(self, subscribers: Sequence[Subscriber]) -> None:
         """
-        Take what comes to other callbacks from now on.
+        Replace the callbacks.
 
-        One of the same name as before goes on with what waits for it. What waits for
-        one that is no longer there goes to the first that wants it, and may come there
-        after what has come since. What is under way is not disturbed.
+        A callback that keeps its name keeps its stanzas. The stored stanzas of a
+        removed callback go to the first one that receives them, and may arrive after
+        later ones. Requests in flight are not disturbed.
         """
         before = dict(self.inboxes)
-        self.inboxes = {each.name: self._changed(before, each) for each in ways}
+        self.inboxes = {each.name: self._changed(before, each) for each in subscribers}
         if not self.running:
             return
-        for gone in before.values():
-            self._leaving[gone] = True
-            self._do(self._leave(gone))
-        self._do(self._adopt())
+        for removed in before.values():
+            self._leaving[removed] = True
+            self._run(self._leave(removed))
+        self._run(self._reassign())
 
-    def _changed(self, before: dict[str, Inbox], way: Subscriber) -> Inbox:
-        inbox = before.pop(way.name, None)
+    def _changed(self, before: dict[str, Inbox], subscriber: Subscriber) -> Inbox:
+        inbox = before.pop(subscriber.name, None)
         if inbox is not None:
-            inbox.reconfigure(way.callback, way.filter, way.concurrency)
+            inbox.reconfigure(
+                subscriber.callback,
+                subscriber.filter,
+                subscriber.concurrency,
+                isLogged=subscriber.isLogged,
+            )
             return inbox
-        inbox = self._new(way)
+        inbox = self._new(subscriber)
         if self.running:
             inbox.startService()
         return inbox
 
-    def _new(self, way: Subscriber) -> Inbox:
-        keeping = self._keeping
-        if keeping is not None:
-            keeping = replace(keeping, connections=way.concurrency)
-
-        async def prior() -> None:
-            # What is older has to come first, and what is under way to an end.
-            while self._isBeginning or self.isDraining(way.name):
-                waiting: Deferred[None] = Deferred()
-                self._waiting.append(waiting)
-                await waiting
+    def _new(self, subscriber: Subscriber) -> Inbox:
+        async def precondition() -> None:
+            # Older stanzas come first, and those in flight to an end.
+            while self._isBeginning or self.isDraining(subscriber.name):
+                await self._changes.wait()
 
         return Inbox(
-            self._send,
-            self._builtin,
-            way.callback,
-            way.filter,
-            reply=self._reply,
-            keeping=keeping,
-            name=way.name,
-            prior=prior,
+            self._replies,
+            subscriber.callback,
+            subscriber.filter,
+            self._options,
+            concurrency=subscriber.concurrency,
+            name=subscriber.name,
+            isLogged=subscriber.isLogged,
+            precondition=precondition,
         )
 
     async def _begin(self) -> None:
         try:
-            await self._adopt()
+            await self._reassign()
         finally:
             self._isBeginning = False
-            self._goOn()
+            self._changes.release(None)
 
-    async def _leave(self, gone: Inbox) -> None:
-        """See out a callback that is no longer there."""
-        await gone.drain()
-        self._leaving[gone] = False
-        self._goOn()
-        await self._adopt()
-        await gone.whenIdle()
-        del self._leaving[gone]
-        await gone.stopService()
+    async def _leave(self, removed: Inbox) -> None:
+        """Finish the deliveries of a removed callback."""
+        await removed.drain()
+        self._leaving[removed] = False
+        self._changes.release(None)
+        await self._reassign()
+        await removed.whenIdle()
+        del self._leaving[removed]
+        await removed.stopService()
 
-    async def _adopt(self) -> None:
-        if self._adoption is not None and self.inboxes:
+    async def _reassign(self) -> None:
+        if self._reassigner is not None and self.inboxes:
             async with self._lock:
-                await self._adoption.run()
+                await self._reassigner.run()
 
-    def _goOn(self) -> None:
-        """Those that wait may have waited for this."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(None)
-
-    def _do(self, task: Coroutine[Deferred[Any], Any, None]) -> None:
-        """Do what nobody waits for but L{stopService}."""
+    def _run(self, task: Coroutine[Deferred[Any], Any, None]) -> None:
+        """Run a background task that only L{stopService} waits for."""
         self._track(Deferred.fromCoroutine(task)).addErrback(_failed)
 
     def _track(self, doing: Deferred[_T]) -> Deferred[_T]:
@@ -246,44 +241,52 @@ class InboxRouter(Service):
 
         return doing.addBoth(done)
 
-    # --- what it is for ---
+    # --- stanzas ---
 
     def receive(self, stanza: Element) -> None:
         """
         Deal with an inbound stanza.
 
-        @param stanza: Any stanza that answers no iq of ours.
+        @param stanza: Any stanza but the reply to an iq that the gateway has sent.
         """
+        if not (stanza.getAttribute("from") and stanza.getAttribute("to")):
+            # Servers must not send it (XEP-0114 §3), and an answer would have no
+            # addresses: ejabberd closes the stream over that.
+            _log.warn(
+                "Ignored {stanza} without a sender or a recipient.",
+                stanza=withArticle(stanza.name),
+            )
+            return
         for each in self.inboxes.values():
-            if stanza in each.selection:
+            if stanza in each.filter:
                 each.receive(stanza)
                 return
-        self._nobody.receive(stanza)
+        plan = ReplyPlan(unhandledReply(stanza), deferToBuiltin=True)
+        self._replies.sendNow(stanza, plan)
 
     async def redeliver(
         self, webhookIDs: Sequence[str] | None, since: float, until: float
     ) -> Sequence[InboxRecord]:
         """
-        Deliver stanzas that were given up, in the order they came, as far as they may
-        wait.
+        Deliver dead letters again, in the order of their arrival, as far as the limits
+        allow.
 
-        @param webhookIDs: Which, of those that came within the time span; C{None} for
-            all of them.
-        @param since: The beginning of the time span, in seconds since 1970.
-        @param until: Its end, which does not belong to it.
-        @return: Which are delivered again, without their XML.
+        @param webhookIDs: Ids of the dead letters; C{None} for all of the time span.
+        @param since: Begin of the time span, in seconds since 1970.
+        @param until: End of the time span, which does not belong to it.
+        @return: Records of the stanzas that are delivered again, without their XML.
         @raise Refusal: 409, there is no callback.
         @raise StoreUnavailable: Some of them may be delivered all the same.
         """
         if not any(each.isDurable for each in self.inboxes.values()):
             raise noDurableCallback()
         again: Deferred[Sequence[InboxRecord]] = Deferred()
-        redelivering = self._redelivery.run(webhookIDs, since, until)
-        # Who waits may leave; what is pending must be known here all the same.
+        redelivering = self._redeliverer.run(webhookIDs, since, until)
+        # The client may leave; stanzas that became pending must be queued all the same.
         self._track(Deferred.fromCoroutine(redelivering)).chainDeferred(again)
         return await again
 
 
 def _failed(reason: Failure) -> None:
     if not reason.check(CancelledError):
-        _log.failure("What was kept could not be seen to.", failure=reason)
+        _log.failure("Background task for stored stanzas crashed.", failure=reason)

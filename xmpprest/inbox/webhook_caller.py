@@ -1,10 +1,10 @@
-"""Asks the callback, and keeps an eye on how it is."""
+"""Calls a callback: posts a stanza, measures and logs the attempt."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
@@ -15,118 +15,72 @@ from ..core.policy.callback_response import (
     ReplyPlan,
     interpretResponse,
 )
-from ..core.policy.health import PAUSE_AFTER, EndpointHealth, FailureLogThrottle
-from ..core.policy.retry import GONE
+from ..core.policy.health import FailureLogThrottle
 from ..core.stanza.build import withArticle
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.errors import DeliveryError
+from .health_monitor import HealthMonitor, displayName
 
 _log = Logger()
 
 
 class Webhook(Protocol):
-    """Where stanzas are posted."""
+    """Posts stanzas to a callback."""
 
     async def post(self, stanza: Element, id: str) -> CallbackResponse:
         """
-        Deliver one; raises L{DeliveryError}.
+        Post a stanza.
 
-        @param id: What the callback knows it by, the same each time.
+        @param id: Its id in requests to the callback, the same in each attempt.
+        @return: The callback's response.
+        @raise DeliveryError: The callback gave no valid response.
         """
 
 
-def displayName(name: str) -> str:
-    """A callback, at the beginning of a sentence."""
-    return "The callback" if name == DEFAULT else f"The callback {name}"
-
-
-class HealthMonitor:
-    """
-    Keeps an eye on a callback for those that keep stanzas for it.
-
-    @ivar health: How it is.
-    @ivar onPauseChanged: Called when it is paused, and when it no longer is.
-    @ivar onRecovered: Called when it has answered after an outage.
-    """
-
-    def __init__(self, now: Callable[[], float], name: str = DEFAULT) -> None:
-        """
-        @param now: Tells the time, in seconds since 1970.
-        @param name: The callback's.
-        """
-        self._now = now
-        self._title = displayName(name)
-        self.health = EndpointHealth(now())
-        self.onPauseChanged: Callable[[], None] = lambda: None
-        self.onRecovered: Callable[[], None] = lambda: None
-
-    def answered(self, status: int) -> None:
-        """The callback has answered."""
-        wasPaused, recoveredAt = self.health.isPaused, self.health.recoveredAt
-        self.health.answered(status, self._now())
-        if self.health.recoveredAt != recoveredAt:
-            self.onRecovered()
-        self._tell(
-            wasPaused, f"It has answered {GONE}, which is to say that it is gone"
-        )
-
-    def failed(self) -> None:
-        """It has not."""
-        wasPaused = self.health.isPaused
-        self.health.failed(self._now())
-        days = PAUSE_AFTER / 86400
-        self._tell(wasPaused, f"It has given no answer for {days:g} days")
-
-    def _tell(self, wasPaused: bool, reason: str) -> None:
-        if self.health.isPaused == wasPaused:
-            return
-        if wasPaused:
-            _log.info(
-                "{callback} is no longer paused; what waits is delivered.",
-                callback=self._title,
-            )
-        else:
-            _log.error(
-                "{callback} is paused: {reason}. Messages are kept, and it is tried"
-                " once a minute; let it answer anything but {gone}, and all of them"
-                " are delivered.",
-                callback=self._title,
-                reason=reason,
-                gone=GONE,
-            )
-        self.onPauseChanged()
-
-
-#: What comes of a try: by the class of the status; or there is no answer.
+#: Results of an attempt: the class of the response's status, or no response.
 RESULTS = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 OTHER, NO_ANSWER = "other", "none"
 
 
+class _Attempt(NamedTuple):
+    """An attempt to deliver a stanza, as the log names it."""
+
+    kind: str
+    sender: str | None
+    id: str
+    began: float
+
+
 class WebhookCaller:
     """
-    Asks a callback.
+    Calls a callback.
 
-    @ivar callback: May be replaced; what it is being asked stays with the old one.
-    @ivar attemptLatencies: How many seconds it took each time, by its result.
+    @ivar callback: May be replaced; requests under way stay with the old one.
+    @ivar isLogged: Whether each attempt has a line in the log; may be replaced.
+    @ivar attemptLatencies: Seconds that each attempt took, by its result.
     """
 
     def __init__(
         self,
         callback: Webhook,
         now: Callable[[], float],
-        watch: HealthMonitor | None,
+        monitor: HealthMonitor | None,
         name: str = DEFAULT,
+        *,
+        isLogged: bool = False,
     ) -> None:
         """
-        @param now: Tells the time, in seconds.
-        @param watch: Learns what becomes of it.
-        @param name: The callback's.
+        @param now: Returns the time, in seconds.
+        @param monitor: Learns of each response and of each failure.
+        @param name: Name of the callback.
         """
         self.callback = callback
+        self.isLogged = isLogged
+        self._name = name
         self._title = displayName(name)
         self._now = now
-        self._watch = watch
-        self._complaints = FailureLogThrottle()
+        self._monitor = monitor
+        self._failures = FailureLogThrottle()
         self.attemptLatencies = {
             result: Histogram(LATENCY_BUCKETS)
             for result in (*RESULTS.values(), OTHER, NO_ANSWER)
@@ -134,50 +88,75 @@ class WebhookCaller:
 
     async def call(self, stanza: Element, id: str) -> CallbackResponse:
         """
-        What the callback says to a stanza.
+        Post a stanza.
 
-        @raise NoAnswer: Nothing.
+        @param id: Its id in requests to the callback.
+        @raise DeliveryError: The callback gave no valid response.
         """
-        began = perf_counter()
+        attempt = _Attempt(stanza.name, stanza.getAttribute("from"), id, perf_counter())
+        posting = self.callback.post(stanza, id)
+        # A large tree must not stay in memory as long as the request takes.
+        del stanza
         try:
-            said = await self.callback.post(stanza, id)
+            response = await posting
         except DeliveryError as reason:
-            self.attemptLatencies[NO_ANSWER].observe(perf_counter() - began)
-            if self._complaints.failed(str(reason), self._now()):
+            self._ended(attempt, NO_ANSWER, f"no response, {reason}")
+            if self._failures.failed(str(reason), self._now()):
                 _log.error(
-                    "{callback} gives no answer: {reason}.",
+                    "{callback} does not respond: {reason}.",
                     callback=self._title,
                     reason=reason,
                 )
-            if self._watch is not None:
-                self._watch.failed()
+            if self._monitor is not None:
+                self._monitor.failed()
             raise
-        result = RESULTS.get(said.status // 100, OTHER)
-        self.attemptLatencies[result].observe(perf_counter() - began)
-        if self._complaints.answered():
-            _log.info("{callback} answers again.", callback=self._title)
-        if self._watch is not None:
-            self._watch.answered(said.status)
-        return said
+        status = response.status
+        result = RESULTS.get(status // 100, OTHER)
+        self._ended(attempt, result, str(status))
+        if self._failures.answered():
+            _log.info("{callback} responds again.", callback=self._title)
+        if self._monitor is not None:
+            self._monitor.responded(status)
+        return response
 
+    def interpret(
+        self,
+        stanza: Element,
+        id: str,
+        response: CallbackResponse,
+        newID: Callable[[], str],
+    ) -> ReplyPlan:
+        """
+        Return what follows from a response, and log what is wrong with it.
 
-def interpretAndLog(
-    stanza: Element, id: str, said: CallbackResponse, newID: Callable[[], str]
-) -> ReplyPlan:
-    """
-    What an answer means; the log tells what is wrong with it.
+        @param id: The stanza's id in requests to the callback.
+        @param newID: Makes ids for replies without one.
+        """
+        plan = interpretResponse(stanza, response, newID)
+        if plan.complaint is not None:
+            _log.warn(
+                "{callback} responded to {stanza} from {sender} ({delivery}) with"
+                " {status}; {hint}",
+                callback=self._title,
+                delivery=id,
+                stanza=withArticle(stanza.name),
+                sender=stanza.getAttribute("from"),
+                status=response.status,
+                hint=plan.complaint.reason,
+            )
+        return plan
 
-    @param id: What the callback knows the stanza by.
-    """
-    verdict = interpretResponse(stanza, said, newID)
-    if verdict.complaint is not None:
-        _log.warn(
-            "The callback answered {stanza} from {sender} ({delivery}) with {status};"
-            " {hint}",
-            delivery=id,
-            stanza=withArticle(stanza.name),
-            sender=stanza.getAttribute("from"),
-            status=said.status,
-            hint=verdict.complaint.reason,
-        )
-    return verdict
+    def _ended(self, attempt: _Attempt, result: str, outcome: str) -> None:
+        seconds = perf_counter() - attempt.began
+        self.attemptLatencies[result].observe(seconds)
+        if self.isLogged:
+            _log.info(
+                "Delivery {delivery}: {stanza} from {sender} to callback {callback},"
+                " {result} in {milliseconds} ms",
+                delivery=attempt.id,
+                stanza=withArticle(attempt.kind),
+                sender=attempt.sender,
+                callback=self._name,
+                result=outcome,
+                milliseconds=round(seconds * 1000, 1),
+            )

@@ -20,6 +20,7 @@ from ..core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    PendingSize,
     QueueDepth,
     StateChange,
 )
@@ -120,13 +121,15 @@ class Store(Protocol):
         @param after: The number before the first one.
         """
 
-    def countPending(self, first: str, last: str | None) -> Deferred[int]:
+    def pendingSizes(
+        self, after: str, before: int | None, limit: int
+    ) -> Deferred[Sequence[PendingSize]]:
         """
-        Count the pending stanzas of a range of conversations.
+        Return the number and the size of the stanzas to be delivered, by conversation.
 
-        @param first: The key before the first conversation.
-        @param last: The key after the last conversation; C{None} if there is no upper
-            bound.
+        @param after: Name that the conversations come after, in their order.
+        @param before: Number from which on stanzas do not count; C{None} if all do.
+        @param limit: Limit on the number of conversations.
         """
 
     def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:

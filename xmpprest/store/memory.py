@@ -28,6 +28,7 @@ from ..core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    PendingSize,
     QueueDepth,
     StateChange,
     StoreUnavailable,
@@ -190,12 +191,19 @@ class MemoryStore:
         return [found[number] for number in _first(found, after, limit)]
 
     @_call
-    def countPending(self, first: str, last: str | None) -> int:
-        return sum(
-            len(stanzas)
-            for key, stanzas in self._conversations.items()
-            if key > first and (last is None or key < last)
-        )
+    def pendingSizes(
+        self, after: str, before: int | None, limit: int
+    ) -> Sequence[PendingSize]:
+        found: list[PendingSize] = []
+        for key in sorted(each for each in self._conversations if each > after):
+            sizes = [
+                len(each.stanza.encode())
+                for number, each in self._conversations[key].items()
+                if before is None or number < before
+            ]
+            if sizes and len(found) < limit:
+                found.append(PendingSize(key, len(sizes), sum(sizes)))
+        return found
 
     @_call
     def reassign(self, numbers: Sequence[int], conversation: str) -> None:

@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 
 from ..core.policy.callback_response import CallbackResponse
 from ..core.webhook.batch import BatchResponse, encodeLine, parseBatchResponse
-from ..core.webhook.conversation_key import orderingKeyOf
+from ..core.webhook.conversation_key import conversationOf
 from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded
 from ..ids import newID
 
@@ -50,7 +50,7 @@ class _Line:
     def __init__(self, stanza: Element, id: str, url: bytes) -> None:
         self.id = id
         self.url = url
-        self.row = orderingKeyOf(stanza)
+        self.row = conversationOf(stanza)
         self.text = encodeLine(id, stanza)
         self.batch: _Batch | None = None
         self.said: Deferred[CallbackResponse]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -56,7 +56,6 @@ class WebhookClient(Service):
         domain: str,
         *,
         signer: Signer | None = None,
-        connections: int = 32,
         now: Callable[[], float] = time.time,
     ) -> None:
         """
@@ -65,16 +64,12 @@ class WebhookClient(Service):
             has named another.
         @param domain: The component domain.
         @param signer: Signs what is posted; C{None}, nobody does.
-        @param connections: How many stanzas may be posted at once. Those that wait for
-            their turn wait here, not in the client, since each is signed at the time
-            that it goes.
         @param now: Seconds since 1970, which a callback compares with its own clock.
         """
         self._client = client
         self._url = URLTemplate(url)
         self._domain = domain
         self._signer = Signer() if signer is None else signer
-        self._turns = DeferredSemaphore(connections)
         self._now = now
         self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
         if self._url.authorization is not None:
@@ -133,13 +128,15 @@ class WebhookClient(Service):
         @return: What the callback said.
         @raise NoAnswer: It said nothing that counts.
         """
-        async with self._turns:
-            body = formats.encode([stanza], self.contentType)
-            headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
-            language = stanza.getAttribute(LANG)
-            if language and _LANGUAGE.fullmatch(language):
-                headers.addRawHeader(b"Content-Language", language.encode())
-            return await self._send(self.urlOf(stanza), headers, body, id)
+        body = formats.encode([stanza], self.contentType)
+        headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
+        language = stanza.getAttribute(LANG)
+        if language and _LANGUAGE.fullmatch(language):
+            headers.addRawHeader(b"Content-Language", language.encode())
+        url = self.urlOf(stanza)
+        # A large tree must not stay in memory as long as the request takes.
+        del stanza
+        return await self._send(url, headers, body, id)
 
     async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
         """

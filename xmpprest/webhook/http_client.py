@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from OpenSSL import SSL
 from twisted.internet import error
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
 from twisted.web.http_headers import Headers
@@ -81,14 +81,13 @@ class BoundedClient:
         """
         @param reactor: Connects and tells the time.
         @param tlsPolicy: Says which certificates are good.
-        @param connections: How many requests may be in flight; others wait.
+        @param connections: Limit on the idle connections that are kept for reuse.
         @param bodyLimit: How many bytes the body of an answer may have.
         """
         self._clock = reactor
         self._bodyLimit = bodyLimit
         self._headTimeout = headTimeout
         self._totalTimeout = totalTimeout
-        self._inFlight = DeferredSemaphore(connections)
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = connections
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
@@ -110,7 +109,6 @@ class BoundedClient:
         @return: Whatever the server answered; redirects are not followed.
         @raise NoAnswer: It did not; L{ResponseLimitExceeded}, not within the limits.
         """
-        await self._inFlight.acquire()
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
         started = self._clock.seconds()
         try:
@@ -139,7 +137,6 @@ class BoundedClient:
             raise kind(_inWords(cause, problem)) from None
         finally:
             deadline.stop()
-            self._inFlight.release()
         return HTTPResponse(response.code, response.headers, content)
 
     def close(self) -> Deferred[object]:

@@ -58,6 +58,19 @@ def _exactDelay(attempts: int) -> float:
     )
 
 
+def isPlausibleDelay(delay: float, attempts: int, status: int | None) -> bool:
+    """
+    Check whether the schedule allows a delay. One that it does not allow comes from a
+    system clock that was stepped back.
+
+    @param delay: Seconds until the next attempt.
+    @param attempts: Number of attempts that were made.
+    @param status: Status of the last response; C{None} if there was none.
+    """
+    longest = MAX_WAIT if status in RETRY_AFTER_STATUSES else _exactDelay(attempts)
+    return delay <= longest * (1 + JITTER)
+
+
 def deferralDelay(wait: float, asked: int, random: float) -> float:
     """
     How long to wait, if the callback has asked for it: not less than that.

@@ -8,15 +8,17 @@ do with one is nobody else's matter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from hashlib import blake2b
 
 from twisted.words.xish.domish import Element
 
 from ..stanza import jid
 from ..stanza.parser import SEPARATOR
 
-#: The sender, the addressee, and whether it is about iqs.
-OrderingKey: TypeAlias = tuple[str, str, bool]
+#: Length in characters from which the part of an address is shortened in a key.
+LONG = 128
+#: Stands before the hash that replaces the rest of a long part; no address contains it.
+_HASH = "\x03"
 
 #: The callback whose conversations have no name before them: that of the settings that
 #: are for one alone, and of every gateway before there could be several.
@@ -26,13 +28,26 @@ DEFAULT = "default"
 _BEYOND = chr(ord(SEPARATOR) + 1)
 
 
-def orderingKeyOf(stanza: Element) -> OrderingKey:
+def conversationOf(stanza: Element) -> tuple[str, str]:
+    """Return the bare sender and the recipient of a stanza."""
+    return jid.bareOf(stanza["from"]), stanza["to"]
+
+
+def senderOf(key: str) -> str:
+    """Return the bare sender of a conversation, its long parts shortened."""
+    parts = key.split(SEPARATOR)
+    return parts[2] if key.startswith(SEPARATOR) else parts[0]
+
+
+def _shorten(part: str) -> str:
     """
-    What a stanza of an address waits for: those before it of its conversation. An iq
-    concerns one client of its sender, a message all of them.
+    Return the part of an address with its end replaced by a hash if it is long, so
+    that keys take little memory whatever addresses strangers choose.
     """
-    sender, isIQ = stanza["from"], stanza.name == "iq"
-    return (sender if isIQ else jid.bareOf(sender), stanza["to"], isIQ)
+    if len(part) <= LONG:
+        return part
+    digest = blake2b(part.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return f"{part[: LONG // 2]}{_HASH}{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,16 @@ class ConversationKeys:
 
         @param sender: The bare address.
         """
+        if len(sender) > LONG:
+            local, at, domain = sender.partition("@")
+            sender = f"{_shorten(local)}{at}{_shorten(domain)}"
+        if len(to) > LONG:
+            to = _shorten(to)
         return f"{self._prefix}{sender}{SEPARATOR}{to}"
+
+    def keyOf(self, stanza: Element) -> str:
+        """Return the name of the conversation of a stanza."""
+        return self.keyFor(*conversationOf(stanza))
 
     def rekey(self, key: str) -> str:
         """The name of the same conversation, be it of another callback."""

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from ...core.records import DEAD, PENDING, DeliveryAttempt, InboxRecord, QueueDepth
+from ...core.records import (
+    DEAD,
+    PENDING,
+    DeliveryAttempt,
+    InboxRecord,
+    PendingSize,
+    QueueDepth,
+)
 from .coalesce import execute, insert
 
 _COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
@@ -68,16 +75,18 @@ def pending(
     return [InboxRecord(*row) for row in rows]
 
 
-def countPending(connection: Connection, first: str, last: str | None) -> int:
-    """Implement L{Store.countPending}."""
-    ((count,),) = connection.execute(
-        "SELECT count(*) FROM incoming INDEXED BY incomingPending"
-        " WHERE state = 'pending' AND conversation > ?1"
-        " AND (?2 IS NULL OR conversation < ?2)",
-        (first, last),
+def pendingSizes(
+    connection: Connection, after: str, before: int | None, limit: int
+) -> Sequence[PendingSize]:
+    """Implement L{Store.pendingSizes}."""
+    rows = connection.execute(
+        "SELECT conversation, count(*), sum(length(CAST(stanza AS BLOB)))"
+        " FROM incoming INDEXED BY incomingPending"
+        " WHERE state = 'pending' AND conversation > ? AND number < ?"
+        " GROUP BY conversation ORDER BY conversation LIMIT ?",
+        (after, sys.maxsize if before is None else before, limit),
     )
-    assert isinstance(count, int)
-    return count
+    return [PendingSize(*row) for row in rows]
 
 
 def reassign(connection: Connection, numbers: Sequence[int], conversation: str) -> None:

@@ -20,6 +20,7 @@ from ...core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    PendingSize,
     QueueDepth,
     StateChange,
 )
@@ -106,8 +107,10 @@ class SQLiteStore:
     ) -> Deferred[Sequence[InboxRecord]]:
         return self._call(inbox_queries.pending, conversation, after, limit)
 
-    def countPending(self, first: str, last: str | None) -> Deferred[int]:
-        return self._call(inbox_queries.countPending, first, last)
+    def pendingSizes(
+        self, after: str, before: int | None, limit: int
+    ) -> Deferred[Sequence[PendingSize]]:
+        return self._call(inbox_queries.pendingSizes, after, before, limit)
 
     def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
         return self._call(inbox_queries.reassign, numbers, conversation)

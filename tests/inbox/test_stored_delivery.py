@@ -1,5 +1,5 @@
 """
-Tests of L{xmpprest.inbox.durable_queue}: an inbox with a store.
+Tests of L{xmpprest.inbox.inbox} with a store.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from xmpprest.core.records import DEAD, DELIVERED, PENDING
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox import durable_queue
-from xmpprest.inbox.durable_queue import LOG_INTERVAL
-from xmpprest.inbox.inbox import StanzaFilter
+from xmpprest.inbox import inbox
+from xmpprest.inbox.inbox import LOG_INTERVAL, StanzaFilter
+from xmpprest.inbox.options import InboxLimits
 from xmpprest.inbox.router import Subscriber
 
 OK = CallbackResponse(204)
@@ -45,9 +45,7 @@ class DurableTestCase(SynchronousTestCase):
 
     def stop(self) -> None:
         """End the process, in good order."""
-        stopping = self.world.inbox.stopService()
-        assert stopping is not None
-        self.successResultOf(stopping)
+        self.world.stop()
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
 
@@ -72,11 +70,11 @@ class KeepTests(DurableTestCase):
         Once the callback has answered, it is delivered.
         """
         self.world.message("one")
-        self.assertEqual(1, self.world.inbox.kept)
+        self.assertEqual(1, self.world.inbox.storedCount)
         self.world.answer(OK)
         self.assertEqual([], self.world.incoming(PENDING))
         self.assertEqual(1, len(self.world.incoming(DELIVERED)))
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
     def test_kinds(self) -> None:
@@ -94,7 +92,7 @@ class KeepTests(DurableTestCase):
         for number, opening in enumerate(kept):
             self.receive(f"<{opening} from='{number}@x' to='{BOT}' id='{number}'/>")
         self.assertEqual(len(kept), len(self.world.incoming(PENDING)))
-        self.assertEqual(0, self.world.inbox.waiting)
+        self.assertEqual(0, self.world.inbox.transientCount)
 
     def test_notKept(self) -> None:
         """
@@ -110,23 +108,15 @@ class KeepTests(DurableTestCase):
         for number, opening in enumerate(others):
             self.receive(f"<{opening} from='{number}@x' to='{BOT}' id='{number}'/>")
         self.assertEqual([], self.world.incoming(PENDING))
-        self.assertEqual(len(others), self.world.inbox.waiting)
+        self.assertEqual(len(others), self.world.inbox.transientCount)
         for number in range(len(others)):
             self.world.answer(OUT, number)
         self.assertEqual([], self.world.clock.getDelayedCalls())
-        # To a get and a set; the others are answered by nothing.
+        # Presence and probes are dropped without an error (behaviour.md §2.2, rule 6).
         self.assertEqual(
-            ["error"] * 2, [answer["type"] for answer in self.world.stream.sent]
+            [("iq", "error")] * 2,
+            [(answer.name, answer["type"]) for answer in self.world.stream.sent],
         )
-
-    def test_presenceApart(self) -> None:
-        """
-        Presence does not wait for messages of the same conversation.
-        """
-        self.world.message("one")
-        self.receive(f"<presence from='{ANN}' to='{BOT}' id='two'/>")
-        self.world.message("three")
-        self.assertEqual(["one", "two"], self.world.posted())
 
     def test_same(self) -> None:
         """
@@ -142,7 +132,7 @@ class KeepTests(DurableTestCase):
         """
         self.world.message("one")
         self.world.message("two", "bob@example.com")
-        self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='three'/>")
+        self.receive(f"<iq type='get' from='cid@example.com' to='{BOT}' id='three'/>")
         ids = {post.id for post in self.world.callback.posts}
         self.assertEqual(3, len(ids))
         for id in ids:
@@ -235,7 +225,7 @@ class OrderTests(DurableTestCase):
         for _ in range(50):
             self.world.answer(OK)
         self.assertEqual(ids, self.world.posted())
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_waiting(self) -> None:
         """
@@ -268,7 +258,7 @@ class OrderTests(DurableTestCase):
         for _ in range(10):
             self.world.answer(OK)
         self.assertEqual([*map(str, range(40)), "before", "after"], self.world.posted())
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
 
 class ReplyTests(DurableTestCase):
@@ -337,7 +327,7 @@ class ReplyTests(DurableTestCase):
         _, (attempt,) = self.world.record(self.world.callback.posts[0].id)
         self.assertEqual(200, attempt.status)
         self.assertEqual(
-            "What follows from it could not be sent: The disk is full.", attempt.error
+            "The reply could not be sent: The disk is full.", attempt.error
         )
         self.world.clock.advance(1)
         self.world.answer(CallbackResponse(200, TEXT, b"hello"))
@@ -354,7 +344,7 @@ class ReplyTests(DurableTestCase):
         self.world.replied.problems = [refusal]
         with capturedLogs() as logs:
             self.world.answer(CallbackResponse(200, TEXT, b"hello"))
-        self.assertEqual([f"The answer to {ANN} is lost: It is too long."], said(logs))
+        self.assertEqual([f"Reply to {ANN} dropped: It is too long."], said(logs))
         self.assertIn("<internal-server-error ", toXML(self.world.replied.sent[0]))
         self.assertEqual([], self.world.incoming(PENDING))
 
@@ -389,7 +379,7 @@ class ReplyTests(DurableTestCase):
             self.world.answer(CallbackResponse(200, "text/html", b"<html/>"))
         (line,) = said(logs)
         id = self.world.callback.posts[0].id
-        start = f"The callback answered a message from {ANN} ({id}) with 200; "
+        start = f"The callback responded to a message from {ANN} ({id}) with 200; "
         self.assertTrue(line.startswith(start), line)
         self.assertEqual([], self.world.incoming(PENDING))
 
@@ -463,8 +453,8 @@ class UnavailableTests(DurableTestCase):
                     self.world.message(str(number))
                 self.world.clock.advance(LOG_INTERVAL)
         line = (
-            "Messages for the callback cannot be kept (the disk is full): until they"
-            " can, each is delivered at once, or bounced."
+            "Inbound messages cannot be stored: the disk is full. Until they can, each"
+            " is delivered in one attempt, or refused."
         )
         self.assertEqual([line, line], said(logs))
 
@@ -500,7 +490,7 @@ class UnavailableTests(DurableTestCase):
             self.world.stream.sent.clear()
             self.assertEqual(ANN, answer["to"])
             self.assertIn(expected, toXML(answer))
-            self.assertEqual([], [line for line in said(logs) if "lost" in line])
+            self.assertEqual([], [line for line in said(logs) if "dropped" in line])
         self.assertEqual([], self.world.replied.sent)
 
     def test_answerLost(self) -> None:
@@ -513,9 +503,7 @@ class UnavailableTests(DurableTestCase):
         self.world.message("one")
         with capturedLogs() as logs:
             self.world.answer(CallbackResponse(404))
-        self.assertEqual(
-            [f"The answer to {ANN} is lost: There is no stream."], said(logs)
-        )
+        self.assertEqual([f"Reply to {ANN} dropped: There is no stream."], said(logs))
 
     def test_overtaking(self) -> None:
         """
@@ -537,16 +525,20 @@ class UnavailableTests(DurableTestCase):
 
     def test_untold(self) -> None:
         """
-        It does if nobody could be told: in a room, or if it is an error itself.
+        A stanza whose sender cannot be told, in a room or an error itself, waits for
+        its turn in memory.
         """
         opening = "<message from='room@x/ann' to='{}' type='{}' id='{}'/>"
         self.receive(opening.format(BOT, "groupchat", "one"))
         self.world.answer(OUT)
         self.world.store.failing = {"addIncoming"}
         self.receive(opening.format(BOT, "groupchat", "two"))
-        self.world.answer(OK)
         self.receive(opening.format(BOT, "error", "three"))
-        self.assertEqual(["one", "two", "three"], self.world.posted())
+        self.assertEqual(["one"], self.world.posted())
+        self.world.clock.advance(1)
+        for _ in range(3):
+            self.world.answer(OK)
+        self.assertEqual(["one", "one", "two", "three"], self.world.posted())
         self.assertEqual([], self.world.stream.sent)
 
     def test_stopped(self) -> None:
@@ -575,15 +567,15 @@ class ShareTests(DurableTestCase):
 
     def test_connections(self) -> None:
         """
-        Of what is not kept as many are posted at once as may be, each conversation in
-        its turn; what is kept does not wait for that.
+        One limit holds for all stanzas in flight; conversations with transient and
+        with stored stanzas take turns.
         """
         self.world = KeepingWorld(connections=2)
         for number in (0, 0, 0, 1, 2):
             self.presence(number)
         self.world.message("one")
-        self.assertEqual(["p0", "p1", "one"], self.world.posted())
-        for number in (0, 1, 3, 4):
+        self.assertEqual(["p0", "p1"], self.world.posted())
+        for number in range(5):
             self.world.answer(OK, number)
         self.assertEqual(["p0", "p1", "one", "p2", "p0", "p0"], self.world.posted())
 
@@ -616,20 +608,15 @@ class LimitTests(DurableTestCase):
 
     def test_stored(self) -> None:
         """
-        What exceeds what may wait in the store is refused, with one line in the log.
+        Stanzas beyond the limit are refused, with one line in the log.
         """
         self.world = KeepingWorld(limit=3)
         with capturedLogs() as logs:
             for number in range(6):
-                self.world.message(str(number), f"user{number}@example.com")
+                self.world.message(str(number), f"user@{number}.example")
         self.assertRefused(3)
-        self.assertEqual(
-            [
-                "3 stanzas wait for the callback; until it catches up, others are"
-                " refused."
-            ],
-            said(logs),
-        )
+        (line,) = said(logs)
+        self.assertTrue(line.startswith("Inbox full: 3 stored stanzas with "), line)
         self.world.answer(OK)
         self.world.message("six")
         self.assertRefused(3)
@@ -642,7 +629,7 @@ class LimitTests(DurableTestCase):
         self.world = KeepingWorld(limit=3)
         self.world.store.isHeld = True
         for number in range(5):
-            self.world.message(str(number))
+            self.world.message(str(number), f"user@{number}.example")
         self.assertRefused(2)
 
     def test_left(self) -> None:
@@ -651,19 +638,32 @@ class LimitTests(DurableTestCase):
         """
         self.world = KeepingWorld(limit=3)
         for number in range(3):
+            self.world.message(str(number), f"user@{number}.example")
+        self.stop()
+        self.world.begin()
+        self.assertEqual(3, self.world.inbox.storedCount)
+        self.world.message("four")
+        self.assertRefused(1)
+
+    def test_leftShare(self) -> None:
+        """
+        Stanzas of an earlier process count for the share of their sender.
+        """
+        self.world = KeepingWorld(limit=4)
+        for number in range(2):
             self.world.message(str(number))
         self.stop()
         self.world.begin()
-        self.assertEqual(3, self.world.inbox.kept)
-        self.world.message("four")
+        self.world.message("three")
+        self.assertRefused(1)
+        self.world.message("other", "bob@example.org")
         self.assertRefused(1)
 
     def test_committing(self) -> None:
         """
         So is what comes faster than it can be kept.
         """
-        self.patch(durable_queue, "COMMITTING_LIMIT", 3)
-        self.world = KeepingWorld()
+        self.world = KeepingWorld(limits=InboxLimits(committingCount=3))
         self.world.store.isHeld = True
         with capturedLogs() as logs:
             for number in range(5):
@@ -673,16 +673,50 @@ class LimitTests(DurableTestCase):
         self.world.store.release()
         self.assertEqual(["0", "1", "2"], self.world.incoming(PENDING))
 
-    def test_conversation(self) -> None:
+    def test_share(self) -> None:
         """
-        One conversation cannot take all of the places.
+        No sender, whatever recipients it chooses, can take all places.
         """
-        self.patch(durable_queue, "CONVERSATION_LIMIT", 3)
+        self.world = KeepingWorld(limit=6)
         for number in range(5):
-            self.world.message(str(number))
+            self.receive(
+                f"<message from='{ANN}' to='bot{number}@x' id='{number}' type='chat'/>"
+            )
         self.assertRefused(2)
-        self.world.message("bob", "bob@example.com")
+        self.world.message("bob", "bob@example.org")
         self.assertRefused(2)
+
+    def test_bytes(self) -> None:
+        """
+        Stanzas are limited in bytes, too, those of one sender to its share.
+        """
+        self.world = KeepingWorld(limits=InboxLimits(storedSize=4000))
+        self.world.message("one", children="x" * 1500)
+        self.world.message("two", children="x" * 1500)
+        self.assertRefused(1)
+        self.world.message("three", "bob@example.org", "\u00e4" * 700)
+        self.assertRefused(1)
+        self.world.message("four", "cid@example.net", "\u00e4" * 700)
+        self.assertRefused(2)
+        self.world.answer(OK, 0)
+        self.world.message("five", "cid@example.net", "\u00e4" * 700)
+        self.assertRefused(2)
+
+    def test_room(self) -> None:
+        """
+        A room is one sender: its messages beyond its share are dropped, logged once
+        and counted.
+        """
+        self.world = KeepingWorld(limit=4)
+        with capturedLogs() as logs:
+            for number in range(5):
+                self.receive(
+                    f"<message type='groupchat' from='room@x/{number}' to='{BOT}'/>"
+                )
+        self.assertRefused(0)
+        (line,) = said(logs)
+        self.assertTrue(line.startswith("Inbox share of "), line)
+        self.assertEqual(3, self.world.inbox.inboxes["default"].refusedCount)
 
 
 class RestartTests(DurableTestCase):
@@ -797,7 +831,7 @@ class RestartTests(DurableTestCase):
         self.assertLess(posted.index("one"), posted.index("two"))
         self.assertLess(posted.index("bob1"), posted.index("bob2"))
         self.assertEqual(5, len(posted))
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_unfound(self) -> None:
         """
@@ -805,11 +839,11 @@ class RestartTests(DurableTestCase):
         """
         self.world.message("one")
         self.stop()
-        self.world.store.failing = {"countPending", "conversations"}
+        self.world.store.failing = {"pendingSizes", "conversations"}
         self.world.begin()
         self.world.message("two")
         self.assertEqual([], self.world.posted())
-        self.world.store.failing = {"countPending"}
+        self.world.store.failing = {"pendingSizes"}
         self.world.clock.advance(1)
         self.world.store.failing = {"conversations"}
         self.world.clock.advance(1)
@@ -818,14 +852,14 @@ class RestartTests(DurableTestCase):
         self.world.answer(OK)
         self.world.answer(OK)
         self.assertEqual(["one", "two"], self.world.posted())
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
     def test_pages(self) -> None:
         """
         Many conversations are found page by page, no faster than they are dealt with.
         """
-        self.patch(durable_queue, "PAGE", 3)
+        self.patch(inbox, "PAGE", 3)
         for number in range(20):
             self.world.message(f"{number:02}", f"user{number:02}@example.com")
         self.stop()
@@ -838,7 +872,7 @@ class RestartTests(DurableTestCase):
         self.world.answer(OK)
         self.assertEqual([f"{n:02}" for n in range(20)], self.world.posted())
         self.world.clock.advance(1)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.clock.getDelayedCalls())
 
     def test_stopWhileFinding(self) -> None:
@@ -902,7 +936,7 @@ class RestartTests(DurableTestCase):
         self.world.inbox.startService()
         self.assertEqual(["one", "one"], self.world.posted())
         self.world.answer(OK)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_sameReady(self) -> None:
         """
@@ -921,5 +955,5 @@ class RestartTests(DurableTestCase):
         self.world.clock.advance(0.5)
         self.world.answer(OK)
         self.world.answer(OK)
-        self.assertEqual(0, self.world.inbox.kept)
+        self.assertEqual(0, self.world.inbox.storedCount)
         self.assertEqual([], self.world.incoming(DEAD))

@@ -1,4 +1,4 @@
-"""Tests for L{xmpprest.inbox.logged_webhook}."""
+"""Tests for L{xmpprest.inbox.webhook_caller}."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.logged_webhook import LoggedWebhook
+from xmpprest.inbox.webhook_caller import WebhookCaller
 
 from ..support.delivery import HeldCallback
 from ..support.doubles import said, stanza
@@ -16,21 +16,24 @@ from ..support.doubles import said, stanza
 MESSAGE = "<message from='ann@example.com' to='bot@x'><body>secret</body></message>"
 
 
-class ToldTests(SynchronousTestCase):
+class LogTests(SynchronousTestCase):
     """
-    The line of a delivery in the log
+    Tests of the log line of each attempt, if the caller is told to write one.
     """
 
     def setUp(self) -> None:
+        """Make a caller that logs each attempt."""
         self.callback = HeldCallback()
-        self.told = LoggedWebhook(self.callback, "orders")
+        self.caller = WebhookCaller(
+            self.callback, lambda: 0.0, None, "orders", isLogged=True
+        )
 
     def post(self) -> Deferred[CallbackResponse]:
-        """Deliver something."""
-        return Deferred.fromCoroutine(self.told.post(stanza(MESSAGE), "msg_1"))
+        """Post a message."""
+        return Deferred.fromCoroutine(self.caller.call(stanza(MESSAGE), "msg_1"))
 
     def test_answered(self) -> None:
-        """It has what one looks for, and nothing of what was said."""
+        """The line has id, sender, callback, status and time, but no content."""
         posting = self.post()
         answer = CallbackResponse(204)
         with capturedLogs() as logs:
@@ -45,10 +48,10 @@ class ToldTests(SynchronousTestCase):
         self.assertNotIn("secret", repr(logs))
 
     def test_unanswered(self) -> None:
-        """It says why there is no answer."""
+        """The line says why there was no response."""
         posting = self.post()
         with capturedLogs() as logs:
             self.callback.posts[0].said.errback(DeliveryError("it is out"))
         self.failureResultOf(posting, DeliveryError)
-        (line,) = said(logs)
-        self.assertIn("callback orders, no answer, it is out in ", line)
+        line, _ = said(logs)
+        self.assertIn("callback orders, no response, it is out in ", line)

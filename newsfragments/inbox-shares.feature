@@ -1,0 +1,1 @@
+No bare sender and no domain can fill the inbox: a stanza is refused when its sender would hold more than is still free. A busy room may have more than 500 messages waiting; refused ones are logged once.
