@@ -118,6 +118,27 @@ class SeedMixin(GatewayMixin):
         self.assertTrue(received.element.get("id"))
 
 
+class LanguageMixin(GatewayMixin):
+    """The language of stanzas (RFC 6120 §8.1.5)."""
+
+    async def test_none(self) -> None:
+        """
+        A message without a language arrives without one, an empty one at most, which
+        means the same; one with a language arrives with that.
+        """
+        await self.startGateway()
+        user = await self.login()
+        for language in ("", "de"):
+            tag = f" xml:lang='{language}'" if language else ""
+            reply = await self.post(
+                f"<message{tag} to='{user.jid}'><body>Text {language}</body></message>"
+            )
+            self.assertEqual(reply.status, 202, reply.text)
+            received = await user.expect(f"Text {language}")
+            found = received.element.get("{http://www.w3.org/XML/1998/namespace}lang")
+            self.assertEqual(found or "", language)
+
+
 class CallbackMixin(GatewayMixin):
     """
     What the callback's answers mean (behaviour.md §2.2), to an independent client.
@@ -289,6 +310,18 @@ class ProsodySeedTests(SeedMixin, TestCase):
 
 class EjabberdSeedTests(SeedMixin, TestCase):
     """The seed's examples with ejabberd."""
+
+    kind = Ejabberd
+
+
+class ProsodyLanguageTests(LanguageMixin, TestCase):
+    """The language of stanzas with Prosody."""
+
+    kind = Prosody
+
+
+class EjabberdLanguageTests(LanguageMixin, TestCase):
+    """The language of stanzas with ejabberd."""
 
     kind = Ejabberd
 

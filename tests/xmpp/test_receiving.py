@@ -6,6 +6,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import capturedLogs
 from twisted.words.xish.domish import Element
 
+from xmpprest.core.stanza import namespaces as ns
 from xmpprest.core.stanza.build import withArticle
 
 from ..support.doubles import DOMAIN, said, stanza
@@ -37,6 +38,12 @@ class ReceiveTests(ComponentTestCase):
             [(s.uri, s.name) for s in self.received],
             [("jabber:client", kind) for kind in ("message", "presence", "iq")],
         )
+
+    def test_noLanguage(self) -> None:
+        """An empty language, which means none, is not passed on; any other is."""
+        self.server.send("<message xml:lang=''/><message xml:lang='de'/>")
+        languages = [s.attributes.get((ns.XML, "lang")) for s in self.received]
+        self.assertEqual(languages, [None, "de"])
 
     def test_otherElements(self) -> None:
         """What is no stanza is nobody's business, whatever its name."""

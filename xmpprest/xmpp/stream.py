@@ -139,6 +139,9 @@ class StanzaStreamParser(TreeBuilder):
     def _complete(self, stanza: Element, fault: str | None) -> None:
         self.reset()
         self._fault, self._textLength = None, 0
+        if stanza.attributes.get(LANG) == "":
+            # No language (XML 1.0 §2.12), as Prosody writes it.
+            del stanza.attributes[LANG]
         if fault is None:
             self.ElementEvent(stanza)
         else:
@@ -160,27 +163,27 @@ class ComponentStream(XmlStream):
         self._clock = clock
         self.lastReceivedAt = clock.seconds()
 
+    def sendHeader(self) -> None:
+        """
+        Open the stream. The header of a component says that its stanzas have no
+        language (XML 1.0 §2.12), or Prosody would tag each that names none as English.
+        A stream of the demo's server has Twisted's header.
+        """
+        if not self.initiating:
+            super().sendHeader()
+            return
+        to = self.otherEntity
+        header = Element((NS_STREAMS, "stream"), self.namespace)
+        header["to"] = to.userhost()  # type: ignore[attr-defined]  # a JID by now
+        header[LANG] = ""
+        self.send(header.toXml(prefixes=self.prefixes, closeElement=False))
+        self._headerSent = True
+
     def _initializeStream(self) -> None:
         self.stream = StanzaStreamParser()
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
-
-    def sendHeader(self) -> None:
-        """
-        Send the stream's header, with an empty C{xml:lang}: without one, Prosody gives
-        the language "en" to every stanza that names none. The server of the demo, whose
-        streams are of this class, too, sends Twisted's header.
-        """
-        if not self.initiating:
-            super().sendHeader()
-            return
-        header = Element((NS_STREAMS, "stream"), self.namespace)
-        to = self.otherEntity
-        header["to"] = to.userhost()  # type: ignore[attr-defined]  # a JID by now
-        header[LANG] = ""
-        self.send(header.toXml(prefixes=self.prefixes, closeElement=0))
-        self._headerSent = True
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes have come, so the server is alive."""
