@@ -201,7 +201,7 @@ class TableTests(SourcesTestCase):
             (f"{TWO}connections = 0", "connections in [[callbacks]] 2 in "),
             ('[[callbacks]]\nname = "a"', "A callback has no url"),
             (f'{TWO}signing-secret-file = "{missing}"', "cannot be read"),
-            (f'{TWO}signing-secret-file = "{empty}"', "are none"),
+            (f'{TWO}signing-secret-file = "{empty}"', "There are no signing secrets"),
             (f'{TWO}[[callbacks]]\nname = "orders"\nurl = "{URL}"', "the name orders"),
         ):
             with self.subTest(text=text):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.config.config import SETTINGS, Config
-from xmpprest.config.parsers import maskPassword
+from xmpprest.config.parsers import maskSecrets
 from xmpprest.config.setting import Setting, flagName
 
 #: What posts to the callback may be signed with.
@@ -100,7 +100,7 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
         (["http://["], "expected a URL"),
         (["http://bot.example:port/"], "expected a URL"),
         (["http://bot.example/{nick}"], "{kind}, {type}, {to}, {from}"),
-        (["http://bot:****@bot.example/"], "expected the password"),
+        (["http://bot:****@bot.example/"], "expected the secret itself"),
     ],
     "callback-content-type": [(["text/html"], "expected application/xmpp+xml")],
     "callback-stanzas": [
@@ -298,14 +298,17 @@ class ConfigTests(SynchronousTestCase):
             ({"server": None}, "server is '': expected one line"),
             ({"listen": ()}, "listen is '': expected at least one"),
             ({"secret": " "}, "The component's secret is empty."),
-            ({"credentials": ()}, "There is no credential, so nobody could send."),
+            ({"credentials": ()}, "There are no credentials and no tokens"),
             ({"credentials": "token"}, "expected a list of tokens"),
             ({"credentials": ["a b"]}, "expected 'Bearer TOKEN'"),
-            ({"callbackSigningSecrets": SIGNING}, "are one text: expected a list"),
+            ({"callbackSigningSecrets": SIGNING}, "are a text: expected a list"),
             ({"callbackSigningSecrets": [SIGNING, "x"]}, "expected 'whsec_' and 24"),
             ({"store": "x.db"}, "store is 'x.db': expected sqlite:PATH"),
             ({"recordDays": 0}, "record-days is '0': expected a number of days"),
-            ({"iqTimeout": 301}, "iq-timeout is 301 s, and iq-max-timeout only 300 s"),
+            (
+                {"iqTimeout": 301},
+                "iq-timeout is 301 s, which is more than iq-max-timeout (300 s)",
+            ),
         ]
         for values, message in table:
             error = self.assertRaises(ValueError, make, **values)
@@ -336,7 +339,7 @@ class ConfigTests(SynchronousTestCase):
 
 class MaskedTests(SynchronousTestCase):
     """
-    Tests for L{maskPassword}.
+    Tests for L{maskSecrets}.
     """
 
     def test_masked(self) -> None:
@@ -352,4 +355,4 @@ class MaskedTests(SynchronousTestCase):
             ("tcp:127.0.0.1:5347", "tcp:127.0.0.1:5347"),
             ("http://[", "http://["),
         ]:
-            self.assertEqual(maskPassword(url), shown)
+            self.assertEqual(maskSecrets(url), shown)

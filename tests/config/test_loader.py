@@ -163,6 +163,7 @@ class RefusalTests(SourcesTestCase):
         """
         for text in ("true", "{a = 1}", "[[1]]", "1979-05-27", "[true]"):
             message = self.refusal(toml=f"name = {text}")
+            self.assertNotIn("1979", message)
             self.assertIn("name in ", message)
             self.assertIn("expected a text, a number, or a list of texts.", message)
 
@@ -244,7 +245,7 @@ class RefusalTests(SourcesTestCase):
         """
         path = self.file("domain: x")
         message = self.refusal({"config": [path]})
-        self.assertTrue(message.startswith(f"{path} is no TOML: "), message)
+        self.assertTrue(message.startswith(f"{path} is not valid TOML: "), message)
         path = self.file(b"name = '\xff'")
         self.assertEqual(
             self.refusal({"config": [path]}),
@@ -279,14 +280,16 @@ class RefusalTests(SourcesTestCase):
         Values that are good by themselves but not together are refused.
         """
         message = self.refusal({"iq-max-timeout": ["60"]})
-        self.assertIn("iq-timeout is 120 s, and iq-max-timeout only 60 s", message)
+        self.assertIn(
+            "iq-timeout is 120 s, which is more than iq-max-timeout (60 s)", message
+        )
 
     def test_noPassword(self) -> None:
         """
         The message about a bad URL does not show its password.
         """
         url = "http://bot:shh@bot.example/{nick}"
-        self.assertIn("****@", self.refusal({"callback-url": [url]}))
+        self.assertIn("****@", self.refusal(toml=f'callback-url = "{url}"'))
         for url in (
             "http://bot:pa/shh@127.0.0.1:9999/",
             "http://bot:s#shh@h/",
@@ -295,6 +298,54 @@ class RefusalTests(SourcesTestCase):
             " http://bot:shh@h/",
         ):
             self.assertNotIn("shh", self.refusal({"callback-url": [url]}))
+            self.assertNotIn("shh", self.refusal(toml=f'callback-url = "{url}"'))
+
+    def test_noQuerySecret(self) -> None:
+        """
+        The message about an invalid URL does not contain its query.
+        """
+        message = self.refusal(toml='callback-url = "ftp://h/in?key=shh"')
+        self.assertIn("callback-url in ", message)
+        self.assertIn(" is 'ftp://h/in?****': expected a URL like", message)
+
+    def test_passwordInFlag(self) -> None:
+        """
+        A flag whose URL contains a password or a user name is refused without
+        repeating the URL, because other users can read flags.
+        """
+        for name in ("callback-url", "cors-origin"):
+            for userinfo in ("bot:shh", "shh", ":shh", "bot:s%40shh@"):
+                self.assertEqual(
+                    self.refusal({name: [f"https://{userinfo}@bot.example/"]}),
+                    f"--{name} contains a user name or password, and other users of"
+                    f" this machine can read flags: set {name} in the TOML file, or in"
+                    f" XMPPREST_{name.upper().replace('-', '_')}.",
+                )
+        for url in ("https://bot.example/@me", "https://bot.example/?to=a@b"):
+            config = self.load({"callback-url": [url]}).config
+            self.assertEqual(config.callbackURL, url)
+
+    def test_passwordElsewhere(self) -> None:
+        """
+        The environment and the TOML file can contain a URL with a password.
+        """
+        url = "https://bot:shh@bot.example/"
+        environ = {**ENOUGH, "XMPPREST_CALLBACK_URL": url}
+        self.assertEqual(self.load(environ=environ).config.callbackURL, url)
+        config = self.load(toml=f'callback-url = "{url}"').config
+        self.assertEqual(config.callbackURL, url)
+
+    def test_repeatedTable(self) -> None:
+        """
+        A table that is in the file twice, as after appending a token twice, is named.
+        """
+        table = f'[tokens.notifier]\nsha256 = "{"a" * 64}"\n'
+        path = self.file(table * 2)
+        self.assertEqual(
+            self.refusal({"config": [path]}),
+            f"{path} has the table [tokens.notifier] twice: remove one of them."
+            " 'xmpprest token' appends a table each time it runs.",
+        )
 
 
 class SecretTests(SourcesTestCase):
@@ -321,8 +372,8 @@ class SecretTests(SourcesTestCase):
         """
         for variable, expected in [
             ("XMPPREST_DOMAIN", "give it with --domain"),
-            ("XMPPREST_SECRET", "give it with --secret-file."),
-            ("XMPPREST_CREDENTIALS", "give it with --credentials-file."),
+            ("XMPPREST_SECRET", "give its path with --secret-file."),
+            ("XMPPREST_CREDENTIALS", "give its path with --credentials-file."),
         ]:
             message = self.refusal(environ=self.without(variable))
             self.assertIn(expected, message)
@@ -359,7 +410,7 @@ class SecretTests(SourcesTestCase):
         environ.update(self.without("XMPPREST_CREDENTIALS"))
         self.assertEqual(self.load(environ=environ).config.credentials, ("systemd",))
         os.remove(Path(path, "credentials"))
-        self.assertIn("There is no credential", self.refusal(environ=environ))
+        self.assertIn("There are no credentials", self.refusal(environ=environ))
 
     def test_secretFile(self) -> None:
         """
@@ -397,6 +448,23 @@ class SecretTests(SourcesTestCase):
             f"{directory} (XMPPREST_CREDENTIALS_FILE) cannot be read: Is a directory.",
         )
 
+    def test_secretInsteadOfPath(self) -> None:
+        """
+        A secret in the place of the path of its file is not repeated.
+        """
+        for name in ("secret", "credentials", "callback-signing-secret"):
+            for text in ("Bearer shh", "shh", "shh/+w==", "/shh", "s" * 300 + "shh"):
+                self.assertNotIn("shh", self.refusal({f"{name}-file": [text]}))
+                environ = {"XMPPREST_DOMAIN": "gateway.example"}
+                toml = f'{name}-file = "{text}"'
+                self.assertNotIn("shh", self.refusal(environ=environ, toml=toml))
+            self.assertIn(
+                f"The file that --{name}-file names cannot be read: No such file or"
+                " directory. Expected the path of a file, not its content; a relative"
+                f" path begins at {os.getcwd()}.",
+                self.refusal({f"{name}-file": ["shh"]}),
+            )
+
     def test_credentials(self) -> None:
         """
         There is a credential on each line, but for empty lines and comments.
@@ -414,7 +482,7 @@ class SecretTests(SourcesTestCase):
         A file without any credential is refused: nobody could send.
         """
         flags = {"credentials-file": [self.file("# none yet\n")]}
-        self.assertIn("--credentials-file are none", self.refusal(flags))
+        self.assertIn("no credentials in --credentials-file", self.refusal(flags))
 
     def test_badCredential(self) -> None:
         """
@@ -423,7 +491,7 @@ class SecretTests(SourcesTestCase):
         for line in ("shh", "Basic shh", "Bearer", "Bearer shh shh", "Bearer shhé"):
             flags = {"credentials-file": [self.file(f"Bearer abc\n{line}\n")]}
             message = self.refusal(flags)
-            self.assertIn("Line 2 of the credentials of --credentials-file", message)
+            self.assertIn("Line 2 of the credentials in --credentials-file", message)
             self.assertIn("expected 'Bearer TOKEN'", message)
             self.assertNotIn("shh", message)
 
@@ -491,7 +559,7 @@ class SigningSecretTests(SourcesTestCase):
         for text in ("", "# none yet\n"):
             flags = {"callback-signing-secret-file": [self.file(text)]}
             self.assertIn(
-                "The signing secrets of --callback-signing-secret-file are none:"
+                "There are no signing secrets in --callback-signing-secret-file:"
                 " expected 'whsec_' and 24 to 64 random bytes",
                 self.refusal(flags),
             )
@@ -504,8 +572,8 @@ class SigningSecretTests(SourcesTestCase):
             environ = {**ENOUGH, "XMPPREST_CALLBACK_SIGNING_SECRET": f"# a\n{line}"}
             self.assertEqual(
                 self.refusal(environ=environ),
-                "Line 2 of the signing secrets of XMPPREST_CALLBACK_SIGNING_SECRET is"
-                " bad: expected 'whsec_' and 24 to 64 random bytes in base64, as"
+                "Line 2 of the signing secrets in XMPPREST_CALLBACK_SIGNING_SECRET is"
+                " invalid: expected 'whsec_' and 24 to 64 random bytes in base64, as"
                 ' echo "whsec_$(openssl rand -base64 32)" makes them.',
             )
 
@@ -559,7 +627,7 @@ class DescribeTests(SourcesTestCase):
                 'server = "tcp:127.0.0.1:5347"  # default',
                 f'listen = ["tcp:1", "tcp:2"]  # listen in {path}',
                 "# admin-listen is not set  # default",
-                "# log-format is not set  # default",
+                'log-format = "text"  # default',
                 'log-requests = "no"  # default',
                 "# callback-url is not set  # default",
                 'callback-content-type = "application/xmpp+xml"  # default',
@@ -631,7 +699,50 @@ class DescribeTests(SourcesTestCase):
         self.assertIn('callback-url = "http://bot:****@bot.example/"', text)
         for secret in ("hush", TOKEN, "shh"):
             self.assertNotIn(secret, text)
-        self.assertIn("expected the password", self.refusal(toml=text))
+        self.assertIn("expected the secret itself", self.refusal(toml=text))
+
+    def test_noQuerySecret(self) -> None:
+        """
+        Literal values in the query of a callback URL are masked, in tables, too.
+        """
+        toml = 'callback-url = "http://h/in?key=shh&to={to}"\n'
+        toml += '[[callbacks]]\nname = "b"\nurl = "http://u:shh@h/?a=shh#x"'
+        text = self.load(toml=toml).describe()
+        self.assertIn('callback-url = "http://h/in?key=****&to={to}"', text)
+        self.assertIn('url = "http://u:****@h/?a=****"', text)
+        self.assertNotIn("shh", text)
+        again = tomllib.loads(text)["callback-url"]
+        self.assertIn(
+            "expected the secret", self.refusal(toml=f'callback-url="{again}"')
+        )
+
+    def test_publicFiles(self) -> None:
+        """
+        Files with secrets that every user can read are reported: the secrets' own
+        files, and the TOML file if a callback URL in it has userinfo.
+        """
+        secret, private = self.file("hush"), self.file("Bearer abc")
+        os.chmod(secret, 0o644)
+        os.chmod(private, 0o640)
+        flags = {"secret-file": [secret], "credentials-file": [private]}
+        self.assertEqual(self.load(flags).publicFiles, [secret])
+        plain, userinfo = "http://h/", "http://u:pw@h/"
+        table = '[[callbacks]]\nname = "b"\nurl = "{}"'
+        for text, isSecret in (
+            (f'callback-url = "{userinfo}"', True),
+            (f'callback-url = "{plain}"', False),
+            (table.format(userinfo), True),
+            (table.format(plain), False),
+        ):
+            path = self.file(text)
+            for mode, isPublic in ((0o644, True), (0o600, False)):
+                os.chmod(path, mode)
+                found = self.load({"config": [path]}).publicFiles
+                self.assertEqual(found, [path] if isSecret and isPublic else [])
+            os.chmod(path, 0o644)
+            environ = {**ENOUGH, "XMPPREST_CALLBACK_URL": userinfo}
+            found = self.load({"config": [path]}, environ).publicFiles
+            self.assertEqual(found, [path] if isSecret and "callbacks" in text else [])
 
     def test_systemd(self) -> None:
         """

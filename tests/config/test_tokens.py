@@ -96,7 +96,7 @@ class TokenTests(SynchronousTestCase):
             ({"name": "a b"}, "The name of a token is 'a b': expected up to 64 lette"),
             ({"name": ""}, "The name of a token is ''"),
             ({"name": "x" * 65}, "expected up to 64 letters"),
-            ({"sha256": []}, "'python -m xmpprest token one' makes one."),
+            ({"sha256": []}, "run 'xmpprest token one' to create"),
             ({"sha256": ["secret"]}, "expected the 64 hexadecimal digits"),
             ({"sha256": [ONE[1:]]}, "expected the 64 hexadecimal digits"),
             ({"from_": ["a b@x"]}, "from is 'a b@x': expected an address like"),
@@ -104,9 +104,12 @@ class TokenTests(SynchronousTestCase):
             ({"to": ["@example.org"]}, "to is '@example.org': expected an address"),
             ({"kinds": ["msg"]}, "kinds is 'msg': expected a comma-separated list"),
             ({"may": ["all"]}, "may is 'all': expected a comma-separated list of outb"),
-            ({"rate": 0}, "rate is '0': expected a number of stanzas a second above 0"),
+            (
+                {"rate": 0},
+                "rate is '0': expected a number of stanzas per second above 0",
+            ),
             ({"rate": 1, "burst": 0.5}, "burst is '0.5': expected a whole number"),
-            ({"burst": 5}, "has a burst and no rate: give it a rate, too."),
+            ({"burst": 5}, "has a burst but no rate: add a rate"),
         ]
         for values, message in table:
             error = self.assertRaises(ValueError, make, **values)
@@ -130,7 +133,7 @@ class TogetherTests(SynchronousTestCase):
         self.assertEqual([each.name for each in config.tokens], ["one", "other"])
         self.assertEqual(config.credentials, ())
         error = self.assertRaises(ValueError, self.config)
-        self.assertIn("There is no credential", str(error))
+        self.assertIn("There are no credentials and no tokens", str(error))
 
     def test_twice(self) -> None:
         """
@@ -153,8 +156,10 @@ class TogetherTests(SynchronousTestCase):
             self.config(make(from_=[good]))
         for bad in ("bot@example", "example", "*@other.example", "*.gateway.example"):
             error = self.assertRaises(ValueError, self.config, make(from_=["*", bad]))
-            self.assertIn(f"may send from {bad}, which the gateway cannot", str(error))
-            self.assertIn("expected addresses at gateway.example", str(error))
+            self.assertIn(
+                f"has {bad} in 'from', but the gateway sends only", str(error)
+            )
+            self.assertIn("from gateway.example: expected addresses at", str(error))
 
 
 class TableTests(SourcesTestCase):
@@ -180,7 +185,9 @@ class TableTests(SourcesTestCase):
         del environ["XMPPREST_CREDENTIALS"]
         config = self.load(environ=environ, toml=NOTIFIER).config
         self.assertEqual((config.credentials, config.tokens), ((), (MEANT,)))
-        self.assertIn("-m xmpprest token NAME", self.refusal(environ=environ))
+        self.assertIn(
+            "xmpprest token NAME >> xmpprest.toml", self.refusal(environ=environ)
+        )
 
     def test_misspelt(self) -> None:
         """
@@ -208,12 +215,12 @@ class TableTests(SourcesTestCase):
         for old, new, message in (
             ("rate = 10", "rate = 0", "rate in [tokens.notifier] in "),
             ("rate = 10", "rate = 0", " is '0': expected a number of stanzas"),
-            ("rate = 10", "rate = true", " is True: expected a text, a number, or a"),
-            ("rate = 10", "", "has a burst and no rate"),
+            ("rate = 10", "rate = true", " has a wrong type: expected a text, a"),
+            ("rate = 10", "", "has a burst but no rate"),
             ("*@example.org", "a b@example.org", " is 'a b@example.org': expected an"),
-            (f'sha256 = "{ONE}"', "", "There is no sha256 of the token notifier: 'py"),
-            (f'"{ONE}"', "[]", "There is no sha256 of the token notifier"),
-            ("alerts@gateway.example", "a@x.y", "notifier may send from a@x.y, which"),
+            (f'sha256 = "{ONE}"', "", "The token notifier has no sha256: run 'xmpp"),
+            (f'"{ONE}"', "[]", "The token notifier has no sha256"),
+            ("alerts@gateway.example", "a@x.y", "notifier has a@x.y in 'from', but"),
             ("tokens.notifier", 'tokens."a b"', "The name of a token is 'a b'"),
         ):
             self.assertIn(message, self.refusal(toml=NOTIFIER.replace(old, new)))

@@ -32,18 +32,21 @@ class CallbackConfig:
     """
 
     name: str = setting(
-        parsers.shortName, "What the callback is called in the log and in answers."
+        parsers.shortName, "The name of the callback in the log and in responses."
     )
     url: str = setting(
         parsers.url,
-        "The URL that stanzas are POSTed to; may hold {kind}, {type}, {to}, {from}.",
+        "The URL to which stanzas are POSTed; may contain {kind}, {type}, {to} and"
+        " {from}.",
         repr=False,
     )
     contentType: str = setting(
-        parsers.outputType, "What they are posted as.", formats.XML
+        parsers.outputType, "The format of each POST.", formats.XML
     )
     stanzas: frozenset[str] = setting(
-        parsers.choices(*TYPES), "Which kinds of stanza it gets.", frozenset(TYPES)
+        parsers.choices(*TYPES),
+        "The kinds of stanza that the callback receives.",
+        frozenset(TYPES),
     )
     events: frozenset[str] = setting(
         parsers.choices(*EVENTS),
@@ -52,10 +55,15 @@ class CallbackConfig:
         frozenset(EVENTS),
     )
     to: tuple[str, ...] = setting(
-        normalisePattern, "Stanzas to which addresses it gets.", ("*",), show=str
+        normalisePattern,
+        "The recipients whose stanzas the callback receives.",
+        ("*",),
+        show=str,
     )
     connections: int = setting(
-        parsers.positiveInteger, "How many requests to it may be in flight.", 32
+        parsers.positiveInteger,
+        "Maximum number of concurrent requests to the callback.",
+        32,
     )
     batch: int = setting(
         parsers.integerUpTo(MAX_BATCH),
@@ -64,7 +72,8 @@ class CallbackConfig:
         1,
     )
     caFile: str | None = setting(
-        parsers.singleLine, "A PEM file with the CAs of an https URL, not the system's."
+        parsers.singleLine,
+        "A PEM file with the CAs for an https URL, instead of the system's.",
     )
     signingSecrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -72,7 +81,9 @@ class CallbackConfig:
         normaliseFields(self)
         for each in ("name", "url"):
             if getattr(self, each) is None:
-                raise ValueError(f"A callback has no {each}: give it one.")
+                raise ValueError(
+                    f"A callback has no {each}: add the key {each} to its table."
+                )
         object.__setattr__(
             self, "signingSecrets", validateSigningSecrets(self.signingSecrets)
         )
@@ -85,7 +96,7 @@ def validateSigningSecrets(secrets: Sequence[str]) -> tuple[str, ...]:
     @raise ValueError: A secret is malformed; the message does not repeat it.
     """
     if isinstance(secrets, str):
-        raise ValueError("The signing secrets are one text: expected a list.")
+        raise ValueError("The signing secrets are a text: expected a list.")
     for secret in secrets:
         parseSecret(secret)
     return tuple(secrets)

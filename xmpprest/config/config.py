@@ -48,7 +48,9 @@ class Config:
     """
 
     domain: str = setting(
-        parsers.domain, "The component domain that the gateway serves.", restart=True
+        parsers.domain,
+        "The component's domain, for example gateway.example.org.",
+        restart=True,
     )
     secret: str = field(repr=False)
     credentials: tuple[str, ...] = field(default=(), repr=False)
@@ -73,10 +75,10 @@ class Config:
         " loopback, or a Twisted server endpoint.",
         restart=True,
     )
-    logFormat: str | None = setting(
+    logFormat: str = setting(
         parsers.oneOf("text", "json"),
-        "The format of the log: text, or json with one object per line. Default: the"
-        " format of twist or twistd.",
+        "The format of the log: text, or json with one object per line.",
+        "text",
         restart=True,
     )
     logRequests: str = setting(
@@ -86,19 +88,22 @@ class Config:
     )
     callbackURL: str | None = setting(
         parsers.url,
-        "POST inbound stanzas to this URL; may hold {kind}, {type}, {to}, {from}.",
+        "POST inbound stanzas to this URL; may contain {kind}, {type}, {to} and"
+        " {from}.",
         repr=False,
     )
     callbackContentType: str = setting(
-        parsers.outputType, "What inbound stanzas are posted as.", formats.XML
+        parsers.outputType, "The format of each POST to the callback.", formats.XML
     )
     callbackStanzas: frozenset[str] = setting(
-        parsers.choices(*TYPES), "Which kinds of stanza are posted.", frozenset(TYPES)
+        parsers.choices(*TYPES),
+        "The kinds of stanza that are POSTed to the callback.",
+        frozenset(TYPES),
     )
     callbackEvents: frozenset[str] = setting(
         parsers.choices(*EVENTS),
-        "Forms of the recipient's address to POST: bare (user@domain), full (with a"
-        " resource), host (the domain).",
+        "POST stanzas whose recipient's address has one of these forms: bare"
+        " (user@domain), full (with a resource), host (the domain).",
         frozenset(EVENTS),
     )
     callbackConnections: int = setting(
@@ -117,10 +122,12 @@ class Config:
         "A PEM file with the CAs for an https callback, instead of the system's.",
     )
     iqTimeout: float = setting(
-        parsers.seconds, "How many seconds an iq waits for its reply.", 120.0
+        parsers.seconds, "Seconds that an iq waits for its reply.", 120.0
     )
     iqMaxTimeout: float = setting(
-        parsers.seconds, "How many seconds a client may make an iq wait.", 300.0
+        parsers.seconds,
+        "Maximum number of seconds that a request can make an iq wait.",
+        300.0,
     )
     stanzaSizeLimit: int = setting(
         parsers.positiveInteger,
@@ -128,12 +135,14 @@ class Config:
         192 * 1024,
     )
     waitingLimit: int = setting(
-        parsers.positiveInteger, "How many requests may wait for their answers.", 10_000
+        parsers.positiveInteger,
+        "Maximum number of HTTP requests that wait for their responses.",
+        10_000,
     )
     store: str = setting(
         parsers.store,
-        "The store of accepted stanzas: sqlite:PATH for a file, or memory, which is"
-        " lost when the gateway stops.",
+        "Where accepted stanzas are stored: sqlite:PATH for a file, or memory, which"
+        " is lost when the gateway stops.",
         "sqlite:xmpprest.db",
         restart=True,
     )
@@ -144,7 +153,8 @@ class Config:
     )
     outboxAge: float = setting(
         parsers.seconds,
-        "Refuse new messages while the oldest waits for more than these seconds.",
+        "Refuse new messages while the oldest one has waited for longer than this, in"
+        " seconds.",
         86400.0,
     )
     recordDays: float = setting(
@@ -173,11 +183,13 @@ class Config:
         if not self.secret.strip():
             raise ValueError("The component's secret is empty.")
         if isinstance(self.credentials, str):
-            raise ValueError("The credentials are one text: expected a list of tokens.")
+            raise ValueError("The credentials are a text: expected a list of tokens.")
         self._set("credentials", tuple(self.credentials))
         self._set("tokens", tuple(self.tokens))
         if not self.credentials and not self.tokens:
-            raise ValueError("There is no credential, so nobody could send.")
+            raise ValueError(
+                "There are no credentials and no tokens, so no client could send."
+            )
         for token in self.credentials:
             parseCredential(f"Bearer {token}")
         checkUniqueTokens(self.tokens, self.domain)
@@ -187,8 +199,8 @@ class Config:
         checkUniqueNames(self.allCallbacks)
         if self.iqTimeout > self.iqMaxTimeout:
             raise ValueError(
-                f"iq-timeout is {self.iqTimeout:g} s, and iq-max-timeout only"
-                f" {self.iqMaxTimeout:g} s: expected an iq-timeout of at most that."
+                f"iq-timeout is {self.iqTimeout:g} s, which is more than iq-max-timeout"
+                f" ({self.iqMaxTimeout:g} s): lower the first, or raise the second."
             )
 
     @property

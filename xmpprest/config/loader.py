@@ -15,9 +15,10 @@ from typing import Any
 
 from . import tables, toml
 from .config import SETTINGS, Config, ConfigurationError
-from .parsers import MASK
+from .parsers import MASK, hasUserinfo
 from .secret_files import (
     SecretSource,
+    isPublic,
     readCredentials,
     readSecret,
     readSigningSecrets,
@@ -36,12 +37,13 @@ _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
 _MISSING = {
     "domain": "There is no component domain: give it with --domain, as in --domain"
     " gateway.example.org.",
-    "secret": "There is no secret: put what the XMPP server has for this component"
-    " into a file, and give it with --secret-file.",
-    "credentials": "There is no credential, so nobody could send: put a line like"
-    " 'Bearer dmVyeSBzZWNyZXQgdG9rZW4K' into a file, and give it with"
-    " --credentials-file. Or make a token that may do less, with 'python -m xmpprest"
-    " token NAME'.",
+    "secret": "There is no secret: write the component's secret, as the XMPP server"
+    " has it (component_secret in Prosody, password in ejabberd), to a file, and give"
+    " its path with --secret-file.",
+    "credentials": "There are no credentials, so no client could send: put a line"
+    " like 'Bearer dmVyeSBzZWNyZXQgdG9rZW4K' into a file, and give its path with"
+    " --credentials-file. Or create a token with limited access: xmpprest token"
+    " NAME >> xmpprest.toml.",
 }
 
 
@@ -72,18 +74,33 @@ class LoadedConfig:
     @ivar secrets: The secrets that were found, by name.
     @ivar callbackSecrets: The signing secrets of the callbacks with settings of their
         own, by the name of the callback.
+    @ivar path: The path of the TOML file; C{None} if there is none.
     """
 
     config: Config
     origins: Mapping[str, str]
     secrets: Mapping[str, SecretSource]
     callbackSecrets: Mapping[str, Sequence[SecretSource]] = field(default_factory=dict)
+    path: str | None = None
 
     @property
-    def allSecrets(self) -> Sequence[SecretSource]:
-        """Return every secret."""
+    def publicFiles(self) -> Sequence[str]:
+        """
+        Return the paths of files that contain secrets and that every user of this
+        machine can read.
+        """
         signing = (each for some in self.callbackSecrets.values() for each in some)
-        return (*self.secrets.values(), *signing)
+        paths = [each.path for each in (*self.secrets.values(), *signing)]
+        if self.path is not None and self._hasPasswordInFile():
+            paths.append(Path(self.path))
+        return [str(each) for each in paths if each is not None and isPublic(each)]
+
+    def _hasPasswordInFile(self) -> bool:
+        """Return whether a callback URL in the TOML file contains credentials."""
+        urls = [each.url for each in self.config.callbacks]
+        if self.origins.get("callback-url") == f"callback-url in {self.path}":
+            urls.append(self.config.callbackURL or "")
+        return any(map(hasUserinfo, urls))
 
     def describe(self) -> str:
         """
@@ -168,7 +185,7 @@ class ConfigLoader:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         signing = {callback.name: secrets for callback, secrets in callbacks}
-        return LoadedConfig(config, where, secrets, signing)
+        return LoadedConfig(config, where, secrets, signing, self._path)
 
     def _refuseMisspelt(self) -> None:
         """
@@ -219,6 +236,7 @@ class ConfigLoader:
         there.
         """
         if name in self._flags:
+            _refusePassword(name, self._flags[name])
             return RawSetting(self._flags[name], f"--{name}")
         variable = _variable(name)
         if variable not in self._environ:
@@ -263,12 +281,33 @@ class ConfigLoader:
         return SecretSource(readText(path, where), where)
 
 
+def _refusePassword(name: str, texts: list[str]) -> None:
+    """
+    Refuse credentials in the URL of a flag.
+
+    @raise ConfigurationError: There are some; the message does not repeat them.
+    """
+    if any(map(hasUserinfo, texts)):
+        raise ConfigurationError(
+            f"--{name} contains a user name or password, and other users of this"
+            f" machine can read flags: set {name} in the TOML file, or in"
+            f" {_variable(name)}."
+        )
+
+
 def _readTOML(written: RawSetting) -> dict[str, object]:
     path = written.texts[-1]
+    text = readText(Path(path), written.origin)
     try:
-        values = tomllib.loads(readText(Path(path), written.origin))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is no TOML: {error}.") from None
+        twice = toml.repeatedTable(text)
+        if twice is not None:
+            raise ConfigurationError(
+                f"{path} has the table [{twice}] twice: remove one of them. 'xmpprest"
+                " token' appends a table each time it runs."
+            ) from None
+        raise ConfigurationError(f"{path} is not valid TOML: {error}.") from None
     known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
     toml.refuseUnknown(values, [*known, tables.TOKENS, tables.CALLBACKS], path)
     return values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..core.media import formats
 from ..core.stanza import jid
@@ -14,7 +13,7 @@ from ..core.webhook.url_template import URLTemplate
 #: Parses a text; raises ValueError("expected …").
 Parser = Callable[[str], Any]
 
-#: Replaces the password of a URL in messages.
+#: Replaces a secret in messages.
 MASK = "****"
 
 #: Control characters, and characters that XML forbids (XML 1.0 §2.2).
@@ -116,8 +115,7 @@ def sha256Hex(written: str) -> str:
     """Parse the SHA-256 of a token in hexadecimal."""
     if not re.fullmatch("[0-9A-Fa-f]{64}", written):
         raise ValueError(
-            "expected the 64 hexadecimal digits that 'python -m xmpprest token NAME'"
-            " prints"
+            "expected the 64 hexadecimal digits that 'xmpprest token NAME' prints"
         )
     return written.lower()
 
@@ -143,8 +141,10 @@ def oneOf(*known: str) -> Parser:
 def url(written: str) -> str:
     """Parse the URL of a callback."""
     URLTemplate(written)
-    if urlsplit(written).password == MASK:
-        raise ValueError(f"expected the password where --print-config has {MASK}")
+    if MASK in written:
+        raise ValueError(
+            f"expected the secret itself, not the {MASK} that --print-config prints"
+        )
     return written
 
 
@@ -177,16 +177,36 @@ def origin(written: str) -> str:
     return written
 
 
-def maskPassword(written: str) -> str:
-    """Mask the credentials in a URL; return any other text unchanged."""
-    match = re.match(r"(\w+://)([^/?#]*)@", written)
-    if match is None:
+#: The userinfo of a URL (RFC 3986 §3.2.1).
+_USERINFO = re.compile(r"(\w+://)([^/?#]*)@")
+#: A literal value in the query of a URL.
+_QUERY_VALUE = re.compile(r"(?<==)[^&{}]+(?=&|$)")
+
+
+def hasUserinfo(written: str) -> bool:
+    """Return whether a text is a URL with a user name or a password."""
+    return _USERINFO.match(written) is not None
+
+
+def maskSecrets(written: str) -> str:
+    """
+    Mask the secrets in a URL: its userinfo, and literal values in its query, such as
+    API keys. Return any other text unchanged.
+    """
+    if "://" not in written:
         return written
-    user, colon, _ = match[2].partition(":")
-    return f"{match[1]}{user if colon else ''}:{MASK}@{written[match.end() :]}"
+    match = _USERINFO.match(written)
+    if match is not None:
+        user, colon, _ = match[2].partition(":")
+        shown = f"{user if colon else ''}:{MASK}@"
+        written = f"{match[1]}{shown}{written[match.end() :]}"
+    head, mark, query = written.partition("?")
+    return f"{head}{mark}{_QUERY_VALUE.sub(MASK, query)}"
 
 
-def redactUserinfo(written: str) -> str:
-    """Redact everything in a text that may be credentials of a malformed URL."""
+def redactSecrets(written: str) -> str:
+    """Redact everything in a text that may be a secret in a malformed URL."""
     _, at, rest = written.rpartition("@")
-    return f"{MASK}@{rest}" if at else written
+    head, mark, _ = rest.partition("?")
+    query = f"?{MASK}" if mark else ""
+    return f"{MASK if at else ''}{at}{head}{query}"

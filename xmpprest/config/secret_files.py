@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,8 +38,8 @@ def readSecret(source: SecretSource) -> str:
     lines = source.text.strip().splitlines()
     if len(lines) != 1:
         raise ConfigurationError(
-            f"The secret of {source.origin} has {len(lines)} lines: expected one, with"
-            " what the XMPP server has for this component."
+            f"The secret of {source.origin} has {len(lines)} lines: expected one line,"
+            " the component's secret as the XMPP server has it."
         )
     return lines[0]
 
@@ -50,7 +53,7 @@ def readCredentials(source: SecretSource) -> tuple[str, ...]:
     tokens = _readLines(source, "credentials", parseCredential)
     if not tokens:
         raise ConfigurationError(
-            f"The credentials of {source.origin} are none: expected lines like 'Bearer"
+            f"There are no credentials in {source.origin}: expected lines like 'Bearer"
             " dmVyeSBzZWNyZXQgdG9rZW4K'."
         )
     return tokens
@@ -70,9 +73,8 @@ def readSigningSecrets(source: SecretSource) -> tuple[str, ...]:
     secrets = _readLines(source, "signing secrets", read)
     if not secrets:
         raise ConfigurationError(
-            f"The signing secrets of {source.origin} are none: "
-            f"{signing.SECRET_FORMAT_HINT}, one"
-            " a line."
+            f"There are no signing secrets in {source.origin}:"
+            f" {signing.SECRET_FORMAT_HINT}, one per line."
         )
     return secrets
 
@@ -92,7 +94,8 @@ def _readLines(
                 found.append(read(line))
             except ValueError as error:
                 raise ConfigurationError(
-                    f"Line {number} of the {what} of {source.origin} is bad: {error}."
+                    f"Line {number} of the {what} in {source.origin} is invalid:"
+                    f" {error}."
                 ) from None
     return tuple(found)
 
@@ -110,4 +113,29 @@ def readText(path: Path, where: str) -> str:
         reason = error.strerror
     except ValueError:
         reason = "it is not UTF-8"
+    if not _isRecognisable(path):
+        raise ConfigurationError(
+            f"The file that {where} names cannot be read: {reason}. Expected the path"
+            f" of a file, not its content; a relative path begins at {os.getcwd()}."
+        )
     raise ConfigurationError(f"{path} ({where}) cannot be read: {reason}.")
+
+
+def _isRecognisable(path: Path) -> bool:
+    """
+    Return whether a text is certainly a path. It may be a secret that was written in
+    the place of a path, which messages must not repeat.
+    """
+    with suppress(OSError, ValueError):
+        parent = path.parent
+        known = parent not in (Path("."), Path("/")) and parent.is_dir()
+        return known or path.exists()
+    return False
+
+
+def isPublic(path: Path) -> bool:
+    """Return whether every user of this machine can read a file."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False

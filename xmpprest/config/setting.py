@@ -17,7 +17,7 @@ def setting(
     read: parsers.Parser,
     help: str,
     default: Any = None,
-    show: Callable[[str], str] = parsers.redactUserinfo,
+    show: Callable[[str], str] = parsers.redactSecrets,
     restart: bool = False,
     **options: Any,
 ) -> Any:

@@ -30,7 +30,7 @@ def readTokens(file: Mapping[str, object], path: str | None) -> tuple[TokenConfi
     tables = file.get(TOKENS, {})
     if not isinstance(tables, dict):
         raise ConfigurationError(
-            f"{TOKENS} in {path} is a value: expected tables like [{TOKENS}.NAME]."
+            f"{TOKENS} in {path} is not a table: expected tables like [{TOKENS}.NAME]."
         )
     return tuple(
         toml.readTable(TokenConfig, table, f"[{TOKENS}.{name}] in {path}", name=name)
@@ -49,7 +49,8 @@ def readCallbacks(file: Mapping[str, object], path: str | None) -> CallbacksWith
     tables = file.get(CALLBACKS, [])
     if not isinstance(tables, list):
         raise ConfigurationError(
-            f"{CALLBACKS} in {path} is no list: expected tables like [[{CALLBACKS}]]."
+            f"{CALLBACKS} in {path} is not a list: expected tables like"
+            f" [[{CALLBACKS}]]."
         )
     return [
         _callback(table, f"[[{CALLBACKS}]] {number} in {path}")

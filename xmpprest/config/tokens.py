@@ -37,7 +37,7 @@ class TokenConfig:
         show=_unlessToken,
     )
     from_: tuple[str, ...] = setting(
-        normalisePattern, "From which addresses it may send.", ("*",), show=str
+        normalisePattern, "The addresses from which it may send.", ("*",), show=str
     )
     kinds: frozenset[str] = setting(
         parsers.optionalChoices(*TYPES),
@@ -45,17 +45,19 @@ class TokenConfig:
         frozenset(TYPES),
     )
     to: tuple[str, ...] = setting(
-        normalisePattern, "To which addresses it may send.", ("*",), show=str
+        normalisePattern, "The addresses to which it may send.", ("*",), show=str
     )
     rate: float | None = setting(
-        parsers.duration("stanzas a second"), "How many stanzas a second it may send."
+        parsers.duration("stanzas per second"),
+        "Maximum number of stanzas per second.",
     )
     burst: int | None = setting(
-        parsers.positiveInteger, "How many it may send at once after a pause."
+        parsers.positiveInteger,
+        "Maximum number of stanzas that it may send at once after a pause.",
     )
     may: frozenset[str] = setting(
         parsers.optionalChoices(*PERMISSIONS),
-        f"What it may beside sending: {', '.join(PERMISSIONS)}.",
+        f"Rights beyond sending: {', '.join(PERMISSIONS)}.",
         frozenset(),
     )
 
@@ -69,12 +71,13 @@ class TokenConfig:
             ) from None
         if not self.sha256:
             raise ValueError(
-                f"There is no sha256 of the token {self.name}: 'python -m xmpprest"
-                f" token {self.name}' makes one."
+                f"The token {self.name} has no sha256: run 'xmpprest token {self.name}'"
+                " to create the token and its hash."
             )
         if self.burst is not None and self.rate is None:
             raise ValueError(
-                f"The token {self.name} has a burst and no rate: give it a rate, too."
+                f"The token {self.name} has a burst but no rate: add a rate, or remove"
+                " the burst."
             )
 
 
@@ -97,6 +100,6 @@ def checkUniqueTokens(tokens: Sequence[TokenConfig], domain: str) -> None:
         for pattern in token.from_:
             if not canMatchDomain(pattern, domain):
                 raise ValueError(
-                    f"The token {token.name} may send from {pattern}, which the gateway"
-                    f" cannot: expected addresses at {domain}."
+                    f"The token {token.name} has {pattern} in 'from', but the gateway"
+                    f" sends only from {domain}: expected addresses at that domain."
                 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from .config import ConfigurationError
-from .parsers import maskPassword
+from .parsers import maskSecrets
 from .setting import Setting, settingsOf
 
 _Made = TypeVar("_Made")
@@ -34,7 +36,7 @@ def readTable(kind: type[_Made], table: object, where: str, **given: object) -> 
     try:
         return kind(**given, **values)
     except ValueError as error:
-        raise ConfigurationError(f"{where} is no good. {error}") from None
+        raise ConfigurationError(f"{where} is invalid. {error}") from None
 
 
 def readValue(setting: Setting, value: object, where: str) -> Any:
@@ -71,7 +73,7 @@ def asStrings(value: object, where: str) -> list[str]:
         isinstance(v, str | int | float) and not isinstance(v, bool) for v in values
     ):
         raise ConfigurationError(
-            f"{where} is {value!r}: expected a text, a number, or a list of texts."
+            f"{where} has a wrong type: expected a text, a number, or a list of texts."
         )
     return [str(v) for v in values]
 
@@ -88,6 +90,17 @@ def refuseUnknown(keys: Iterable[str], known: Sequence[str], where: str) -> None
             near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
             raise ConfigurationError(f"{where} has an unknown key {key!r}; {hint}")
+
+
+def repeatedTable(text: str) -> str | None:
+    """
+    Return the name of a table whose header is in a file twice, which is not valid TOML.
+
+    @return: The first such name; C{None} if there is none.
+    """
+    headers = re.findall(r"(?m)^[ \t]*\[([A-Za-z0-9_.-]+)\]", text)
+    repeated = (name for name, times in Counter(headers).items() if times > 1)
+    return next(repeated, None)
 
 
 def formatSetting(setting: Setting, value: object) -> str:
@@ -111,6 +124,6 @@ def formatValue(value: Any) -> str:
         ordered = sorted(value) if isinstance(value, frozenset) else value
         return f"[{', '.join(map(formatValue, ordered))}]"
     if isinstance(value, str):
-        text = maskPassword(value).replace("\\", "\\\\").replace('"', '\\"')
+        text = maskSecrets(value).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
     return f"{int(value) if value == int(value) else value}"

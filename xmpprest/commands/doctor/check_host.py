@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import stat
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...config.config import Config
-from ...config.secret_files import SecretSource
 from ...core.records import StoreUnusable
 from ...gateway.files import reservedFiles
 from ...store.sqlite import inspection
@@ -54,10 +51,10 @@ def checkStore(config: Config, machine: Host, holder: str | None) -> CheckResult
     """
     kind, _, path = config.store.partition(":")
     if kind == "memory":
-        return ok("store", "memory; what is accepted is lost with the gateway")
+        return ok("store", "memory; accepted stanzas are lost when the gateway stops")
     path = os.path.realpath(path)
     try:
-        found = "is ours" if inspection.inspect(path) else "will be made"
+        found = "is a store" if inspection.inspect(path) else "will be created"
     except StoreUnusable as error:
         return failed("store", str(error))
     directory = os.path.dirname(path)
@@ -69,26 +66,28 @@ def checkStore(config: Config, machine: Host, holder: str | None) -> CheckResult
         return failed("store", _cannotWrite(error, path, directory))
     if holder is not None:
         found = f"is in use by the gateway (process {holder})"
-    words = f"{path} {found}; {free // 2**20} MiB are free on its disk"
+    words = f"{path} {found}; its disk has {free // 2**20} MiB free"
     if free < PLENTY:
-        return warning("store", f"{words}: make room, or give another with --store")
+        return warning(
+            "store", f"{words}: free some space, or give another path with --store"
+        )
     return ok("store", words)
 
 
 def _cannotWrite(error: OSError, path: str, directory: str) -> str:
     if isinstance(error, FileNotFoundError):
         return (
-            f"{path} cannot be made: make the directory {directory}, or give another"
-            " place with --store"
+            f"{path} cannot be created: create the directory {directory}, or give"
+            " another path with --store"
         )
     if isinstance(error, PermissionError):
         return (
-            f"nothing can be written to {directory}: let the gateway's user write it,"
-            " and run the doctor as that user"
+            f"this user cannot write to {directory}: run the command as the gateway's"
+            " user, and let that user write there"
         )
     return (
-        f"nothing can be written to {directory} ({error.strerror}): make room or mend"
-        " the disk, or give another place with --store"
+        f"nothing can be written to {directory} ({error.strerror}): free some space,"
+        " repair the disk, or give another path with --store"
     )
 
 
@@ -96,7 +95,7 @@ def checkFileLimit(config: Config, machine: Host) -> CheckResult:
     """Check that the limit on open files fits the limit on waiting requests."""
     needed = config.waitingLimit + reservedFiles(config)
     limit = machine.fileLimit()
-    words = f"{limit} files may be open, and --waiting-limit {config.waitingLimit}"
+    words = f"the limit is {limit}, and --waiting-limit {config.waitingLimit}"
     if limit == resource.RLIM_INFINITY or limit >= needed:
         return ok("open files", f"{words} needs {needed}" if limit > 0 else "no limit")
     return warning(
@@ -106,21 +105,16 @@ def checkFileLimit(config: Config, machine: Host) -> CheckResult:
     )
 
 
-def checkSecrets(secrets: Sequence[SecretSource]) -> CheckResult:
-    """Check that other users cannot read files with secrets."""
-    paths = [each.path for each in secrets if each.path is not None]
-    readable = [str(path) for path in paths if _isPublic(path)]
+def checkSecrets(readable: Sequence[str]) -> CheckResult:
+    """
+    Check that other users cannot read files with secrets.
+
+    @param readable: The paths of files with secrets that every user can read.
+    """
     if readable:
         return warning(
             "secrets",
-            f"everybody on this machine can read {' and '.join(readable)}: chmod o-rwx"
-            f" {' '.join(readable)}",
+            f"every user of this machine can read {' and '.join(readable)}: run 'chmod"
+            f" o-rwx {' '.join(readable)}'",
         )
-    return ok("secrets", "not everybody on this machine can read them")
-
-
-def _isPublic(path: Path) -> bool:
-    try:
-        return bool(stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH)
-    except OSError:
-        return False
+    return ok("secrets", "no other user of this machine can read them")
