@@ -63,6 +63,7 @@ setup(
             "standardwebhooks>=1.1",
         ],
     },
+    entry_points={"console_scripts": ["xmpprest = xmpprest.__main__:main"]},
     zip_safe=False,
     classifiers=[
         "Development Status :: 4 - Beta",

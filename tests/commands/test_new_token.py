@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from tests.config.test_loader import ENOUGH, SourcesTestCase
 from xmpprest.__main__ import main as command
+from xmpprest._version import __version__
 from xmpprest.commands.new_token import TOKEN_BYTES, main
 from xmpprest.core.stanza.build import TYPES
 
@@ -91,4 +92,65 @@ class NewTokenTests(SourcesTestCase):
             with self.assertRaises(SystemExit) as raised:
                 self.made(*arguments)
             self.assertIn(said, str(raised.exception))
-            self.assertIn("python -m xmpprest token NAME", str(raised.exception))
+            self.assertIn("xmpprest token NAME", str(raised.exception))
+
+    def test_repeated(self) -> None:
+        """
+        A token whose name is in the file to which the table is appended is refused,
+        and nothing is printed.
+        """
+        file = self.file('name = "x"\n[tokens.notifier]\nsha256 = []\n')
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            error = self.assertRaises(SystemExit, main, ["notifier"], destination=file)
+            self.assertEqual(out.getvalue(), "")
+            main(["other"], destination=file)
+        self.assertIn("The file already has a token notifier", str(error))
+        self.assertIn("remove [tokens.notifier] first", str(error))
+        self.assertIn("[tokens.other]", out.getvalue())
+
+    def test_otherDestinations(self) -> None:
+        """
+        A destination that is not a TOML file, such as a pipe, does not matter.
+        """
+        for destination in ("/dev/null", self.mktemp(), self.file("[[ no TOML")):
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+                main(["notifier"], destination=destination)
+            self.assertIn("[tokens.notifier]", out.getvalue())
+
+
+class CommandTests(SourcesTestCase):
+    """
+    C{xmpprest} without a command
+    """
+
+    def test_start(self) -> None:
+        """
+        Without a command, or with an unknown one, it prints how to start the gateway.
+        """
+        for arguments, reason in (
+            ([], "There is no command."),
+            (["start"], "There is no command 'start'."),
+            (["--domain", "x"], "A flag needs a command before it"),
+        ):
+            error = self.assertRaises(SystemExit, command, arguments)
+            self.assertIn(f"xmpprest: {reason}", str(error))
+            self.assertIn("twist xmpprest --config xmpprest.toml", str(error))
+            self.assertIn("doctor", str(error))
+
+    def test_help(self) -> None:
+        """
+        The help lists the commands and how to start the gateway.
+        """
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            command(["--help"])
+            command(["--version"])
+        for word in (
+            "doctor",
+            "token",
+            "twist xmpprest --demo",
+            f"xmpprest {__version__}",
+        ):
+            self.assertIn(word, out.getvalue())

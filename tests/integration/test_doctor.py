@@ -247,9 +247,9 @@ class WellTests(DoctorTestCase):
             ],
         )
         self.assertEqual(exitStatus([*findings.values()]), 0)
-        self.assertEqual(summary([*findings.values()]), "All is well.")
+        self.assertEqual(summary([*findings.values()]), "All checks have passed.")
         self.assertIn("came back in", findings["barrier"].words)
-        clocks = "with the XMPP server's, with the callback's"
+        clocks = "equal to the XMPP server's, equal to the callback's"
         self.assertIn(clocks, findings["clock"].words)
         self.assertEqual([*self.place.iterdir()], [])
         self.assertEqual(self.router.routes.keys() & {DOMAIN}, set())
@@ -270,7 +270,7 @@ class WellTests(DoctorTestCase):
         file.release()
         before = {each.name: each.read_bytes() for each in self.place.iterdir()}
         findings = await self.examine()
-        self.assertIn("is ours", findings["store"].words)
+        self.assertIn("is a store", findings["store"].words)
         after = {each.name: each.read_bytes() for each in self.place.iterdir()}
         self.assertEqual(after, before)
 
@@ -293,7 +293,7 @@ class MachineTests(DoctorTestCase):
         The disk is nearly full.
         """
         machine = SickMachine(free=2**20)
-        words = "1 MiB are free on its disk: make room"
+        words = "its disk has 1 MiB free: free some space"
         await self.assertFound("store", words, WARNING, machine=machine)
 
     async def test_noDirectory(self) -> None:
@@ -301,7 +301,7 @@ class MachineTests(DoctorTestCase):
         The directory is not there.
         """
         path = self.place / "nowhere" / "xmpprest.db"
-        words = f"make the directory {self.place}/nowhere"
+        words = f"create the directory {self.place}/nowhere"
         await self.assertFound("store", words, store=f"sqlite:{path}")
 
     async def test_foreign(self) -> None:
@@ -439,7 +439,7 @@ class ServerTests(DoctorTestCase):
         self.assertEqual(found["callback good"].state, "ok")
         self.assertIn("the path in its url", found["callback lost"].words)
         self.assertIn("or correct its url", found["callback out"].words)
-        self.assertIn("with the callback good's", found["clock"].words)
+        self.assertIn("equal to the callback good's", found["clock"].words)
 
     async def test_tlsName(self) -> None:
         """
@@ -501,9 +501,11 @@ class CallbackTests(DoctorTestCase):
         """
         await self.assertCallback(site(302), "redirects are not followed")
         await self.assertCallback(site(502), "a proxy answers")
-        await self.assertCallback(site(401), "if it wants a password", WARNING)
+        await self.assertCallback(
+            site(401), "set callback-url to https://USER:PASSWORD@HOST", WARNING
+        )
         await self.assertCallback(site(404), "the path in --callback-url", WARNING)
-        await self.assertCallback(site(500), "its log may say why", WARNING)
+        await self.assertCallback(site(500), "its log may contain the reason", WARNING)
         await self.assertCallback(site(501), "need not know OPTIONS", "ok")
 
     async def test_tlsName(self) -> None:
@@ -586,7 +588,7 @@ class ListenTests(DoctorTestCase):
         A gateway that has the store, but listens somewhere else, is left alone, too.
         """
         await self.start()
-        await self.assertFound("gateway", "it seems to run", WARNING)
+        await self.assertFound("gateway", "a gateway seems to run", WARNING)
         self.assertEqual(self.router.came, 1)
 
     async def test_anotherGateway(self) -> None:
@@ -596,7 +598,7 @@ class ListenTests(DoctorTestCase):
         listen = await self.start()
         await self.assertFound(
             "gateway",
-            "not with this store",
+            "a gateway with another store uses this port",
             listen=(listen,),
             store=f"sqlite:{self.place}/other.db",
         )
@@ -622,7 +624,7 @@ class CommandTests(SynchronousTestCase):
         code, said = self.run_("doctor", "--iq-timeout", "soon")
         self.assertEqual(code, 1)
         self.assertRegex(said, r"^FAILED   configuration: --iq-timeout is 'soon'")
-        self.assertIn("\n1 thing is wrong: mend that", said)
+        self.assertIn("\n1 check has failed: change what", said)
 
     def test_unknown(self) -> None:
         """
@@ -658,11 +660,11 @@ class FindingsTests(SynchronousTestCase):
         """
         good, odd, bad = (CheckResult(s, "", "") for s in ("ok", WARNING, FAILED))
         for findings, words, code in (
-            ([good], "All is well.", 0),
-            ([good, odd], "Nothing is in the way, but look at the warning.", 0),
+            ([good], "All checks have passed.", 0),
+            ([good, odd], "The gateway works, but look at the warning.", 0),
             ([odd, odd], "look at the 2 warnings.", 0),
-            ([odd, bad], "1 thing is wrong: mend that", 1),
-            ([bad, bad], "2 things are wrong: mend the first", 1),
+            ([odd, bad], "1 check has failed: change what", 1),
+            ([bad, bad], "2 checks have failed. Start with the first", 1),
         ):
             self.assertIn(words, summary(findings))
             self.assertEqual(exitStatus(findings), code)

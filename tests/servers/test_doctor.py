@@ -51,7 +51,7 @@ class DoctorMixin(ServerMixin):
         for subject in ("XMPP server", "component", "barrier", "clock"):
             self.assertEqual(findings[subject].state, "ok", findings[subject])
         self.assertIn("came back in", findings["barrier"].words)
-        self.assertIn("with the XMPP server's", findings["clock"].words)
+        self.assertIn("equal to the XMPP server's", findings["clock"].words)
 
     async def test_wrongSecret(self) -> None:
         """

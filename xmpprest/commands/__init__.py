@@ -1,1 +1,1 @@
-"""The subcommands of C{python -m xmpprest}."""
+"""The subcommands of C{xmpprest}."""

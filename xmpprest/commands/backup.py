@@ -1,4 +1,4 @@
-"""C{python -m xmpprest backup STORE FILE}: copies the store to a file."""
+"""C{xmpprest backup STORE FILE}: copies the store to a file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class BackupOptions(Options):
     @ivar destination: The path of the copy.
     """
 
-    synopsis = "python -m xmpprest backup STORE FILE"
+    synopsis = "xmpprest backup STORE FILE"
     longdesc = (
-        "Copies the store to a file, as of one moment, while the gateway runs or not."
+        "Copy the store to a file, as of one moment, also while the gateway runs."
         " STORE is the path that the setting 'store' names, such as"
         " /var/lib/xmpprest/xmpprest.db. Run it as the gateway's user, or as root."
     )

@@ -1,11 +1,14 @@
-"""C{python -m xmpprest token NAME}: creates a token and prints its TOML table."""
+"""C{xmpprest token NAME}: creates a token and prints its TOML table."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from twisted.python.usage import Options, UsageError
 
@@ -24,29 +27,33 @@ class TokenOptions(Options):
     @ivar name: The name of the new token.
     """
 
-    synopsis = "python -m xmpprest token NAME"
+    synopsis = "xmpprest token NAME"
     longdesc = (
-        "Makes a token. It is shown once, on standard error; and on standard output,"
-        " what the gateway is to know of it: append that to its TOML file, and change"
-        " what it may do."
+        "Create a token. The token itself is printed once, on standard error. Standard"
+        " output is the table for the gateway's TOML file: append it with 'xmpprest"
+        " token NAME >> xmpprest.toml', and set in it what the token may do."
     )
     name = ""
 
     def parseArgs(self, *names: str) -> None:
         """Take the name as the only argument."""
         if len(names) != 1:
-            raise UsageError("Expected one name, as in 'token notifier'.")
+            raise UsageError("Expected one name, as in 'xmpprest token notifier'.")
         (self.name,) = names
 
 
 def main(
-    arguments: Sequence[str], random: Callable[[int], str] = secrets.token_urlsafe
+    arguments: Sequence[str],
+    random: Callable[[int], str] = secrets.token_urlsafe,
+    destination: str = "/dev/fd/1",
 ) -> None:
     """
     Create a token and print it.
 
     @param random: Returns a text of a number of random bytes.
-    @raise SystemExit: The name is missing or invalid.
+    @param destination: The path of standard output, which is the TOML file if the shell
+        appends to that.
+    @raise SystemExit: The name is missing or invalid, or the file has such a token.
     """
     options = TokenOptions()
     # The scheme lets scanners find leaked tokens (RFC 8959).
@@ -55,15 +62,38 @@ def main(
     try:
         options.parseOptions([*arguments])
         token = TokenConfig(name=options.name, sha256=(digest,))
+        _refuseRepetition(token.name, destination)
     except (UsageError, ValueError) as error:
         raise SystemExit(f"xmpprest: {error}\n\n{options.getSynopsis()}") from None
     print(
-        f"The token, which is shown only now:\n\n    {secret}\n\nFor the gateway's TOML"
-        " file:\n",
+        f"The token, which is printed only this once:\n\n    {secret}\n\nThe table for"
+        " the gateway's TOML file goes to standard output. Reload or restart the"
+        " gateway to use it.\n",
         file=sys.stderr,
         flush=True,
     )
     print("\n".join(tokenTable(token)))
+
+
+def _refuseRepetition(name: str, destination: str) -> None:
+    """
+    Check that the file to which the table is appended has no token of that name.
+
+    @raise ValueError: It has one; a second table would make the file invalid TOML.
+    """
+    try:
+        if not os.path.isfile(destination):
+            return
+        text = Path(destination).read_text("utf-8-sig")
+        tables = tomllib.loads(text).get("tokens", {})
+    except (OSError, ValueError):
+        return  # the gateway reports what is wrong with its file
+    if isinstance(tables, dict) and name in tables:
+        raise ValueError(
+            f"The file already has a token {name}; nothing was appended. To replace it,"
+            f" remove [tokens.{name}] first. To rotate it, run the command without '>>"
+            " FILE', and add the new sha256 to the list of the old one."
+        )
 
 
 def tokenTable(token: TokenConfig) -> list[str]:

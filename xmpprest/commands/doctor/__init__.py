@@ -1,1 +1,1 @@
-"""C{python -m xmpprest doctor}: checks a configuration and says what to change."""
+"""C{xmpprest doctor}: checks a configuration and says what to change."""

@@ -19,17 +19,19 @@ from ...webhook.tls_policy import WebhookTLSPolicy
 from .result import FAILED, OK, WARNING, CheckResult, failed
 
 _FINE = "it answers"
-_REDIRECT = "redirects are not followed; give the URL that it leads to"
-_DENIED = "if it wants a password, give that in {url}, as in https://USER:PASSWORD@…"
-_DOWN = "a proxy answers, but not the callback behind it; start that"
+_REDIRECT = "redirects are not followed; give the target of the redirect in {url}"
+_DENIED = (
+    "if it needs a password, set {key} to https://USER:PASSWORD@HOST in the TOML file"
+)
+_DOWN = "a proxy answers, but not the callback behind it; start the callback"
 
 #: Meaning of a status other than 2xx; many callbacks do not implement OPTIONS.
 _STATUSES: Mapping[int, tuple[str, str]] = {
     **dict.fromkeys((301, 302, 303, 307, 308), (FAILED, _REDIRECT)),
     **dict.fromkeys((401, 403, 407), (WARNING, _DENIED)),
-    404: (WARNING, "perhaps the path in {url} is not right"),
+    404: (WARNING, "perhaps the path in {url} is wrong"),
     **dict.fromkeys((502, 503, 504), (FAILED, _DOWN)),
-    **dict.fromkeys((400, 405, 426, 501), (OK, "it need not know OPTIONS")),
+    **dict.fromkeys((400, 405, 426, 501), (OK, "it does not need to support OPTIONS")),
 }
 
 
@@ -83,11 +85,12 @@ async def _ask(
     try:
         answer = await client.request(b"OPTIONS", target, headers)
     except DeliveryError as reason:
-        words = f"{url} does not answer ({reason}): start it or mend that, or correct"
+        words = f"{url} does not answer ({reason}): start it, or correct"
         return failed(subject, f"{words} {_of(callback, 'url')}"), None
     took = 1000 * (reactor.seconds() - started)
     state, words = _meaning(answer.status)
-    words = words.format(url=_of(callback, "url"))
+    setting = _of(callback, "url")
+    words = words.format(url=setting, key=setting.removeprefix("--"))
     said = f"{url} answered OPTIONS with {answer.status} in {took:.1f} ms: {words}"
     return CheckResult(state, subject, said), _date(answer.header("Date"))
 
@@ -95,7 +98,7 @@ async def _ask(
 def _meaning(status: int) -> tuple[str, str]:
     if 200 <= status < 300:
         return OK, _FINE
-    return _STATUSES.get(status, (WARNING, "its log may say why"))
+    return _STATUSES.get(status, (WARNING, "its log may contain the reason"))
 
 
 def _date(header: str | None) -> datetime | None:

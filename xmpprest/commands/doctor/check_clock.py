@@ -11,9 +11,7 @@ from .result import CheckResult, failed, ok, warning
 TOLERANCE = 300.0
 NEGLIGIBLE = 10.0
 
-_ADVICE = (
-    "set the clock that is wrong, and have it kept right (timedatectl set-ntp true)"
-)
+_ADVICE = "set the clock that is wrong, and synchronise it (timedatectl set-ntp true)"
 
 
 def checkClock(offsets: Mapping[str, float]) -> CheckResult:
@@ -23,13 +21,13 @@ def checkClock(offsets: Mapping[str, float]) -> CheckResult:
     @param offsets: Seconds that the clock is ahead, by the name of the other clock.
     """
     if not offsets:
-        return ok("clock", "nobody was there to compare it with")
+        return ok("clock", "no other clock could be read to compare it with")
     words = ", ".join(_words(who, offset) for who, offset in offsets.items())
     most = max(map(abs, offsets.values()))
     if most > TOLERANCE:
         return failed(
             "clock",
-            f"it is {words}; a callback refuses signatures that are 5 minutes off:"
+            f"it is {words}; callbacks refuse signatures that are 5 minutes off:"
             f" {_ADVICE}",
         )
     if most > NEGLIGIBLE:
@@ -39,7 +37,7 @@ def checkClock(offsets: Mapping[str, float]) -> CheckResult:
 
 def _words(who: str, offset: float) -> str:
     if abs(offset) <= NEGLIGIBLE:
-        return f"with {who}"
+        return f"equal to {who}"
     side = "ahead of" if offset > 0 else "behind"
     return f"{abs(offset):.0f} s {side} {who}"
 

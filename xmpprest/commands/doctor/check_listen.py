@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.web.http_headers import Headers
 
@@ -19,9 +22,9 @@ from ...webhook.http_client import BoundedClient
 from .result import CheckResult, failed, ok, warning
 
 _ADVICE: Mapping[int, str] = {
-    errno.EACCES: "it may not be used by this user; give a port above 1023, or let"
-    " systemd allow it (AmbientCapabilities=CAP_NET_BIND_SERVICE)",
-    errno.EADDRNOTAVAIL: "this machine has no such address; correct interface=",
+    errno.EACCES: "this user may not use it: give a port above 1023, or let systemd"
+    " allow it (AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+    errno.EADDRNOTAVAIL: "this machine has no such address: correct interface=",
 }
 
 
@@ -39,60 +42,118 @@ class ListenResult:
     mayBeOurs: bool = False
 
 
-async def checkListen(
-    description: str, client: BoundedClient, reactor: Any
-) -> ListenResult:
+class ListenChecker:
     """
-    Listen for a moment; if the endpoint is in use, find out whether a gateway uses it.
+    Checks endpoints by listening on them. It keeps the ports open until L{close}, so
+    that two settings with the same port are found.
     """
-    subject = "listen"
-    if description.startswith("systemd:"):
-        return ListenResult(ok(subject, f"{description} is up to systemd"))
-    try:
-        endpoint = serverEndpoint(description, reactor)
-    except ValueError as error:
-        return ListenResult(failed(subject, str(error)))
-    factory = Factory()
-    factory.noisy = False
-    try:
-        port = await endpoint.listen(factory)
-    except CannotListenError as error:
-        return await _taken(description, error, client)
-    except Exception as error:
-        # An endpoint plugin may raise any exception.
-        return ListenResult(failed(subject, f"{description} cannot be used: {error}"))
-    await maybeDeferred(port.stopListening)
-    return ListenResult(ok(subject, f"{description} is free"))
 
+    def __init__(self, client: BoundedClient, reactor: Any, mayRun: bool) -> None:
+        """
+        @param client: Asks C{/readyz} of a program that uses a port.
+        @param mayRun: Whether a gateway may run that uses the same configuration.
+        """
+        self._client = client
+        self._reactor = reactor
+        self._mayRun = mayRun
+        self._open: dict[int, tuple[str, IListeningPort]] = {}
 
-async def _taken(
-    description: str, error: CannotListenError, client: BoundedClient
-) -> ListenResult:
-    """Describe an endpoint that is in use or unavailable."""
-    number = getattr(error.socketError, "errno", None) or 0
-    if number in _ADVICE:
-        return ListenResult(failed("listen", f"{description}: {_ADVICE[number]}"))
-    if number != errno.EADDRINUSE or not description.startswith("tcp"):
-        # With TLS or a Unix socket the other program cannot be asked.
+    async def check(self, description: str, setting: str = "listen") -> ListenResult:
+        """
+        Check an endpoint; if it is in use, find out whether a gateway uses it.
+
+        @param setting: The setting that has the description.
+        """
+        if description.startswith("systemd:"):
+            return ListenResult(ok(setting, f"{description} is opened by systemd"))
+        try:
+            endpoint = serverEndpoint(description, self._reactor, setting)
+            checkCertificates(description)
+        except ValueError as error:
+            return ListenResult(failed(setting, str(error)))
+        factory = Factory()
+        factory.noisy = False
+        try:
+            port = await endpoint.listen(factory)
+        except CannotListenError as error:
+            return await self._taken(description, setting, error)
+        except Exception as error:
+            # An endpoint plugin may raise any exception.
+            reason = getattr(error, "strerror", None) or error
+            words = f"{description} cannot be used ({reason}): correct --{setting}"
+            return ListenResult(failed(setting, words))
+        number = getattr(port.getHost(), "port", id(port))
+        self._open[number] = setting, port
+        return ListenResult(ok(setting, f"{description} is free"))
+
+    async def close(self) -> None:
+        """Close all ports."""
+        for _, port in self._open.values():
+            await maybeDeferred(port.stopListening)
+        self._open.clear()
+
+    async def _taken(
+        self, description: str, setting: str, error: CannotListenError
+    ) -> ListenResult:
+        """Describe an endpoint that is in use or unavailable."""
+        number = getattr(error.socketError, "errno", None) or 0
+        if number in _ADVICE:
+            words = f"{description} cannot be used: {_ADVICE[number]}"
+            return ListenResult(failed(setting, words))
+        isTCP = description.startswith("tcp")
+        if isTCP and number != errno.EADDRINUSE:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            words = f"{description} cannot be used ({reason}): correct --{setting}"
+            return ListenResult(failed(setting, words))
+        if isinstance(error.port, int) and error.port in self._open:
+            other, _ = self._open[error.port]
+            words = f"{description} has the port of --{other}: give each its own"
+            return ListenResult(failed(setting, words))
+        if isTCP:
+            ready = await _ready(error.interface, error.port, self._client)
+            if ready is not None:
+                words = f"a running gateway listens on {description}"
+                return ListenResult(ok(setting, words), ready, mayBeOurs=True)
+        elif self._mayRun:
+            # With TLS or a Unix socket the other program cannot be asked.
+            words = (
+                f"{description} is in use: if not by this gateway, which is running,"
+                f" stop the other program, or give another --{setting}"
+            )
+            return ListenResult(warning(setting, words), mayBeOurs=True)
         return ListenResult(
-            warning(
-                "listen",
-                f"{description} cannot be used ({error.socketError}): if that is not"
-                " this gateway, running, stop what it is, or give another --listen",
-            ),
-            mayBeOurs=True,
+            failed(
+                setting,
+                f"another program uses {description}: stop it, or give another port"
+                f" with --{setting}",
+            )
         )
-    ready = await _ready(error.interface, error.port, client)
-    if ready is not None:
-        words = f"a gateway listens on {description} already"
-        return ListenResult(ok("listen", words), ready, mayBeOurs=True)
-    return ListenResult(
-        failed(
-            "listen",
-            f"another program uses {description}: stop that, or give another port with"
-            " --listen",
-        )
-    )
+
+
+def checkCertificates(description: str) -> None:
+    """
+    Check that a C{tls:} endpoint finds a certificate; Twisted listens without one, and
+    then fails each handshake.
+
+    @raise ValueError: It finds none; the message says what is expected.
+    """
+    match = re.match(r"(?:haproxy:)?tls:((?:[^:\\]|\\.)+)", description)
+    if match is None:
+        return
+    directory = Path(re.sub(r"\\(.)", r"\1", match[1]))
+    try:
+        texts = [each.read_bytes() for each in sorted(directory.rglob("*.pem"))]
+    except OSError as error:
+        raise ValueError(
+            f"{error.filename} cannot be read: {error.strerror}."
+        ) from None
+    for sign in (b"CERTIFICATE-----", b"PRIVATE KEY-----"):
+        if not any(sign in each for each in texts):
+            what = sign.strip(b"-").decode().lower()
+            raise ValueError(
+                f"{description} has no {what} in {directory}: expected *.pem files with"
+                " certificates and their keys."
+            )
 
 
 async def _ready(host: str, port: int, client: BoundedClient) -> Any:
@@ -120,6 +181,6 @@ def checkRunning(ready: Mapping[str, Any]) -> CheckResult:
     ]
     return failed(
         "gateway",
-        f"it runs, but is not ready ({'; '.join(reasons)}): its log says why, or stop"
-        " it, and run the doctor again, who then connects in its place",
+        f"it runs, but is not ready ({'; '.join(reasons)}): read its log; or stop it"
+        " and run the doctor again, which then connects to the XMPP server itself",
     )

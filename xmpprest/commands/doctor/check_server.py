@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError
@@ -23,7 +25,26 @@ from ...xmpp.sender import StanzaSender
 from .result import CheckResult, failed, ok, warning
 
 #: Error text for stanzas that arrive during the check.
-_AWAY = StanzaError("wait", "recipient-unavailable", "The gateway is being examined.")
+_AWAY = StanzaError("wait", "recipient-unavailable", "The gateway is being checked.")
+
+
+def checkTrustRoots(server: str) -> CheckResult | None:
+    """
+    Check that the directory of CAs for the XMPP server has one; Twisted accepts an
+    empty directory, and then trusts no server.
+
+    @return: C{None} if the endpoint names no directory, or a good one.
+    """
+    match = re.search(r":trustRoots=((?:[^:\\]|\\.)+)", server)
+    if match is None:
+        return None
+    directory = Path(re.sub(r"\\(.)", r"\1", match[1]))
+    if any(directory.glob("*.pem")):
+        return None
+    return failed(
+        "XMPP server",
+        f"{directory} has no CA: put the CA's certificate there, in a file NAME.pem",
+    )
 
 
 async def checkServer(
@@ -41,6 +62,10 @@ async def checkServer(
         endpoint = clientEndpoint(config.server, reactor)
     except ValueError as error:
         tell(failed("XMPP server", str(error)))
+        return None
+    trust = checkTrustRoots(config.server)
+    if trust is not None:
+        tell(trust)
         return None
     diagnosis = ConnectionDiagnosis(config.server)
     sender = StanzaSender(config.domain, reactor)
@@ -102,14 +127,17 @@ async def _checkBarrier(
     else:
         means = sender.barrier.method
     if means == LOOPBACK:
-        words = f"came back in {1000 * (reactor.seconds() - started):.1f} ms"
-        return ok("barrier", f"what the gateway sends to itself {words}")
+        took = f"{1000 * (reactor.seconds() - started):.1f} ms"
+        return ok("barrier", f"a query of the gateway to itself came back in {took}")
     if means == PING:
-        return ok("barrier", "the server answers pings, but no query to itself returns")
+        return ok(
+            "barrier", "the server answers pings; queries to itself do not return"
+        )
     return warning(
         "barrier",
-        f"it cannot be found out what the server has taken ({means}): messages stay"
-        " 'sent'; let the server route what the component sends to its own domain",
+        f"the gateway cannot find out which messages the server has accepted ({means}),"
+        " so they stay 'sent': let the server route stanzas that the component sends to"
+        " its own domain",
     )
 
 

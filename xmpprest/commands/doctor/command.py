@@ -1,10 +1,10 @@
-"""C{python -m xmpprest doctor}: command line and report."""
+"""C{xmpprest doctor}: command line and report."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
@@ -22,12 +22,21 @@ class DoctorOptions(Options):
     The command line, which takes the gateway's own options.
     """
 
-    synopsis = "python -m xmpprest doctor [options]"
+    synopsis = "xmpprest doctor [options]"
     longdesc = (
-        "Checks a configuration from end to end, and says what to change. Give it the"
-        " options that the gateway is started with, and run it as the same user, in the"
-        " same directory; a gateway that runs is not disturbed."
+        "Check a configuration from end to end, and print what to change. Use the"
+        " options that the gateway is started with, and run the command as the same"
+        " user, in the same directory. A running gateway is not disturbed."
     )
+    optParameters: ClassVar = [
+        (
+            "server-config",
+            None,
+            None,
+            "Check this configuration file of the XMPP server, too: prosody.cfg.lua or"
+            " ejabberd.yml.",
+        )
+    ]
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -45,21 +54,26 @@ def main(arguments: Sequence[str]) -> NoReturn:
     except UsageError as error:
         _end([_say(failed("configuration", str(error)))])
     if options.loaded is None:
-        raise SystemExit("xmpprest: the demo is always well; leave --demo out.")
-    react(_examine, (options.loaded,))
+        raise SystemExit(
+            "xmpprest: The doctor checks a configuration, and the demo has none: leave"
+            " --demo out."
+        )
+    react(_examine, (options.loaded, options["server-config"]))
     raise AssertionError("react ends the process")
 
 
-def _examine(reactor: Any, loaded: LoadedConfig) -> Deferred[None]:
-    examination = CheckRunner(loaded, reactor, _say)
+def _examine(
+    reactor: Any, loaded: LoadedConfig, serverConfig: str | None
+) -> Deferred[None]:
+    examination = CheckRunner(loaded, reactor, _say, serverConfig=serverConfig)
 
     async def examine() -> None:
         try:
             await examination.run()
         except Exception as error:
             # The outermost edge: report a bug in a check without a traceback.
-            what = f"the examination failed ({type(error).__name__}: {error})"
-            _say(failed("doctor", f"{what}; please report this"))
+            what = f"a check failed unexpectedly ({type(error).__name__}: {error})"
+            _say(failed("doctor", f"{what}; please report this as a bug"))
             raise SystemExit(1) from None
         _end(examination.findings)
 

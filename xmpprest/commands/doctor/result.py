@@ -53,15 +53,17 @@ def summary(findings: Sequence[CheckResult]) -> str:
     faults = sum(each.state == FAILED for each in findings)
     doubts = sum(each.state == WARNING for each in findings)
     if faults == 1:
-        return "1 thing is wrong: mend that, and run the doctor again."
+        return (
+            "1 check has failed: change what its line says, and run the doctor again."
+        )
     if faults:
         return (
-            f"{faults} things are wrong: mend the first, since others may come of it,"
-            " and run the doctor again."
+            f"{faults} checks have failed. Start with the first, which may be the cause"
+            " of the others, and run the doctor again."
         )
     if doubts:
-        return f"Nothing is in the way, but look at the {_counted(doubts)}."
-    return "All is well."
+        return f"The gateway works, but look at the {_counted(doubts)}."
+    return "All checks have passed."
 
 
 def _counted(count: int) -> str:

@@ -13,8 +13,9 @@ from ...webhook.tls_policy import WebhookTLSPolicy
 from .check_callback import checkCallback, labelOf
 from .check_clock import checkClock, clockOffset
 from .check_host import Host, checkFileLimit, checkSecrets, checkStore
-from .check_listen import checkListen, checkRunning
-from .check_server import checkServer
+from .check_listen import ListenChecker, checkRunning
+from .check_server import checkServer, checkTrustRoots
+from .check_server_config import checkServerConfig
 from .result import CheckResult, failed, ok, warning
 
 #: Seconds that each peer has to answer.
@@ -37,8 +38,10 @@ class CheckRunner:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         timeout: float = TIMEOUT,
+        serverConfig: str | None = None,
     ) -> None:
         """
+        @param serverConfig: The path of the XMPP server's configuration, to be checked.
         @param tell: Called with each result as soon as it is known.
         @param now: Returns the current time.
         """
@@ -49,14 +52,20 @@ class CheckRunner:
         self._machine = machine or Host()
         self._now = now
         self._timeout = timeout
+        self._serverConfig = serverConfig
         self._offsets: dict[str, float] = {}
         self.findings: list[CheckResult] = []
 
     async def run(self) -> list[CheckResult]:
         """Run all checks and return their results."""
         holder = self._here()
-        running = await self._listening(holder)
+        if self._serverConfig is not None:
+            self._tell(checkServerConfig(self._serverConfig, self._config.domain))
+        ready, mayRun = await self._listening(holder)
+        running = self._foreign(ready, holder) or _running(ready, mayRun)
         if running is not None:
+            # Not a second connection beside it: ejabberd would give that half of the
+            # stanzas.
             self._tell(running)
         else:
             theirs = await checkServer(
@@ -67,11 +76,24 @@ class CheckRunner:
         self._tell(checkClock(self._offsets))
         return self.findings
 
+    async def runLocally(self) -> list[CheckResult]:
+        """
+        Run the checks that need neither the XMPP server nor a callback, and return
+        their results. That a running gateway uses the store and the port is no fault.
+        """
+        holder = self._here()
+        ready, _ = await self._listening(holder)
+        foreign = self._foreign(ready, holder)
+        for finding in (foreign, checkTrustRoots(self._config.server)):
+            if finding is not None:
+                self._tell(finding)
+        return self.findings
+
     async def _callbacks(self) -> None:
         """Check each callback."""
         callbacks = self._config.allCallbacks
         if not callbacks:
-            words = "there is none; what comes in is not posted"
+            words = "there is none; inbound stanzas are not POSTed"
             self._tell(ok("callback", words))
         for each in callbacks:
             finding, theirs = await checkCallback(
@@ -91,8 +113,8 @@ class CheckRunner:
     def _here(self) -> str | None:
         """Check this host; return the process id of a running gateway."""
         config = self._config
-        self._tell(ok("configuration", f"it can be read, for {config.domain}"))
-        self._tell(checkSecrets(self._loaded.allSecrets))
+        self._tell(ok("configuration", f"it is valid, for {config.domain}"))
+        self._tell(checkSecrets(self._loaded.publicFiles))
         self._tell(checkFileLimit(config, self._machine))
         kind, _, path = config.store.partition(":")
         try:
@@ -109,15 +131,51 @@ class CheckRunner:
         self._tell(checkStore(config, self._machine, holder))
         return holder
 
-    async def _listening(self, holder: str | None) -> CheckResult | None:
+    async def _listening(
+        self, holder: str | None
+    ) -> tuple[Mapping[str, Any] | None, bool]:
         """
-        Check the endpoint of the gateway.
+        Check the endpoints of the gateway.
 
-        @return: A result if a gateway runs there. The doctor must not connect beside
-            it, since ejabberd would give half of the stanzas to the second connection.
-            C{None} if no gateway runs.
+        @return: The response of C{/readyz} if a gateway listens there, and whether a
+            gateway may run with this configuration.
         """
-        client = BoundedClient(
+        ready: Mapping[str, Any] | None = None
+        mayRun = holder is not None
+        client = self._client()
+        couldRun = mayRun or self._config.store == "memory"
+        checker = ListenChecker(client, self._reactor, couldRun)
+        for description, setting in self._endpoints():
+            found = await checker.check(description, setting)
+            self._tell(found.finding)
+            ready = ready or found.ready
+            mayRun = mayRun or found.mayBeOurs
+        await checker.close()
+        await client.close()
+        return ready, mayRun
+
+    def _foreign(
+        self, ready: Mapping[str, Any] | None, holder: str | None
+    ) -> CheckResult | None:
+        """Return a result if a gateway with another store uses the port."""
+        if ready is None or holder is not None or self._config.store == "memory":
+            return None
+        return failed(
+            "gateway",
+            "a gateway with another store uses this port: give this one another"
+            " --listen, or run the command with the options of that gateway, in its"
+            " directory",
+        )
+
+    def _endpoints(self) -> list[tuple[str, str]]:
+        """Return each endpoint and the setting that has it."""
+        found = [(each, "listen") for each in self._config.listen]
+        if self._config.adminListen is not None:
+            found.append((self._config.adminListen, "admin-listen"))
+        return found
+
+    def _client(self) -> BoundedClient:
+        return BoundedClient(
             self._reactor,
             WebhookTLSPolicy(),
             1,
@@ -125,27 +183,17 @@ class CheckRunner:
             headTimeout=self._timeout,
             totalTimeout=self._timeout,
         )
-        ready: Mapping[str, Any] | None = None
-        mayRun = holder is not None
-        for description in self._config.listen:
-            found = await checkListen(description, client, self._reactor)
-            self._tell(found.finding)
-            ready = ready or found.ready
-            mayRun = mayRun or found.mayBeOurs
-        await client.close()
-        if ready is not None and holder is None and self._config.store != "memory":
-            return failed(
-                "gateway",
-                "one runs, but not with this store: run the doctor with the options of"
-                " that gateway, in its directory, or give this one another --listen",
-            )
-        if ready is not None:
-            return checkRunning(ready)
-        if mayRun:
-            return warning(
-                "gateway",
-                "it seems to run, but cannot be asked here whether it is ready: see its"
-                " log, or stop it, and run the doctor again, who then connects to the"
-                " XMPP server in its place",
-            )
+
+
+def _running(ready: Mapping[str, Any] | None, mayRun: bool) -> CheckResult | None:
+    """Return a result if a gateway runs, or seems to run, with this configuration."""
+    if ready is not None:
+        return checkRunning(ready)
+    if not mayRun:
         return None
+    return warning(
+        "gateway",
+        "a gateway seems to run, but the doctor cannot ask it whether it is ready: read"
+        " its log; or stop it and run the doctor again, which then connects to the XMPP"
+        " server itself",
+    )

@@ -1,0 +1,1 @@
+The command ``xmpprest`` has the subcommands ``doctor`` and ``token``.
