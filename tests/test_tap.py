@@ -12,6 +12,7 @@ import socket
 import sys
 import tomllib
 from pathlib import Path
+from typing import NoReturn
 
 from twisted.application.service import IServiceMaker, MultiService
 from twisted.plugin import getPlugins
@@ -21,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest._version import __version__
 from xmpprest.config.config import SETTINGS
+from xmpprest.config.loader import LoadedConfig
 from xmpprest.demo import Demo
 from xmpprest.service.reload import ReloadOnSIGHUP
 from xmpprest.tap import GC_THRESHOLD, Options, makeService
@@ -138,14 +140,58 @@ class OptionsTests(SynchronousTestCase):
             ("zzz", "see --help."),
         ]:
             self.assertEqual(
-                self.refusal(f"--{flag}", "x"), f"There is no option --{flag}; {hint}"
+                self.refusal(f"--{flag}", "x"), f"There is no flag --{flag}; {hint}"
             )
+
+    def test_abbreviation(self) -> None:
+        """
+        A flag that is not written in full is refused, as a flag and behind others; a
+        value that looks like one is a value.
+        """
+        for arguments in (
+            ["--dom", "x"],
+            ["--dom=x"],
+            ["--name", "x", "--dom", "x"],
+            ["--name=x", "--check-config", "--dom", "x"],
+        ):
+            self.assertEqual(
+                self.refusal(*arguments),
+                "There is no flag --dom; did you mean --domain?",
+            )
+        options = self.parse("--name", "--dom")
+        assert options.loaded is not None
+        self.assertEqual(options.loaded.config.name, "--dom")
+
+    def test_secretInFlag(self) -> None:
+        """
+        A secret in a flag is refused without repeating it.
+        """
+        for name in ("credentials", "secret", "callback-signing-secret"):
+            for arguments in ([f"--{name}", "Bearer shh"], [f"--{name}=Bearer shh"]):
+                self.assertEqual(
+                    self.refusal(*arguments),
+                    f"There is no flag --{name}, because other users of this machine"
+                    " can read flags: put the secret into a file, and give the path of"
+                    f" the file with --{name}-file.",
+                )
+        for arguments in (
+            ["--secrets", "shh"],
+            ["--credential", "shh"],
+            ["--credentials-file", "Bearer shh"],
+            ["--credentials-file", "Bearer", "shh"],
+            ["--domain", "a.example", "--", "shh"],
+            ["--callback-url", "https://bot:shh@bot.example/"],
+            ["--demo", "--callback-url", "https://bot:shh@bot.example/"],
+            ["-sshh"],
+            ["--check-config=shh"],
+        ):
+            self.assertNotIn("shh", self.refusal(*arguments))
 
     def test_arguments(self) -> None:
         """
-        What is no flag is refused.
+        An argument that is not a flag is refused.
         """
-        self.assertIn("'start' is no option", self.refusal("start"))
+        self.assertIn("There is an argument without a flag", self.refusal("start"))
 
     def test_belowTwistd(self) -> None:
         """
@@ -196,11 +242,20 @@ class OptionsTests(SynchronousTestCase):
 
     def test_checkConfig(self) -> None:
         """
-        C{--check-config} says that it would start, and exits.
+        C{--check-config} checks the loaded configuration.
         """
-        exit = self.assertRaises(SystemExit, self.parse, "--check-config")
+        options, checked = Options(), list[LoadedConfig]()
+
+        def check(loaded: LoadedConfig) -> NoReturn:
+            checked.append(loaded)
+            raise SystemExit(0)
+
+        self.patch(options, "check", check)
+        exit = self.assertRaises(
+            SystemExit, options.parseOptions, ["--check-config", "--name=x"]
+        )
         self.assertEqual(exit.code, 0)
-        self.assertIn("would start", self.printed.getvalue())
+        self.assertEqual([each.config.name for each in checked], ["x"])
 
     def test_checkConfigRefuses(self) -> None:
         """
@@ -380,6 +435,50 @@ class ProcessTests(SynchronousTestCase):
             self.assertIn(f"xmpprest: {sentence}", program.output)
             for word in ("Traceback", "Usage:", "Options:"):
                 self.assertNotIn(word, program.output)
+
+    def test_checkConfig(self) -> None:
+        """
+        C{--check-config} finds a port of another program and a store without a
+        directory, and leaves nothing behind.
+        """
+        other = self.place.start([sys.executable, "-um", "http.server", "0"])
+        found = other.expect(r"port (\d+)")
+        self.addCleanup(other.kill)
+        address = f"tcp:{found[1]}:interface=127.0.0.1"
+        good = ("--store=sqlite:a.db", "--listen", ANYWHERE)
+        for flags, status, sentence in (
+            (good, 0, "The configuration is good; xmpprest would start."),
+            ((*good, "--listen", address), 1, f"another program uses {address}: stop"),
+            ((*good, "--store=sqlite:no/a.db"), 1, "create the directory "),
+            ((*good, "--listen=tls:no:0"), 1, "has no certificate in no"),
+        ):
+            program = self.start(twist("xmpprest", "--check-config", *flags))
+            self.assertEqual(program.end(), status, program.output)
+            self.assertIn(sentence, program.output)
+            self.assertNotIn("Traceback", program.output)
+        self.assertEqual([*self.place.path.iterdir()], [])
+
+    def test_checkConfigOfRunning(self) -> None:
+        """
+        C{--check-config} accepts a store and a port that a running gateway of the same
+        configuration uses; with another store the port is taken.
+        """
+        gateway = self.start(twist("xmpprest", "--listen", ANYWHERE))
+        found = gateway.expect(r"Listening for HTTP on .*?\bport\D+(\d+)")
+        gateway.expect("cannot connect")
+        address = f"tcp:{found[1]}:interface=127.0.0.1"
+        for store, status, sentence in (
+            ("xmpprest.db", 0, f"listen: a running gateway listens on {address}."),
+            ("other.db", 1, "a gateway with another store uses this port"),
+        ):
+            program = self.start(
+                twist(
+                    *("xmpprest", "--check-config", "--listen", address),
+                    f"--store=sqlite:{store}",
+                )
+            )
+            self.assertEqual(program.end(), status, program.output)
+            self.assertIn(sentence, program.output)
 
     def test_stopped(self) -> None:
         """

@@ -5,49 +5,55 @@ from __future__ import annotations
 import difflib
 import gc
 import os
-import re
 import resource
 import sys
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NoReturn
 
 from twisted.application.service import IService, MultiService
 from twisted.copyright import version as twistedVersion
 from twisted.internet import reactor
+from twisted.logger import Logger
 from twisted.python import usage
 
 from ._version import __version__
+from .commands.check_config import checkConfig
 from .config.config import SETTINGS, Config, ConfigurationError
 from .config.loader import ConfigLoader, LoadedConfig
 from .config.setting import Setting
 from .demo import Demo
 from .gateway import Gateway, makeGateway
-from .service.log_format import configureTwistLog, withLogFormat
+from .service.log_format import configureTwistLog, isFormatOfRunner, withLogFormat
 from .service.monotonic import useMonotonicTime
 from .service.reload import ReloadOnSIGHUP
 from .service.systemd import notifierFromEnvironment
 from .web.server.listener import Listener
+
+_log = Logger()
 
 #: New objects before a garbage collection. With Python's default of 700, collections
 #: took 65 of the 295 µs of a stored message to the callback, and found nothing.
 GC_THRESHOLD = 10_000
 
 _FLAGS = [
-    ("demo", None, "Run with an XMPP server of its own, to try it out."),
-    ("check-config", None, "Say whether it would start, and exit."),
-    ("print-config", None, "Print every setting and where it is from, and exit."),
+    ("demo", None, "Run with a built-in XMPP server, to try the gateway out."),
+    ("check-config", None, "Check whether the gateway would start, and exit."),
+    ("print-config", None, "Print every setting and its source, and exit."),
 ]
 _FILES = [
     ("config", None, None, "A TOML file with settings."),
     ("secret-file", None, None, "A file with the component's secret."),
-    ("credentials-file", None, None, "A file with lines like 'Bearer TOKEN'."),
+    ("credentials-file", None, None, "A file with lines 'Bearer TOKEN'."),
     (
         "callback-signing-secret-file",
         None,
         None,
-        "A file with secrets that posts to the callback are signed with, one a line.",
+        "A file with the secrets that sign each POST to the callback, one per line.",
     ),
 ]
+
+#: Flags that name files with secrets.
+_SECRET_FLAGS = tuple(file[0] for file in _FILES if file[0] != "config")
 
 #: Settings that the demo sets itself or does not use.
 _NOT_IN_DEMO = (
@@ -78,17 +84,18 @@ class Options(usage.Options):
 
     @ivar repeated: The repeatable flags, by name.
     @ivar loaded: The configuration; C{None} with C{--demo}.
-    @ivar logFormat: The log format; C{None} if it is not given.
+    @ivar logFormat: The log format; C{None} to leave it to C{twist}.
+    @ivar check: Checks a configuration for C{--check-config}, and exits.
     @ivar demo: Settings that the demo overrides, by the name of their field in
         L{Config<xmpprest.config.config.Config>}.
     """
 
     synopsis = "[options]"
     longdesc = (
-        "An HTTP gateway to XMPP, beside any server. Each option may also stand in"
-        " the environment, as XMPPREST_IQ_TIMEOUT, or in a TOML file, as iq-timeout."
-        " Secrets are read from files, XMPPREST_SECRET, XMPPREST_CREDENTIALS, or"
-        " systemd's $CREDENTIALS_DIRECTORY."
+        "An HTTP gateway to XMPP. Each flag is also an environment variable"
+        " (XMPPREST_IQ_TIMEOUT) and a key of a TOML file (iq-timeout). Secrets are"
+        " never flags: they come from files, from XMPPREST_SECRET and"
+        " XMPPREST_CREDENTIALS, or from systemd's $CREDENTIALS_DIRECTORY."
     )
     optParameters: ClassVar = [
         *_FILES,
@@ -99,6 +106,7 @@ class Options(usage.Options):
         ),
     ]
     optFlags: ClassVar = _FLAGS
+    check: Callable[[LoadedConfig], NoReturn] = staticmethod(checkConfig)
     opt_listen = _repeatable("listen")
     opt_cors_origin = _repeatable("cors-origin")
 
@@ -117,13 +125,14 @@ class Options(usage.Options):
         @raise SystemExit: The same for a subcommand: C{twistd} would print its whole
             help before the error.
         """
+        arguments = sys.argv[1:] if options is None else options
         try:
-            super().parseOptions(options)
+            self._refuseUnknown(arguments)
+            super().parseOptions(arguments)
         except usage.UsageError as error:
-            sentence = self._withHint(str(error))
             if self.parent is None:
-                raise usage.UsageError(sentence) from None
-            raise SystemExit(f"xmpprest: {sentence}") from None
+                raise
+            raise SystemExit(f"xmpprest: {error}") from None
 
     def opt_version(self) -> None:
         """
@@ -133,9 +142,14 @@ class Options(usage.Options):
         sys.exit(0)
 
     def parseArgs(self, *rest: str) -> None:
-        """Refuse positional arguments."""
+        """Refuse positional arguments, without repeating them."""
         if rest:
-            raise usage.UsageError(f"{rest[0]!r} is no option: those begin with --.")
+            # It may be a part of a secret that was written without quotes.
+            raise usage.UsageError(
+                "There is an argument without a flag: each flag begins with --, and a"
+                " value with spaces needs quotes. For a command, run 'xmpprest COMMAND'"
+                " instead of 'twist xmpprest'."
+            )
 
     def postOptions(self) -> None:
         """
@@ -150,11 +164,13 @@ class Options(usage.Options):
                 self._refuseInBackground()
                 # Other variables are meant for a real gateway.
                 self.demo = ConfigLoader(flags, {}).loadSettings()[0]
-                self.logFormat = self.demo.get("logFormat")
+                self.logFormat = self._chosenLogFormat(self.demo.get("logFormat"))
             else:
                 self.loaded = ConfigLoader(flags, os.environ).load()
                 self._inspect(self.loaded)
-                self.logFormat = self.loaded.config.logFormat
+                isGiven = self.loaded.origins["log-format"] != "default"
+                given = self.loaded.config.logFormat if isGiven else None
+                self.logFormat = self._chosenLogFormat(given)
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
         if self.parent is not None:
@@ -168,6 +184,18 @@ class Options(usage.Options):
         """
         return ConfigLoader(self._flags(), os.environ).load().config
 
+    def _chosenLogFormat(self, given: str | None) -> str | None:
+        """
+        Return the format of the log: text by default, although C{twist} would write
+        JSON if the log does not go to a terminal.
+
+        @param given: The format in the configuration, if any.
+        @return: C{None} to leave it to C{twist}, whose command line has a format.
+        """
+        if given is None and isFormatOfRunner(sys.argv[1:]):
+            return None
+        return given or "text"
+
     def _flags(self) -> dict[str, list[str]]:
         flags = {name: [text] for name, text in self.items() if isinstance(text, str)}
         return {**flags, **self.repeated}
@@ -176,7 +204,7 @@ class Options(usage.Options):
         for name in _NOT_IN_DEMO:
             if self[name]:
                 raise ConfigurationError(
-                    f"The demo has a server, a domain and credentials of its own: leave"
+                    f"The demo has its own server, domain and credentials: leave"
                     f" --{name} out."
                 )
 
@@ -194,17 +222,41 @@ class Options(usage.Options):
             sys.exit(0)
         if self["check-config"]:
             _build(loaded)
-            print("The configuration is good; xmpprest would start.")
-            sys.exit(0)
+            self.check(loaded)
 
-    def _withHint(self, sentence: str) -> str:
-        """Add the flag that the user may have meant."""
-        unknown = re.fullmatch(r"option --(\S+) not recognized", sentence)
-        if unknown is None:
-            return sentence
-        near = difflib.get_close_matches(unknown[1], self.longOpt, 1)
-        hint = f"did you mean --{near[0].rstrip('=')}?" if near else "see --help."
-        return f"There is no option --{unknown[1]}; {hint}"
+    def _refuseUnknown(self, arguments: Sequence[str]) -> None:
+        """
+        Refuse a flag that is not written in full. getopt accepts a unique prefix, so
+        that C{--credentials TOKEN} would be read as C{--credentials-file TOKEN}.
+
+        @raise UsageError: The message names the nearest flag, but repeats no value.
+        """
+        remaining = iter(arguments)
+        for argument in remaining:
+            if argument in ("--", "-") or not argument.startswith("-"):
+                return  # getopt stops here, too
+            name, equals, _ = argument.removeprefix("--").partition("=")
+            if not argument.startswith("--"):
+                raise usage.UsageError("A flag begins with two dashes; see --help.")
+            if f"{name}=" in self.longOpt:
+                if not equals:
+                    next(remaining, None)  # its value
+            elif name not in self.longOpt:
+                raise usage.UsageError(self._unknown(name))
+
+    def _unknown(self, name: str) -> str:
+        """Return a sentence about an unknown flag."""
+        if f"{name}-file" in _SECRET_FLAGS:
+            return (
+                f"There is no flag --{name}, because other users of this machine can"
+                f" read flags: put the secret into a file, and give the path of the"
+                f" file with --{name}-file."
+            )
+        known = [each.rstrip("=") for each in self.longOpt]
+        longer = [each for each in known if each.startswith(name)]
+        near = longer[:1] or difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean --{near[0]}?" if near else "see --help."
+        return f"There is no flag --{name}; {hint}"
 
 
 def makeService(options: Options) -> IService:
@@ -231,6 +283,12 @@ def _run(loaded: LoadedConfig, options: Options) -> MultiService:
     gateway.service.setServiceParent(service)
     for listener in listeners:
         listener.setServiceParent(service)
+    for path in loaded.publicFiles:
+        _log.warn(
+            "Every user of this machine can read {path}, which contains a secret: run"
+            " 'chmod o-rwx {path}'.",
+            path=path,
+        )
     ReloadOnSIGHUP(options.load, gateway, listeners, reactor).setServiceParent(service)
     # Last, since it tells systemd that all others have started.
     telling = notifierFromEnvironment(os.environ, gateway.component, reactor)

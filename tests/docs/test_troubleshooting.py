@@ -8,10 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.paste import PasteTestCase
-from tests.docs.world import ROOT
+from tests.docs.world import DOMAIN, ROOT
 
 PAGE = Document(ROOT / "docs/how-to/troubleshooting.rst")
-(DOCTOR, READY) = PAGE.of("sh")
+(DOCTOR, WITH_SERVER, READY) = PAGE.of("sh")
 (REPORT,) = PAGE.of("text")
 
 
@@ -41,8 +41,10 @@ class TextTests(SynchronousTestCase):
         named = {row[0].text for row in PAGE.table("Run the doctor")}
         # That of a callback has the callback's name, and the doctor's own is no line
         # of the report.
-        self.assertIn('"callback"', source)
-        self.assertEqual({*written, "callback"} - {"doctor"}, named)
+        fromSettings = {"callback", "listen"}
+        for each in fromSettings:
+            self.assertIn(f'"{each}"', source)
+        self.assertEqual({*written, *fromSettings} - {"doctor"}, named)
 
 
 class DoctorTests(PasteTestCase):
@@ -78,7 +80,7 @@ class DoctorTests(PasteTestCase):
             XMPPREST_WAITING_LIMIT="10",
         )
         self.assertIn("ok       barrier: ", said)
-        self.assertTrue(said.endswith("\n\nAll is well.\n"), said)
+        self.assertTrue(said.endswith("\n\nAll checks have passed.\n"), said)
 
     async def test_ready(self) -> None:
         """
@@ -87,3 +89,23 @@ class DoctorTests(PasteTestCase):
         await self.prepare()
         await self.start()
         self.assertIn('"ready": true', await self.run_(f"{READY} -s"))
+
+    async def test_serverConfig(self) -> None:
+        """
+        With the configuration file of the server it says what to add there.
+        """
+        await self.prepare()
+        path = self.place.write(
+            "prosody.cfg.lua", f'Component "{DOMAIN}"\n    component_secret = "x"\n'
+        )
+        command = WITH_SERVER.replace("/etc/prosody/prosody.cfg.lua", path)
+        program = self.shell(
+            command.replace("--config xmpprest.toml", f"--domain {DOMAIN}"),
+            XMPPREST_SECRET_FILE="secret",
+            XMPPREST_CREDENTIALS_FILE="credentials",
+            XMPPREST_SERVER="tcp:127.0.0.1:1",
+            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
+        )
+        await self.waiting(program.end)
+        self.assertIn("server config: ", program.output)
+        self.assertIn('component_conflict_resolve = "kick_old"', program.output)

@@ -93,7 +93,11 @@ class WorldTestCase(TestCase):
         self.place = Place(self)
         scripts = self.place.path / ".venv" / "bin"
         scripts.mkdir(parents=True)
-        for name, module in (("twist", "-m twisted"), ("python", "")):
+        for name, module in (
+            ("twist", "-m twisted"),
+            ("xmpprest", "-m xmpprest"),
+            ("python", ""),
+        ):
             script = scripts / name
             script.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
             script.chmod(script.stat().st_mode | stat.S_IXUSR)

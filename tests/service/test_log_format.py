@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.service.log_format import (
     OBSERVERS,
     configureTwistLog,
+    isFormatOfRunner,
     jsonObserver,
     unblocked,
     withLogFormat,
@@ -146,6 +147,17 @@ class RunnerTests(SynchronousTestCase):
             service.setServiceParent(application)
             observer = application.getComponent(ILogObserver)
             self.assertEqual(observer is not None, isSet, options)
+
+    def test_formatOfRunner(self) -> None:
+        """The format of twist itself stands before the name of the gateway."""
+        for arguments, isGiven in (
+            (["--log-format=json", "xmpprest"], True),
+            (["--log-format", "json", "xmpprest"], True),
+            (["--log-form=json", "xmpprest"], True),
+            (["--log-file=x", "xmpprest", "--log-format=json"], False),
+            (["xmpprest"], False),
+        ):
+            self.assertEqual(isFormatOfRunner(arguments), isGiven, arguments)
 
     def test_others(self) -> None:
         """Other runners keep their log."""

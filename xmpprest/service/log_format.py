@@ -6,9 +6,10 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import takewhile
 from typing import IO, Any, cast
 
 from twisted.application.service import IService, MultiService
@@ -82,6 +83,17 @@ OBSERVERS: dict[str, Callable[[IO[Any]], Any]] = {
     "text": textFileLogObserver,
     "json": jsonObserver,
 }
+
+
+def isFormatOfRunner(arguments: Sequence[str]) -> bool:
+    """
+    Return whether the command line gives C{twist} a log format of its own, which is
+    then used unless the gateway's configuration has one.
+
+    @param arguments: The command line, with C{xmpprest} behind the options of C{twist}.
+    """
+    options = takewhile(lambda each: each != "xmpprest", arguments)
+    return any(each.startswith("--log-f") and "file" not in each for each in options)
 
 
 def configureTwistLog(format: str | None, options: MutableMapping[str, Any]) -> None:

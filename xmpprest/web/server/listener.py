@@ -1,4 +1,4 @@
-"""Listens for HTTP at a configured endpoint."""
+"""Listens for HTTP, at an endpoint that somebody has named."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from .site import GatewaySite, Pausable
 
 _log = Logger()
 
-#: Matches endpoints that have certificates.
+#: Descriptions of endpoints that have certificates.
 _TLS = re.compile("(haproxy:)?(tls|ssl):")
 
 
 class ListenError(SystemExit, Exception):
     """
-    The gateway cannot listen: ends the process with a message. It is an C{Exception},
-    too, because twistd in the background ignores C{SystemExit} and would hang.
+    The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
+    in the background, and wait for ever.
     """
 
 
 class _Rehearsal:
     """
-    A reactor that does not listen, but shows which factory it would use.
+    A reactor that listens to nobody, but shows what would be listened with.
 
-    @ivar factory: The factory of connections; with TLS, the one that wraps it.
+    @ivar factory: What would make something of each connection; with TLS, in it.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -54,19 +54,19 @@ class _Rehearsal:
         return getattr(self._reactor, name)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, **_: object) -> None:
-        """Note the factory of a port; see L{IReactorTCP}."""
+        """See L{IReactorTCP<twisted.internet.interfaces.IReactorTCP>}."""
         self.factory = factory
 
     def listenSSL(
         self, port: int, factory: IProtocolFactory, contextFactory: Any, **_: object
     ) -> None:
-        """Note the factory of a port with TLS; see L{IReactorSSL}."""
+        """See L{IReactorSSL<twisted.internet.interfaces.IReactorSSL>}."""
         self.factory = TLSMemoryBIOFactory(contextFactory, False, factory)
 
 
 class Listener(Service):
     """
-    A port that accepts HTTP connections. The gateway does not start without it.
+    Listens for HTTP; if it cannot, the gateway does not start.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Listener(Service):
         setting: str = "listen",
     ) -> None:
         """
-        @param description: A Twisted server endpoint, like C{tcp:8080}.
-        @param setting: The setting that has it, for messages.
-        @raise ValueError: The description is invalid, or names an unusable file.
+        @param description: A Twisted server endpoint.
+        @param setting: Where somebody has written it.
+        @raise ValueError: It is none, or names a file that cannot be used.
         """
         self._description = description
         self._setting = setting
@@ -91,16 +91,17 @@ class Listener(Service):
 
     @property
     def address(self) -> Any:
-        """Return the address of the open port, an C{IAddress}."""
+        """Where it listens, once it does: an C{IAddress}."""
         assert self._port is not None
         return self._port.getHost()
 
     def reloadCertificates(self) -> Callable[[], None]:
         """
-        Read the certificates again, if the endpoint has any.
+        Read the certificates again, if there are any.
 
-        @return: Makes the port use them for new connections; open ones are kept.
-        @raise ValueError: The certificates cannot be used.
+        @return: Is to be called to show them to those who connect from then on. Those
+            who are connected stay so.
+        @raise ValueError: They cannot be used.
         """
         if not _TLS.match(self._description):
             return lambda: None
@@ -113,7 +114,7 @@ class Listener(Service):
         return partial(self._renew, rehearsal.factory)
 
     def _renew(self, factory: Any) -> None:
-        """Give the port another factory, which wraps the same site."""
+        """Let the port go on with another factory around the same."""
         port: Any = self._port
         if port is None or factory is None:
             return
@@ -123,9 +124,9 @@ class Listener(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Open the port while the process may still use ports below 1024.
+        Begin to listen, while the process may still use low ports.
 
-        @raise ListenError: The port cannot be opened.
+        @raise CannotListen: It cannot.
         """
         super().privilegedStartService()
         problems: list[str] = []
@@ -137,13 +138,13 @@ class Listener(Service):
         self._opening = opening
 
     def startService(self) -> None:
-        """Open the port, unless L{privilegedStartService} has opened it."""
+        """Begin to listen, unless that was done early."""
         super().startService()
         if self._opening is None:
             self.privilegedStartService()
 
     def stopService(self) -> Deferred[Any] | None:
-        """Close the port, and the connections after their responses."""
+        """Stop listening, and see those out that are being served."""
         super().stopService()
         if self._opening is not None:
             self._opening.cancel()
@@ -153,7 +154,7 @@ class Listener(Service):
         stopping: Deferred[object] = maybeDeferred(port.stopListening)
         if not isinstance(self._factory, GatewaySite):
             return stopping
-        # Waiting requests are answered when the stream is closed.
+        # Those that wait are answered when the stream is closed.
         return gatherResults([stopping, self._factory.drain()])
 
     def _opened(self, port: IListeningPort) -> None:
@@ -164,33 +165,29 @@ class Listener(Service):
         _log.info("Listening for HTTP on {address}.", address=port.getHost())
 
     def _failed(self, reason: Failure, tell: Callable[[str], object]) -> None:
-        """
-        Report why the port cannot be opened.
-
-        @param tell: Takes the message; nothing listens to it any longer if the
-            endpoint fails late, and the log has it.
-        """
+        """It cannot listen; few endpoints know that only later, when nobody asks."""
         if reason.check(CancelledError):
             return
         problem = f"cannot listen on {self._description}: {reason.getErrorMessage()}"
         tell(problem)
         if self._opening is not None:
-            _log.error("The gateway serves no HTTP: {problem}", problem=problem)
+            _log.error("There will be no HTTP: {problem}", problem=problem)
 
 
 def serverEndpoint(
     description: str, reactor: Any, setting: str = "listen"
 ) -> IStreamServerEndpoint:
     """
-    Parse the description of a server endpoint.
+    Where to listen.
 
-    @param setting: The setting that has it, for the message.
-    @raise ValueError: The description is invalid, or names an unusable file.
+    @param setting: Where somebody has written it.
+    @raise ValueError: The description is no server endpoint, or names a file that
+        cannot be used.
     """
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:
-        # The parsers of endpoints raise exceptions of many types.
+        # The parsers of endpoints raise whatever they like.
         raise ValueError(
             f"{setting} is {description!r}: expected a Twisted server endpoint like"
             f" tcp:8080:interface=127.0.0.1 ({error})."

@@ -112,10 +112,14 @@ class GatewayRequest(Request):
 
     # --- from the connection ---
 
-    def handle(self, head: RequestHead) -> None:
-        """Handle the request; its body may still arrive."""
+    def handle(self, head: RequestHead, body: Body) -> None:
+        """
+        Handle the request.
+
+        @param body: It may still arrive.
+        """
         target = head.target
-        self.head = head
+        self.head, self.body = head, body
         self.method, self.uri, self.path = head.method, target.uri, target.path
         self.clientproto = head.version
         self.site = self.channel.site
