@@ -9,6 +9,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 from twisted.logger import capturedLogs
+from twisted.web.server import Site
 
 from tests.gateway.test_gateway import (
     MESSAGE,
@@ -292,8 +293,8 @@ class SettingsTests(ReloadTestCase):
         self.begin()
         self.change(stanzaSizeLimit=10)
         self.assertEqual(self.ask(MESSAGE).status, 413)
-        self.assertEqual(self.gateway.resource.sizeLimit, 10)
-        self.assertEqual(self.gateway._reloader._batches.sizeLimit, 10)
+        self.client = HTTPClient(Site(self.gateway.resource, reactor=self.reactor))
+        self.assertEqual(self.ask(MESSAGE, "/").status, 413)
 
     def test_waitingLimit(self) -> None:
         """

@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.core.policy.authentication import Authenticator, grantAll
 from xmpprest.core.policy.permissions import Grant
 from xmpprest.web.api.stanzas import StanzaHandler
-from xmpprest.web.cors import CORS
 from xmpprest.web.idempotency.guard import IdempotencyGuard
 from xmpprest.web.resource import RestResource
 from xmpprest.web.router import Route, RouteFactory, RouteTable
@@ -27,6 +26,7 @@ from ..support.doubles import (
     HeldRequester,
     HTTPClient,
     HTTPResponse,
+    live,
 )
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
@@ -72,6 +72,7 @@ class SiteTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.settings = live()
         self.keys = HeldKeys()
         self.once = IdempotencyGuard(self.keys, self.clock.seconds)
         self.outbox = HeldOutbox(self.keys)
@@ -83,8 +84,7 @@ class SiteTestCase(SynchronousTestCase):
             self.requester,
             lambda: f"made-{next(self.numbers)}",
             self.once,
-            timeout=120,
-            maxTimeout=300,
+            settings=self.settings,
         )
         self.build()
 
@@ -97,21 +97,24 @@ class SiteTestCase(SynchronousTestCase):
         isLogged: bool = False,
     ) -> None:
         """Make the resource and a site around it."""
+        self.settings.value = live(
+            corsOrigin=origins,
+            waitingLimit=waitingLimit,
+            stanzaSizeLimit=sizeLimit,
+            logsRequests=isLogged,
+        ).value
         self.authenticator = Authenticator(DOMAIN, grantAll([TOKEN]))
         self.resource = RestResource(
             RouteTable(self.sending, own or {}),
             self.authenticator,
-            CORS(origins),
-            sizeLimit=sizeLimit,
-            waitingLimit=waitingLimit,
-            isLogged=isLogged,
+            self.settings,
         )
-        self.site = self.siteOf(self.clock, sizeLimit)
+        self.site = self.siteOf(self.clock)
 
-    def siteOf(self, clock: Clock, sizeLimit: int = SIZE_LIMIT) -> GatewaySite:
+    def siteOf(self, clock: Clock) -> GatewaySite:
         """Make a site with the resource at C{/rest}."""
         root = makeRoot({"rest": self.resource})
-        return GatewaySite(root, sizeLimit, clock, visits=self.resource.accessLog)
+        return GatewaySite(root, self.settings, clock, visits=self.resource.accessLog)
 
     def allow(self, grant: Grant) -> dict[str, str | None]:
         """

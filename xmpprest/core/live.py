@@ -34,6 +34,7 @@ class LiveSettings:
     @ivar corsOrigin: Origins whose pages may use the gateway.
     @ivar logsRequests: Whether each request and each delivery has a line in the log.
     @ivar stanzaSizeLimit: Bytes that a stanza may have.
+    @ivar connectionLimit: How many HTTP connections may be open.
     @ivar waitingLimit: How many requests may wait for their answers.
     @ivar iqTimeout: Seconds that an iq waits for its reply by default.
     @ivar iqMaxTimeout: Seconds that a client may choose to wait.
@@ -50,6 +51,7 @@ class LiveSettings:
     corsOrigin: tuple[str, ...]
     logsRequests: bool
     stanzaSizeLimit: int
+    connectionLimit: int
     waitingLimit: int
     iqTimeout: float
     iqMaxTimeout: float

@@ -1,4 +1,4 @@
-"""The composition root: makes the parts and joins them, here and nowhere else."""
+"""The composition root: makes the parts of a gateway and joins them."""
 
 from .gateway import Gateway, makeGateway
 

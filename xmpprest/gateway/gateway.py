@@ -1,56 +1,35 @@
-"""Joins the parts of a gateway."""
+"""Makes a gateway of its parts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.words.xish.domish import Element
 
-from .._version import __version__
 from ..config.config import Config
 from ..core.live import Live, LiveSettings
-from ..core.openapi.document import document
 from ..core.policy.authentication import Authenticator
-from ..ids import newID
+from ..inbox.router import InboxRouter
 from ..live.hub import EventHub
 from ..metrics.stanza_counter import StanzaCounter
+from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..service.sequential import SequentialMultiService
-from ..web.api.batch.handler import BatchHandler
-from ..web.api.console import ConsolePage
-from ..web.api.docs import SwaggerUI
-from ..web.api.events import EventsHandler
-from ..web.api.inbox import InboxHandler
-from ..web.api.inbox import StoredInbox as Kept
-from ..web.api.outbox import OutboxHandler
-from ..web.api.stanzas import StanzaHandler
-from ..web.cors import CORS
-from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
+from ..web.health.metrics import MetricsResource
 from ..web.health.readiness import ReadinessResource
-from ..web.health.resource import LivenessResource
-from ..web.idempotency.guard import IdempotencyGuard
 from ..web.resource import RestResource
-from ..web.router import RouteTable
-from ..web.server.site import GatewaySite, makeRoot
-from ..xmpp.builtin import BuiltinResponder
+from ..web.server.site import GatewaySite
 from ..xmpp.component import ComponentService
 from ..xmpp.sender import StanzaSender
-from .files import ADMIN_CONNECTIONS, connectionLimit, openFileLimit
-from .metrics import MetricsCollector, makeRates
+from .http import Parts, makeHTTPSide
+from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
-from .stores import (
-    clientEndpoint,
-    isDurable,
-    makeOutbox,
-    makeStore,
-    makeStoreService,
-)
+from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
 from .webhooks import Webhooks, makeInboxRouter, makeWebhooks
 
 
@@ -59,18 +38,17 @@ class Gateway:
     """
     A gateway, to be put into a service tree and a resource tree.
 
-    @ivar service: Holds the stream to the XMPP server and the work under way; give
+    @ivar service: Connects to the XMPP server, delivers and sends while it runs; give
         it a parent, or start and stop it.
-    @ivar resource: What is at C{/rest}; mount it anywhere.
-    @ivar ready: Tells whoever asks whether the gateway is ready; what is at C{/readyz}.
-    @ivar metrics: Shows them to whoever has a token that may see them; what is at
-        C{/metrics}.
-    @ivar site: Serves these, and C{/livez}, with limits on the time and the size of a
-        request that only a site can hold while it reads.
-    @ivar admin: A site for operators, without C{/rest}: it shows the metrics to all
-        who can ask, and so is not to be served to everybody.
-    @ivar component: The stream.
-    @ivar settings: The settings that L{reload} changes, as the parts read them.
+    @ivar resource: The resource at C{/rest}; mount it anywhere.
+    @ivar ready: The resource at C{/readyz}: whether the gateway is ready.
+    @ivar metrics: The resource at C{/metrics}, for tokens that may read the metrics.
+    @ivar site: Serves these and C{/livez}, with limits on the time and the size of a
+        request that only a site can apply while it reads.
+    @ivar admin: A site for operators, without C{/rest}. It shows the metrics without
+        credentials, so only operators may reach it.
+    @ivar component: The connection to the XMPP server.
+    @ivar settings: The settings that L{reload} replaces, as the parts read them.
     """
 
     service: MultiService
@@ -85,12 +63,11 @@ class Gateway:
 
     def reload(self, config: Config) -> Sequence[str]:
         """
-        Go on with another configuration, all of it or, if it is of no use, nothing.
-        What is under way is not disturbed.
+        Replace the configuration, or raise and change nothing. Requests and deliveries
+        under way are not disturbed.
 
-        @return: The names of those settings whose new values will only count for
-            another process.
-        @raise ValueError: It is of no use; the message says why.
+        @return: The names of the settings whose new values need a restart.
+        @raise ValueError: The configuration is unusable; the message says why.
         """
         return self._reloader.apply(config)
 
@@ -99,119 +76,100 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     """
     Make a gateway.
 
-    @param reactor: Connects and tells the time.
-    @raise ValueError: An endpoint or a file that the configuration names is of no
-        use; the message says which.
+    @param reactor: Makes connections and measures time.
+    @raise ValueError: An endpoint or a file that the configuration names is unusable;
+        the message says which.
     """
     settings = Live(liveSettings(config))
-    sender = StanzaSender(config.domain, reactor)
+    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
     store = makeStore(config, reactor)
+    # To send: first the sender, then all that uses it, last its connection.
+    sender = StanzaSender(config.domain, reactor)
     outbox = makeOutbox(config, settings, store, sender, reactor)
-    webhooks = Webhooks(config.logRequests == "yes")
+    # To receive: the callbacks, and the inboxes in front of them.
+    webhooks = Webhooks(settings)
     webhooks.setPipelines(makeWebhooks(config, reactor))
-    builtin = BuiltinResponder(
-        lambda: settings.value.name,
-        reactor,
-        features=lambda: settings.value.features,
-    )
     inbox = makeInboxRouter(
         config,
+        settings,
         store,
         sender,
         subscribers=webhooks.subscribers,
         reply=outbox.accept,
-        builtin=builtin,
         reactor=reactor,
     )
-
-    def receive(stanza: Element) -> None:
-        outbox.handleError(stanza)
-        inbox.receive(stanza)
-
     component = ComponentService(
         clientEndpoint(config.server, reactor),
         config.server,
         lambda: settings.value.secret,
         reactor,
         sender=sender,
-        handler=receive,
+        handler=InboundHandler(outbox, inbox).handle,
     )
-    traffic = StanzaCounter()
-    live = EventHub(reactor, time.time)
+    counter, hub = StanzaCounter(), EventHub(reactor, time.time)
     if isinstance(outbox, Outbox):
         component.addObserver(outbox)
-    component.addObserver(traffic)
-    component.addObserver(live)
-    once = IdempotencyGuard(store, time.time)
-    sending = StanzaHandler(
-        config.domain,
-        outbox,
-        sender,
-        newID,
-        once,
-        timeout=config.iqTimeout,
-        maxTimeout=config.iqMaxTimeout,
-    )
-    authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
-    events = EventsHandler(live, reactor, requirePermission(authenticator, "events"))
-    batches = BatchHandler(sending, outbox, once, reactor, config.stanzaSizeLimit)
-    routes = {
-        **ConsolePage().routes,
-        **SwaggerUI(partial(document, config.domain, __version__)).routes,
-        **OutboxHandler(outbox).routes,
-        **batches.routes,
-        **events.routes,
-        **InboxHandler(Kept(store, inbox) if isDurable(config) else None, once).routes,
-    }
-    resource = RestResource(
-        RouteTable(sending, routes),
-        authenticator,
-        CORS(config.corsOrigin),
-        sizeLimit=config.stanzaSizeLimit,
-        waitingLimit=config.waitingLimit,
-        isLogged=config.logRequests == "yes",
-    )
-    monitor = MetricsCollector(
-        component, traffic, resource, store, outbox, inbox, reactor, time.time
-    )
-    barrier = sender.barrier if isDurable(config) else None
-    ready = ReadinessResource(sender, store, barrier, reactor)
-    # The first to start is the last to stop, so that the others can still send.
-    service = SequentialMultiService()
-    keeper = makeStoreService(settings, store, reactor)
-    for each in (keeper, component, outbox, webhooks):
-        if isinstance(each, Service):
-            each.setServiceParent(service)
-    inbox.setServiceParent(service)
-    monitor.lag.setServiceParent(service)
-    makeRates(live, monitor, reactor).setServiceParent(service)
-    events.setServiceParent(service)
-    metrics = MetricsResource(monitor, requirePermission(authenticator, "metrics"))
-    health = {"livez": LivenessResource(), "readyz": ready}
-    site = GatewaySite(
-        makeRoot({"rest": resource, **health, "metrics": metrics}),
-        config.stanzaSizeLimit,
-        reactor,
-        visits=resource.accessLog,
-        connectionLimit=connectionLimit(config, openFileLimit()),
-    )
-    admin = GatewaySite(
-        makeRoot({**health, "metrics": MetricsResource(monitor, allowAnyone)}),
-        config.stanzaSizeLimit,
-        reactor,
-        connectionLimit=ADMIN_CONNECTIONS,
-    )
-    changing = Reloader(
+    component.addObserver(counter)
+    component.addObserver(hub)
+    http = makeHTTPSide(
         config,
+        settings,
+        authenticator,
+        Parts(component, store, outbox, inbox, counter, hub),
         reactor,
-        settings=settings,
-        webhooks=webhooks,
-        inbox=inbox,
-        sending=sending,
-        batches=batches,
-        resource=resource,
-        site=site,
+    )
+    # The first to start is the last to stop, so that the others can still send.
+    service = _makeService(
+        makeStoreService(settings, store, reactor),
+        component,
+        outbox,
+        webhooks,
+        inbox,
+        http.collector.lag,
+        makeRates(hub, http.collector, reactor),
+        http.events,
     )
     return Gateway(
-        service, resource, ready, metrics, site, admin, component, settings, changing
+        service,
+        http.resource,
+        http.ready,
+        http.metrics,
+        http.site,
+        http.admin,
+        component,
+        settings,
+        Reloader(
+            config,
+            reactor,
+            settings=settings,
+            authenticator=authenticator,
+            webhooks=webhooks,
+            inbox=inbox,
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InboundHandler:
+    """Gives inbound stanzas to the outbox, if they are errors, and to the inboxes."""
+
+    outbox: Outbox | DirectOutbox
+    inbox: InboxRouter
+
+    def handle(self, stanza: Element) -> None:
+        """Handle a stanza that answers no iq of the gateway."""
+        self.outbox.handleError(stanza)
+        self.inbox.receive(stanza)
+
+
+def _makeService(*parts: object) -> MultiService:
+    """
+    Make the service of a gateway.
+
+    @param parts: Those that are services, in the order in which they start.
+    """
+    service = SequentialMultiService()
+    for part in parts:
+        if isinstance(part, Service):
+            part.setServiceParent(service)
+    return service

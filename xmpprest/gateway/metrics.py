@@ -1,4 +1,4 @@
-"""Joins what is measured to what shows it."""
+"""Reads the metrics from the parts of a gateway."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ STORE_TIMEOUT = 1.0
 @dataclass
 class MetricsCollector:
     """
-    What is measured of a gateway, and shown.
+    Reads all metrics of a gateway.
 
-    @ivar lag: To be run as long as the gateway is.
-    @ivar readings: How each metric is read; none of them waits for anything.
+    @ivar lag: The service that measures the reactor.
+    @ivar readings: The function that reads a metric, by its name; none waits.
     """
 
     component: ComponentService
@@ -54,19 +54,19 @@ class MetricsCollector:
         self._depthsQuery = SingleFlight(
             self._depths, self.reactor, timeout=STORE_TIMEOUT, fallback=None
         )
-        #: Of what is kept for the callback, and of what was given up; C{None} while
-        #: the store does not tell.
+        #: The depths of the inbox and of the dead letters; C{None} while the store is
+        #: unavailable.
         self._known: Sequence[QueueDepth] | None = None
         self.readings = self._readings()
         self._exposition = Exposition(self.readings)
 
     async def render(self) -> tuple[str, bytes]:
-        """All metrics: their media type, and their text."""
+        """Return the media type and the text of all metrics."""
         await self.refresh()
         return CONTENT_TYPE, self._exposition.text()
 
     async def refresh(self) -> None:
-        """Ask the store for what only it knows."""
+        """Ask the store for the values that only it has."""
         self._known = await self._depthsQuery.get()
 
     def _depths(self) -> Deferred[Sequence[QueueDepth] | None]:
@@ -76,7 +76,7 @@ class MetricsCollector:
         return depths.addCallbacks(lambda found: found, lambda _: None)
 
     def _readings(self) -> dict[str, Reading]:
-        """By the name of the metric."""
+        """Return the readings, by the name of the metric."""
         sender, visits = self.component.sender, self.resource.accessLog
         pairing, barrier = sender.iqTracker, sender.barrier
         commits = self.store.commits
@@ -141,10 +141,10 @@ def makeRates(hub: EventHub, collector: MetricsCollector, reactor: Any) -> RateS
 
 
 def _one(value: float | Histogram) -> Values:
-    """The value of what has no labels."""
+    """Return the only value of a metric without labels."""
     return {(): value}
 
 
 def _each(values: Mapping[str, float | Histogram]) -> Values:
-    """The values of what has one label, by that."""
+    """Return the values of a metric with one label, by that label."""
     return {(label,): value for label, value in values.items()}

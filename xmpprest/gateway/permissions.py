@@ -1,4 +1,4 @@
-"""Makes what tokens may do of what the configuration says of them."""
+"""Makes the grants of tokens and credentials from the configuration."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def makeGrants(
     config: Config, now: Callable[[], float], earlier: Grants = ()
 ) -> Grants:
     """
-    What each token may do, and that the credentials may do everything.
+    Make the grants: each token has its own, a credential grants full access.
 
-    @param now: Tells the time, in seconds.
-    @param earlier: What they might do until now: a token whose rate is the same has
-        spent what it has spent.
+    @param now: Returns seconds, for the rate limits.
+    @param earlier: The grants before a reload: a token whose rate is unchanged keeps
+        its rate limiter, with what it has used.
     """
     before = {grant.name: grant.rateLimiter for _, grant in earlier}
     grants = grantAll(config.credentials)
@@ -49,7 +49,7 @@ def _grant(token: TokenConfig, domain: str, bucket: RateLimiter | None) -> Grant
 def _bucket(
     token: TokenConfig, now: Callable[[], float], before: RateLimiter | None
 ) -> RateLimiter | None:
-    """How often a token may send; by default, a second's worth of it at once."""
+    """Make the rate limiter of a token; the burst is one second's worth by default."""
     if token.rate is None:
         return None
     burst = ceil(token.rate) if token.burst is None else token.burst

@@ -1,4 +1,4 @@
-"""Makes what the gateway sends by: the way out, and the store behind it."""
+"""Makes the store, the outbox, and the endpoint of the XMPP server."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from ..xmpp.sender import StanzaSender
 
 
 def isDurable(config: Config) -> bool:
-    """Whether what is accepted is kept, or else is as good as written."""
+    """Whether messages and stanzas are stored, not only idempotency keys."""
     return config.store != "memory"
 
 
 def makeStore(config: Config, reactor: Any) -> Store:
-    """What keeps things, or only idempotency keys."""
+    """Make the store that the configuration names."""
     if isDurable(config):
         return SQLiteStore(config.store.partition(":")[2], reactor)
-    return MemoryStore()  # for idempotency keys
+    # For idempotency keys.
+    return MemoryStore()
 
 
 def makeStoreService(
     settings: Live[LiveSettings], store: Store, reactor: Any
 ) -> StoreService:
-    """What opens the store, and lets it forget."""
+    """Make the service that opens, purges and closes the store."""
     return StoreService(
         store,
         reactor,
@@ -67,14 +68,14 @@ def makeOutbox(
 
 def clientEndpoint(description: str, reactor: Any) -> Any:
     """
-    Where the XMPP server is.
+    Parse the endpoint of the XMPP server.
 
-    @raise ValueError: The description is no client endpoint.
+    @raise ValueError: The description is not a client endpoint.
     """
     try:
         return clientFromString(reactor, description)
     except Exception as error:
-        # The parsers of endpoints raise whatever they like.
+        # The parsers of endpoints raise exceptions of any class.
         raise ValueError(
             f"server is {description!r}: expected a Twisted client endpoint like"
             f" tcp:127.0.0.1:5347 ({error})."

@@ -1,4 +1,4 @@
-"""Makes what the gateway receives by: the way in, and the callbacks at its end."""
+"""Makes the inboxes and the webhook clients behind them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from twisted.words.xish.domish import Element
 
 from ..config.callback import CallbackConfig
 from ..config.config import Config
+from ..core.live import Live, LiveSettings
 from ..core.stanza.jid_pattern import JIDPatterns
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import Signer
@@ -30,9 +31,9 @@ from .stores import isDurable
 @dataclass(frozen=True, slots=True)
 class WebhookPipeline:
     """
-    What posts to a callback.
+    A callback and the objects that POST to it.
 
-    @ivar target: Takes stanzas for it.
+    @ivar target: Takes its stanzas: the webhook client, or a batcher in front of it.
     """
 
     callback: CallbackConfig
@@ -40,21 +41,30 @@ class WebhookPipeline:
     target: WebhookClient | WebhookBatcher
 
 
-#: What posts to each, in their order.
+#: The pipelines of all callbacks, in their order.
 Pipelines: TypeAlias = Sequence[WebhookPipeline]
 
 
 def makeInboxRouter(
     config: Config,
+    settings: Live[LiveSettings],
     store: Store,
     sender: StanzaSender,
     *,
     subscribers: Sequence[Subscriber],
     reply: Callable[[Element], Awaitable[object]],
-    builtin: BuiltinResponder,
     reactor: Any,
 ) -> InboxRouter:
-    """Make the inboxes of all callbacks."""
+    """
+    Make the inboxes of all callbacks.
+
+    @param reply: Sends a message in reply, as a client's is sent.
+    """
+    builtin = BuiltinResponder(
+        lambda: settings.value.name,
+        reactor,
+        features=lambda: settings.value.features,
+    )
     return InboxRouter(
         sender.send,
         builtin.answer,
@@ -66,32 +76,30 @@ def makeInboxRouter(
 
 class Webhooks(MultiService):
     """
-    What posts to the callbacks.
-
-    @ivar isLogged: Whether each try has a line in the log; may be replaced before a
-        change.
+    The service of the webhook clients, one for each callback.
     """
 
-    def __init__(self, isLogged: bool) -> None:
+    def __init__(self, settings: Live[LiveSettings]) -> None:
         super().__init__()
-        self.isLogged = isLogged
+        self._settings = settings
         self._made: Pipelines = ()
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:
-        """To each callback, with what it is to get."""
-        return [_wayTo(each, self.isLogged) for each in self._made]
+        """The callbacks in their order, and the stanzas that each is to get."""
+        isLogged = self._settings.value.logsRequests
+        return [_makeSubscriber(each, isLogged) for each in self._made]
 
     def setPipelines(self, made: Pipelines) -> None:
         """
-        Post by these from now on. What the others are posting, they do to the end.
+        Replace the clients. Those that are removed complete the requests in flight.
         """
         before = {each.callback.name: each for each in self._made}
         self._made = tuple(made)
         for each in made:
             old = before.get(each.callback.name)
             if old is not None and _isSame(old.callback, each.callback):
-                # It may have asked for another, and is asked again only now.
+                # The callback may have chosen it by OPTIONS, which is only sent now.
                 each.webhook.contentType = old.webhook.contentType
             each.webhook.setServiceParent(self)
         for gone in before.values():
@@ -102,7 +110,7 @@ def _isSame(old: CallbackConfig, new: CallbackConfig) -> bool:
     return (old.url, old.contentType) == (new.url, new.contentType)
 
 
-def _wayTo(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
+def _makeSubscriber(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
     callback = posting.callback
     to = None if "*" in callback.to else JIDPatterns(*callback.to)
     selection = StanzaFilter(callback.stanzas, callback.events, to)
@@ -113,27 +121,27 @@ def _wayTo(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
 
 def makeWebhooks(config: Config, reactor: Any) -> Pipelines:
     """
-    What posts to each callback.
+    Make the pipelines of all callbacks.
 
     @raise ValueError: The CAs of one cannot be read.
     """
-    return [_makePosting(each, config, reactor) for each in config.allCallbacks]
+    return [_makePipeline(each, config, reactor) for each in config.allCallbacks]
 
 
-def _makePosting(
+def _makePipeline(
     callback: CallbackConfig, config: Config, reactor: Any
 ) -> WebhookPipeline:
     webhook = _makeWebhook(callback, config, reactor)
     if callback.batch == 1:
         return WebhookPipeline(callback, webhook, webhook)
-    gathering = WebhookBatcher(
+    batcher = WebhookBatcher(
         webhook,
         reactor,
         most=callback.batch,
         connections=callback.connections,
         limit=config.stanzaSizeLimit,
     )
-    return WebhookPipeline(callback, webhook, gathering)
+    return WebhookPipeline(callback, webhook, batcher)
 
 
 def _makeWebhook(
@@ -158,7 +166,7 @@ def _makeWebhook(
 
 
 def _caFileOf(callback: CallbackConfig) -> str:
-    """What names the file, in a sentence about it."""
+    """Return the name of the setting, for a sentence about it."""
     if callback.name == DEFAULT:
         return "callback-ca-file"
     return f"The ca-file of the callback {callback.name}"

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from ..core.histogram import LATENCY_BUCKETS, Histogram
+from ..core.live import Live, LiveSettings
 from .server.request import header
 
 _log = Logger()
@@ -53,12 +54,11 @@ class AccessLog:
     """
     Counts requests, and logs them.
 
-    @ivar isLogged: Whether each request has a line in the log.
     @ivar latencyByRoute: Latencies in seconds, by route and status.
     """
 
-    def __init__(self, isLogged: bool = False) -> None:
-        self.isLogged = isLogged
+    def __init__(self, settings: Live[LiveSettings]) -> None:
+        self._settings = settings
         # Unique together, also across restarts, and cheaper than random ids.
         self._prefix = secrets.token_urlsafe(6)
         self._numbers = count(1)
@@ -83,7 +83,7 @@ class AccessLog:
                 LATENCY_BUCKETS
             )
         tally.observe(seconds)
-        if self.isLogged:
+        if self._settings.value.logsRequests:
             self._tell(visit, request, status, seconds)
 
     def _tell(

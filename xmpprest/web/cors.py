@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.errors import Problem, Refusal
+from ..core.live import Live, LiveSettings
 from .response import Headers, Response
 
 #: Seconds for which a browser may cache the response to a preflight.
@@ -14,12 +15,16 @@ class CORS:
     The origins whose pages may use the gateway.
     """
 
-    def __init__(self, origins: tuple[str, ...]) -> None:
+    def __init__(self, settings: Live[LiveSettings]) -> None:
         """
-        @param origins: Origins such as C{"https://app.example"}, or C{"*"} for all;
-            empty to turn CORS off.
+        @param settings: With the origins, such as C{"https://app.example"}, or C{"*"}
+            for all; CORS is off if there are none.
         """
-        self._origins = frozenset(origins)
+        self._settings = settings
+
+    @property
+    def _origins(self) -> tuple[str, ...]:
+        return self._settings.value.corsOrigin
 
     def headers(self, origin: str | None) -> Headers:
         """
@@ -27,12 +32,13 @@ class CORS:
 
         @param origin: The value of C{Origin}; C{None} if it is missing.
         """
-        if not self._origins:
+        origins = self._origins
+        if not origins:
             return ()
-        if "*" in self._origins:
+        if "*" in origins:
             return (("Access-Control-Allow-Origin", "*"), _EXPOSED)
         vary = ("Vary", "Origin")
-        if origin is None or origin not in self._origins:
+        if origin is None or origin not in origins:
             return (vary,)
         return (("Access-Control-Allow-Origin", origin), _EXPOSED, vary)
 
@@ -50,7 +56,7 @@ class CORS:
             isOurs = origin is None or origin.partition("://")[2] == host
         else:
             isOurs = site in ("none", "same-origin")
-        if not isOurs and not ({"*", origin} & self._origins):
+        if not isOurs and not ({"*", origin} & {*self._origins}):
             raise Refusal(
                 Problem(
                     403,

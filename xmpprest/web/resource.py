@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from ..core.codec.scalars import quoteShort
 from ..core.errors import Problem, Refusal, serviceUnavailable, storeUnavailable
+from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
 from ..core.policy.permissions import NO_ACCESS, Grant
 from ..core.records import StoreUnavailable
@@ -48,9 +49,6 @@ class RestResource(Resource):
     @ivar pendingRequests: The number of requests without a response so far.
     @ivar accessLog: The access log.
     @ivar authenticator: Checks credentials.
-    @ivar cors: Checks origins.
-    @ivar sizeLimit: The maximum size of a body in bytes.
-    @ivar maxPendingRequests: The maximum number of pending requests.
     """
 
     isLeaf = True
@@ -59,21 +57,15 @@ class RestResource(Resource):
         self,
         routes: Router,
         authenticator: Authenticator,
-        cors: CORS,
-        *,
-        sizeLimit: int,
-        waitingLimit: int,
-        isLogged: bool = False,
+        settings: Live[LiveSettings],
     ) -> None:
-        """@param isLogged: Whether each request has a line in the log."""
         super().__init__()
         self._routes = routes
         self.authenticator = authenticator
-        self.cors = cors
-        self.sizeLimit = sizeLimit
-        self.maxPendingRequests = waitingLimit
+        self._settings = settings
+        self._cors = CORS(settings)
         self.pendingRequests = 0
-        self.accessLog = AccessLog(isLogged)
+        self.accessLog = AccessLog(settings)
 
     def render(self, request: Request) -> int:
         """Start the coroutine of a request, and log its failure."""
@@ -101,7 +93,9 @@ class RestResource(Resource):
                 else:
                     # Release the body, which may be long, before waiting.
                     response = await handler(
-                        request, await body.readAll(self.sizeLimit), grant
+                        request,
+                        await body.readAll(self._settings.value.stanzaSizeLimit),
+                        grant,
                     )
                 if response.chunks is not None and request.channel is not None:
                     common = self._common(request, visit)
@@ -116,7 +110,7 @@ class RestResource(Resource):
         self.accessLog.end(visit, request)
 
     def _checkWaiting(self) -> None:
-        if self.pendingRequests >= self.maxPendingRequests:
+        if self.pendingRequests >= self._settings.value.waitingLimit:
             raise serviceUnavailable(
                 "resource-constraint",
                 "Too many requests are waiting for their answers; try again.",
@@ -138,14 +132,14 @@ class RestResource(Resource):
         route = self._routes.match(request.postpath)
         visit.route = route.template
         method = request.method.decode("latin-1")
-        if method == "OPTIONS" and self.cors.enabled:
+        if method == "OPTIONS" and self._cors.enabled:
             return self._preflight(route), NO_ACCESS
         handler = route.methods.get("GET" if method == "HEAD" else method)
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS
         if not route.isPublic:
-            self.cors.check(
+            self._cors.check(
                 header(request, b"origin"),
                 header(request, b"sec-fetch-site"),
                 header(request, b"host"),
@@ -158,7 +152,7 @@ class RestResource(Resource):
 
     def _preflight(self, route: Route) -> Handler:
         """Make the handler of C{OPTIONS}."""
-        response = self.cors.preflight(self._methods(route))
+        response = self._cors.preflight(self._methods(route))
         return lambda request, body, grant: ready(response)
 
     def _methods(self, route: Route) -> str:
@@ -166,7 +160,7 @@ class RestResource(Resource):
         methods = [*route.methods]
         if "GET" in methods:
             methods.insert(methods.index("GET") + 1, "HEAD")
-        if self.cors.enabled:
+        if self._cors.enabled:
             methods.append("OPTIONS")
         return ", ".join(methods)
 
@@ -182,9 +176,9 @@ class RestResource(Resource):
     def _common(self, request: Request, visit: RequestContext) -> Headers:
         """Return the header fields of every response."""
         id = (REQUEST_ID, visit.id)
-        if not self.cors.enabled:
+        if not self._cors.enabled:
             return (id,)
-        return (id, *self.cors.headers(header(request, b"origin")))
+        return (id, *self._cors.headers(header(request, b"origin")))
 
     def _failed(
         self, error: Exception, request: Request, visit: RequestContext

@@ -352,7 +352,9 @@ class SentTests(SiteTestCase):
         inbox.put(incoming(1, webhookID=TRIED["id"]))
         pages = InboxHandler(StoredInbox(inbox, inbox), self.once)
         events = EventsHandler(EventHub(self.clock, self.clock.seconds), self.clock)
-        batches = BatchHandler(self.sending, self.outbox, self.once, self.clock, 10**6)
+        batches = BatchHandler(
+            self.sending, self.outbox, self.once, self.clock, self.settings
+        )
         self.build(
             {
                 **OutboxHandler(statuses).routes,

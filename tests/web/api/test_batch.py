@@ -65,7 +65,7 @@ class BatchTestCase(SiteTestCase):
         super().setUp()
         self.outbox.isKeeping = True
         batches = BatchHandler(
-            self.sending, self.outbox, self.once, self.clock, SIZE_LIMIT
+            self.sending, self.outbox, self.once, self.clock, self.settings
         )
         self.build(batches.routes)
 

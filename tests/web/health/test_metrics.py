@@ -15,7 +15,7 @@ from xmpprest.web.health.metrics import (
 from xmpprest.web.server.site import GatewaySite, makeRoot
 
 from ...support.doubles import DOMAIN, HTTPClient, HTTPResponse
-from ..case import SIZE_LIMIT, TOKEN, SiteTestCase, request
+from ..case import TOKEN, SiteTestCase, request
 
 
 class HeldMetrics:
@@ -54,7 +54,7 @@ class MetricsTests(SiteTestCase):
     def mount(self, guard: Guard) -> None:
         """Put the resource on a site."""
         root = makeRoot({"metrics": MetricsResource(self.metrics, guard)})
-        self.site = GatewaySite(root, SIZE_LIMIT, self.clock)
+        self.site = GatewaySite(root, self.settings, self.clock)
 
     def begin(self, token: str | None = None, method: str = "GET") -> HTTPClient:
         """Ask."""

@@ -21,7 +21,7 @@ from xmpprest.web.health.resource import LivenessResource
 from xmpprest.web.server.site import GatewaySite, makeRoot
 
 from ...support.doubles import HTTPClient, HTTPResponse
-from ..case import SIZE_LIMIT, SiteTestCase
+from ..case import SiteTestCase
 
 FULL = StoreUnavailable("the disk is full")
 
@@ -90,7 +90,7 @@ class ReadyTestCase(SiteTestCase):
             self.stream, self.store, self.barrier, self.clock
         )
         root = makeRoot({"livez": LivenessResource(), "readyz": self.ready})
-        self.site = GatewaySite(root, SIZE_LIMIT, self.clock)
+        self.site = GatewaySite(root, self.settings, self.clock)
 
     def begin(self, path: str = "/readyz", method: str = "GET") -> HTTPClient:
         """Ask, without credentials."""

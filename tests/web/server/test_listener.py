@@ -23,7 +23,7 @@ from zope.interface import implementer
 from xmpprest.web.server.listener import Listener, serverEndpoint
 from xmpprest.web.server.site import GatewaySite
 
-from ...support.doubles import HTTPClient, said
+from ...support.doubles import HTTPClient, live, said
 
 HTTP = "tcp:8080:interface=127.0.0.1"
 
@@ -162,7 +162,7 @@ class ListenerTests(SynchronousTestCase):
 
     def test_full(self) -> None:
         """Its port accepts no more connections than its site may have."""
-        self.factory = GatewaySite(Resource(), 0, self.reactor, connectionLimit=1)
+        self.factory = GatewaySite(Resource(), live(), self.reactor, connectionLimit=1)
         _, endpoint = self.held()
         port = HeldPort()
         endpoint.listening.callback(port)

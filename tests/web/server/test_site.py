@@ -19,7 +19,7 @@ from xmpprest.web.server.channel import (
 )
 from xmpprest.web.server.site import DRAIN_TIMEOUT, SLACK, GatewaySite, makeRoot
 
-from ...support.doubles import HTTPClient, said, stanza
+from ...support.doubles import HTTPClient, live, said, stanza
 from ..case import IQ, MESSAGE, SIZE_LIMIT, SiteTestCase, request
 
 
@@ -444,7 +444,7 @@ class OtherResourceTests(SiteTestCase):
         self.mirror = Mirror()
         wrapped = EncodingResourceWrapper(Mirror(), [GzipEncoderFactory()])
         root = makeRoot({"mirror": self.mirror, "gzip": wrapped})
-        self.site = GatewaySite(root, SIZE_LIMIT, self.clock)
+        self.site = GatewaySite(root, self.settings, self.clock)
 
     def test_get(self) -> None:
         """They find query, cookies, header fields and path where Twisted has them."""
@@ -512,7 +512,7 @@ class OtherResourceTests(SiteTestCase):
             def render_POST(self, request: Request) -> bytes:
                 raise ZeroDivisionError
 
-        self.site = GatewaySite(makeRoot({"b": Broken()}), SIZE_LIMIT, self.clock)
+        self.site = GatewaySite(makeRoot({"b": Broken()}), self.settings, self.clock)
         data = request(MESSAGE, path="/b")
         for pieces in ([data], [data[:-1], data[-1:]]):
             client = self.client()
@@ -543,7 +543,7 @@ class ConnectionLimitTests(SiteTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.site.connectionLimit = 10
+        self.settings.value = live(connectionLimit=10).value
         self.port = HeldPort()
         self.site.listensOn(self.port)
 

@@ -13,6 +13,7 @@ from twisted.words.xish.domish import Element
 from ...core.codec.mapping import StanzaContext
 from ...core.codec.table import STANZAS
 from ...core.errors import Refusal
+from ...core.live import Live, LiveSettings
 from ...core.media import formats
 from ...core.media.negotiation import negotiate, parseContentType
 from ...core.policy.permissions import Grant
@@ -86,8 +87,6 @@ class StanzaHandler:
     """
     Sends POSTed stanzas.
 
-    @ivar timeout: Seconds that an iq waits by default.
-    @ivar maxTimeout: Maximum seconds that a client may ask to wait.
     """
 
     def __init__(
@@ -98,8 +97,7 @@ class StanzaHandler:
         newID: NewID,
         once: IdempotencyGuard,
         *,
-        timeout: float,
-        maxTimeout: float,
+        settings: Live[LiveSettings],
     ) -> None:
         """
         @param domain: The component domain in its normalised form.
@@ -110,8 +108,7 @@ class StanzaHandler:
         self._requester = requester
         self._newID = newID
         self._once = once
-        self.timeout = timeout
-        self.maxTimeout = maxTimeout
+        self._settings = settings
 
     def post(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
@@ -194,7 +191,10 @@ class StanzaHandler:
             return self._keep(stanza, request, claim, accepts)
         accepts = accepts or acceptsOf(request)
         if stanza.name == "iq":
-            timeout = min(iqTimeoutOf(request) or self.timeout, self.maxTimeout)
+            settings = self._settings.value
+            timeout = min(
+                iqTimeoutOf(request) or settings.iqTimeout, settings.iqMaxTimeout
+            )
             act = partial(self._ask, stanza, timeout, accepts)
             return self._once.run(claim, accepts, act)
         return self._once.run(claim, accepts, partial(self._write, stanza))
@@ -219,7 +219,7 @@ class StanzaHandler:
     ) -> Response:
         """Store a message, with its response for an idempotency key."""
         accepted = _accepted(stanza, request)
-        timeout = min(preferredWait(request) or 0, self.maxTimeout)
+        timeout = min(preferredWait(request) or 0, self._settings.value.iqMaxTimeout)
         with self._once.lock(claim):
             answered = self._once.recordFor(claim, accepted)
             taken = await self._outbox.enqueue(stanza, answered)

@@ -13,6 +13,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
 from ...core.errors import Problem
+from ...core.live import Live, LiveSettings
 from ..access_log import HEADER as REQUEST_ID
 from ..access_log import AccessLog
 from .channel import IDLE_TIMEOUT, GatewayChannel
@@ -42,10 +43,6 @@ class GatewaySite(Site):
     """
     A site for the gateway.
 
-    @ivar bodyLimit: The longest body that is read for a resource that does not read it
-        by itself, in bytes.
-    @ivar connectionLimit: How many connections may be open; further ones wait until
-        others are closed. Both limits may be changed.
     """
 
     requestFactory = GatewayRequest
@@ -53,13 +50,15 @@ class GatewaySite(Site):
     def __init__(
         self,
         resource: IResource,
-        bodyLimit: int,
+        settings: Live[LiveSettings],
         reactor: IReactorTime,
         *,
         visits: AccessLog | None = None,
-        connectionLimit: int = 2**30,
+        connectionLimit: int | None = None,
     ) -> None:
         """
+        @param connectionLimit: How many connections may be open; C{None} for as many as
+            the settings allow. Further ones wait until others are closed.
         @param visits: Counts the requests that no resource sees, because they cannot
             be read.
         """
@@ -70,14 +69,26 @@ class GatewaySite(Site):
             parsePOSTFormSubmission=False,
         )
         self.noisy = False
-        self.bodyLimit = bodyLimit
+        self._settings = settings
         self.protocol = GatewayChannel  # type: ignore[assignment]  # no HTTP/2
         self.channels: set[GatewayChannel] = set()
-        self._visits = visits or AccessLog()
-        self.connectionLimit = connectionLimit
+        self._visits = visits or AccessLog(settings)
+        self._connectionLimit = connectionLimit
         self._ports: list[Pausable] = []
         self._isFull = False
         self._drains: list[Deferred[None]] = []
+
+    @property
+    def bodyLimit(self) -> int:
+        """The longest body in bytes that is read before the resource is asked."""
+        return self._settings.value.stanzaSizeLimit
+
+    @property
+    def connectionLimit(self) -> int:
+        """The number of connections that may be open."""
+        if self._connectionLimit is not None:
+            return self._connectionLimit
+        return self._settings.value.connectionLimit
 
     # --- requests ---
 

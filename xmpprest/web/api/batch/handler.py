@@ -7,6 +7,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
+from ....core.live import Live, LiveSettings
 from ....core.media.framing import NDJSON, framerFor
 from ....core.policy.permissions import Grant
 from ...idempotency.guard import IdempotencyGuard
@@ -25,7 +26,6 @@ class BatchHandler:
     """
     Handles batches.
 
-    @ivar sizeLimit: The maximum size of a stanza in bytes.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class BatchHandler:
         outbox: BatchOutbox,
         once: IdempotencyGuard,
         clock: IReactorTime,
-        sizeLimit: int,
+        settings: Live[LiveSettings],
     ) -> None:
         """
         @param sending: Sends the stanzas that are not stored.
         @param once: Guards stanzas with an idempotency key.
         """
         self._run = partial(BatchProcessor, sending, outbox, once, clock)
-        self.sizeLimit = sizeLimit
+        self._settings = settings
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
@@ -54,7 +54,9 @@ class BatchHandler:
 
         @raise Refusal: 415 or 400; nothing was sent.
         """
-        splitter = framerFor(header(request, b"content-type"), self.sizeLimit)
+        splitter = framerFor(
+            header(request, b"content-type"), self._settings.value.stanzaSizeLimit
+        )
         iqTimeoutOf(request)  # is in order, or else nothing is read
         terms = BatchContext(
             request,

@@ -1,0 +1,148 @@
+"""Makes the HTTP side of a gateway: its routes, its resources, its sites."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from .._version import __version__
+from ..config.config import Config
+from ..core.live import Live, LiveSettings
+from ..core.openapi.document import document
+from ..core.policy.authentication import Authenticator
+from ..ids import newID
+from ..inbox.router import InboxRouter
+from ..live.hub import EventHub
+from ..metrics.stanza_counter import StanzaCounter
+from ..outbox.direct import DirectOutbox
+from ..outbox.outbox import Outbox
+from ..store.interface import Store
+from ..web.api.batch.handler import BatchHandler
+from ..web.api.console import ConsolePage
+from ..web.api.docs import SwaggerUI
+from ..web.api.events import EventsHandler
+from ..web.api.inbox import InboxHandler, StoredInbox
+from ..web.api.outbox import OutboxHandler
+from ..web.api.stanzas import StanzaHandler
+from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
+from ..web.health.readiness import ReadinessResource
+from ..web.health.resource import LivenessResource
+from ..web.idempotency.guard import IdempotencyGuard
+from ..web.resource import RestResource
+from ..web.router import RouteTable
+from ..web.server.site import GatewaySite, makeRoot
+from ..xmpp.component import ComponentService
+from .files import ADMIN_CONNECTIONS
+from .metrics import MetricsCollector
+from .stores import isDurable
+
+
+@dataclass(frozen=True)
+class Parts:
+    """
+    The parts of a gateway that its HTTP side shows.
+
+    @ivar hub: The source of the live events.
+    """
+
+    component: ComponentService
+    store: Store
+    outbox: Outbox | DirectOutbox
+    inbox: InboxRouter
+    counter: StanzaCounter
+    hub: EventHub
+
+
+@dataclass(frozen=True)
+class HTTPSide:
+    """
+    The HTTP side of a gateway.
+
+    @ivar resource: The resource at C{/rest}.
+    @ivar ready: The resource at C{/readyz}.
+    @ivar metrics: The resource at C{/metrics}.
+    @ivar site: The site for C{--listen}.
+    @ivar admin: The site for C{--admin-listen}.
+    @ivar events: The service of C{/rest/events}.
+    @ivar collector: Reads the metrics.
+    """
+
+    resource: RestResource
+    ready: ReadinessResource
+    metrics: MetricsResource
+    site: GatewaySite
+    admin: GatewaySite
+    events: EventsHandler
+    collector: MetricsCollector
+
+
+def makeHTTPSide(
+    config: Config,
+    settings: Live[LiveSettings],
+    authenticator: Authenticator,
+    parts: Parts,
+    reactor: Any,
+) -> HTTPSide:
+    """Make the resources and sites of a gateway."""
+    sender = parts.component.sender
+    events = EventsHandler(
+        parts.hub, reactor, requirePermission(authenticator, "events")
+    )
+    resource = RestResource(
+        _makeRoutes(config, settings, parts, events, reactor), authenticator, settings
+    )
+    collector = MetricsCollector(
+        parts.component,
+        parts.counter,
+        resource,
+        parts.store,
+        parts.outbox,
+        parts.inbox,
+        reactor,
+        time.time,
+    )
+    barrier = sender.barrier if isDurable(config) else None
+    ready = ReadinessResource(sender, parts.store, barrier, reactor)
+    metrics = MetricsResource(collector, requirePermission(authenticator, "metrics"))
+    health = {"livez": LivenessResource(), "readyz": ready}
+    site = GatewaySite(
+        makeRoot({"rest": resource, **health, "metrics": metrics}),
+        settings,
+        reactor,
+        visits=resource.accessLog,
+    )
+    admin = GatewaySite(
+        makeRoot({**health, "metrics": MetricsResource(collector, allowAnyone)}),
+        settings,
+        reactor,
+        connectionLimit=ADMIN_CONNECTIONS,
+    )
+    return HTTPSide(resource, ready, metrics, site, admin, events, collector)
+
+
+def _makeRoutes(
+    config: Config,
+    settings: Live[LiveSettings],
+    parts: Parts,
+    events: EventsHandler,
+    reactor: Any,
+) -> RouteTable:
+    """Make the routes below C{/rest}."""
+    outbox, once = parts.outbox, IdempotencyGuard(parts.store, time.time)
+    sending = StanzaHandler(
+        config.domain, outbox, parts.component.sender, newID, once, settings=settings
+    )
+    inbox = StoredInbox(parts.store, parts.inbox) if isDurable(config) else None
+    return RouteTable(
+        sending,
+        {
+            **ConsolePage().routes,
+            **SwaggerUI(partial(document, config.domain, __version__)).routes,
+            **OutboxHandler(outbox).routes,
+            **BatchHandler(sending, outbox, once, reactor, settings).routes,
+            **events.routes,
+            **InboxHandler(inbox, once).routes,
+        },
+    )
