@@ -1,12 +1,12 @@
--- For compose.yaml, which gives it the secret.
+-- For compose.yaml, which passes the secret.
 modules_enabled = { "roster", "saslauth", "disco", "ping", "presence", "message", "iq" }
 authentication = "internal_hashed"
--- To try it out, among containers; with a certificate, take this out.
+-- For tests among containers. Remove this line when Prosody has a certificate.
 c2s_require_encryption = false
 log = { info = "*console" }
 
 component_ports = { 5347 }
--- Only the other containers reach it: compose.yaml does not publish the port.
+-- Only other containers can connect: compose.yaml does not publish the port.
 component_interfaces = { "*" }
 
 VirtualHost "example.org"

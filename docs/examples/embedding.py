@@ -1,5 +1,5 @@
 """
-A web site that was there before, with the gateway beside its own pages.
+An existing web site with the gateway beside its own pages.
 
 Run it with C{python docs/examples/embedding.py}, and POST stanzas to C{/xmpp}.
 """
@@ -15,12 +15,12 @@ from twisted.web.static import Data
 
 from xmpprest import Config, makeGateway
 
-# What was there before: a tree of pages and a tree of services.
+# The existing site: a tree of pages and a tree of services.
 pages = Resource()
 pages.putChild(b"hello", Data(b"Hello from the site.\n", "text/plain"))
 services = MultiService()
 
-# What is new: one gateway, in both.
+# New: the gateway, in both trees.
 config = Config(
     domain="gateway.example.org",
     server="tcp:127.0.0.1:5347",
@@ -32,7 +32,7 @@ gateway = makeGateway(config, reactor)
 pages.putChild(b"xmpp", gateway.resource)
 gateway.service.setServiceParent(services)
 
-# What was there before: everything starts, and at the end stops.
+# The existing site: start everything, and stop it at the end.
 reactor.callWhenRunning(services.startService)
 reactor.addSystemEventTrigger("before", "shutdown", services.stopService)
 serverFromString(reactor, "tcp:8080:interface=127.0.0.1").listen(Site(pages))

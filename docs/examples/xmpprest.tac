@@ -1,5 +1,5 @@
 """
-The gateway as an application of its own, in Python: C{twistd -ny xmpprest.tac}.
+The gateway as a stand-alone application: C{twistd -ny xmpprest.tac}.
 """
 
 from pathlib import Path
