@@ -245,7 +245,7 @@ class LookingOnTests(ConsoleTestCase):
     def pauseIt(self) -> None:
         """While it is paused, nothing moves; nothing is lost."""
         self.browser.click("#pause")
-        self.assertTrue(self.text("#pause").startswith("Go on"))
+        self.assertTrue(self.text("#pause").startswith("Continue"))
         rows = "document.querySelectorAll('#rows-body tr').length"
         before = self.browser.script(f"return {rows}")
         self.post({"to": f"{ECHO}/two", "body": "second"})
@@ -316,8 +316,9 @@ class LookingOnTests(ConsoleTestCase):
         rows = "document.querySelectorAll('#letters-body [data-id]').length"
         self.browser.waitFor(f"{rows} === 3")
         self.browser.click('[data-id="msg_2"] [aria-expanded]')
-        self.browser.see("#letters-body .tries li")
-        self.assertIn("the connection was refused", self.text("#letters-body .tries"))
+        self.browser.see("#letters-body .attempts li")
+        shown = self.text("#letters-body .attempts")
+        self.assertIn("the connection was refused", shown)
         self.assertIn("lost 2", self.text("#letters-body .forms"))
         self.keep("letters")
         self.browser.click('[data-id="msg_2"] .buttons button:last-child')
@@ -367,8 +368,8 @@ class LookingOnTests(ConsoleTestCase):
         self.assertIn(WRITTEN, self.text("#stanza-xml"))
 
         self.browser.click("#letters-body [aria-expanded]")
-        self.browser.see("#letters-body .tries li")
-        self.assertIn("<img src=x onerror=hacked()>", self.text(".tries"))
+        self.browser.see("#letters-body .attempts li")
+        self.assertIn("<img src=x onerror=hacked()>", self.text(".attempts"))
         self.assertIn(json.dumps(MARKUP), self.text("#letters-body .forms"))
         self.browser.fill("#outbox-id", MARKUP + Keys.ENTER)
         self.browser.see("#outbox-result [data-state]")

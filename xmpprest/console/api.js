@@ -1,13 +1,13 @@
-// The gateway's API, as anybody may use it: with a token, which goes into the header.
+// The client of the gateway's public API. It sends the token in the header.
 
 const KEY = "xmpprest-token";
-/** Where the API is: beside this page. */
+/** The URL of the API, relative to this page. */
 const ROOT = new URL("..", document.baseURI);
 
-/** The longest wait, in milliseconds, before the events are asked for again. */
-const PATIENCE = 30000;
+/** The longest delay, in milliseconds, before the events are requested again. */
+const MAX_DELAY_MS = 30000;
 
-/** What the gateway refuses, and why. */
+/** A refusal of the gateway, with its reason. */
 export class Refused extends Error {
   constructor(status, text) {
     super(text);
@@ -21,16 +21,16 @@ export const token = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** Ask for anything below `/rest`, which may be refused. */
+/** Send a request to a path below `/rest`. Throws `Refused`. */
 export function ask(path, options = {}) {
   const { headers = {}, ...others } = options;
   const to = new URL(path.replace(/^\/+/, ""), ROOT);
   if (!to.href.startsWith(ROOT.href)) {
-    throw new Refused(0, "The path leads away from the gateway.");
+    throw new Refused(0, "The path is outside of the gateway.");
   }
   return fetch(to, {
     cache: "no-store",
-    // Or the browser would ask for a password by itself, and remember it.
+    // Otherwise the browser asks for a password by itself, and stores it.
     credentials: "omit",
     redirect: "error",
     headers: { Authorization: `Bearer ${token.get()}`, ...headers },
@@ -38,40 +38,40 @@ export function ask(path, options = {}) {
   });
 }
 
-/** Ask for JSON. */
+/** Get JSON. */
 export async function json(path, options) {
   const response = await ask(path, options);
   if (!response.ok) throw await refusal(response);
   return response.json();
 }
 
-/** Why it was refused. */
+/** Read the reason of a refusal. */
 async function refusal(response) {
   let text = `${response.status} ${response.statusText}`;
   try {
     text = (await response.json()).detail ?? text;
   } catch {
-    // Somebody in between has answered.
+    // A proxy has answered instead of the gateway.
   }
   return new Refused(response.status, text);
 }
 
-/** The events, from the first on, whatever happens to the connection. */
+/** The stream of events. It reconnects after each interruption. */
 export class Events {
   #lastId = null;
   #abort = null;
   #query = "";
 
   /**
-   * @param heard Takes the name and the data of each event.
-   * @param told Takes what is to be said of the connection, and whether it is up.
-   * @param refused Takes what ends all of this.
+   * @param onEvent Called with the name and the data of each event.
+   * @param onStatus Called with the status of the connection: a text, and whether it is up.
+   * @param onRefused Called with the refusal that ends the stream.
    */
-  constructor(heard, told, refused) {
-    Object.assign(this, { heard, told, refused });
+  constructor(onEvent, onStatus, onRefused) {
+    Object.assign(this, { onEvent, onStatus, onRefused });
   }
 
-  /** Begin, or begin anew with another query, after what was heard last. */
+  /** Connect, or reconnect with another query, after the last event received. */
   async start(query = this.#query) {
     this.stop();
     this.#query = query;
@@ -84,14 +84,14 @@ export class Events {
         if (this.#abort !== abort) return;
         if (error instanceof Refused && error.status < 500) {
           this.#abort = null;
-          this.refused(error);
+          this.onRefused(error);
           return;
         }
       }
       if (this.#abort !== abort) return;
-      this.told("Connecting again…", false);
+      this.onStatus("Reconnecting…", false);
       await new Promise((done) => setTimeout(done, wait));
-      wait = Math.min(wait * 2, PATIENCE);
+      wait = Math.min(wait * 2, MAX_DELAY_MS);
     }
   }
 
@@ -104,7 +104,7 @@ export class Events {
     const headers = this.#lastId === null ? {} : { "Last-Event-ID": this.#lastId };
     const response = await ask(`events${this.#query}`, { headers, signal });
     if (!response.ok) throw await refusal(response);
-    this.told("Live", true);
+    this.onStatus("Live", true);
     connected();
     const text = response.body.pipeThrough(new TextDecoderStream());
     let rest = "";
@@ -122,7 +122,7 @@ export class Events {
       if (colon > 0) event[line.slice(0, colon)] = line.slice(colon + 2);
     }
     if (event.id !== undefined) this.#lastId = event.id;
-    if (event.data) this.heard(event.event, JSON.parse(event.data));
+    if (event.data) this.onEvent(event.event, JSON.parse(event.data));
   }
 }
 

@@ -1,4 +1,4 @@
-// Shows XML and JSON with line breaks and colours; what is shown is text in any case.
+// Shows XML and JSON with line breaks and colours. The content is only ever text.
 
 import { make } from "./dom.js";
 
@@ -9,8 +9,8 @@ const JSON_PART = /"(?:\\.|[^"\\])*"(\s*:)?|-?\d[\d.eE+-]*|\b(?:true|false|null)
 const coloured = (name, text) => make("span", { className: `c-${name}` }, text);
 
 /**
- * XML, with each element that holds only elements on lines of its own.
- * @param text Well-formed, as the gateway writes it.
+ * Format XML. Each element that contains only elements gets its own lines.
+ * @param text Well-formed XML, as the gateway writes it.
  */
 export function xml(text) {
   const parts = text.match(TAG) ?? [];
@@ -52,7 +52,7 @@ function tag(text) {
   return [...nodes, rest.slice(last), coloured("mark", close)];
 }
 
-/** A value in JSON. */
+/** Format a value as JSON. */
 export function json(value) {
   const text = JSON.stringify(value, null, 2);
   const nodes = [];
@@ -70,7 +70,7 @@ export function json(value) {
   return [...nodes, text.slice(last)];
 }
 
-/** A body in whatever form. */
+/** Format a body by its media type. */
 export function body(text, contentType) {
   if (contentType.includes("json")) {
     try {

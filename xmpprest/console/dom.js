@@ -1,12 +1,12 @@
-// Makes what the page shows. Whatever comes from elsewhere is text, and nothing but.
+// Makes the elements of the page. Content from elsewhere is only ever text.
 
-/** The element with an id. */
+/** Return the element with an id. */
 export const byId = (id) => document.getElementById(id);
 
 /**
  * Make an element.
- * @param properties What it has; `data` and `aria` hold attributes that begin so.
- * @param children Nodes, and texts, which are shown as they are.
+ * @param properties Its properties. `data` and `aria` have attributes with that prefix.
+ * @param children Nodes, and texts, which are shown unchanged.
  */
 export function make(name, properties = {}, ...children) {
   const { data = {}, aria = {}, role, ...others } = properties;
@@ -20,7 +20,7 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-/** A cell of a table; its label stands before it where there is no room for columns. */
+/** Make a cell of a table. On narrow screens its label is shown before it. */
 export function cell(label, ...children) {
   return make("td", { role: "cell", data: { label } }, ...children);
 }
@@ -28,7 +28,7 @@ export function cell(label, ...children) {
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
-/** A time of the API for people: of today, only that of the day. */
+/** Format a time of the API for people; for today, only the time of day. */
 export function time(text) {
   const at = new Date(text);
   const isToday = at.toDateString() === new Date().toDateString();
@@ -36,19 +36,19 @@ export function time(text) {
   return make("time", { dateTime: text, title: text }, shown);
 }
 
-/** A list of names and values. */
+/** Make a list of names and values. */
 export function pairs(list, values) {
   list.replaceChildren(
     ...values.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
   );
 }
 
-/** Tell those who cannot see it. */
+/** Announce a text to screen readers. */
 export function announce(text) {
   byId("announcer").textContent = text;
 }
 
-/** Show what went wrong, or, without a text, that nothing did. */
+/** Show an error, or without a text remove it. */
 export function problem(id, text = "") {
   byId(id).textContent = text;
 }

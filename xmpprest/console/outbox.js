@@ -1,13 +1,13 @@
-// What has become of a message.
+// Shows the delivery status of a message.
 
 import { json } from "./api.js";
 import * as code from "./code.js";
 import { byId, make, pairs, problem, time } from "./dom.js";
 
 const STATES = {
-  queued: "kept, and to be sent",
+  queued: "stored, not sent yet",
   sent: "written to the XMPP server",
-  confirmed: "the XMPP server has taken it",
+  confirmed: "taken by the XMPP server",
   bounced: "an error came back",
 };
 
@@ -19,7 +19,7 @@ export class Outbox {
     });
   }
 
-  /** Look one up. */
+  /** Look up a message. */
   async show(id) {
     byId("outbox-id").value = id;
     const result = byId("outbox-result");

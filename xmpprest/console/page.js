@@ -1,4 +1,4 @@
-// The page as a whole: who may see it, and what is told to which part of it.
+// The page as a whole: signing in, and passing events to its parts.
 
 import { Events, token } from "./api.js";
 import { announce, byId, make, problem, time } from "./dom.js";
@@ -18,13 +18,13 @@ const queues = new Queues();
 const send = new Send((id) => outbox.show(id));
 const traffic = new Traffic((query) => events.start(query));
 
-const hear = {
+const handlers = {
   stanza: (data) => traffic.add(data),
   lost: (data) => traffic.lost(data),
   rates: (data) => rates.add(data),
   state: showState,
 };
-const events = new Events((name, data) => hear[name]?.(data), showConnection, refused);
+const events = new Events((name, data) => handlers[name]?.(data), showConnection, refused);
 
 function showState({ state, since, reconnects }) {
   const shown = byId("state");
@@ -35,7 +35,7 @@ function showState({ state, since, reconnects }) {
     make("span", {}, " since ", time(since)),
     reconnects ? make("span", { className: "more" }, `, lost ${reconnects} times`) : "",
   );
-  if (isNews) announce(`The stream to the XMPP server: ${STATES[state] ?? state}.`);
+  if (isNews) announce(`Stream to the XMPP server: ${STATES[state] ?? state}.`);
 }
 
 function showConnection(text, isUp) {
@@ -44,7 +44,7 @@ function showConnection(text, isUp) {
   byId("connection").dataset.up = String(isUp);
 }
 
-/** The events may not be seen: what to do, and whether the rest may be. */
+/** Handle a refusal of the events. The token may still allow other parts. */
 function refused(error) {
   if (error.status === 401) {
     signOut();
@@ -53,13 +53,13 @@ function refused(error) {
     problem("filter-problem", error.message);
     showConnection("", false);
   } else {
-    // It may not look on, but perhaps do other things.
+    // The token does not allow events, but may allow other things.
     showConnection(error.message, false);
     load();
   }
 }
 
-/** Once it is known that the token is one. */
+/** Show the console after the token was accepted. */
 function load() {
   if (isLoaded) return;
   isLoaded = true;
@@ -70,7 +70,7 @@ function load() {
 function signIn() {
   byId("entry").hidden = true;
   for (const id of ["console", "nav", "forget"]) byId(id).hidden = false;
-  byId("state").textContent = "Asking the gateway…";
+  byId("state").textContent = "Checking the token…";
   events.start();
 }
 
@@ -93,7 +93,7 @@ byId("entry-form").addEventListener("submit", (event) => {
   signIn();
   byId("main").focus();
 });
-// What has been seen with it is to be forgotten, too.
+// Reloading also removes everything that was shown with the token.
 byId("forget").addEventListener("click", () => {
   signOut();
   location.reload();

@@ -1,4 +1,4 @@
-// The stanzas on their way to the callback, and those that were given up.
+// The stanzas that wait for a callback, and the dead letters.
 
 import { json } from "./api.js";
 import * as code from "./code.js";
@@ -7,9 +7,9 @@ import { announce, byId, cell, make, problem, time } from "./dom.js";
 const CAPTIONS = {
   dead: "Dead letters, the newest first",
   pending: "Stanzas that wait for the callback, the newest first",
-  delivered: "Stanzas that the callback has got, the newest first",
+  delivered: "Delivered stanzas, the newest first",
 };
-const PAGE = 20;
+const PAGE_SIZE = 20;
 
 export class Queues {
   #next = null;
@@ -25,10 +25,10 @@ export class Queues {
     return byId("letters-state").value;
   }
 
-  /** Show the newest. */
+  /** Show the newest stanzas. */
   async load() {
     byId("letters-caption").textContent = CAPTIONS[this.#state];
-    await this.#show(`inbox?state=${this.#state}&limit=${PAGE}`, (rows) =>
+    await this.#show(`inbox?state=${this.#state}&limit=${PAGE_SIZE}`, (rows) =>
       byId("letters-body").replaceChildren(...rows),
     );
   }
@@ -41,7 +41,7 @@ export class Queues {
     try {
       const { stanzas, next } = await json(path);
       place(stanzas.flatMap((each) => this.#rows(each)));
-      // It is a path from the root; what is asked for is beside this page.
+      // `next` is a path from the root. Requests are relative to this page.
       this.#next = next && `inbox${new URL(next, document.baseURI).search}`;
       problem("letters-problem");
     } catch (error) {
@@ -49,10 +49,10 @@ export class Queues {
       this.#next = null;
       problem("letters-problem", error.message);
     }
-    this.#settle();
+    this.#finishLoading();
   }
 
-  #settle() {
+  #finishLoading() {
     const isEmpty = !byId("letters-body").rows.length;
     byId("letters").hidden = isEmpty;
     byId("letters-empty").hidden = !isEmpty || byId("letters-problem").textContent !== "";
@@ -82,8 +82,8 @@ export class Queues {
       cell("Kind", letter.kind ?? "–"),
       cell("From", letter.from ?? "–"),
       cell("To", letter.to ?? "–"),
-      cell("Tries", String(letter.attempts)),
-      cell("What to do", make("div", { className: "buttons" }, ...actions)),
+      cell("Attempts", String(letter.attempts)),
+      cell("Actions", make("div", { className: "buttons" }, ...actions)),
     );
     return [row, below];
   }
@@ -109,7 +109,7 @@ export class Queues {
   }
 }
 
-/** Every try of one, and the stanza, as far as it is kept. */
+/** Make the details of a stanza: every attempt, and its content while it is stored. */
 async function attempts(id) {
   let whole;
   try {
@@ -117,21 +117,21 @@ async function attempts(id) {
   } catch (error) {
     return [make("p", { className: "problem", role: "alert" }, error.message)];
   }
-  const tries = whole.attempts.map(({ at, status, error }) =>
+  const attempts = whole.attempts.map(({ at, status, error }) =>
     make(
       "li",
       {},
       time(at),
       " ",
-      make("strong", {}, status === null ? "no answer" : String(status)),
+      make("strong", {}, status === null ? "no response" : String(status)),
       error ? ` ${error}` : "",
     ),
   );
   const shown = [
     make("p", { className: "note" }, "webhook-id ", make("code", {}, id)),
-    tries.length
-      ? make("ol", { className: "tries" }, ...tries)
-      : make("p", { className: "note" }, "It has not been tried yet."),
+    attempts.length
+      ? make("ol", { className: "attempts" }, ...attempts)
+      : make("p", { className: "note" }, "There was no attempt yet."),
   ];
   if (whole.xml) shown.push(forms(whole));
   return shown;
@@ -146,6 +146,6 @@ function forms({ xml, stanza }) {
     "div",
     { className: "forms" },
     form("XML", code.xml(xml)),
-    form("JSON", stanza ? code.json(stanza) : ["It cannot be read."]),
+    form("JSON", stanza ? code.json(stanza) : ["The stanza cannot be read."]),
   );
 }

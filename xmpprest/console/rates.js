@@ -1,8 +1,8 @@
-// How much happens, and how fast: small plots of the last 15 minutes.
+// Rates and latencies: small plots of the last 15 minutes.
 
 import { byId, make } from "./dom.js";
 
-const SPAN = 15 * 60 * 1000;
+const SPAN_MS = 15 * 60 * 1000;
 const [WIDTH, HEIGHT] = [300, 72];
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -21,7 +21,7 @@ const PLOTS = [
     lines: { all: perSecond("requests"), "5xx": perSecond("errors") },
   },
   {
-    title: "Answer time",
+    title: "Response time",
     unit: " ms",
     lines: { half: milliseconds("requests", "p50"), "99 %": milliseconds("requests", "p99") },
   },
@@ -37,12 +37,12 @@ const PLOTS = [
   },
 ];
 
-/** What the queues are called; those that the gateway does not have are left out. */
-const DEPTHS = {
-  outbox: "Wait for the server",
-  inbox: "Wait for the callback",
+/** The names of the queues. Queues that the gateway does not have are left out. */
+const QUEUE_NAMES = {
+  outbox: "Outbox",
+  inbox: "Inbox",
   dead: "Dead letters",
-  iqs: "Wait for a reply",
+  iqs: "Queries",
 };
 
 export class Rates {
@@ -53,13 +53,13 @@ export class Rates {
     byId("plots").replaceChildren(...this.#plots.map((each) => each.figure));
   }
 
-  /** The numbers of the last five seconds. */
+  /** Add the numbers of the last five seconds. */
   add(rates) {
     const at = Date.parse(rates.time);
     if (this.#samples.length && at <= this.#samples.at(-1).at) return;
     this.#samples.push({ at, ...rates });
-    while (this.#samples[0].at < at - SPAN) this.#samples.shift();
-    // Of those of 15 minutes, which come at once, only the last are drawn.
+    while (this.#samples[0].at < at - SPAN_MS) this.#samples.shift();
+    // The numbers of the last 15 minutes arrive at once; draw only after the last.
     clearTimeout(this.drawing);
     this.drawing = setTimeout(() => this.#draw(), 50);
   }
@@ -67,15 +67,15 @@ export class Rates {
   #draw() {
     for (const plot of this.#plots) plot.draw(this.#samples);
     const { queues } = this.#samples.at(-1);
-    const known = Object.keys(DEPTHS).filter((name) => name in queues);
+    const known = Object.keys(QUEUE_NAMES).filter((name) => name in queues);
     const depths = known.map((name) =>
-      make("div", {}, make("dt", {}, DEPTHS[name]), make("dd", {}, number(queues[name]))),
+      make("div", {}, make("dt", {}, QUEUE_NAMES[name]), make("dd", {}, number(queues[name]))),
     );
     byId("depths").replaceChildren(...depths);
   }
 }
 
-/** One of them. */
+/** One plot. */
 class Plot {
   constructor({ title, unit, lines }) {
     Object.assign(this, { title, unit, lines: Object.entries(lines) });
@@ -101,13 +101,13 @@ class Plot {
     const values = series.flat().map(([, value]) => value ?? 0);
     const most = Math.max(...values);
     const top = most || 1;
-    const x = (at) => WIDTH * (1 - (end - at) / SPAN);
+    const x = (at) => WIDTH * (1 - (end - at) / SPAN_MS);
     const y = (value) => HEIGHT - 2 - (HEIGHT - 6) * (value / top);
     const paths = series.flatMap((points, index) => [
       ...(index ? [] : [shape("path", { class: "area", d: area(points, x, y) })]),
       shape("path", { class: `line line-${index}`, d: line(points, x, y) }),
     ]);
-    // The first is the one that matters, and lies on top.
+    // The first line is the important one, so it is drawn last, on top.
     this.svg.replaceChildren(shape("path", { class: "axis", d: `M0 ${HEIGHT - 2}H${WIDTH}` }));
     this.svg.append(...paths.reverse());
     const now = series.map((points) => points.at(-1)[1]);
@@ -123,7 +123,7 @@ class Plot {
   }
 }
 
-/** The runs of a line that has gaps where there is nothing to tell. */
+/** Split a line into runs without gaps. A gap is a time without a value. */
 function runs(points) {
   const found = [[]];
   for (const point of points) {
@@ -136,7 +136,7 @@ function runs(points) {
 function line(points, x, y) {
   const path = (run) => {
     const steps = run.map(([at, value]) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
-    // One alone is to be seen, too.
+    // A single value is visible, too.
     return `M${steps.join("L")}${run.length > 1 ? "" : "h1.5"}`;
   };
   return runs(points).map(path).join("");

@@ -1,24 +1,24 @@
-// Sends whatever is written, and shows the answer.
+// Sends a request and shows the response.
 
 import { ask } from "./api.js";
 import * as code from "./code.js";
 import { byId, make, pairs } from "./dom.js";
 
-/** The headers of an answer that say something about a stanza. */
-const TELLING = [
+/** The headers of a response that are shown. */
+const SHOWN_HEADERS = [
   "Stanza-Id", "Location", "Content-Type", "Preference-Applied", "Retry-After", "Allow",
   "Accept",
 ];
 
-/** To begin with, before the gateway's own examples are there. */
-const BEGINNINGS = {
+/** The examples until those of the OpenAPI document are loaded. */
+const DEFAULT_EXAMPLES = {
   "text/plain": { "a message, to a path": { path: "message/chat/", body: "Hello!" } },
 };
 
 export class Send {
-  #examples = BEGINNINGS;
+  #examples = DEFAULT_EXAMPLES;
 
-  /** @param lookUp Takes the Stanza-Id of a message to be looked up. */
+  /** @param lookUp Called with the Stanza-Id of a message to look up. */
   constructor(lookUp) {
     this.lookUp = lookUp;
     byId("send-form").addEventListener("submit", (event) => {
@@ -33,7 +33,7 @@ export class Send {
     byId("send-method").addEventListener("change", () => this.#showBody());
   }
 
-  /** Read the examples of the gateway's own description. */
+  /** Load the examples of the OpenAPI document. */
   async load() {
     const response = await ask("openapi.json");
     if (!response.ok) return;
@@ -91,7 +91,7 @@ export class Send {
     }
     if (accept) options.headers.Accept = accept;
     byId("reply").hidden = false;
-    byId("reply-status").textContent = "Waiting for the answer…";
+    byId("reply-status").textContent = "Waiting for the response…";
     try {
       const response = await ask(byId("send-path").value.trim(), options);
       this.#show(response, await response.text(), performance.now() - began);
@@ -108,8 +108,8 @@ export class Send {
       make("strong", { data: { status: String(status)[0] } }, `${status} ${statusText}`),
       ` after ${milliseconds.toFixed(0)} ms`,
     );
-    const told = TELLING.filter((name) => response.headers.has(name));
-    pairs(byId("reply-headers"), told.map((name) => [name, response.headers.get(name)]));
+    const names = SHOWN_HEADERS.filter((name) => response.headers.has(name));
+    pairs(byId("reply-headers"), names.map((name) => [name, response.headers.get(name)]));
     const type = response.headers.get("Content-Type") ?? "";
     byId("reply-body").replaceChildren(...code.body(text, type));
     byId("reply-body").hidden = !text;
@@ -127,7 +127,7 @@ export class Send {
   }
 }
 
-/** An example as it is sent. */
+/** Convert an example to a body. */
 function written(type, value) {
   if (typeof value === "string") return value;
   if (type.includes("form")) return new URLSearchParams(value).toString();

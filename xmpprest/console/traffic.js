@@ -1,14 +1,14 @@
-// The stanzas, as they pass.
+// The live list of stanzas.
 
 import * as code from "./code.js";
 import { announce, byId, cell, make, problem, time } from "./dom.js";
 
-/** How many stanzas the list holds; and how many wait while it is paused. */
-const ROWS = 300;
+/** The number of stanzas in the list, and of stanzas that wait while it is paused. */
+const MAX_ROWS = 300;
 
-const WAYS = {
+const DIRECTIONS = {
   out: { arrow: "→", word: "out", title: "written to the XMPP server" },
-  in: { arrow: "←", word: "in", title: "come from the XMPP server" },
+  in: { arrow: "←", word: "in", title: "received from the XMPP server" },
 };
 
 export class Traffic {
@@ -19,9 +19,9 @@ export class Traffic {
   #kinds = [];
   #address = "";
 
-  /** @param filtered Takes the query for the events. */
-  constructor(filtered) {
-    this.filtered = filtered;
+  /** @param onFilter Called with the query for the events when the filter changes. */
+  constructor(onFilter) {
+    this.onFilter = onFilter;
     byId("pause").addEventListener("click", () => this.#pause(!this.#isPaused));
     byId("clear").addEventListener("click", () => this.#clear());
     byId("filter").addEventListener("submit", (event) => {
@@ -34,30 +34,30 @@ export class Traffic {
     this.#body.addEventListener("keydown", (event) => this.#move(event));
   }
 
-  /** A stanza has passed. */
+  /** Add a stanza. */
   add(stanza) {
-    this.#later({ stanza });
+    this.#enqueue({ stanza });
   }
 
-  /** Some have not been seen. */
+  /** Show that stanzas are missing. */
   lost({ reason }) {
     const why = {
-      slow: "they were not read as fast as they came",
+      slow: "this browser was too slow",
       old: "the connection was interrupted for too long",
-      unknown: "the gateway was started again",
+      unknown: "the gateway was restarted",
     };
-    this.#later({ text: `Stanzas are missing here: ${why[reason] ?? reason}.` });
+    this.#enqueue({ text: `Stanzas are missing here: ${why[reason] ?? reason}.` });
   }
 
-  #later(entry) {
+  #enqueue(entry) {
     this.#waiting.push(entry);
-    if (this.#waiting.length > ROWS) this.#waiting.shift();
-    if (this.#isPaused) this.#tellPaused();
-    else this.#drawSoon();
+    if (this.#waiting.length > MAX_ROWS) this.#waiting.shift();
+    if (this.#isPaused) this.#showPaused();
+    else this.#scheduleDraw();
   }
 
-  /** Whatever has come, with the next frame, and so not while nobody can see it. */
-  #drawSoon() {
+  /** Draw new stanzas with the next frame; hidden pages have no frames. */
+  #scheduleDraw() {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
     requestAnimationFrame(() => {
@@ -67,19 +67,19 @@ export class Traffic {
   }
 
   #draw() {
-    const rows = this.#waiting.splice(0).filter((each) => this.#isWanted(each)).map(row);
+    const rows = this.#waiting.splice(0).filter((each) => this.#matches(each)).map(row);
     if (!rows.length) return;
     const scroll = byId("rows-scroll");
     const before = scroll.scrollHeight;
     this.#body.prepend(...rows.reverse());
-    while (this.#body.rows.length > ROWS) {
-      // Not under the finger of whoever is about to choose one.
+    while (this.#body.rows.length > MAX_ROWS) {
+      // Do not remove a row that the pointer is about to select.
       if (this.#body.lastChild.contains(document.activeElement)) break;
       this.#body.lastChild.remove();
     }
-    // Who has scrolled down to look at something still sees it.
+    // Keep the scroll position, so that a reader still sees the same stanzas.
     if (scroll.scrollTop > 0) scroll.scrollTop += scroll.scrollHeight - before;
-    this.#rove();
+    this.#makeReachable();
     byId("rows-empty").hidden = true;
   }
 
@@ -87,59 +87,59 @@ export class Traffic {
     this.#isPaused = isPaused;
     const button = byId("pause");
     button.dataset.paused = String(isPaused);
-    if (isPaused) this.#tellPaused();
+    if (isPaused) this.#showPaused();
     else {
       button.textContent = "Pause";
-      this.#drawSoon();
+      this.#scheduleDraw();
     }
-    announce(isPaused ? "The list is paused." : "The list goes on.");
+    announce(isPaused ? "The list is paused." : "The list continues.");
   }
 
-  #tellPaused() {
+  #showPaused() {
     byId("pause").textContent = this.#waiting.length
-      ? `Go on (${this.#waiting.length}${this.#waiting.length < ROWS ? "" : "+"} new)`
-      : "Go on";
+      ? `Continue (${this.#waiting.length}${this.#waiting.length < MAX_ROWS ? "" : "+"} new)`
+      : "Continue";
   }
 
   #clear() {
     this.#waiting = [];
     this.#body.replaceChildren();
     byId("rows-empty").hidden = false;
-    if (this.#isPaused) this.#tellPaused();
+    if (this.#isPaused) this.#showPaused();
   }
 
-  // --- which ---
+  // --- filter ---
 
   #filter() {
     const kinds = [...document.querySelectorAll("#filter [name=kind]")];
     const chosen = kinds.filter((each) => each.checked).map((each) => each.value);
     this.#address = byId("filter-jid").value.trim();
-    problem("filter-problem", chosen.length ? "" : "Choose one kind at least.");
+    problem("filter-problem", chosen.length ? "" : "Choose at least one kind.");
     if (!chosen.length) return;
     this.#kinds = chosen.length < kinds.length ? chosen : [];
     const query = new URLSearchParams();
     if (this.#kinds.length) query.set("kind", this.#kinds.join(","));
     if (this.#address) query.set("jid", this.#address);
     for (const each of [...this.#body.rows]) {
-      if (!this.#isWanted({ stanza: each.stanza })) each.remove();
+      if (!this.#matches({ stanza: each.stanza })) each.remove();
     }
-    this.#rove();
+    this.#makeReachable();
     byId("rows-empty").hidden = this.#body.rows.length > 0;
-    this.filtered(query.size ? `?${query}` : "");
+    this.onFilter(query.size ? `?${query}` : "");
   }
 
-  /** What was here before the gateway was told which; it decides about all others. */
-  #isWanted({ stanza }) {
+  /** Filter the stanzas that arrived before the gateway got the filter. */
+  #matches({ stanza }) {
     if (!stanza) return true;
     if (this.#kinds.length && !this.#kinds.includes(stanza.kind)) return false;
     const address = this.#address.toLowerCase();
     return !address || [stanza.from, stanza.to].some((end) => isAt(end.toLowerCase(), address));
   }
 
-  // --- by keyboard ---
+  // --- keyboard ---
 
-  /** One row can be reached with Tab, the others from it with the arrow keys. */
-  #rove(to = null) {
+  /** Let Tab reach one row only; the arrow keys move from there. */
+  #makeReachable(to = null) {
     const buttons = [...this.#body.querySelectorAll("button")];
     const current = to ?? buttons.find((each) => each.tabIndex === 0) ?? buttons[0];
     for (const each of buttons) each.tabIndex = each === current ? 0 : -1;
@@ -154,12 +154,12 @@ export class Traffic {
     const buttons = [...this.#body.querySelectorAll("button")];
     const at = buttons.indexOf(document.activeElement) + step;
     const next = buttons[Math.min(Math.max(at, 0), buttons.length - 1)];
-    this.#rove(next);
+    this.#makeReachable(next);
     next?.focus();
   }
 }
 
-/** As the gateway compares: all that is at a domain, or at any resource. */
+/** Match an address as the gateway does: a domain, a bare or a full address. */
 function isAt(end, address) {
   const bare = end.split("/")[0];
   const [wanted, resource] = [address.split("/")[0], address.includes("/")];
@@ -172,17 +172,17 @@ function row({ stanza, text }) {
     const gap = make("td", { role: "cell", colSpan: 6 }, text);
     return make("tr", { role: "row", className: "gap" }, gap);
   }
-  const way = WAYS[stanza.direction];
+  const { arrow, word, title } = DIRECTIONS[stanza.direction];
   const show = make("button", { type: "button", tabIndex: -1 }, time(stanza.time));
   const line = make(
     "tr",
-    { role: "row", data: { way: stanza.direction } },
+    { role: "row", data: { direction: stanza.direction } },
     cell("Time", show),
-    cell("Way", make("span", { className: "way", title: way.title }, `${way.arrow} ${way.word}`)),
+    cell("Direction", make("span", { className: "direction", title }, `${arrow} ${word}`)),
     cell("Kind", label(stanza)),
     cell("From", stanza.from || "–"),
     cell("To", stanza.to || "–"),
-    cell("Holds", content(stanza)),
+    cell("Content", content(stanza)),
   );
   line.stanza = stanza;
   const open = () => select(line);
@@ -194,44 +194,44 @@ function row({ stanza, text }) {
   return line;
 }
 
-/** Its kind, and its type where that says more. */
+/** The kind of a stanza, and its type if that says more. */
 function label({ kind, json }) {
   const type = json?.type;
   const isPlain = !type || ["normal", "available"].includes(type);
   return isPlain ? kind : `${kind} · ${type}`;
 }
 
-/** What every stanza may say of itself. */
-const HEAD = ["kind", "type", "from", "to", "id", "lang", "origin_id"];
+/** The keys that every stanza can have. */
+const COMMON_KEYS = ["kind", "type", "from", "to", "id", "lang", "origin_id"];
 
-/** What it holds, in a few words: the text of a message, or what else there is. */
+/** The content in a few words: the text of a message, or the names of its keys. */
 function content({ json, size }) {
   if (!json) return `${size} characters`;
   if (json.body) return json.body;
-  return Object.keys(json).filter((key) => !HEAD.includes(key)).join(", ") || "–";
+  return Object.keys(json).filter((key) => !COMMON_KEYS.includes(key)).join(", ") || "–";
 }
 
 function select(line) {
   document.querySelector("#rows-body [aria-current]")?.removeAttribute("aria-current");
   line.setAttribute("aria-current", "true");
   const { stanza } = line;
-  const way = WAYS[stanza.direction];
-  byId("stanza-title").textContent = `${way.arrow} ${label(stanza)}`;
+  const direction = DIRECTIONS[stanza.direction];
+  byId("stanza-title").textContent = `${direction.arrow} ${label(stanza)}`;
   byId("stanza-note").replaceChildren(
     time(stanza.time),
-    `, ${way.title}, from ${stanza.from || "nobody"} to ${stanza.to || "nobody"},`,
+    `, ${direction.title}, from ${stanza.from || "an unknown address"} to ${stanza.to || "nobody"},`,
     ` ${stanza.size} characters`,
   );
   byId("stanza-forms").hidden = false;
   byId("stanza-xml").replaceChildren(
-    ...(stanza.xml === undefined ? ["It is too large to be shown."] : code.xml(stanza.xml)),
+    ...(stanza.xml === undefined ? ["The stanza is too large to show."] : code.xml(stanza.xml)),
   );
   byId("stanza-json").replaceChildren(...inJson(stanza));
   byId("stanza").scrollIntoView({ block: "nearest" });
-  announce(`${label(stanza)} from ${stanza.from || "nobody"} is shown.`);
+  announce(`${label(stanza)} from ${stanza.from || "an unknown address"} is shown.`);
 }
 
 function inJson(stanza) {
-  if (stanza.json === undefined) return ["It is too large to be shown."];
-  return stanza.json === null ? ["It cannot be read."] : code.json(stanza.json);
+  if (stanza.json === undefined) return ["The stanza is too large to show."];
+  return stanza.json === null ? ["The stanza cannot be read."] : code.json(stanza.json);
 }
