@@ -46,13 +46,20 @@ class HeldStream:
 
     def __init__(self) -> None:
         self.ready = False
+        self.encoded = 0
         self.written: list[str] = []
         self.crossings: list[Deferred[bool]] = []
         self.problem: Refusal | None = None
 
-    def checkSize(self, xml: str) -> None:
+    def encode(self, xml: str) -> bytes:
+        self.encoded += 1
         if len(xml) > 1000:
             raise Refusal(Problem(413, "modify", "resource-constraint", "Too long."))
+        return xml.encode()
+
+    def writeEncoded(self, xml: str, data: bytes) -> None:
+        assert data == xml.encode()
+        self.write(xml)
 
     def write(self, xml: str) -> None:
         if self.problem is not None:
@@ -188,6 +195,15 @@ class WritingTests(OutboxTestCase):
         self.accept(1)
         (xml,) = self.stream.written
         self.assertIn("<origin-id xmlns='urn:xmpp:sid:0' id='m1'/>", xml)
+
+    def test_encodedOnce(self) -> None:
+        """A message is encoded once, even if it is written twice."""
+        self.connect()
+        self.accept(1)
+        self.breakStream()
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m1", "m1"])
+        self.assertEqual(self.stream.encoded, 1)
 
     def test_presence(self) -> None:
         """A presence is written at once, and not kept."""

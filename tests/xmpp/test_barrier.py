@@ -172,8 +172,8 @@ class WritingTests(ComponentTestCase):
 
     def test_check(self) -> None:
         """There must be room for a stamp."""
-        self.sender.checkSize("<m>" + "x" * 497_949)
-        problem = self.refusedBy(lambda: self.sender.checkSize("<m>" + "x" * 497_950))
+        self.sender.encode("<m>" + "x" * 497_949)
+        problem = self.refusedBy(lambda: self.sender.encode("<m>" + "x" * 497_950))
         self.assertEqual(problem.status, 413)
 
     def test_write(self) -> None:

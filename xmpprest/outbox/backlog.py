@@ -24,7 +24,8 @@ class QueuedMessage:
     A message in memory.
 
     @ivar number: Its place in the order of acceptance; 0 until it is stored.
-    @ivar xml: The message as it is stored and written.
+    @ivar xml: The message as it is stored.
+    @ivar data: The message as it is written; C{None} if it is not encoded.
     @ivar acceptedAt: Seconds since 1970.
     @ivar writtenAt: Seconds since 1970; 0.0 while it is not written.
     """
@@ -34,6 +35,7 @@ class QueuedMessage:
     to: str
     xml: str
     acceptedAt: float
+    data: bytes | None = None
     writtenAt: float = 0.0
 
 

@@ -47,16 +47,24 @@ class OutboundStream(Protocol):
     def ready(self) -> bool:
         """Whether stanzas can be sent."""
 
-    def checkSize(self, xml: str) -> None:
+    def encode(self, xml: str) -> bytes:
         """
-        Check whether a message is short enough to be written, now or later.
+        Encode a message that is written later.
 
         @raise Refusal: 413 if it is too long.
         """
 
-    def write(self, xml: str) -> None:
+    def writeEncoded(self, xml: str, data: bytes) -> None:
         """
         Write a message.
+
+        @param data: The message as L{encode} returns it.
+        @raise Refusal: 503 if the stream is lost or does not accept more for now.
+        """
+
+    def write(self, xml: str) -> None:
+        """
+        Write a message that is not encoded yet.
 
         @raise Refusal: 503 if the stream is lost or does not accept more for now.
         """

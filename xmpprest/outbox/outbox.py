@@ -243,10 +243,10 @@ class Outbox(Service):
         @param others: Messages that are about to be accepted before it.
         """
         xml = withOriginID(message, toXML(message))
-        self._stream.checkSize(xml)
+        data = self._stream.encode(xml)
         now, oldest = self._now(), self._sender.oldest
         self._capacity.check(now - oldest.acceptedAt if oldest else 0.0, others)
-        return QueuedMessage(0, message["id"], message["to"], xml, now)
+        return QueuedMessage(0, message["id"], message["to"], xml, now, data)
 
     def _prepareOrSend(
         self, stanza: Element, others: int

@@ -182,7 +182,7 @@ class OutboxSender:
     def _write(self) -> None:
         try:
             while (message := self._next()) is not None:
-                self._stream.write(self._stamped(message))
+                self._writeOne(message)
                 message.writtenAt = self._now()
                 self._inFlight[message.number] = self._backlog.pop()
                 self.lastWritten = max(self.lastWritten, message.number)
@@ -194,10 +194,15 @@ class OutboxSender:
         unrecorded = len(self._inFlight) + self._recorder.pending
         return self._backlog.head if unrecorded < MAX_IN_FLIGHT else None
 
-    def _stamped(self, message: QueuedMessage) -> str:
-        if self._now() - message.acceptedAt <= DELAY_STAMP_AFTER:
-            return message.xml
-        return withDelay(message.xml, self._domain, message.acceptedAt)
+    def _writeOne(self, message: QueuedMessage) -> None:
+        isLate = self._now() - message.acceptedAt > DELAY_STAMP_AFTER
+        if message.data is not None and not isLate:
+            self._stream.writeEncoded(message.xml, message.data)
+        elif isLate:
+            xml = withDelay(message.xml, self._domain, message.acceptedAt)
+            self._stream.write(xml)
+        else:
+            self._stream.write(message.xml)
 
     def _refill(self) -> None:
         reading = self._backlog.refill()

@@ -79,7 +79,18 @@ class StanzaSender:
         @raise Refusal: 503 without a stream or if the server does not keep up; 413 if
             the stanza is longer than servers accept. Nothing was written then.
         """
-        self._put(xml)
+        self.writeEncoded(xml, encodeStanza(xml, MAX_STANZA_BYTES))
+
+    def writeEncoded(self, xml: str, data: bytes) -> None:
+        """
+        Write a stanza that is encoded already.
+
+        @param xml: The stanza, for the observers.
+        @param data: Its bytes, as L{encode} returns them.
+        @raise Refusal: 503 without a stream or if the server does not keep up. Nothing
+            was written then.
+        """
+        self._put(data)
         for observer in self.observers:
             observer.sent(xml)
 
@@ -89,9 +100,9 @@ class StanzaSender:
 
         @raise Refusal: 503 without a stream or if the server does not keep up.
         """
-        self._put(toXML(stanza))
+        self._put(encodeStanza(toXML(stanza), MAX_STANZA_BYTES))
 
-    def _put(self, xml: str) -> None:
+    def _put(self, data: bytes) -> None:
         if self._stream is None:
             raise notConnected()
         if self._backpressure.isOverLimit:
@@ -101,17 +112,17 @@ class StanzaSender:
                 " again.",
                 retryAfter=2,
             )
-        data = encodeStanza(xml, MAX_STANZA_BYTES)
         self._backpressure.add(len(data))
         self._stream.send(data)
 
-    def checkSize(self, xml: str) -> None:
+    def encode(self, xml: str) -> bytes:
         """
-        Check whether a stanza can be written later, with a delay stamp (XEP-0203).
+        Encode a stanza that is written later, perhaps with a delay stamp (XEP-0203).
 
+        @return: The bytes that L{writeEncoded} takes.
         @raise Refusal: 413 if it is longer than servers accept.
         """
-        encodeStanza(xml, MAX_STANZA_BYTES - DELAY_RESERVE)
+        return encodeStanza(xml, MAX_STANZA_BYTES - DELAY_RESERVE)
 
     def whenDrained(self) -> Deferred[None]:
         """
