@@ -153,7 +153,7 @@ async def questions(store: Store, rows: int) -> None:
     keys = map(_id, count(rows))
     queued = iter(range(10, rows, 10))
     asked: dict[str, Asking] = {
-        "outgoingDepth": store.outgoingDepth,
+        "outgoingUsage": store.outgoingUsage,
         "outgoing, 100 in the middle": lambda: store.queuedMessages(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
         "accept": lambda: store.addOutgoing(NewMessage(_id(-1), TO, STANZA, 1.0)),

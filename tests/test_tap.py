@@ -79,8 +79,13 @@ class OptionsTests(SynchronousTestCase):
             *("--callback-ca-file=ca.pem",),
             *("--iq-timeout=5", "--iq-max-timeout=6"),
             *("--stanza-size-limit=1000", "--waiting-limit=8"),
-            *("--store=memory", "--outbox-limit=9", "--outbox-age=10"),
-            *("--record-days=1", "--dead-days=2"),
+            *(
+                "--store=memory",
+                "--outbox-limit=9",
+                "--outbox-age=10",
+                "--outbox-size=11",
+            ),
+            *("--record-days=1", "--record-limit=12", "--dead-days=2"),
             *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),
         )
         assert options.loaded is not None

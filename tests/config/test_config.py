@@ -64,6 +64,8 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
         (["memory"], "memory"),
     ],
     "outbox-limit": [(["1"], 1), (["1000000"], 1_000_000)],
+    "outbox-size": [(["1"], 1), (["1000000"], 1_000_000)],
+    "record-limit": [(["1"], 1), (["1000000"], 1_000_000)],
     "outbox-age": [(["60"], 60.0), (["0.5"], 0.5)],
     "record-days": [(["1"], 1.0), (["0.25"], 0.25)],
     "dead-days": [(["90"], 90.0)],
@@ -142,6 +144,8 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
         )
     ],
     "outbox-limit": [(["0"], "expected a whole number above 0")],
+    "outbox-size": [(["0"], "expected a whole number above 0")],
+    "record-limit": [(["0"], "expected a whole number above 0")],
     "outbox-age": [(["0"], "expected a number of seconds above 0")],
     "record-days": [
         ([text], "expected a number of days above 0")
@@ -253,6 +257,8 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.waitingLimit, 10_000)
         self.assertEqual(config.store, "sqlite:xmpprest.db")
         self.assertEqual(config.outboxLimit, 100_000)
+        self.assertEqual(config.outboxSize, 2**30)
+        self.assertEqual(config.recordLimit, 1_000_000)
         self.assertEqual(config.outboxAge, 86400)
         self.assertEqual(config.recordDays, 7)
         self.assertEqual(config.deadDays, 30)

@@ -21,7 +21,7 @@ STATUS = Document(ROOT / "docs/how-to/delivery-status.rst")
 KEYS = Document(ROOT / "docs/how-to/idempotency-keys.rst")
 LETTERS = Document(ROOT / "docs/how-to/dead-letters.rst")
 (READY,) = PAGE.of("sh")
-(STATE, WAIT) = STATUS.of("sh")
+(STATE, LIST, DROP, WAIT) = STATUS.of("sh")
 (KEY,) = KEYS.of("sh")
 (DEAD, REDELIVER) = LETTERS.of("sh")
 TEXT = "".join(page.text for page in (PAGE, STATUS, KEYS))
@@ -72,6 +72,7 @@ class TextTests(SynchronousTestCase):
             records.SENT,
             records.CONFIRMED,
             records.BOUNCED,
+            records.DROPPED,
         ]
         self.assertEqual(states, expected)
 

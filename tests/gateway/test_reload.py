@@ -350,6 +350,18 @@ class SettingsTests(ReloadTestCase):
         """
         self.assertEqual(self.reloaded(outboxLimit=7).outboxLimit, 7)
 
+    def test_outboxSize(self) -> None:
+        """
+        As many bytes may wait as are set.
+        """
+        self.assertEqual(self.reloaded(outboxSize=7).outboxSize, 7)
+
+    def test_recordLimit(self) -> None:
+        """
+        As many records are kept as are set.
+        """
+        self.assertEqual(self.reloaded(recordLimit=7).recordLimit, 7)
+
     def test_outboxAge(self) -> None:
         """
         The oldest message may wait as long as is set.

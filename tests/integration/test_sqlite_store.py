@@ -24,7 +24,7 @@ from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore, writer_thread
 
 from ..store import suite
-from ..store.suite import MESSAGE, THEM, TO
+from ..store.suite import MESSAGE, THEM, TO, newest, outboxDepth
 
 
 class _SQLite(suite.StoreTestCase):
@@ -94,14 +94,14 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
         await changed
         await self.store.open()
         for id, state in (("a", BOUNCED), ("b", CONFIRMED)):
-            found = await self.store.outgoingByID(id)
+            found = await newest(self.store, id)
             self.assertEqual(found and found.state, state)
 
     async def all(self) -> Sequence[object]:
         """What is there."""
         return [
             await self.store.queuedMessages(0, 10),
-            await self.store.outgoingDepth(),
+            await outboxDepth(self.store),
             await self.store.incomingByID("msg_1"),
             await self.store.incomingDepth(DEAD),
         ]
@@ -170,8 +170,8 @@ class PlanTests(_SQLite):
         number = await self.accept()
         await self.store.queuedMessages(number, 10)
         await self.change(StateChange(number, CONFIRMED, 1.0))
-        await self.store.outgoingByID("a")
-        await self.store.outgoingDepth()
+        await newest(self.store, "a")
+        await outboxDepth(self.store)
         await self.attempt(await self.receive("msg_1"), DEAD, 2.0)
         await self.store.conversations("", 10)
         await self.store.pending(THEM, 0, 10)

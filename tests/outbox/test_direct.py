@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.delivery import HeldStream
 from tests.support.doubles import stanza
 from xmpprest.core.errors import serviceUnavailable
-from xmpprest.core.records import Accepted
+from xmpprest.core.records import Accepted, Submission
 from xmpprest.outbox.direct import DirectOutbox
 
 MESSAGE = "<message to='ann@example.com'><body>hi</body></message>"
@@ -44,7 +44,7 @@ class DirectTests(SynchronousTestCase):
         refusal = serviceUnavailable("x", "There is no stream.", 5)
         stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
         outbox = DirectOutbox(stream.send)
-        accepting = Deferred.fromCoroutine(outbox.acceptAll([(outbound, None)] * 2))
+        accepting = Deferred.fromCoroutine(outbox.acceptAll([Submission(outbound)] * 2))
         self.assertEqual([refusal, Accepted()], self.successResultOf(accepting))
         self.assertEqual([outbound], stream.sent)
 

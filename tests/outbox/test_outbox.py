@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    globalLogPublisher,
+)
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.xish.domish import Element
+from zope.interface import implementer
 
 from tests.support.doubles import DOMAIN, live, stanza
 from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
+    DROPPED,
     QUEUED,
     SENT,
     Accepted,
     IdempotencyRecord,
+    OutboxRecord,
+    Outcome,
+    StoreUnavailable,
+    Submission,
 )
 from xmpprest.core.stanza.parser import parseDocument
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.outbox.backlog import MAX_MESSAGES_IN_MEMORY
 from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
 from xmpprest.outbox.recorder import RETRY_DELAY
-from xmpprest.outbox.sender import BARRIER_INTERVAL, MAX_IN_FLIGHT
+from xmpprest.outbox.sender import (
+    BARRIER_INTERVAL,
+    BOUNCE_AFTER_SILENT_LOSSES,
+    ISOLATE_AFTER,
+    MAX_IN_FLIGHT,
+)
 from xmpprest.store.memory import MemoryStore
 
 _T = TypeVar("_T")
@@ -46,6 +65,7 @@ class HeldStream:
 
     def __init__(self) -> None:
         self.ready = False
+        self.closeReason: StreamError | None = None
         self.encoded = 0
         self.written: list[str] = []
         self.crossings: list[Deferred[bool]] = []
@@ -113,7 +133,7 @@ class OutboxTestCase(SynchronousTestCase):
         """Accept messages; returns their numbers in the store."""
         found = []
         for number in numbers:
-            accepted = self.wait(self.outbox.enqueue(message(number)))
+            accepted = self.wait(self.outbox.enqueue(Submission(message(number))))
             assert isinstance(accepted, Accepted)
             assert accepted.number is not None
             found.append(accepted.number)
@@ -149,9 +169,12 @@ class OutboxTestCase(SynchronousTestCase):
 
     def state(self, id: str) -> str:
         """The state of a message."""
-        found = self.wait(self.outbox.status(id))
-        assert found is not None
-        return found.state
+        return self.newest(id).state
+
+    def newest(self, id: str) -> OutboxRecord:
+        """The newest message with a stanza id."""
+        found = self.wait(self.outbox.messagesByID(id, None))
+        return found[0]
 
     def queued(self) -> list[str]:
         """The ids of those that the store has as queued."""
@@ -174,8 +197,7 @@ class WritingTests(OutboxTestCase):
         self.clock.advance(3)
         self.cross()
         self.assertEqual(self.state("m1"), CONFIRMED)
-        found = self.wait(self.outbox.status("m1"))
-        assert found is not None
+        found = self.newest("m1")
         self.assertEqual((found.stanza, found.acceptedAt, found.changedAt), ("", 0, 3))
         self.assertEqual((found.sender, found.to), (DOMAIN, TO))
         self.assertEqual(self.outbox.waiting, 0)
@@ -357,7 +379,7 @@ class AgainTests(OutboxTestCase):
             f"<message to='{TO}' from='{DOMAIN}' id='m1'><delay xmlns='urn:xmpp:delay'"
             " stamp='2002-09-10T23:08:25Z'/></message>"
         )
-        self.wait(self.outbox.enqueue(stamped))
+        self.wait(self.outbox.enqueue(Submission(stamped)))
         self.clock.advance(31)
         self.connect()
         (xml,) = self.stream.written
@@ -397,10 +419,12 @@ class RefusingTests(OutboxTestCase):
         """Too many wait."""
         self.outbox = self.begin(outboxLimit=2)
         self.accept(1, 2)
-        problem = self.refused(self.outbox.enqueue(message(3)))
+        problem = self.refused(self.outbox.enqueue(Submission(message(3))))
         self.assertEqual(problem.status, 503)
         self.assertEqual(
-            problem.text, "2 messages wait for the XMPP server already; try again."
+            problem.text,
+            "2 messages wait for the XMPP server already, of at most 2 (outbox-limit);"
+            " try again.",
         )
         self.connect()
         self.cross()
@@ -423,13 +447,15 @@ class RefusingTests(OutboxTestCase):
         """Those of an earlier process count, too."""
         self.accept(1, 2)
         self.outbox = self.begin(outboxLimit=2)
-        self.assertEqual(self.refused(self.outbox.enqueue(message(3))).status, 503)
+        self.assertEqual(
+            self.refused(self.outbox.enqueue(Submission(message(3)))).status, 503
+        )
 
     def test_age(self) -> None:
         """The oldest waits for too long."""
         self.accept(1)
         self.clock.advance(3601)
-        problem = self.refused(self.outbox.enqueue(message(2)))
+        problem = self.refused(self.outbox.enqueue(Submission(message(2))))
         self.assertEqual(problem.status, 503)
         self.assertIn("too long", problem.text)
         self.connect()
@@ -439,13 +465,13 @@ class RefusingTests(OutboxTestCase):
     def test_store(self) -> None:
         """The store can keep nothing."""
         self.store.close()
-        problem = self.refused(self.outbox.enqueue(message(1)))
+        problem = self.refused(self.outbox.enqueue(Submission(message(1))))
         self.assertEqual(problem.status, 503)
         self.assertIn("the store is closed", problem.text)
 
     def test_size(self) -> None:
         """It is longer than servers take."""
-        problem = self.refused(self.outbox.enqueue(message("x" * 1000)))
+        problem = self.refused(self.outbox.enqueue(Submission(message("x" * 1000))))
         self.assertEqual(problem.status, 413)
         self.assertEqual(self.queued(), [])
 
@@ -453,9 +479,9 @@ class RefusingTests(OutboxTestCase):
         """A key that was used before sends nothing."""
         earlier = IdempotencyRecord("key", b"print", b"202", 0.0)
         self.connect()
-        self.wait(self.outbox.enqueue(message(1), earlier))
+        self.wait(self.outbox.enqueue(Submission(message(1), earlier)))
         later = IdempotencyRecord("key", b"other", b"203", 1.0)
-        found = self.wait(self.outbox.enqueue(message(2), later))
+        found = self.wait(self.outbox.enqueue(Submission(message(2), later)))
         self.assertEqual(found, earlier)
         self.assertEqual(self.stream.taken(), ["m1"])
 
@@ -479,8 +505,7 @@ class BounceTests(OutboxTestCase):
         self.accept(1, 2)
         self.outbox.handleError(self.error())
         self.assertEqual(self.state("m1"), BOUNCED)
-        found = self.wait(self.outbox.status("m1"))
-        assert found is not None
+        found = self.newest("m1")
         self.assertIn("item-not-found", found.error or "")
         self.cross()
         self.cross()
@@ -498,7 +523,7 @@ class BounceTests(OutboxTestCase):
     def test_servers(self) -> None:
         """The recipient's server may answer for it."""
         self.connect()
-        self.wait(self.outbox.enqueue(message(1, f"{TO}/phone")))
+        self.wait(self.outbox.enqueue(Submission(message(1, f"{TO}/phone"))))
         for sender in ("example.net", f"{TO}/other", "other@example.org", ""):
             self.outbox.handleError(self.error(sender))
             self.assertEqual(self.state("m1"), SENT, sender)
@@ -529,9 +554,9 @@ class BounceTests(OutboxTestCase):
 
     def test_flood(self) -> None:
         """Of a flood of errors only some are looked up at once."""
-        held: list[Deferred[None]] = []
+        held: list[Deferred[Sequence[OutboxRecord]]] = []
 
-        def look(id: str) -> Deferred[None]:
+        def look(id: str) -> Deferred[Sequence[OutboxRecord]]:
             held.append(Deferred())
             return held[-1]
 
@@ -540,7 +565,7 @@ class BounceTests(OutboxTestCase):
             self.outbox.handleError(self.error(id=str(number)))
         self.assertEqual(len(held), MAX_LOOKUPS)
         for each in held:
-            each.callback(None)
+            each.callback([])
         self.outbox.handleError(self.error(id="another"))
         self.assertEqual(len(held), MAX_LOOKUPS + 1)
 
@@ -575,7 +600,7 @@ class OutcomeTests(OutboxTestCase):
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.assertNoResult(outcome)
         self.cross()
-        self.assertIsNone(self.successResultOf(outcome))
+        self.assertEqual(self.successResultOf(outcome), Outcome(CONFIRMED))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_bounced(self) -> None:
@@ -584,7 +609,7 @@ class OutcomeTests(OutboxTestCase):
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         error = BounceTests().error()
         self.outbox.handleError(error)
-        self.assertIs(self.successResultOf(outcome), error)
+        self.assertEqual(self.successResultOf(outcome), Outcome(BOUNCED, error))
 
     def test_onlySent(self) -> None:
         """Where nothing can be confirmed, it may still bounce."""
@@ -594,16 +619,26 @@ class OutcomeTests(OutboxTestCase):
         self.assertNoResult(outcome)
         error = BounceTests().error()
         self.outbox.handleError(error)
-        self.assertIs(self.successResultOf(outcome), error)
+        self.assertEqual(self.successResultOf(outcome), Outcome(BOUNCED, error))
 
     def test_timeout(self) -> None:
-        """Neither comes in time; it comes later all the same."""
-        self.connect()
-        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        """At the end of the timeout the state is told; the outcome comes later."""
+        queued = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.clock.advance(10)
-        self.assertIsNone(self.successResultOf(outcome))
+        self.assertEqual(self.successResultOf(queued), Outcome(QUEUED))
+        self.connect()
+        sent = self.outbox.waitForOutcome(self.accept(2)[0], 10)
+        self.clock.advance(10)
+        self.assertEqual(self.successResultOf(sent), Outcome(SENT))
         self.cross()
         self.assertEqual(self.state("m1"), CONFIRMED)
+
+    def test_writtenLater(self) -> None:
+        """A message that is written during the wait is sent at its end."""
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        self.connect()
+        self.clock.advance(10)
+        self.assertEqual(self.successResultOf(outcome), Outcome(SENT))
 
     def test_left(self) -> None:
         """Who waits leaves; nothing is left of it."""
@@ -614,9 +649,255 @@ class OutcomeTests(OutboxTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.cross()
 
-    def test_unknown(self) -> None:
-        """Nobody has sent that."""
+    def test_status(self) -> None:
+        """A message is found by its key; its state is that in memory."""
+        self.connect()
+        self.wait(self.outbox.enqueue(Submission(message(1), key="the-key")))
+        found = self.wait(self.outbox.status("the-key"))
+        assert found is not None
+        self.assertEqual((found.id, found.state), ("m1", SENT))
         self.assertIsNone(self.wait(self.outbox.status("m1")))
+
+    def test_ownKey(self) -> None:
+        """A message that is accepted without a key gets one, and no other has it."""
+        self.accept(1, 2)
+        first, second = self.newest("m1").key, self.newest("m2").key
+        self.assertRegex(first, "^[-_A-Za-z0-9]{16}$")
+        self.assertNotEqual(first, second)
+
+
+class DropTests(OutboxTestCase):
+    """
+    Queued messages can be dropped.
+    """
+
+    def drop(self, id: str) -> Deferred[bool]:
+        """Drop a message."""
+        return Deferred.fromCoroutine(self.outbox.drop(self.newest(id)))
+
+    def test_queued(self) -> None:
+        """A dropped message is never written, and no longer counts."""
+        self.accept(1, 2, 3)
+        self.assertTrue(self.successResultOf(self.drop("m2")))
+        self.assertEqual(self.state("m2"), DROPPED)
+        self.assertEqual(self.outbox.waiting, 2)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m1", "m3"])
+
+    def test_restart(self) -> None:
+        """Another process does not send it either."""
+        self.accept(1, 2)
+        self.successResultOf(self.drop("m1"))
+        self.outbox = self.begin()
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m2"])
+
+    def test_beyondMemory(self) -> None:
+        """A message that is in the store only can be dropped."""
+        count = MAX_MESSAGES_IN_MEMORY + 10
+        self.accept(*range(count))
+        self.assertTrue(self.successResultOf(self.drop(f"m{count - 1}")))
+        self.connect()
+        found = []
+        while written := self.stream.taken():
+            found += written
+            self.cross()
+        self.assertEqual(found, [f"m{number}" for number in range(count - 1)])
+
+    def test_written(self) -> None:
+        """A message that was written cannot be dropped, neither before nor after."""
+        self.connect()
+        self.accept(1)
+        self.assertFalse(self.successResultOf(self.drop("m1")))
+        self.cross()
+        self.assertFalse(self.successResultOf(self.drop("m1")))
+        self.assertEqual(self.state("m1"), CONFIRMED)
+
+    def test_streamLost(self) -> None:
+        """A message that waits to be written again can be dropped."""
+        self.connect()
+        self.accept(1)
+        self.breakStream()
+        self.assertTrue(self.successResultOf(self.drop("m1")))
+        self.stream.taken()
+        self.connect()
+        self.assertEqual(self.stream.taken(), [])
+
+    def test_meanwhile(self) -> None:
+        """While the drop is being stored, the message is not written, nor passed."""
+        commit: Deferred[None] = Deferred()
+        self.accept(1, 2)
+        self.patch(self.store, "updateStates", lambda changes: commit)
+        dropping = self.drop("m1")
+        self.assertFalse(self.successResultOf(self.drop("m1")))
+        self.connect()
+        self.assertEqual(self.stream.taken(), [])
+        commit.callback(None)
+        self.assertTrue(self.successResultOf(dropping))
+        self.assertEqual(self.stream.taken(), ["m2"])
+
+    def test_storeUnavailable(self) -> None:
+        """If the drop cannot be stored, the message is sent."""
+        self.accept(1)
+        record = self.newest("m1")
+        self.store.close()
+        dropping = Deferred.fromCoroutine(self.outbox.drop(record))
+        self.failureResultOf(dropping, StoreUnavailable)
+        self.store.open()
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m1"])
+
+    def test_outcome(self) -> None:
+        """A drop ends the wait for the outcome."""
+        outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
+        self.drop("m1")
+        self.assertEqual(self.successResultOf(outcome), Outcome(DROPPED))
+
+    def test_clientLeaves(self) -> None:
+        """A drop is finished also if the client does not wait for it."""
+        commit: Deferred[None] = Deferred()
+        self.accept(1)
+        self.patch(self.store, "updateStates", lambda changes: commit)
+        dropping = self.drop("m1")
+        dropping.addErrback(lambda _: None)
+        dropping.cancel()
+        commit.callback(None)
+        self.assertEqual(self.outbox.waiting, 0)
+
+
+class PoisonTests(OutboxTestCase):
+    """
+    A message on which the server closes the stream does not hold up the others.
+    """
+
+    def close(self, condition: str | None = "policy-violation") -> None:
+        """The server closes the stream, with a stream error or without one."""
+        if condition is not None:
+            self.stream.closeReason = StreamError(condition, text="Too big")
+        self.breakStream()
+        self.stream.closeReason = None
+
+    def serve(self, *poison: str, closes: int) -> list[str]:
+        """
+        Be a server that closes the stream on some messages, so many times.
+
+        @return: The ids of the messages that were read, in order.
+        """
+        found: list[str] = []
+        while closes:
+            self.connect()
+            while written := self.stream.taken():
+                found += written
+                if {*written} & {*poison}:
+                    self.close()
+                    closes -= 1
+                    break
+                self.cross()
+        return found
+
+    def test_culprit(self) -> None:
+        """
+        After two closes without a barrier in between, the messages in flight are sent
+        one at a time; the one on which the stream is closed again bounces.
+        """
+        self.accept(1, 2, 3, 4)
+        outcome = self.outbox.waitForOutcome(3, 60)
+        together = ["m1", "m2", "m3", "m4"]
+        found = self.serve("m3", closes=3)
+        self.assertEqual(found, [*together, *together, "m1", "m2", "m3"])
+        self.assertEqual(self.state("m3"), BOUNCED)
+        self.assertEqual((self.state("m1"), self.state("m2")), (CONFIRMED, CONFIRMED))
+        result = self.successResultOf(outcome)
+        assert result.error is not None
+        xml = toXML(result.error)
+        self.assertIn("policy-violation", xml)
+        self.assertIn("Too big", xml)
+        (event,) = self.flushLoggedEvents()
+        self.assertIn("closes the stream on the message m3 from", event)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m4"])
+        self.cross()
+        self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
+
+    def test_several(self) -> None:
+        """Each of several culprits bounces, and costs one more close."""
+        self.accept(*range(6))
+        self.serve("m0", "m4", closes=4)
+        self.assertEqual((self.state("m0"), self.state("m4")), (BOUNCED, BOUNCED))
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m5"])
+        self.assertEqual(len(self.flushLoggedEvents()), 2)
+
+    def test_afterwards(self) -> None:
+        """Behind the suspects, as many messages are in flight as ever."""
+        self.accept(1, 2)
+        self.serve("m1", closes=3)
+        self.accept(3, 4)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m2"])
+        self.cross()
+        self.assertEqual(self.stream.taken(), ["m3", "m4"])
+        self.flushLoggedEvents()
+
+    def test_barrierBetween(self) -> None:
+        """With a barrier between two closes, nothing is isolated."""
+        self.accept(1, 2)
+        self.serve("m1", closes=1)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m1", "m2"])
+        self.cross()
+        self.accept(3, 4)
+        self.stream.taken()
+        self.close()
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m3", "m4"])
+
+    def test_noFault(self) -> None:
+        """A server that shuts down, or a conflict, suspects no message."""
+        self.accept(1, 2)
+        for condition in ("system-shutdown", "conflict", "reset"):
+            self.connect()
+            self.assertEqual(self.stream.taken(), ["m1", "m2"])
+            self.close(condition)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m1", "m2"])
+
+    def test_connectionLost(self) -> None:
+        """
+        A message that is alone in flight when the connection is lost bounces only if
+        that happens again and again.
+        """
+        self.accept(1, 2)
+        for _ in range(ISOLATE_AFTER):
+            self.connect()
+            self.close(None)
+        for _ in range(BOUNCE_AFTER_SILENT_LOSSES):
+            self.assertEqual(self.state("m1"), QUEUED)
+            self.stream.taken()
+            self.connect()
+            self.assertEqual(self.stream.taken(), ["m1"])
+            self.close(None)
+        self.assertEqual(self.state("m1"), BOUNCED)
+        self.assertEqual(len(self.flushLoggedEvents()), 1)
+        self.connect()
+        self.assertEqual(self.stream.taken(), ["m2"])
+
+    def flushLoggedEvents(self) -> list[str]:
+        """The errors in the log since the last time."""
+        events, self.events[:] = [*self.events], []
+        return [formatEvent(each) for each in events]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.events: list[LogEvent] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            if event["log_level"] is LogLevel.error:
+                self.events.append(event)
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
 
 
 class StoppingTests(OutboxTestCase):

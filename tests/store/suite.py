@@ -5,6 +5,7 @@ What any store must do; a test module for each lets it be asked.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import count, cycle, islice
 from math import inf
 from typing import Any
@@ -17,6 +18,7 @@ from xmpprest.core.records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
+    DROPPED,
     PENDING,
     QUEUED,
     SENT,
@@ -25,6 +27,7 @@ from xmpprest.core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    OutboxUsage,
     PendingSize,
     QueueDepth,
     StateChange,
@@ -35,6 +38,17 @@ from xmpprest.store.interface import Store
 MESSAGE = "<message to='user@example.org'><body>Grüße 🙂</body></message>"
 TO = "user@example.org"
 THEM = "them@example.org us.example.com"
+
+
+async def newest(store: Store, id: str) -> OutboxRecord | None:
+    """Return the newest message with a stanza id; C{None} if there is none."""
+    return next(iter(await store.outgoingByID(id)), None)
+
+
+async def outboxDepth(store: Store) -> QueueDepth:
+    """Return the number of queued messages, and when the oldest was accepted."""
+    queued = await store.listQueued(0, 1_000_000)
+    return QueueDepth(len(queued), queued[0].acceptedAt if queued else None)
 
 
 class StoreTestCase(TestCase):
@@ -104,7 +118,7 @@ class OutboxSuite(StoreTestCase):
         number = await self.accept("a", at=1.5)
         expected = OutboxRecord(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
         self.assertEqual(await self.store.queuedMessages(0, 10), [expected])
-        self.assertEqual(await self.store.outgoingByID("a"), expected)
+        self.assertEqual(await newest(self.store, "a"), replace(expected, stanza=""))
 
     async def test_acceptAll(self) -> None:
         """
@@ -145,7 +159,7 @@ class OutboxSuite(StoreTestCase):
         )
         assert isinstance(number, int)
         await self.change(StateChange(number, CONFIRMED, 2.0))
-        found = await self.store.outgoingByID("a")
+        found = await newest(self.store, "a")
         assert found is not None
         self.assertEqual((found.sender, found.state), ("me@x", CONFIRMED))
 
@@ -174,7 +188,7 @@ class OutboxSuite(StoreTestCase):
         askedAgain = self.store.queuedMessages(0, 10)
         self.assertEqual(await askedAgain, [])
         self.assertTrue(accepted.called and changed.called)
-        self.assertEqual(_of(await asked), "a")
+        self.assertEqual([each.id for each in await asked], ["a"])
 
     async def test_pages(self) -> None:
         """
@@ -201,7 +215,7 @@ class OutboxSuite(StoreTestCase):
         ):
             number = await self.accept(state)
             await self.change(StateChange(number, state, 2.0, error))
-            message = await self.store.outgoingByID(state)
+            message = await newest(self.store, state)
             expected = OutboxRecord(number, state, TO, "", state, 1.0, 2.0, error)
             self.assertEqual(message, expected)
         self.assertEqual(await self.store.queuedMessages(0, 10), [])
@@ -216,14 +230,14 @@ class OutboxSuite(StoreTestCase):
                 number = await self.accept(id := f"{before} {after}")
                 await self.change(StateChange(number, before, 2.0, "1"))
                 await self.change(StateChange(number, after, 3.0, "2"))
-                found = await self.store.outgoingByID(id)
+                found = await newest(self.store, id)
                 expected = (before, 2.0, "1")
                 if before != BOUNCED and after == BOUNCED:
                     expected = (BOUNCED, 3.0, "2")
                 assert found is not None
                 self.assertEqual((found.state, found.changedAt, found.error), expected)
         await self.change(StateChange(number + 7, BOUNCED, 3.0))
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
 
     async def test_manyChanges(self) -> None:
         """
@@ -238,10 +252,10 @@ class OutboxSuite(StoreTestCase):
         )
         (left,) = await self.store.queuedMessages(0, 10)
         self.assertEqual(left.number, numbers[5])
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 1.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 1.0))
         states = []
         for each in range(5):
-            found = await self.store.outgoingByID(f"{each}")
+            found = await newest(self.store, f"{each}")
             states.append(found and (found.state, found.changedAt))
         once = (CONFIRMED, 2.0)
         expected = [once, (BOUNCED, 3.0), once, once, (CONFIRMED, 5.0)]
@@ -249,30 +263,89 @@ class OutboxSuite(StoreTestCase):
 
     async def test_sameID(self) -> None:
         """
-        Of messages with one id, the newest is found.
+        Messages with the same id are found by it, the newest first, by the page and
+        without their stanzas.
         """
-        await self.accept("a", at=1.0)
-        newest = await self.accept("a", at=2.0)
-        message = await self.store.outgoingByID("a")
-        self.assertEqual(message and message.number, newest)
-        self.assertIsNone(await self.store.outgoingByID("b"))
+        numbers = [await self.accept("a", at=float(each)) for each in (1, 2, 3)]
+        await self.accept("b")
+        found = await self.store.outgoingByID("a")
+        self.assertEqual([each.number for each in found], numbers[::-1])
+        self.assertEqual({each.stanza for each in found}, {""})
+        page = await self.store.outgoingByID("a", numbers[2], 1)
+        self.assertEqual([each.number for each in page], [numbers[1]])
+        self.assertEqual(await self.store.outgoingByID("a", numbers[0]), [])
+        self.assertEqual(await self.store.outgoingByID("c"), [])
+
+    async def test_key(self) -> None:
+        """
+        A message is found by its key, queued and afterwards.
+        """
+        message = NewMessage("a", TO, MESSAGE, 1.0, key="k", token="t", size=70)
+        number = await self.store.addOutgoing(message)
+        assert isinstance(number, int)
+        expected = OutboxRecord(
+            *(number, "a", TO, MESSAGE, QUEUED, 1.0, 1.0),
+            key="k",
+            token="t",
+            size=70,
+        )
+        self.assertEqual(await self.store.outgoingByKey("k"), expected)
+        await self.change(StateChange(number, DROPPED, 2.0))
+        expected = replace(expected, stanza="", state=DROPPED, changedAt=2.0)
+        self.assertEqual(await self.store.outgoingByKey("k"), expected)
+        for key in ("", "a", "K"):
+            self.assertIsNone(await self.store.outgoingByKey(key))
+        await self.store.purge(done=3.0, dead=0.0, answered=0.0)
+        self.assertIsNone(await self.store.outgoingByKey("k"))
+
+    async def test_listQueued(self) -> None:
+        """
+        Queued messages are listed in their order, by the page and without stanzas.
+        """
+        numbers = [await self.accept(each) for each in "abcd"]
+        await self.change(StateChange(numbers[1], CONFIRMED, 2.0))
+        found = await self.store.listQueued(0, 2)
+        self.assertEqual([each.id for each in found], ["a", "c"])
+        self.assertEqual({each.stanza for each in found}, {""})
+        found = await self.store.listQueued(numbers[2], 10)
+        self.assertEqual([each.id for each in found], ["d"])
+
+    async def test_usage(self) -> None:
+        """
+        Queued messages are counted, and their bytes, by sender and token.
+        """
+        self.assertEqual(await self.store.outgoingUsage(), [])
+        for sender, token, size in (
+            ("a@x", "t", 10),
+            ("a@x", "t", 5),
+            ("a@x", "", 3),
+            ("b@x", "t", 1),
+        ):
+            number = await self.store.addOutgoing(
+                NewMessage("i", TO, MESSAGE, 1.0, None, sender, "", token, size)
+            )
+        assert isinstance(number, int)
+        await self.change(StateChange(number, CONFIRMED, 2.0))
+        found = await self.store.outgoingUsage()
+        expected = {OutboxUsage("a@x", "t", 2, 15), OutboxUsage("a@x", "", 1, 3)}
+        self.assertEqual((len(found), {*found}), (2, expected))
 
     async def test_depth(self) -> None:
         """
         What is queued is counted, with the time of the first of it.
         """
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(2, 1.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(2, 1.0))
         await self.change(StateChange(one, SENT, 3.0))
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 2.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 2.0))
         await self.change(StateChange(one, BOUNCED, 4.0))
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 2.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 2.0))
         await self.change(StateChange(two, CONFIRMED, 4.0))
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(0, None))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
         await self.store.purge(9.0, 0.0, 0.0)
         await self.accept("c", at=3.0)
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 3.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 3.0))
 
 
 class InboxSuite(StoreTestCase):
@@ -588,7 +661,7 @@ class AnswersSuite(StoreTestCase):
         self.assertEqual(
             [each.id for each in await self.store.queuedMessages(0, 9)], ["a"]
         )
-        self.assertIsNone(await self.store.outgoingByID("b"))
+        self.assertIsNone(await newest(self.store, "b"))
 
     async def test_acceptMany(self) -> None:
         """
@@ -636,9 +709,9 @@ class HousekeepingSuite(StoreTestCase):
         ):
             await self.change(StateChange(number, state, at))
         await self.store.purge(15.0, 0.0, 0.0)
-        left = [each for each in "abcde" if await self.store.outgoingByID(each)]
+        left = [each for each in "abcde" if await newest(self.store, each)]
         self.assertEqual(left, ["b", "d", "e"])
-        self.assertEqual(await self.store.outgoingDepth(), QueueDepth(1, 1.0))
+        self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 1.0))
 
     async def test_forgetIncoming(self) -> None:
         """
@@ -696,7 +769,7 @@ class HousekeepingSuite(StoreTestCase):
         )
         await self.store.purge(3.0, 3.0, 3.0)
         for each in (0, 500, 999):
-            self.assertIsNone(await self.store.outgoingByID(f"{each}"))
+            self.assertIsNone(await newest(self.store, f"{each}"))
         self.assertGreater(await self.accept(), last)
 
     async def test_firing(self) -> None:
@@ -734,7 +807,7 @@ class HousekeepingSuite(StoreTestCase):
         accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
         accepted.addErrback(lambda failure: failure.trap(CancelledError))
         accepted.cancel()
-        self.assertEqual(_of(await self.store.outgoingByID("a")), "a")
+        self.assertIsNotNone(await newest(self.store, "a"))
 
     async def test_check(self) -> None:
         """
@@ -768,7 +841,3 @@ class HousekeepingSuite(StoreTestCase):
         """
         await self.store.close()
         await self.store.close()
-
-
-def _of(message: OutboxRecord | None) -> str | None:
-    return message.id if message else None

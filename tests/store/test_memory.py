@@ -15,7 +15,7 @@ from xmpprest.store.interface import Store
 from xmpprest.store.memory import MemoryStore
 
 from . import suite
-from .suite import MESSAGE, TO
+from .suite import MESSAGE, TO, newest
 
 
 class _Memory:
@@ -81,8 +81,8 @@ class LimitTests(suite.StoreTestCase):
             await self.store.updateStates(
                 [StateChange(await self.accept(id), CONFIRMED, 2.0)]
             )
-        self.assertIsNone(await self.store.outgoingByID("two"))
-        self.assertIsNotNone(await self.store.outgoingByID("three"))
+        self.assertIsNone(await newest(self.store, "two"))
+        self.assertIsNotNone(await newest(self.store, "three"))
 
     async def test_incoming(self) -> None:
         """

@@ -28,7 +28,14 @@ from zope.interface import implementer
 
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.core.live import Live, LiveSettings
-from xmpprest.core.records import Accepted, IdempotencyRecord
+from xmpprest.core.records import (
+    BOUNCED,
+    CONFIRMED,
+    Accepted,
+    IdempotencyRecord,
+    Outcome,
+    Submission,
+)
 from xmpprest.core.stanza.parser import parseDocument
 
 #: The component domain of all tests.
@@ -58,8 +65,10 @@ def live(**settings: Any) -> Live[LiveSettings]:
         "iqTimeout": 120.0,
         "iqMaxTimeout": 300.0,
         "outboxLimit": 2**30,
+        "outboxSize": 2**40,
         "outboxAge": 3600.0,
         "recordDays": 7.0,
+        "recordLimit": 2**30,
         "deadDays": 30.0,
     }
     return Live(LiveSettings(**{**defaults, **settings}))
@@ -336,7 +345,7 @@ class HeldOutcome:
 
     number: int
     timeout: float
-    outcome: Deferred[Element | None]
+    outcome: Deferred[Any]
 
 
 @dataclass
@@ -351,6 +360,7 @@ class HeldOutbox:
     @ivar problem: What is raised instead, if anything.
     @ivar groups: How many came together, each time.
     @ivar committing: What those wait for, if anything.
+    @ivar keysGiven: The key and the token of each message.
     @ivar full: What who has more waits for, if anything.
     """
 
@@ -362,6 +372,7 @@ class HeldOutbox:
     groups: list[int] = field(default_factory=list)
     committing: Deferred[None] | None = None
     full: Deferred[None] | None = None
+    keysGiven: list[tuple[str, str]] = field(default_factory=list)
 
     def isDurable(self, stanza: Element) -> bool:
         """Whether a stanza is kept."""
@@ -373,10 +384,10 @@ class HeldOutbox:
             raise self.problem
         self.sent.append(stanza)
 
-    async def enqueue(
-        self, stanza: Element, answered: IdempotencyRecord | None = None
-    ) -> Accepted | IdempotencyRecord:
+    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
         """Take a message."""
+        stanza, answered, key, token = submission
+        self.keysGiven.append((key, token))
         if self.problem is not None:
             raise self.problem
         if answered is not None:
@@ -387,7 +398,7 @@ class HeldOutbox:
         return Accepted(len(self.sent) if self.isDurable(stanza) else None)
 
     async def acceptAll(
-        self, messages: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, messages: Sequence[Submission]
     ) -> list[Accepted | IdempotencyRecord | Refusal]:
         """Take many."""
         self.groups.append(len(messages))
@@ -396,7 +407,7 @@ class HeldOutbox:
         results: list[Accepted | IdempotencyRecord | Refusal] = []
         for each in messages:
             try:
-                results.append(await self.enqueue(*each))
+                results.append(await self.enqueue(each))
             except Refusal as refusal:
                 results.append(refusal)
         return results
@@ -405,11 +416,20 @@ class HeldOutbox:
         """Wait, if the test has it so."""
         return self.full or succeed(None)
 
-    def waitForOutcome(self, number: int, timeout: float) -> Deferred[Element | None]:
-        """Leave it to the test what becomes of a message."""
+    def waitForOutcome(self, number: int, timeout: float) -> Deferred[Outcome]:
+        """
+        Leave it to the test what becomes of a message: C{None}, it is confirmed; an
+        error stanza, it bounces; or any other outcome.
+        """
         held = HeldOutcome(number, timeout, Deferred())
         self.outcomes.append(held)
-        return held.outcome
+        return held.outcome.addCallback(_outcome)
+
+
+def _outcome(result: Element | Outcome | None) -> Outcome:
+    if isinstance(result, Outcome):
+        return result
+    return Outcome(CONFIRMED) if result is None else Outcome(BOUNCED, result)
 
 
 @dataclass
@@ -435,10 +455,11 @@ class HeldRequester:
     problem: Exception | None = None
     limit: int = 2**30
 
-    def checkSize(self, xml: str) -> None:
+    def encode(self, xml: str) -> bytes:
         """Refuse a stanza that is longer than the limit."""
         if len(xml) > self.limit:
             raise Refusal(Problem(413, "modify", "resource-constraint", "Too long."))
+        return xml.encode()
 
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """Keep an iq; its reply may be a stanza, or a list of them."""

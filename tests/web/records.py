@@ -12,6 +12,7 @@ from xmpprest.core.records import (
     DEAD,
     DELIVERED,
     PENDING,
+    QUEUED,
     DeliveryAttempt,
     InboxRecord,
     OutboxRecord,
@@ -104,11 +105,13 @@ class HeldStatuses:
     """
     Knows what the test says.
 
-    @ivar known: By id.
+    @ivar known: Messages by key, or by id.
+    @ivar dropped: The keys of the messages to drop.
     """
 
     def __init__(self) -> None:
         self.known: dict[str, OutboxRecord] = {}
+        self.dropped: list[str] = []
         self.problem: Exception | None = None
 
     async def status(self, id: str) -> OutboxRecord | None:
@@ -116,3 +119,22 @@ class HeldStatuses:
         if self.problem is not None:
             raise self.problem
         return self.known.get(id)
+
+    async def messagesByID(self, id: str, before: int | None) -> Sequence[OutboxRecord]:
+        """Return a page of two messages with a stanza id, the newest first."""
+        found = [each for each in self.known.values() if each.id == id]
+        found.sort(key=lambda each: each.number, reverse=True)
+        return [each for each in found if before is None or each.number < before][:2]
+
+    async def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
+        """Return a page of two queued messages, the oldest first."""
+        found = [each for each in self.known.values() if each.state == QUEUED]
+        found.sort(key=lambda each: each.number)
+        return [replace(each, stanza="") for each in found if each.number > after][:2]
+
+    async def drop(self, message: OutboxRecord) -> bool:
+        """Drop a message if it is queued."""
+        if self.problem is not None:
+            raise self.problem
+        self.dropped.append(message.key)
+        return message.state == QUEUED

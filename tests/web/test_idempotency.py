@@ -362,7 +362,7 @@ class RunningTests(KeyTestCase):
         self.keys.kept.update(kept)
         response = self.keyed(headers={"Prefer": "wait=5"})
         self.assertEqual(response.status, 202)
-        self.assertEqual(response["Location"], "/rest/outbox/m1")
+        self.assertEqual(response["Location"], "/rest/outbox/made-1")
         self.assertEqual(self.sent(), [])
 
 

@@ -48,9 +48,9 @@ class PathTestCase(SiteTestCase):
         headers = {"Content-Type": contentType}
         client = self.client()
         client.send(request(body, headers, method, f"/rest{path}"))
-        told = [(each.status, each.body) for each in client.responses()]
+        told = [each.status for each in client.responses()]
         # An iq is answered later.
-        self.assertIn(told, ([(202, b"")], []), (path, body))
+        self.assertIn(told, ([202], []), (path, body))
         (sent,) = self.sent()
         wanted = stanza(expected)
         wanted.attributes.setdefault("from", DOMAIN)

@@ -151,6 +151,11 @@ class Config:
         "Maximum number of messages that wait for the XMPP server.",
         100_000,
     )
+    outboxSize: int = setting(
+        parsers.positiveInteger,
+        "Maximum size of the messages that wait for the XMPP server, in bytes.",
+        2**30,
+    )
     outboxAge: float = setting(
         parsers.seconds,
         "Refuse new messages while the oldest one has waited for longer than this, in"
@@ -161,6 +166,12 @@ class Config:
         parsers.days,
         "Days to keep the record of a sent or delivered message.",
         7.0,
+    )
+    recordLimit: int = setting(
+        parsers.positiveInteger,
+        "Maximum number of records of sent and delivered messages; the oldest are"
+        " deleted first.",
+        1_000_000,
     )
     deadDays: float = setting(
         parsers.days,

@@ -39,9 +39,11 @@ class LiveSettings:
     @ivar iqTimeout: Seconds that an iq waits for its reply by default.
     @ivar iqMaxTimeout: Seconds that a client may choose to wait.
     @ivar outboxLimit: How many messages may wait for the XMPP server.
+    @ivar outboxSize: How many bytes these may have together.
     @ivar outboxAge: Seconds that the oldest of these may wait before new ones are
         refused.
     @ivar recordDays: Days for which the records of completed stanzas are kept.
+    @ivar recordLimit: How many of these records are kept.
     @ivar deadDays: Days for which dead letters are kept.
     """
 
@@ -56,6 +58,8 @@ class LiveSettings:
     iqTimeout: float
     iqMaxTimeout: float
     outboxLimit: int
+    outboxSize: int
     outboxAge: float
     recordDays: float
+    recordLimit: int
     deadDays: float

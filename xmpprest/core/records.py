@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from twisted.words.xish.domish import Element
+
 
 class StoreUnavailable(Exception):
     """
@@ -30,21 +32,29 @@ QUEUED = "queued"
 SENT = "sent"
 CONFIRMED = "confirmed"
 BOUNCED = "bounced"
+#: Deleted by an operator before it was written.
+DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
     """
-    A message on its way out.
+    A message that was accepted.
 
     @ivar number: Its place in the order of acceptance.
-    @ivar id: Of the stanza.
-    @ivar to: Whom it is for.
-    @ivar stanza: As XML; empty once it is no longer queued.
-    @ivar acceptedAt: When it was kept.
-    @ivar changedAt: When it came into its state.
+    @ivar id: The id of the stanza.
+    @ivar to: The recipient.
+    @ivar stanza: The message as XML; empty once it is no longer queued, and in lists.
+    @ivar acceptedAt: When it was stored.
+    @ivar changedAt: When it reached its state.
     @ivar error: The error that came back, as XML.
-    @ivar sender: Whom it is from; empty for what was kept before that was.
+    @ivar sender: The address that it is from; empty for a message that an old version
+        has stored.
+    @ivar key: The last segment of its status address; empty if it is no longer queued
+        and was stored by an old version.
+    @ivar token: The name of the token that posted it; empty for credentials, and for
+        the gateway's own replies.
+    @ivar size: Its bytes.
     """
 
     number: int
@@ -56,6 +66,24 @@ class OutboxRecord:
     changedAt: float
     error: str | None = None
     sender: str = ""
+    key: str = ""
+    token: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxUsage:
+    """
+    The queued messages with one sender and one token.
+
+    @ivar count: How many they are.
+    @ivar size: Their bytes.
+    """
+
+    sender: str
+    token: str
+    count: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,34 @@ class Accepted:
     number: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    The state that a message has reached.
+
+    @ivar error: The error stanza of a message that bounced.
+    """
+
+    state: str
+    error: Element | None = None
+
+
+class Submission(NamedTuple):
+    """
+    A stanza to accept.
+
+    @ivar stanza: A complete one.
+    @ivar idempotency: Stored together with a message, or not at all.
+    @ivar key: The last segment of the status address of a message.
+    @ivar token: The name of the token that posted it; empty for credentials.
+    """
+
+    stanza: Element
+    idempotency: IdempotencyRecord | None = None
+    key: str = ""
+    token: str = ""
+
+
 class NewMessage(NamedTuple):
     """
     A message to be stored, and then sent.
@@ -77,6 +133,9 @@ class NewMessage(NamedTuple):
     @ivar at: When it was accepted.
     @ivar idempotency: Stored together with the message, or not at all.
     @ivar sender: The address that it is from.
+    @ivar key: The last segment of its status address.
+    @ivar token: The name of the token that posted it; empty for credentials.
+    @ivar size: Its bytes.
     """
 
     id: str
@@ -85,6 +144,9 @@ class NewMessage(NamedTuple):
     at: float
     idempotency: IdempotencyRecord | None = None
     sender: str = ""
+    key: str = ""
+    token: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
+from ..core.records import OutboxRecord
 from .interfaces import OutboxStore
 
 #: Messages in memory, and their characters, at which new ones stay in the store only.
@@ -24,6 +25,9 @@ class QueuedMessage:
     A message in memory.
 
     @ivar number: Its place in the order of acceptance; 0 until it is stored.
+    @ivar key: The last segment of its status address.
+    @ivar token: The name of the token that posted it; empty for credentials.
+    @ivar size: Its bytes.
     @ivar xml: The message as it is stored.
     @ivar data: The message as it is written; C{None} if it is not encoded.
     @ivar acceptedAt: Seconds since 1970.
@@ -33,10 +37,29 @@ class QueuedMessage:
     number: int
     id: str
     to: str
+    sender: str
+    key: str
+    token: str
+    size: int
     xml: str
     acceptedAt: float
     data: bytes | None = None
     writtenAt: float = 0.0
+
+    @classmethod
+    def of(cls, record: OutboxRecord) -> QueuedMessage:
+        """Make a message from its record in the store."""
+        return cls(
+            record.number,
+            record.id,
+            record.to,
+            record.sender,
+            record.key,
+            record.token,
+            record.size,
+            record.stanza,
+            record.acceptedAt,
+        )
 
 
 class Backlog:
@@ -81,6 +104,20 @@ class Backlog:
             self._queue.appendleft(message)
             self._characters += len(message.xml)
 
+    def contains(self, number: int) -> bool:
+        """Whether a queued message is still to come, in memory or in the store."""
+        if any(message.number == number for message in self._queue):
+            return True
+        return self._hasMoreStored and number > self._lastNumber
+
+    def discard(self, number: int) -> None:
+        """Remove a message, unless it is in the store only."""
+        for message in self._queue:
+            if message.number == number:
+                self._queue.remove(message)
+                self._characters -= len(message.xml)
+                return
+
     def refill(self) -> Deferred[None] | None:
         """
         Read the next page from the store if memory has room.
@@ -103,11 +140,7 @@ class Backlog:
         finally:
             self._isReading = False
         for each in page:
-            self._append(
-                QueuedMessage(
-                    each.number, each.id, each.to, each.stanza, each.acceptedAt
-                )
-            )
+            self._append(QueuedMessage.of(each))
         # Messages that are stored from now on are behind this page.
         self._hasMoreStored = len(page) == PAGE
 

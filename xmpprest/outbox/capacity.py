@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 
 from ..concurrency.waiters import Waiters
-from ..core.errors import serviceUnavailable
+from ..core.errors import Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
-from .backlog import MAX_MESSAGES_IN_MEMORY
+from ..core.policy.quota import Amount, Excess, Holder, Quota
+from ..core.records import OutboxUsage
+from .backlog import MAX_MESSAGES_IN_MEMORY, QueuedMessage
 
 #: Unconfirmed messages at which a batch pauses. Up to this number they are in memory,
 #: and need not be read from the store.
@@ -22,7 +24,9 @@ class OutboxCapacity:
     """
     Counts the unconfirmed messages, and refuses those beyond the limits.
 
-    @ivar count: The number of unconfirmed messages.
+    Messages that were posted with a token count for the shares of the token, of their
+    bare sender and of its domain. Messages that were posted with credentials, and the
+    gateway's own replies, count for none.
     """
 
     def __init__(
@@ -30,35 +34,62 @@ class OutboxCapacity:
     ) -> None:
         """@param isOnline: Tells whether messages can be sent."""
         self._settings = settings
-        self.count = 0
         self._isOnline = isOnline
+        self._quota = Quota()
+        #: Messages that are accepted, but not stored yet.
+        self._storing: set[QueuedMessage] = set()
         self._waiters: Waiters[None] = Waiters()
 
-    def check(self, age: float, others: int = 0) -> None:
+    @property
+    def total(self) -> Amount:
+        """The unconfirmed messages, and those that are being stored."""
+        return self._quota.total
+
+    def reset(self, usage: Iterable[OutboxUsage]) -> None:
         """
-        Check whether one more message may be accepted.
+        Count the messages in the store anew.
+
+        @param usage: The queued messages; those that are being stored are not among
+            them.
+        """
+        self._quota = Quota()
+        for each in usage:
+            amount = Amount(each.count, each.size)
+            self._quota.add(amount, _holdersOf(each.sender, each.token))
+        for message in self._storing:
+            self._add(message)
+
+    def reserve(self, message: QueuedMessage, age: float) -> None:
+        """
+        Count one more message, which is about to be stored.
 
         @param age: Seconds that the oldest unconfirmed message has waited.
-        @param others: Messages that are about to be accepted before it.
         @raise Refusal: 503 if a limit is reached.
         """
         settings = self._settings.value
-        isLate = age > settings.outboxAge
-        if isLate or self.count + others >= settings.outboxLimit:
-            raise serviceUnavailable(
-                "resource-constraint",
-                f"{self.count} messages wait for the XMPP server already"
-                f"{', the oldest for too long' if isLate else ''}; try again.",
-                RETRY_AFTER,
+        if age > settings.outboxAge:
+            raise _refused(
+                f"{self.total.number} messages wait for the XMPP server already, the"
+                " oldest for too long; try again."
             )
+        limit = Amount(settings.outboxLimit, settings.outboxSize)
+        holders = _holdersOf(message.sender, message.token)
+        excess = self._quota.excess(message.size, holders, limit)
+        if excess is not None:
+            raise _refused(_describe(excess))
+        self._add(message)
+        self._storing.add(message)
 
-    def add(self, count: int) -> None:
-        """Count messages that were accepted."""
-        self.count += count
+    def stored(self, message: QueuedMessage) -> None:
+        """Keep counting a message: it is stored."""
+        self._storing.discard(message)
 
-    def remove(self, count: int) -> None:
-        """Count messages that no longer wait."""
-        self.count -= count
+    def release(self, messages: Sequence[QueuedMessage]) -> None:
+        """Stop counting messages: they are not stored, or no longer wait."""
+        for message in messages:
+            self._storing.discard(message)
+            holders = _holdersOf(message.sender, message.token)
+            self._quota.remove(Amount(1, message.size), holders)
         self.releaseWaiters()
 
     def whenBelowHighWater(self) -> Deferred[None]:
@@ -77,4 +108,42 @@ class OutboxCapacity:
 
     @property
     def _hasRoom(self) -> bool:
-        return self.count < HIGH_WATER or not self._isOnline()
+        return self.total.number < HIGH_WATER or not self._isOnline()
+
+    def _add(self, message: QueuedMessage) -> None:
+        holders = _holdersOf(message.sender, message.token)
+        self._quota.add(Amount(1, message.size), holders)
+
+
+def _holdersOf(sender: str, token: str) -> Sequence[Holder]:
+    if not token:
+        return ()
+    bare = sender.partition("/")[0]
+    return (
+        Holder("token", token),
+        Holder("sender", bare),
+        Holder("domain", bare.rpartition("@")[2]),
+    )
+
+
+def _describe(excess: Excess) -> str:
+    """Say in a sentence why a message is refused."""
+    setting = "outbox-limit" if excess.unit == "messages" else "outbox-size"
+    used = (
+        f"{excess.used} messages wait"
+        if excess.unit == "messages"
+        else f"Messages of {excess.used} bytes wait"
+    )
+    if excess.holder is None:
+        return (
+            f"{used} for the XMPP server already, of at most {excess.limit}"
+            f" ({setting}); try again."
+        )
+    return (
+        f"{used} for the XMPP server already from {excess.holder}, which would then"
+        f" occupy more than is still free of {excess.limit} ({setting}); try again."
+    )
+
+
+def _refused(text: str) -> Refusal:
+    return serviceUnavailable("resource-constraint", text, RETRY_AFTER)

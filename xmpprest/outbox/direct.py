@@ -8,7 +8,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.words.xish.domish import Element
 
 from ..core.errors import Refusal
-from ..core.records import Accepted, IdempotencyRecord, OutboxRecord
+from ..core.records import (
+    SENT,
+    Accepted,
+    IdempotencyRecord,
+    OutboxRecord,
+    Outcome,
+    Submission,
+)
 
 
 class DirectOutbox:
@@ -16,10 +23,12 @@ class DirectOutbox:
     Writes stanzas to the stream, and remembers none.
 
     @ivar waiting: The number of unconfirmed messages, which is not known: 0.
+    @ivar waitingBytes: The bytes of these: 0.
     @ivar oldestAt: When the oldest of them was accepted, which is not known.
     """
 
     waiting = 0
+    waitingBytes = 0
     oldestAt: float | None = None
 
     def __init__(
@@ -48,28 +57,24 @@ class DirectOutbox:
         """
         self.send(stanza)
 
-    async def enqueue(
-        self, message: Element, idempotency: IdempotencyRecord | None = None
-    ) -> Accepted:
+    async def enqueue(self, submission: Submission) -> Accepted:
         """
         Write a message to the stream.
 
-        @param idempotency: Ignored: nothing is stored.
         @raise Refusal: 503 if it was not written; 413 if it is too long.
         """
-        self.send(message)
+        self.send(submission.stanza)
         return Accepted()
 
     async def acceptAll(
-        self, stanzas: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, submissions: Sequence[Submission]
     ) -> list[Accepted | IdempotencyRecord | Refusal]:
         """
         Write many stanzas to the stream.
 
-        @param stanzas: Each with an idempotency record, which is ignored.
         @return: For each, that it was written or the refusal.
         """
-        return [self._accepted(stanza) for stanza, _ in stanzas]
+        return [self._accepted(each.stanza) for each in submissions]
 
     def _accepted(self, stanza: Element) -> Accepted | Refusal:
         try:
@@ -81,10 +86,22 @@ class DirectOutbox:
     def handleError(self, stanza: Element) -> None:
         """Ignore an inbound stanza: no message is remembered that it could answer."""
 
-    async def waitForOutcome(self, number: int, timeout: float) -> Element | None:
-        """Return C{None}: outcomes are not known."""
-        return None
+    async def waitForOutcome(self, number: int, timeout: float) -> Outcome:
+        """Return C{SENT}: nothing more is known."""
+        return Outcome(SENT)
 
-    async def status(self, id: str) -> OutboxRecord | None:
+    async def status(self, key: str) -> OutboxRecord | None:
         """Return C{None}: no message is remembered."""
         return None
+
+    async def messagesByID(self, id: str, before: int | None) -> Sequence[OutboxRecord]:
+        """Return no messages: none is remembered."""
+        return []
+
+    async def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
+        """Return no messages: none is queued."""
+        return []
+
+    async def drop(self, message: OutboxRecord) -> bool:
+        """Return C{False}: no message is queued."""
+        return False

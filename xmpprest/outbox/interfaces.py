@@ -12,7 +12,7 @@ from ..core.records import (
     IdempotencyRecord,
     NewMessage,
     OutboxRecord,
-    QueueDepth,
+    OutboxUsage,
     StateChange,
 )
 
@@ -35,9 +35,29 @@ class OutboxStore(Protocol):
 
     def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]: ...
 
-    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]: ...
+    def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]: ...
 
-    def outgoingDepth(self) -> Deferred[QueueDepth]: ...
+    def outgoingByID(
+        self, id: str, before: int | None = None, limit: int = 100
+    ) -> Deferred[Sequence[OutboxRecord]]: ...
+
+    def listQueued(
+        self, after: int, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]: ...
+
+    def outgoingUsage(self) -> Deferred[Sequence[OutboxUsage]]: ...
+
+
+class StreamFault(Protocol):
+    """
+    A stream error (RFC 6120 §4.9).
+
+    @ivar condition: Its defined condition.
+    @ivar text: The server's description; C{None} if it gave none.
+    """
+
+    condition: str
+    text: str | None
 
 
 class OutboundStream(Protocol):
@@ -46,6 +66,13 @@ class OutboundStream(Protocol):
     @property
     def ready(self) -> bool:
         """Whether stanzas can be sent."""
+
+    @property
+    def closeReason(self) -> StreamFault | None:
+        """
+        The stream error by which the server closed the last stream; C{None} if it sent
+        none.
+        """
 
     def encode(self, xml: str) -> bytes:
         """

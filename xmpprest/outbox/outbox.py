@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -22,17 +23,22 @@ from ..core.errors import Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.records import (
     BOUNCED,
+    DROPPED,
     QUEUED,
     SENT,
     Accepted,
     IdempotencyRecord,
     NewMessage,
     OutboxRecord,
-    QueueDepth,
+    OutboxUsage,
+    Outcome,
+    StateChange,
     StoreUnavailable,
+    Submission,
 )
 from ..core.stanza.annotate import withOriginID
 from ..core.stanza.serializer import toXML
+from ..ids import newID
 from .backlog import QueuedMessage
 from .capacity import OutboxCapacity
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
@@ -41,6 +47,8 @@ from .recorder import RETRY_DELAY
 from .sender import OutboxSender, isAnswerFrom
 
 _log = Logger()
+
+_T = TypeVar("_T")
 
 #: Seconds that the messages in flight have to be confirmed when the gateway stops.
 STOP_TIMEOUT = 5.0
@@ -99,7 +107,12 @@ class Outbox(Service):
     @property
     def waiting(self) -> int:
         """The number of unconfirmed messages."""
-        return self._capacity.count
+        return self._capacity.total.number
+
+    @property
+    def waitingBytes(self) -> int:
+        """The bytes of the unconfirmed messages."""
+        return self._capacity.total.size
 
     @property
     def oldestAt(self) -> float | None:
@@ -116,7 +129,6 @@ class Outbox(Service):
         """Send the messages that an earlier process has left, and new ones."""
         super().startService()
         self._count()
-        self._sender.open()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -140,11 +152,13 @@ class Outbox(Service):
         return draining.addBoth(drained)
 
     def _count(self) -> None:
-        """Count the messages that an earlier process has left."""
-        self._store.outgoingDepth().addCallbacks(self._counted, self._countFailed)
+        """Count the messages that an earlier process has left, and send them."""
+        self._store.outgoingUsage().addCallbacks(self._counted, self._countFailed)
 
-    def _counted(self, depth: QueueDepth) -> None:
-        self._capacity.count = depth.count - self._sender.pendingChanges
+    def _counted(self, usage: Sequence[OutboxUsage]) -> None:
+        if self.running:
+            self._capacity.reset(usage)
+            self._sender.open()
 
     def _countFailed(self, reason: Failure) -> None:
         reason.trap(StoreUnavailable)
@@ -166,7 +180,7 @@ class Outbox(Service):
         @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
         if self.isDurable(stanza):
-            await self.enqueue(stanza)
+            await self.enqueue(Submission(stanza))
         else:
             self.send(stanza)
 
@@ -178,20 +192,20 @@ class Outbox(Service):
         """
         self._stream.send(stanza)
 
-    async def enqueue(
-        self, message: Element, idempotency: IdempotencyRecord | None = None
-    ) -> Accepted | IdempotencyRecord:
+    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
         """
         Store a message; it is sent also if the caller stops waiting.
 
-        @param idempotency: Stored with the message, or not at all.
         @return: The record that has the same key already; the message is not stored
             then.
         @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
-        queued = self._prepare(message)
-        storing = self._store.addOutgoing(_toStore(queued, message, idempotency))
-        stored = storing.addCallback(lambda result: self._stored([queued], [result]))
+        queued = self._prepare(submission)
+        storing = self._store.addOutgoing(_toStore(queued, submission))
+        stored = storing.addCallbacks(
+            lambda result: self._stored([queued], [result]),
+            lambda reason: self._storeFailed([queued], reason),
+        )
         try:
             (result,) = await _shielded(stored)
         except StoreUnavailable as error:
@@ -199,34 +213,35 @@ class Outbox(Service):
         return result
 
     async def acceptAll(
-        self, stanzas: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, submissions: Sequence[Submission]
     ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
         """
         Accept many stanzas; store all messages among them together, or none.
 
-        @param stanzas: Each with the record to store with it.
         @return: For each, the result of L{enqueue} or the refusal that it would raise.
         """
-        prepared = [
-            self._prepareOrSend(stanza, at) for at, (stanza, _) in enumerate(stanzas)
-        ]
+        prepared = [self._prepareOrSend(each) for each in submissions]
         queued = [each for each in prepared if isinstance(each, QueuedMessage)]
         storing = self._store.addAllOutgoing(
             [
-                _toStore(each, stanza, idempotency)
-                for each, (stanza, idempotency) in zip(prepared, stanzas, strict=True)
+                _toStore(each, submission)
+                for each, submission in zip(prepared, submissions, strict=True)
                 if isinstance(each, QueuedMessage)
             ]
         )
-        stored = storing.addCallback(lambda results: self._stored(queued, results))
+        stored = storing.addCallbacks(
+            lambda results: self._stored(queued, results),
+            lambda reason: self._storeFailed(queued, reason),
+        )
         try:
-            results = iter(await _shielded(stored))
+            accepted = await _shielded(stored)
         except StoreUnavailable as error:
             refusal = _notStored(error)
             return [
                 refusal if isinstance(each, QueuedMessage) else each
                 for each in prepared
             ]
+        results = iter(accepted)
         return [
             next(results) if isinstance(each, QueuedMessage) else each
             for each in prepared
@@ -236,25 +251,34 @@ class Outbox(Service):
         """Wait until most accepted messages are confirmed, or the stream is lost."""
         return self._capacity.whenBelowHighWater()
 
-    def _prepare(self, message: Element, others: int = 0) -> QueuedMessage:
-        """
-        Check a message, and make of it what is queued.
-
-        @param others: Messages that are about to be accepted before it.
-        """
-        xml = withOriginID(message, toXML(message))
+    def _prepare(self, submission: Submission) -> QueuedMessage:
+        """Check a message, and reserve capacity for it."""
+        stanza = submission.stanza
+        xml = withOriginID(stanza, toXML(stanza))
         data = self._stream.encode(xml)
         now, oldest = self._now(), self._sender.oldest
-        self._capacity.check(now - oldest.acceptedAt if oldest else 0.0, others)
-        return QueuedMessage(0, message["id"], message["to"], xml, now, data)
+        message = QueuedMessage(
+            0,
+            stanza["id"],
+            stanza["to"],
+            stanza["from"],
+            submission.key or newID(),
+            submission.token,
+            len(data),
+            xml,
+            now,
+            data,
+        )
+        self._capacity.reserve(message, now - oldest.acceptedAt if oldest else 0.0)
+        return message
 
     def _prepareOrSend(
-        self, stanza: Element, others: int
+        self, submission: Submission
     ) -> QueuedMessage | Accepted | Refusal:
         try:
-            if self.isDurable(stanza):
-                return self._prepare(stanza, others)
-            self.send(stanza)
+            if self.isDurable(submission.stanza):
+                return self._prepare(submission)
+            self.send(submission.stanza)
         except Refusal as refusal:
             return refusal
         return Accepted()
@@ -269,41 +293,99 @@ class Outbox(Service):
 
         @param results: For each message, its number or the record with the same key.
         """
-        new = []
+        new: list[QueuedMessage] = []
         accepted: list[Accepted | IdempotencyRecord] = []
         for message, result in zip(queued, results, strict=True):
             if isinstance(result, int):
                 message.number = result
+                self._capacity.stored(message)
                 new.append(message)
                 accepted.append(Accepted(result))
             else:
+                self._capacity.release([message])
                 accepted.append(result)
-        self._capacity.add(len(new))
         self._sender.add(new)
         return accepted
 
+    def _storeFailed(self, queued: Sequence[QueuedMessage], reason: Failure) -> Failure:
+        self._capacity.release(queued)
+        return reason
+
     # --- outcomes ---
 
-    def waitForOutcome(self, number: int, timeout: float) -> Deferred[Element | None]:
+    def waitForOutcome(self, number: int, timeout: float) -> Deferred[Outcome]:
         """
-        Wait until a message that was just accepted is confirmed or bounces.
+        Wait until a message that was just accepted is confirmed, bounces or is dropped.
 
         @param timeout: Seconds.
-        @return: Fires with the error stanza of a bounce; C{None} without one.
+        @return: Fires with the outcome, or the state at the end of the timeout.
         """
-        return self._outcomes.wait(number, timeout)
+        outcome = self._outcomes.wait(number, timeout)
+        if self._sender.inFlight(number) is not None:
+            self._outcomes.written(number)
+        return outcome
 
-    async def status(self, id: str) -> OutboxRecord | None:
+    async def status(self, key: str) -> OutboxRecord | None:
         """
-        Return the newest message with a stanza id.
+        Return the message with a status key; C{None} if there is none.
 
         @raise StoreUnavailable: The store cannot be read at the moment.
         """
-        found = await self._store.outgoingByID(id)
-        written = self._sender.inFlight(found.number) if found else None
-        if found is None or written is None or found.state != QUEUED:
+        found = await self._store.outgoingByKey(key)
+        return None if found is None else self._current(found)
+
+    async def messagesByID(self, id: str, before: int | None) -> Sequence[OutboxRecord]:
+        """
+        Return a page of messages with a stanza id, the newest first.
+
+        @param before: The number after the first one; C{None} for the newest.
+        @raise StoreUnavailable: The store cannot be read at the moment.
+        """
+        return [*map(self._current, await self._store.outgoingByID(id, before))]
+
+    async def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
+        """
+        Return a page of queued messages, the oldest first; those in flight are C{SENT}.
+
+        @param after: The number before the first one.
+        @raise StoreUnavailable: The store cannot be read at the moment.
+        """
+        return [*map(self._current, await self._store.listQueued(after, limit))]
+
+    def _current(self, found: OutboxRecord) -> OutboxRecord:
+        """Return a record with its state in memory: the store does not know C{SENT}."""
+        written = self._sender.inFlight(found.number)
+        if written is None or found.state != QUEUED:
             return found
         return replace(found, state=SENT, changedAt=written.writtenAt)
+
+    async def drop(self, message: OutboxRecord) -> bool:
+        """
+        Drop a queued message; a drop that has begun is finished also if the caller
+        stops waiting.
+
+        @return: Whether it was dropped; C{False} if it is no longer queued, or is on
+            its way to the server.
+        @raise StoreUnavailable: The drop cannot be stored; the message is still queued.
+        """
+        if message.state != QUEUED or not self._sender.hold(message.number):
+            return False
+        change = StateChange(message.number, DROPPED, self._now())
+        dropping = self._store.updateStates([change])
+        dropping.addCallbacks(
+            self._dropped, self._dropFailed, (message,), {}, (message,)
+        )
+        await _shielded(dropping)
+        return True
+
+    def _dropped(self, result: object, message: OutboxRecord) -> None:
+        self._sender.discard(message.number)
+        self._capacity.release([QueuedMessage.of(message)])
+        self._outcomes.resolve(message.number, Outcome(DROPPED))
+
+    def _dropFailed(self, reason: Failure, message: OutboxRecord) -> Failure:
+        self._sender.release(message.number)
+        return reason
 
     # --- events of the stream ---
 
@@ -337,38 +419,38 @@ class Outbox(Service):
         """Record the bounce of a message that is no longer in flight."""
         try:
             with suppress(StoreUnavailable):
-                found = await self._store.outgoingByID(id)
-                if found and self._mayBounce(found) and isAnswerFrom(error, found.to):
-                    self._sender.record([found.number], BOUNCED, error)
-                    self._outcomes.resolve(found.number, error)
+                for found in await self._store.outgoingByID(id):
+                    if self._mayBounce(found) and isAnswerFrom(error, found.to):
+                        self._sender.record([found.number], BOUNCED, error)
+                        self._outcomes.resolve(found.number, Outcome(BOUNCED, error))
+                        return
         finally:
             self._lookups -= 1
 
     def _mayBounce(self, found: OutboxRecord) -> bool:
         """Whether a message was written: else the error is about an older one."""
         isWritten = found.number <= self._sender.lastWritten or found.state != QUEUED
-        return isWritten and found.state != BOUNCED
+        return isWritten and found.state not in (BOUNCED, DROPPED)
 
 
-def _toStore(
-    queued: QueuedMessage, message: Element, idempotency: IdempotencyRecord | None
-) -> NewMessage:
+def _toStore(message: QueuedMessage, submission: Submission) -> NewMessage:
     return NewMessage(
-        queued.id,
-        queued.to,
-        queued.xml,
-        queued.acceptedAt,
-        idempotency,
-        sender=message["from"],
+        message.id,
+        message.to,
+        message.xml,
+        message.acceptedAt,
+        submission.idempotency,
+        message.sender,
+        message.key,
+        message.token,
+        message.size,
     )
 
 
-def _shielded(
-    stored: Deferred[list[Accepted | IdempotencyRecord]],
-) -> Deferred[list[Accepted | IdempotencyRecord]]:
-    """Return a Deferred with the same result, whose cancellation stops no message."""
-    shielded: Deferred[list[Accepted | IdempotencyRecord]] = Deferred()
-    stored.addCallbacks(shielded.callback, shielded.errback)
+def _shielded(waiting: Deferred[_T]) -> Deferred[_T]:
+    """Return a Deferred with the same result, whose cancellation stops nothing."""
+    shielded: Deferred[_T] = Deferred()
+    waiting.addCallbacks(shielded.callback, shielded.errback)
     return shielded
 
 

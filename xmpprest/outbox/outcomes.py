@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
+from ..core.records import QUEUED, SENT, Outcome
+
+
+@dataclass(slots=True)
+class _Wait:
+    deferred: Deferred[Outcome]
+    state: str = QUEUED
 
 
 class Outcomes:
     """
-    The waits for messages to be confirmed or to bounce, by the number of the message.
+    The waits for messages to be confirmed, to bounce or to be dropped, by the number
+    of the message.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._waiting: dict[int, Deferred[Element | None]] = {}
+        self._waits: dict[int, _Wait] = {}
 
-    def wait(self, number: int, timeout: float) -> Deferred[Element | None]:
+    def wait(self, number: int, timeout: float) -> Deferred[Outcome]:
         """
         Wait for the outcome of a message.
 
         @param timeout: Seconds.
-        @return: Fires with the error stanza of a bounce; with C{None} if the message is
-            confirmed, or when the timeout is over.
+        @return: Fires with the outcome, or with the state that the message has when the
+            timeout is over.
         """
-        outcome: Deferred[Element | None] = Deferred()
-        self._waiting[number] = outcome
-        timer = self._clock.callLater(timeout, outcome.callback, None)
+        wait = self._waits[number] = _Wait(Deferred())
+        timer = self._clock.callLater(
+            timeout, lambda: wait.deferred.callback(Outcome(wait.state))
+        )
 
-        def ended(result: object) -> object:
+        def ended(result: Outcome) -> Outcome:
             timers.cancel(timer)
-            self._waiting.pop(number, None)
+            self._waits.pop(number, None)
             return result
 
-        outcome.addBoth(ended)
-        return outcome
+        return wait.deferred.addBoth(ended)
 
-    def resolve(self, number: int, error: Element | None) -> None:
+    def written(self, number: int) -> None:
+        """Note that a message was written."""
+        if number in self._waits:
+            self._waits[number].state = SENT
+
+    def resolve(self, number: int, outcome: Outcome) -> None:
         """End the wait for a message, if there is one."""
-        if number in self._waiting:
-            self._waiting[number].callback(error)
+        if number in self._waits:
+            self._waits[number].deferred.callback(outcome)

@@ -19,14 +19,22 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
-from ..core.errors import Refusal
-from ..core.records import BOUNCED, CONFIRMED, SENT, StateChange, StoreUnavailable
+from ..core.errors import Refusal, StanzaError
+from ..core.records import (
+    BOUNCED,
+    CONFIRMED,
+    SENT,
+    Outcome,
+    StateChange,
+    StoreUnavailable,
+)
 from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
+from ..core.stanza.build import error, make
 from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
 from .capacity import OutboxCapacity
-from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
+from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore, StreamFault
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY, Recorder
 
@@ -35,6 +43,28 @@ _log = Logger()
 #: Messages that may be written and not yet recorded as confirmed: the most that are
 #: sent twice when the gateway or the server is killed.
 MAX_IN_FLIGHT = 512
+#: Losses of the stream in a row, with no barrier in between, after which the messages
+#: that were in flight are written one at a time.
+ISOLATE_AFTER = 2
+#: Losses of the stream, without a stream error, after which a message that was alone in
+#: flight each time is taken for the reason. With a stream error the first one tells.
+BOUNCE_AFTER_SILENT_LOSSES = 5
+#: Stream errors that a message cannot cause (RFC 6120 §4.9.3).
+_NO_FAULT_OF_A_MESSAGE = frozenset(
+    {
+        "conflict",
+        "connection-timeout",
+        "host-gone",
+        "host-unknown",
+        "not-authorized",
+        "remote-connection-failed",
+        "reset",
+        "resource-constraint",
+        "see-other-host",
+        "system-shutdown",
+        "unsupported-version",
+    }
+)
 #: Seconds after which a message is stamped with the time of its acceptance.
 DELAY_STAMP_AFTER = 30.0
 #: Seconds from the response to a barrier to the next barrier; under load, one barrier
@@ -49,13 +79,22 @@ class SenderState(Enum):
     @cvar CLOSED: Nothing is written; the service is stopped.
     @cvar OFFLINE: Messages wait for a stream.
     @cvar SENDING: Messages are written as far as the window allows.
+    @cvar ISOLATING: Messages are written one at a time, each behind the barrier of the
+        one before, to find out on which of them the server closes the stream.
     @cvar DRAINING: Nothing new is written; those in flight are confirmed.
     """
 
     CLOSED = "closed"
     OFFLINE = "offline"
     SENDING = "sending"
+    ISOLATING = "isolating"
     DRAINING = "draining"
+
+
+#: The states in which messages are written.
+_WRITING = frozenset({SenderState.SENDING, SenderState.ISOLATING})
+#: The condition of a stream error that stanza errors have, too (RFC 6120 §8.3.3.12).
+_POLICY_VIOLATION = "policy-violation"
 
 
 class OutboxSender:
@@ -98,6 +137,12 @@ class OutboxSender:
         self._confirming: Deferred[None] | None = None
         self._retryTimer: IDelayedCall | None = None
         self._drained: Waiters[None] = Waiters()
+        #: Messages that an operator is about to drop; they are not written.
+        self._held: set[int] = set()
+        self._losses = 0
+        #: The highest number of a message that may have caused the losses; 0 if
+        #: there is none.
+        self._lastSuspect = 0
         self.lastWritten = 0
 
     @property
@@ -118,23 +163,30 @@ class OutboxSender:
 
     def open(self) -> None:
         """Leave CLOSED: write as soon as the stream is up."""
-        isOnline = self._stream.ready
-        self._state = SenderState.SENDING if isOnline else SenderState.OFFLINE
+        self._state = SenderState.OFFLINE
+        if self._stream.ready:
+            self._state = SenderState.SENDING
         self._flush()
 
     def connected(self) -> None:
-        """Leave OFFLINE for SENDING: the stream is up."""
+        """Leave OFFLINE for SENDING or ISOLATING: the stream is up."""
         if self._state is SenderState.OFFLINE:
             self._state = SenderState.SENDING
+            if self._lastSuspect:
+                self._state = SenderState.ISOLATING
             self._flush()
 
     def disconnected(self) -> None:
         """
-        Leave SENDING for OFFLINE: the stream is lost, and how much of it the server has
-        read is unknown.
+        Enter OFFLINE: the stream is lost, and how much of it the server has read is
+        unknown.
         """
-        if self._state is SenderState.SENDING:
+        wasIsolating = self._state is SenderState.ISOLATING
+        if self._state in _WRITING:
             self._state = SenderState.OFFLINE
+        fault = self._stream.closeReason
+        if self._inFlight and not (fault and fault.condition in _NO_FAULT_OF_A_MESSAGE):
+            self._suspect(fault, wasIsolating)
         self._backlog.putBack(self._inFlight.values())
         self._inFlight.clear()
         if self._confirming is not None:
@@ -171,9 +223,9 @@ class OutboxSender:
 
     def _flush(self) -> None:
         """Write as much as the window allows, and have it confirmed."""
-        if self._state is SenderState.SENDING:
+        if self._state in _WRITING:
             self._write()
-        if self._state in (SenderState.SENDING, SenderState.OFFLINE):
+        if self._state in _WRITING or self._state is SenderState.OFFLINE:
             self._refill()
         if self._inFlight and self._confirming is None:
             self._startConfirming()
@@ -185,14 +237,26 @@ class OutboxSender:
                 self._writeOne(message)
                 message.writtenAt = self._now()
                 self._inFlight[message.number] = self._backlog.pop()
+                self._outcomes.written(message.number)
                 self.lastWritten = max(self.lastWritten, message.number)
         except Refusal:
             # The server does not keep up.
             self._retryLater()
 
     def _next(self) -> QueuedMessage | None:
+        """Return the message that may be written now; C{None} if there is none."""
+        head = self._backlog.head
+        if head is None or head.number in self._held:
+            return None
+        if self._state is SenderState.ISOLATING and head.number > self._lastSuspect:
+            # The last suspect has passed, or is the only message in flight.
+            if self._inFlight:
+                return None
+            self._state, self._lastSuspect = SenderState.SENDING, 0
         unrecorded = len(self._inFlight) + self._recorder.pending
-        return self._backlog.head if unrecorded < MAX_IN_FLIGHT else None
+        isIsolating = self._state is SenderState.ISOLATING
+        window = 1 if isIsolating else MAX_IN_FLIGHT
+        return head if unrecorded < window else None
 
     def _writeOne(self, message: QueuedMessage) -> None:
         isLate = self._now() - message.acceptedAt > DELAY_STAMP_AFTER
@@ -235,6 +299,7 @@ class OutboxSender:
             except Refusal:
                 await deferLater(self._clock, RETRY_DELAY)
                 continue
+            self._losses = 0
             numbers = [number for number in self._inFlight if number <= last]
             self._settle(numbers, CONFIRMED if isConfirmed else SENT)
             self._flush()
@@ -249,7 +314,7 @@ class OutboxSender:
         elif self._state is not SenderState.CLOSED:
             self._flush()
 
-    def bounce(self, error: Element, id: str) -> bool:
+    def bounce(self, report: Element, id: str) -> bool:
         """
         Settle the message in flight that an error stanza answers.
 
@@ -257,30 +322,100 @@ class OutboxSender:
         @return: Whether there is one.
         """
         for message in self._inFlight.values():
-            if message.id == id and isAnswerFrom(error, message.to):
-                self._settle([message.number], BOUNCED, error)
+            if message.id == id and isAnswerFrom(report, message.to):
+                self._settle([message.number], BOUNCED, report)
                 return True
         return False
 
+    # --- messages that close the stream ---
+
+    def _suspect(self, fault: StreamFault | None, wasIsolating: bool) -> None:
+        """
+        Look for the message on which the server closes the stream: bounce it if it was
+        alone in flight, else isolate the messages in flight after some losses.
+        """
+        self._losses += 1
+        if not wasIsolating:
+            if self._losses >= ISOLATE_AFTER:
+                self._losses = 0
+                self._lastSuspect = next(reversed(self._inFlight))
+            return
+        if fault is None and self._losses < BOUNCE_AFTER_SILENT_LOSSES:
+            return
+        self._losses = 0
+        (culprit,) = self._inFlight.values()
+        if fault is None:
+            self._bounceCulprit(culprit, "connection lost", "")
+        else:
+            self._bounceCulprit(culprit, fault.condition, fault.text or "")
+
+    def _bounceCulprit(self, message: QueuedMessage, condition: str, text: str) -> None:
+        """
+        Bounce the message on which the server closes the stream.
+
+        @param condition: Of the stream error.
+        @param text: The server's description.
+        """
+        reason = f"{condition} ({text})" if text else condition
+        _log.error(
+            "The XMPP server closes the stream on the message {id} from {sender} to"
+            " {to}: {reason}. The message has bounced, and the others are sent.",
+            id=message.id,
+            sender=message.sender,
+            to=message.to,
+            reason=reason,
+        )
+        stanza = make(
+            "message", {"to": message.to, "from": message.sender, "id": message.id}
+        )
+        problem = StanzaError(
+            "modify",
+            condition if condition == _POLICY_VIOLATION else "undefined-condition",
+            f"The XMPP server closes the stream on this message: {reason}.",
+        )
+        self._settle([message.number], BOUNCED, error(stanza, problem))
+
+    # --- dropping ---
+
+    def hold(self, number: int) -> bool:
+        """
+        Do not write a queued message until L{release} or L{discard}.
+
+        @return: C{False} if it is being written, or another drop is under way.
+        """
+        if number in self._held or not self._backlog.contains(number):
+            return False
+        self._held.add(number)
+        return True
+
+    def release(self, number: int) -> None:
+        """Write a message again that was held."""
+        self._held.discard(number)
+        self._flush()
+
+    def discard(self, number: int) -> None:
+        """Forget a message that was held; it is dropped."""
+        self._backlog.discard(number)
+        self._held.discard(number)
+        self._flush()
+
     def _settle(
-        self, numbers: Sequence[int], state: str, error: Element | None = None
+        self, numbers: Sequence[int], state: str, report: Element | None = None
     ) -> None:
         """Record the outcome of messages in flight, and tell the clients that wait."""
-        for number in numbers:
-            del self._inFlight[number]
-        self._capacity.remove(len(numbers))
+        self._capacity.release([self._inFlight.pop(number) for number in numbers])
         # A message that is only sent may still bounce.
         if state != SENT:
             for number in numbers:
-                self._outcomes.resolve(number, error)
-        self.record(numbers, state, error)
+                self._outcomes.resolve(number, Outcome(state, report))
+        self.record(numbers, state, report)
 
     def record(
-        self, numbers: Sequence[int], state: str, error: Element | None = None
+        self, numbers: Sequence[int], state: str, report: Element | None = None
     ) -> None:
         """Record the states of messages."""
-        at, report = self._now(), toXML(error) if error else None
-        changes = [StateChange(number, state, at, report) for number in numbers]
+        at, xml = self._now(), toXML(report) if report else None
+        changes = [StateChange(number, state, at, xml) for number in numbers]
         if changes:
             recording = Deferred.fromCoroutine(self._recorder.record(changes))
             recording.addCallbacks(lambda _: self._flush(), _recordFailed)
@@ -290,13 +425,13 @@ class OutboxSender:
             self._drained.release(None)
 
 
-def isAnswerFrom(error: Element, to: str) -> bool:
+def isAnswerFrom(report: Element, to: str) -> bool:
     """
     Whether an error stanza may come from the recipient of a message, or its server.
 
     @param to: The recipient.
     """
-    sender = jid.normaliseJID(error.getAttribute("from", ""))
+    sender = jid.normaliseJID(report.getAttribute("from", ""))
     peer = jid.normaliseJID(to)
     others = (peer, peer.bare, jid.JID("", peer.domain, ""))
     # One client of a bare recipient may answer for all of them.

@@ -20,6 +20,7 @@ from ..core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    OutboxUsage,
     PendingSize,
     QueueDepth,
     StateChange,
@@ -85,14 +86,31 @@ class Store(Protocol):
         Change the states of messages: of queued ones to any, of sent and confirmed
         ones to C{BOUNCED}. Other changes are ignored.
 
-        Unless one of them is a bounce, the commit may be delayed until the next call.
+        Unless one of them is to C{BOUNCED} or C{DROPPED}, the commit may be delayed
+        until the next call.
         """
 
-    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
-        """Read the newest message with a stanza id; C{None} if there is none."""
+    def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:
+        """Read the message with a status key; C{None} if there is none."""
 
-    def outgoingDepth(self) -> Deferred[QueueDepth]:
-        """Count the queued messages."""
+    def outgoingByID(
+        self, id: str, before: int | None = None, limit: int = 100
+    ) -> Deferred[Sequence[OutboxRecord]]:
+        """
+        Read messages with a stanza id, the newest first, without their stanzas.
+
+        @param before: The number after the first one; C{None} for the newest.
+        """
+
+    def listQueued(self, after: int, limit: int) -> Deferred[Sequence[OutboxRecord]]:
+        """
+        Read queued messages in the order of their numbers, without their stanzas.
+
+        @param after: The number before the first one.
+        """
+
+    def outgoingUsage(self) -> Deferred[Sequence[OutboxUsage]]:
+        """Sum up the queued messages by sender and token."""
 
     # --- inbox ---
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from heapq import nlargest, nsmallest
-from itertools import count
+from itertools import count, islice
 from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
@@ -28,6 +28,7 @@ from ..core.records import (
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    OutboxUsage,
     PendingSize,
     QueueDepth,
     StateChange,
@@ -78,7 +79,9 @@ class MemoryStore:
         #: By number; records in final states in the order of completion.
         self._waiting: dict[int, OutboxRecord] = {}
         self._done: dict[int, OutboxRecord] = {}
-        self._newest: dict[str, int] = {}
+        #: The numbers of messages, oldest first, and of each the number.
+        self._byID: dict[str, list[int]] = {}
+        self._byKey: dict[str, int] = {}
         #: By state and number.
         self._incoming: dict[str, dict[int, InboxRecord]] = {
             state: {} for state in (PENDING, DELIVERED, DEAD)
@@ -131,8 +134,13 @@ class MemoryStore:
             message.at,
             message.at,
             sender=message.sender,
+            key=message.key,
+            token=message.token,
+            size=message.size,
         )
-        self._newest[message.id] = number
+        self._byID.setdefault(message.id, []).append(number)
+        if message.key:
+            self._byKey[message.key] = number
         return number
 
     @_call
@@ -155,14 +163,38 @@ class MemoryStore:
                 self._forgetOutgoing(next(iter(self._done)))
 
     @_call
-    def outgoingByID(self, id: str) -> OutboxRecord | None:
-        number = self._newest.get(id, 0)
-        return self._waiting.get(number) or self._done.get(number)
+    def outgoingByKey(self, key: str) -> OutboxRecord | None:
+        return self._outgoing(self._byKey.get(key, 0))
 
     @_call
-    def outgoingDepth(self) -> QueueDepth:
-        first = next(iter(self._waiting.values()), None)
-        return QueueDepth(len(self._waiting), first.acceptedAt if first else None)
+    def outgoingByID(
+        self, id: str, before: int | None = None, limit: int = 100
+    ) -> Sequence[OutboxRecord]:
+        numbers = (
+            number
+            for number in reversed(self._byID.get(id, []))
+            if before is None or number < before
+        )
+        found = map(self._outgoing, islice(numbers, limit))
+        return [replace(each, stanza="") for each in found if each is not None]
+
+    @_call
+    def listQueued(self, after: int, limit: int) -> Sequence[OutboxRecord]:
+        return [
+            replace(self._waiting[each], stanza="")
+            for each in _first(self._waiting, after, limit)
+        ]
+
+    @_call
+    def outgoingUsage(self) -> Sequence[OutboxUsage]:
+        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        for each in self._waiting.values():
+            count, size = sums.get((each.sender, each.token), (0, 0))
+            sums[each.sender, each.token] = count + 1, size + each.size
+        return [OutboxUsage(*of, *summed) for of, summed in sums.items()]
+
+    def _outgoing(self, number: int) -> OutboxRecord | None:
+        return self._waiting.get(number) or self._done.get(number)
 
     # inbox
 
@@ -325,8 +357,10 @@ class MemoryStore:
 
     def _forgetOutgoing(self, number: int) -> None:
         message = self._done.pop(number)
-        if self._newest[message.id] == number:
-            del self._newest[message.id]
+        self._byKey.pop(message.key, None)
+        self._byID[message.id].remove(number)
+        if not self._byID[message.id]:
+            del self._byID[message.id]
 
     def _keep(self, stanza: InboxRecord) -> None:
         """Add a stanza to the index of its state."""

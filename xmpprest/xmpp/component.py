@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import ConnectComponentAuthenticator
+from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.xmlstream import (
     INIT_FAILED_EVENT,
     STREAM_AUTHD_EVENT,
@@ -241,6 +242,8 @@ class ComponentService(Service):
 
     def _streamError(self, reason: Failure) -> None:
         """The server has sent a stream error; Twisted closes the connection."""
+        if isinstance(reason.value, StreamError):
+            self.sender.closeReason = reason.value
         self.reporter.streamError(reason)
         self._endStream()
 

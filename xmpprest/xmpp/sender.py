@@ -13,6 +13,7 @@ from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, ITransport
+from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.xmlstream import XmlStream
 from twisted.words.xish.domish import Element
 
@@ -32,6 +33,8 @@ class StanzaSender:
     @ivar domain: The component domain, in its normal form.
     @ivar iqTracker: The iqs that wait for their replies.
     @ivar barrier: Finds out what the server has processed.
+    @ivar closeReason: The stream error by which the server closed the last stream;
+        C{None} if it sent none.
     @ivar observers: Told of each stanza that was written, in this order.
     """
 
@@ -42,6 +45,7 @@ class StanzaSender:
         self.barrier = Barrier(
             domain, self.iqTracker.pingSelf, self.iqTracker.request, clock
         )
+        self.closeReason: StreamError | None = None
         self._stream: XmlStream | None = None
         self._backpressure = Backpressure()
 
@@ -53,6 +57,7 @@ class StanzaSender:
     def open(self, stream: XmlStream) -> None:
         """Write to a stream from now on; the server has accepted its handshake."""
         self._stream = stream
+        self.closeReason = None
         self._backpressure.watch(cast(ITransport, stream.transport))
         self.barrier.reset()
 

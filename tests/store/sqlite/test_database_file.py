@@ -12,7 +12,13 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import QUEUED, NewMessage, OutboxRecord, StoreUnusable
+from xmpprest.core.records import (
+    CONFIRMED,
+    QUEUED,
+    NewMessage,
+    OutboxRecord,
+    StoreUnusable,
+)
 from xmpprest.store.sqlite import outbox_queries
 from xmpprest.store.sqlite.database_file import DatabaseFile
 from xmpprest.store.sqlite.migrations import (
@@ -60,7 +66,7 @@ class FileTestCase(SynchronousTestCase):
         """Open the file, count the messages that wait, and close it."""
         file = self.file()
         connection = file.open()
-        count = outbox_queries.depth(connection).count
+        count = len(outbox_queries.listQueued(connection, 0, 1_000_000))
         connection.close()
         file.release()
         return count
@@ -364,8 +370,33 @@ class SchemaTests(FileTestCase):
             " VALUES ('a', 'b@x', '<message/>', 'queued', 1.0, 1.0)"
         )
         migrate(connection)
-        expected = OutboxRecord(1, "a", "b@x", "<message/>", QUEUED, 1.0, 1.0)
+        connection.execute("UPDATE outgoing SET key = 'k'")
+        expected = OutboxRecord(
+            *(1, "a", "b@x", "<message/>", QUEUED, 1.0, 1.0), key="k", size=10
+        )
         self.assertEqual(outbox_queries.queued(connection, 0, 10), [expected])
+
+    def test_keys(self) -> None:
+        """
+        In a file without status keys each queued message gets one of its own, and its
+        size; a completed message gets none.
+        """
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(connection.close)
+        migrate(connection, MIGRATIONS[:2])
+        connection.executemany(
+            "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt)"
+            " VALUES (?, 'b@x', ?, ?, 1.0, 1.0)",
+            [("a", "<é/>", QUEUED), ("b", "<m/>", QUEUED), ("c", "", CONFIRMED)],
+        )
+        migrate(connection)
+        first, second = outbox_queries.queued(connection, 0, 10)
+        self.assertEqual((first.size, second.size), (5, 4))
+        self.assertRegex(first.key, "^[0-9a-f]{24}$")
+        self.assertNotEqual(first.key, second.key)
+        self.assertEqual(outbox_queries.byKey(connection, first.key), first)
+        (done,) = outbox_queries.byID(connection, "c", None, 10)
+        self.assertEqual((done.key, done.token, done.size), ("", "", 0))
 
     def test_interrupted(self) -> None:
         """

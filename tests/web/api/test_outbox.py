@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -13,16 +12,19 @@ from xmpprest.core.policy.permissions import Grant
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
+    DROPPED,
     QUEUED,
     SENT,
     OutboxRecord,
+    Outcome,
     StoreUnavailable,
 )
 from xmpprest.core.stanza.jid_pattern import JIDPatterns
+from xmpprest.web.api import outbox
 from xmpprest.web.api.outbox import OutboxHandler
 
 from ...core.stanza.test_stored import disorderly
-from ...support.doubles import DOMAIN, HTTPClient, stanza
+from ...support.doubles import DOMAIN, HTTPClient, HTTPResponse, stanza
 from ..case import IQ, MESSAGE, XML, SiteTestCase, request
 from ..records import HeldStatuses
 
@@ -49,21 +51,62 @@ class KeptTests(SiteTestCase):
         response = self.ask()
         self.assertEqual((response.status, response.body), (202, b""))
         self.assertEqual(response["Stanza-Id"], "m1")
-        self.assertEqual(response["Location"], "/rest/outbox/m1")
+        self.assertEqual(response["Location"], "/rest/outbox/made-1")
         self.assertEqual(response.all("Preference-Applied"), [])
         self.assertEqual(self.outbox.outcomes, [])
 
-    def test_escaped(self) -> None:
-        """Whatever the id is, the path leads there."""
+    def test_longID(self) -> None:
+        """
+        Whatever the id is, the Location is short, and leads to the status; an id that
+        is too long for a proxy's header buffer stands in the JSON body only.
+        """
         statuses = HeldStatuses()
         self.build(OutboxHandler(statuses).routes)
-        for id in ("a/b", "a b", "50%", "?#", "é☕", "a;b", "{id}", "x/"):
+        for id in ("a/b", "50%", "é☕", "😀" * 250, "😀" * 300, "x" * 1001):
             body = f"<message to='a@example.org' id='{id}'/>".encode()
-            location = self.ask(body)["Location"]
-            self.assertEqual(location, f"/rest/outbox/{quote(id, safe='')}")
-            statuses.known = {id: OutboxRecord(1, id, "a@b", "", SENT, 0, 0)}
-            response = self.ask(b"", method="GET", path=location)
+            response = self.ask(body, {"Accept": JSON})
+            key, _ = self.outbox.keysGiven[-1]
+            self.assertEqual(response["Location"], f"/rest/outbox/{key}")
+            self.assertEqual(json.loads(response.body), {"id": id, "state": QUEUED})
+            head = sum(len(f"{name}: {value}") for name, value in response.headers)
+            self.assertLess(head, 2000)
+            isShort = len(id.encode()) <= 1000
+            self.assertEqual(len(response.all("Stanza-Id")), isShort)
+            statuses.known = {key: OutboxRecord(1, id, "a@b", "", SENT, 0, 0)}
+            response = self.ask(b"", method="GET", path=response["Location"])
             self.assertEqual(json.loads(response.body)["id"], id)
+
+    def test_json(self) -> None:
+        """A client that prefers JSON gets id and state; no other gets a body."""
+        body = b'{"to": "a@example.org", "id": "j", "body": "hi"}'
+        for headers, hasBody in (
+            ({"Content-Type": JSON}, True),
+            ({"Content-Type": JSON, "Accept": XML}, False),
+            ({"Content-Type": JSON, "Accept": "*/*"}, True),
+        ):
+            response = self.ask(body, headers)
+            expected = b'{"id":"j","state":"queued"}\n' if hasBody else b""
+            self.assertEqual((response.status, response.body), (202, expected))
+        presence = b'{"kind": "presence", "to": "a@example.org", "id": "p"}'
+        response = self.ask(presence, {"Content-Type": JSON})
+        self.assertEqual(response.body, b'{"id":"p","state":"sent"}\n')
+
+    def test_token(self) -> None:
+        """A message is stored with the name of the token that posted it."""
+        self.ask()
+        self.ask(headers=self.allow(Grant("ci")))
+        tokens = [token for _, token in self.outbox.keysGiven]
+        self.assertEqual(tokens, ["", "ci"])
+
+    def test_states(self) -> None:
+        """With C{Prefer} the state that was reached is told."""
+        for state in (QUEUED, SENT, CONFIRMED, DROPPED):
+            client = self.client()
+            client.send(request(headers={"Prefer": "wait=5", "Accept": JSON}))
+            self.outbox.outcomes.pop().outcome.callback(Outcome(state))
+            response = client.response()
+            self.assertEqual(response.status, 202)
+            self.assertEqual(json.loads(response.body), {"id": "m1", "state": state})
 
     def test_mounted(self) -> None:
         """It does so wherever the resource is mounted."""
@@ -73,10 +116,14 @@ class KeptTests(SiteTestCase):
             for end in ("", "/", "/message/chat/a@example.org"):
                 client = HTTPClient(Site(root, reactor=self.clock))
                 client.send(request(path=path + end))
-                self.assertEqual(client.response()["Location"], f"{path}/outbox/m1")
+                self.assertEqual(
+                    client.response()["Location"],
+                    f"{path}/outbox/{self.outbox.keysGiven[-1][0]}",
+                )
         client = HTTPClient(Site(self.resource, reactor=self.clock))
         client.send(request(path="/"))
-        self.assertEqual(client.response()["Location"], "/outbox/m1")
+        key = self.outbox.keysGiven[-1][0]
+        self.assertEqual(client.response()["Location"], f"/outbox/{key}")
 
     def test_presence(self) -> None:
         """A presence is not kept, and has no status."""
@@ -96,7 +143,7 @@ class KeptTests(SiteTestCase):
         response = client.response()
         self.assertEqual((response.status, response.body), (202, b""))
         self.assertEqual(response["Preference-Applied"], "wait=2.5")
-        self.assertEqual(response["Location"], "/rest/outbox/m1")
+        self.assertEqual(response["Location"], "/rest/outbox/made-1")
 
     def test_bounced(self) -> None:
         """An error is the answer, in the form that a reply to an iq would have."""
@@ -144,13 +191,6 @@ class KeptTests(SiteTestCase):
         self.assertEqual(self.resource.pendingRequests, 0)
         self.assertEqual(len(self.outbox.sent), 1)
         self.assertEqual(self.flushLoggedErrors(), [])
-
-    def test_unknown(self) -> None:
-        """If nobody can tell what became of it, it was accepted all the same."""
-        client = self.client()
-        client.send(request(headers={"Prefer": "wait=5"}))
-        self.outbox.outcomes[0].outcome.errback(StoreUnavailable("the disk is full"))
-        self.assertEqual(client.response().status, 202)
 
     def test_notKept(self) -> None:
         """What cannot be kept is not accepted."""
@@ -247,12 +287,49 @@ class StatusTests(SiteTestCase):
 
     def test_routes(self) -> None:
         """There is nothing else, and no other method."""
-        for path in ("/rest/outbox", "/rest/outbox/", "/rest/outbox/m1/x"):
-            response = self.ask(b"", {"Accept": JSON}, "GET", path)
-            text = self.assertProblem(response, 404)["detail"]
-            self.assertIn("there is /outbox/{id}.", text)
-        response = self.ask(b"", path="/rest/outbox/m1")
-        self.assertEqual((response.status, response["Allow"]), (405, "GET, HEAD"))
+        response = self.ask(b"", {"Accept": JSON}, "GET", "/rest/outbox/m1/x")
+        text = self.assertProblem(response, 404)["detail"]
+        self.assertIn("/outbox/{id}", text)
+        for path, allowed in (
+            ("/rest/outbox/m1", "GET, HEAD, DELETE"),
+            ("/rest/outbox", "GET, HEAD"),
+        ):
+            response = self.ask(b"", path=path)
+            self.assertEqual((response.status, response["Allow"]), (405, allowed))
+
+    def test_queued(self) -> None:
+        """The content of a queued message is shown with the permission outbox only."""
+        sender = f"bot@{DOMAIN}"
+        message = OutboxRecord(
+            *(7, "m1", "a@example.org", "<message/>", QUEUED, 0, 0),
+            sender=sender,
+            key="k",
+        )
+        self.statuses.known = {"k": message}
+        grant = Grant("bot", frozenset(), senders=JIDPatterns(sender))
+        for headers, shown in (({}, "<message/>"), (self.allow(grant), None)):
+            response = self.ask(b"", headers, "GET", "/rest/outbox/k")
+            told = json.loads(response.body)
+            self.assertEqual(told.get("xml"), shown)
+            self.assertEqual(told["location"], "/rest/outbox/k")
+
+    def test_sameID(self) -> None:
+        """
+        A stanza id leads to the newest message that the token may see: messages of
+        others with the same id do not hide it.
+        """
+        sender = f"bot@{DOMAIN}"
+        self.statuses.known = {
+            f"k{number}": OutboxRecord(
+                *(number, "m1", "a@example.org", "", SENT, 0, 0),
+                sender=sender if number in (2, 3) else DOMAIN,
+                key=f"k{number}",
+            )
+            for number in range(1, 10)
+        }
+        grant = Grant("bot", frozenset(), senders=JIDPatterns(sender))
+        response = self.ask(b"", self.allow(grant), "GET", "/rest/outbox/m1")
+        self.assertEqual(json.loads(response.body)["location"], "/rest/outbox/k3")
 
     def test_own(self) -> None:
         """
@@ -291,3 +368,145 @@ class StatusTests(SiteTestCase):
         """Without credentials nobody learns anything."""
         response = self.ask(b"", {"Authorization": None}, "GET", "/rest/outbox/m1")
         self.assertXMLProblem(response, 401)
+
+
+class ListTests(SiteTestCase):
+    """
+    C{GET /rest/outbox}
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.statuses = HeldStatuses()
+        self.build(OutboxHandler(self.statuses).routes)
+        for number in range(1, 8):
+            self.statuses.known[f"k{number}"] = OutboxRecord(
+                number,
+                "same" if number % 2 else "other",
+                "a@example.org",
+                "<message/>",
+                SENT if number == 3 else QUEUED,
+                0,
+                0,
+                sender=f"bot@{DOMAIN}" if number > 4 else DOMAIN,
+                key=f"k{number}",
+            )
+
+    def list(
+        self, query: str = "", headers: dict[str, str | None] | None = None
+    ) -> tuple[list[str], str | None]:
+        """The keys in a list, and the path of the next page."""
+        path = f"/rest/outbox{query}"
+        response = self.ask(b"", headers, "GET", path)
+        self.assertEqual(response.status, 200, response.body)
+        told = json.loads(response.body)
+        keys = [each["location"].rpartition("/")[2] for each in told["messages"]]
+        return keys, told["next"]
+
+    def test_queued(self) -> None:
+        """Queued messages are listed in the order in which they will be sent."""
+        self.assertEqual(self.list(), (["k1", "k2", "k4", "k5", "k6", "k7"], None))
+
+    def test_pages(self) -> None:
+        """A list comes by the page; each page names the next."""
+        keys, more = self.list("?limit=4")
+        self.assertEqual(keys, ["k1", "k2", "k4", "k5"])
+        assert more is not None
+        keys, more = self.list(more.removeprefix("/rest/outbox"))
+        self.assertEqual((keys, more), (["k6", "k7"], None))
+
+    def test_byID(self) -> None:
+        """All messages with a stanza id are listed, in any state, the newest first."""
+        self.assertEqual(self.list("?id=same"), (["k7", "k5", "k3", "k1"], None))
+        keys, more = self.list("?id=same&limit=3")
+        self.assertEqual(keys, ["k7", "k5", "k3"])
+        assert more is not None
+        self.assertEqual(self.list(more.removeprefix("/rest/outbox")), (["k1"], None))
+        self.assertEqual(self.list("?id=none"), ([], None))
+
+    def test_visible(self) -> None:
+        """A token sees only messages that it could have sent."""
+        grant = Grant("bot", frozenset(), senders=JIDPatterns(f"bot@{DOMAIN}"))
+        headers = self.allow(grant)
+        self.assertEqual(self.list("", headers), (["k5", "k6", "k7"], None))
+        self.assertEqual(self.list("?limit=2", headers)[0], ["k5", "k6"])
+        self.assertEqual(self.list("?id=same", headers), (["k7", "k5"], None))
+
+    def test_manyHidden(self) -> None:
+        """Among very many messages a list ends early, and says where to go on."""
+        self.patch(outbox, "MAX_PAGES", 2)
+        grant = Grant("bot", frozenset(), senders=JIDPatterns(f"bot@{DOMAIN}"))
+        keys, more = self.list("", self.allow(grant))
+        self.assertEqual(keys, ["k5"])
+        self.assertEqual(more, "/rest/outbox?limit=100&position=5")
+
+    def test_refused(self) -> None:
+        """A query that is none is 400, and names the fault."""
+        for query, word in (
+            ("?limit=0", "limit"),
+            ("?limit=1001", "limit"),
+            ("?state=queued", "state"),
+            ("?position=x", "position"),
+        ):
+            response = self.ask(b"", {"Accept": JSON}, "GET", f"/rest/outbox{query}")
+            self.assertIn(word, self.assertProblem(response, 400)["detail"])
+
+
+class DropTests(SiteTestCase):
+    """
+    C{DELETE /rest/outbox/{key}}
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.statuses = HeldStatuses()
+        self.build(OutboxHandler(self.statuses).routes)
+        for state in (QUEUED, SENT, CONFIRMED, BOUNCED, DROPPED):
+            self.statuses.known[state] = OutboxRecord(
+                1, "m1", "a@example.org", "", state, 0, 0, key=state
+            )
+
+    def drop(
+        self, key: str, headers: dict[str, str | None] | None = None
+    ) -> HTTPResponse:
+        """Drop a message."""
+        return self.ask(
+            b"", {"Accept": JSON, **(headers or {})}, "DELETE", f"/rest/outbox/{key}"
+        )
+
+    def test_queued(self) -> None:
+        """A queued message is dropped; to drop it again does no harm."""
+        self.assertEqual((self.drop(QUEUED).status, self.drop(QUEUED).body), (204, b""))
+        self.assertEqual(self.statuses.dropped, [QUEUED, QUEUED])
+        self.assertEqual(self.drop(DROPPED).status, 204)
+
+    def test_written(self) -> None:
+        """A message that was written is not dropped: 409."""
+        for state in (SENT, CONFIRMED, BOUNCED):
+            text = self.assertProblem(self.drop(state), 409)["detail"]
+            self.assertIn("only a queued message can be dropped", text)
+
+    def test_unknown(self) -> None:
+        """An unknown key is 404, also one that is the id of a message."""
+        for key in ("none", "m1"):
+            self.assertProblem(self.drop(key), 404)
+        self.assertEqual(self.statuses.dropped, [])
+
+    def test_permission(self) -> None:
+        """
+        Only a token with the permission drop may, and only if it may see the message.
+        """
+        every = frozenset({"outbox", "inbox", "redeliver", "metrics", "events"})
+        text = self.assertProblem(self.drop(QUEUED, self.allow(Grant("a", every))), 403)
+        self.assertIn("drop messages that wait to be sent", text["detail"])
+        other = JIDPatterns(f"bot@{DOMAIN}")
+        blind = self.allow(Grant("b", frozenset({"drop"}), senders=other))
+        self.assertProblem(self.drop(QUEUED, blind), 404)
+        self.assertEqual(self.statuses.dropped, [])
+        both = self.allow(Grant("c", frozenset({"drop", "outbox"}), senders=other))
+        self.assertEqual(self.drop(QUEUED, both).status, 204)
+
+    def test_unavailable(self) -> None:
+        """A drop that cannot be stored is 503."""
+        self.statuses.problem = StoreUnavailable("the disk is full")
+        self.assertProblem(self.drop(QUEUED), 503)

@@ -13,6 +13,7 @@ from ..records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
+    DROPPED,
     PENDING,
     QUEUED,
     SENT,
@@ -48,14 +49,21 @@ def _record(title: str, required: str, **properties: Schema) -> Schema:
 OUTGOING_SCHEMA: Schema = _record(
     "outgoing message",
     "id to state accepted_at changed_at",
+    location={**_TEXT, "description": "The path of this status."},
     id=_TEXT,
     to=_TEXT,
     **{"from": _TEXT},
     state={
         "type": "string",
-        "enum": [QUEUED, SENT, CONFIRMED, BOUNCED],
+        "enum": [QUEUED, SENT, CONFIRMED, BOUNCED, DROPPED],
         "description": "`queued`: stored, not yet sent; `sent`: written to the XMPP"
-        " server; `confirmed`: received by the server; `bounced`: an error came back.",
+        " server; `confirmed`: received by the server; `bounced`: an error came back;"
+        " `dropped`: deleted before it was sent.",
+    },
+    xml={
+        **_TEXT,
+        "description": "The message, while it is queued and for those who may see all"
+        " messages.",
     },
     accepted_at=_TIME,
     changed_at={**_TIME, "description": "The time of the last change of the state."},

@@ -18,6 +18,7 @@ from .rate_limit import RateLimiter
 #: What a token may be allowed beside sending, and the words for it.
 PERMISSIONS = {
     "outbox": "see what has become of all that was sent",
+    "drop": "drop messages that wait to be sent",
     "inbox": "see what came for the callback",
     "redeliver": "have stanzas delivered to the callback again",
     "metrics": "see the metrics",

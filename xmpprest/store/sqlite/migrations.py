@@ -120,6 +120,25 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     (*_DEPTH, *_OUTGOING, *_INCOMING, *_ANSWERED),
     # The sender, for the permission to see the status of a message.
     ("ALTER TABLE outgoing ADD COLUMN sender TEXT NOT NULL DEFAULT ''",),
+    # Status addresses have keys, and limits count bytes by token. Messages that are
+    # done stay without a key: to rewrite each would delay the start.
+    (
+        "ALTER TABLE outgoing ADD COLUMN key TEXT",
+        "ALTER TABLE outgoing ADD COLUMN token TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE outgoing ADD COLUMN size INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE outgoing SET key = lower(hex(randomblob(12))),
+            size = length(CAST(stanza AS BLOB))
+            WHERE state = 'queued'
+        """,
+        """
+        CREATE UNIQUE INDEX outgoingKey ON outgoing (key)
+            WHERE key IS NOT NULL
+        """,
+        # The outbox counts its messages itself.
+        "DROP TRIGGER outgoingLess",
+        "DELETE FROM depth WHERE of = 'queued'",
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

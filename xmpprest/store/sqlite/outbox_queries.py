@@ -12,13 +12,20 @@ from ...core.records import (
     IdempotencyRecord,
     NewMessage,
     OutboxRecord,
-    QueueDepth,
+    OutboxUsage,
     StateChange,
 )
 from . import idempotency_queries
 from .coalesce import insert
 
-_COLUMNS = "number, id, recipient, stanza, state, acceptedAt, changedAt, error, sender"
+_COLUMNS = (
+    "number, id, recipient, {stanza}, state, acceptedAt, changedAt, error, sender,"
+    " coalesce(key, ''), token, size"
+)
+#: The highest number that SQLite has.
+MAX_NUMBER = 2**63 - 1
+_WITH_STANZA = _COLUMNS.format(stanza="stanza")
+_WITHOUT_STANZA = _COLUMNS.format(stanza="''")
 
 
 def add(
@@ -34,9 +41,20 @@ def add(
         insert(
             connection,
             "INSERT INTO outgoing (id, recipient, stanza, state, acceptedAt, changedAt,"
-            " sender) VALUES %s",
+            " sender, key, token, size) VALUES %s",
             [
-                (each.id, each.to, each.stanza, QUEUED, each.at, each.at, each.sender)
+                (
+                    each.id,
+                    each.to,
+                    each.stanza,
+                    QUEUED,
+                    each.at,
+                    each.at,
+                    each.sender,
+                    each.key or None,
+                    each.token,
+                    each.size,
+                )
                 for each, known in zip(messages, earlier, strict=True)
                 if known is None
             ],
@@ -48,7 +66,7 @@ def add(
 def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRecord]:
     """Implement L{Store.queuedMessages}."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM outgoing WHERE state = 'queued' AND number > ?"
+        f"SELECT {_WITH_STANZA} FROM outgoing WHERE state = 'queued' AND number > ?"
         " ORDER BY number LIMIT ?",
         (after, limit),
     )
@@ -71,25 +89,45 @@ def _newState(change: StateChange) -> tuple[str, float, str | None]:
     return change.state, change.at, change.error
 
 
-def byID(connection: Connection, id: str) -> OutboxRecord | None:
-    """Implement L{Store.outgoingByID}."""
+def byKey(connection: Connection, key: str) -> OutboxRecord | None:
+    """Implement L{Store.outgoingByKey}."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM outgoing WHERE id = ? ORDER BY number DESC LIMIT 1",
-        (id,),
+        f"SELECT {_WITH_STANZA} FROM outgoing WHERE key = ?", (key,)
     ).fetchone()
     return row and OutboxRecord(*row)
 
 
-def depth(connection: Connection) -> QueueDepth:
-    """Implement L{Store.outgoingDepth}."""
-    row = connection.execute(
-        "SELECT count + coalesce("
-        "(SELECT seq FROM sqlite_sequence WHERE name = 'outgoing'), 0),"
-        " (SELECT acceptedAt FROM outgoing"
-        " WHERE state = 'queued' ORDER BY number LIMIT 1)"
-        " FROM depth WHERE of = 'queued'"
-    ).fetchone()
-    return QueueDepth(*row)
+def byID(
+    connection: Connection, id: str, before: int | None, limit: int
+) -> Sequence[OutboxRecord]:
+    """Implement L{Store.outgoingByID}."""
+    rows = connection.execute(
+        f"SELECT {_WITHOUT_STANZA} FROM outgoing WHERE id = ? AND number < ?"
+        " ORDER BY number DESC LIMIT ?",
+        (id, MAX_NUMBER if before is None else before, limit),
+    )
+    return [OutboxRecord(*row) for row in rows]
+
+
+def listQueued(
+    connection: Connection, after: int, limit: int
+) -> Sequence[OutboxRecord]:
+    """Implement L{Store.listQueued}."""
+    rows = connection.execute(
+        f"SELECT {_WITHOUT_STANZA} FROM outgoing WHERE state = 'queued' AND number > ?"
+        " ORDER BY number LIMIT ?",
+        (after, limit),
+    )
+    return [OutboxRecord(*row) for row in rows]
+
+
+def usage(connection: Connection) -> Sequence[OutboxUsage]:
+    """Implement L{Store.outgoingUsage}."""
+    rows = connection.execute(
+        "SELECT sender, token, count(*), sum(size) FROM outgoing"
+        " WHERE state = 'queued' GROUP BY sender, token"
+    )
+    return [OutboxUsage(*row) for row in rows]
 
 
 def purge(connection: Connection, before: float, limit: int) -> int:

@@ -15,11 +15,13 @@ from ...core.records import (
     BOUNCED,
     DEAD,
     DELIVERED,
+    DROPPED,
     DeliveryAttempt,
     IdempotencyRecord,
     InboxRecord,
     NewMessage,
     OutboxRecord,
+    OutboxUsage,
     PendingSize,
     QueueDepth,
     StateChange,
@@ -81,17 +83,25 @@ class SQLiteStore:
         return self._call(outbox_queries.queued, after, limit)
 
     def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
-        # A bounce is reported once and must be committed now. If another change gets
-        # lost, the message is resent with the same id.
-        isTold = any(each.state == BOUNCED for each in changes)
+        # A bounce is reported once, and a client waits for a drop: both are committed
+        # now. If another change gets lost, the message is resent with the same id.
+        isUrgent = any(each.state in (BOUNCED, DROPPED) for each in changes)
         work = partial(outbox_queries.updateStates, changes=changes)
-        return self._writer.submit(work, rests=0 if isTold else len(changes))
+        return self._writer.submit(work, rests=0 if isUrgent else len(changes))
 
-    def outgoingByID(self, id: str) -> Deferred[OutboxRecord | None]:
-        return self._call(outbox_queries.byID, id)
+    def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:
+        return self._call(outbox_queries.byKey, key)
 
-    def outgoingDepth(self) -> Deferred[QueueDepth]:
-        return self._call(outbox_queries.depth)
+    def outgoingByID(
+        self, id: str, before: int | None = None, limit: int = 100
+    ) -> Deferred[Sequence[OutboxRecord]]:
+        return self._call(outbox_queries.byID, id, before, limit)
+
+    def listQueued(self, after: int, limit: int) -> Deferred[Sequence[OutboxRecord]]:
+        return self._call(outbox_queries.listQueued, after, limit)
+
+    def outgoingUsage(self) -> Deferred[Sequence[OutboxUsage]]:
+        return self._call(outbox_queries.usage)
 
     def addIncoming(
         self, webhookID: str, conversation: str, stanza: str, at: float

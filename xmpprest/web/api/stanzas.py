@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,14 @@ from ...core.media import formats
 from ...core.media.negotiation import negotiate, parseContentType
 from ...core.policy.permissions import Grant
 from ...core.policy.submission import buildSubmission
-from ...core.records import Accepted, IdempotencyRecord, StoreUnavailable
+from ...core.records import (
+    QUEUED,
+    SENT,
+    Accepted,
+    IdempotencyRecord,
+    Outcome,
+    Submission,
+)
 from ...core.stanza.serializer import toXML
 from ..idempotency.guard import IdempotencyGuard, ready, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
@@ -38,22 +46,20 @@ class StanzaOutbox(Protocol):
     def send(self, stanza: Element) -> None:
         """Write a stanza that is not stored; raises L{Refusal} if that fails."""
 
-    async def enqueue(
-        self, message: Element, idempotency: IdempotencyRecord | None = None
-    ) -> Accepted | IdempotencyRecord:
+    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
         """
         Store a message, to be sent; raises L{Refusal} if it is not stored.
 
-        @param idempotency: Stored together with the message, or not at all.
-        @return: The record that has the same key already; nothing is stored then.
+        @return: The record that has the same idempotency key already; nothing is stored
+            then.
         """
 
-    def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Element | None]:
+    def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Outcome]:
         """
-        Wait until a stored message is confirmed or bounced, or the timeout in seconds
-        is over.
+        Wait until a stored message is confirmed, bounces or is dropped.
 
-        @return: The error stanza if the message bounced.
+        @param timeout: Seconds.
+        @return: The outcome, or the state at the end of the timeout.
         """
 
 
@@ -62,8 +68,8 @@ class IQRequester(Protocol):
     The part of the component that sends iqs.
     """
 
-    def checkSize(self, xml: str) -> None:
-        """Raise L{Refusal} if a stanza is longer than servers accept."""
+    def encode(self, xml: str) -> bytes:
+        """Raise L{Refusal} for a stanza that is longer than servers take."""
 
     def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
         """
@@ -126,7 +132,7 @@ class StanzaHandler:
         payload = formats.decode(header(request, b"content-type"), body, given)
         stanza = self.stanza(payload, grant)
         grant.consumeRateLimit()
-        return self.begin(stanza, request, claim)
+        return self.begin(stanza, request, claim, grant.name)
 
     def query(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
@@ -146,7 +152,7 @@ class StanzaHandler:
         grant.authorize(stanza)
         grant.authorizeNavigation(stanza)
         grant.consumeRateLimit()
-        return self.begin(stanza, request, None)
+        return self.begin(stanza, request, None, grant.name)
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
@@ -157,8 +163,12 @@ class StanzaHandler:
         contentType = header(request, b"content-type")
         stanza = self.stanza(formats.decode(contentType, body), grant)
         grant.consumeRateLimit()
-        self._requester.checkSize(toXML(stanza))
+        self._requester.encode(toXML(stanza))
         return _encoded([stanza], acceptsOf(request))
+
+    def newKey(self) -> str:
+        """Return a key for the status address of a message."""
+        return self._newID()
 
     def stanza(self, payload: Element, grant: Grant) -> Element:
         """
@@ -178,18 +188,20 @@ class StanzaHandler:
         stanza: Element,
         request: Request,
         claim: IdempotencyKey | None,
+        token: str,
         accepts: Accepts | None = None,
     ) -> Awaitable[Response]:
         """
         Begin to send a stanza.
 
+        @param token: The name of the token that posted it; empty for credentials.
         @param accepts: Which media types suit the client, if not those that the
             request names.
         @return: Brings the response; it does not hold the stanza.
         """
-        if stanza.name != "iq" and self._outbox.isDurable(stanza):
-            return self._keep(stanza, request, claim, accepts)
         accepts = accepts or acceptsOf(request)
+        if stanza.name != "iq" and self._outbox.isDurable(stanza):
+            return self._store(stanza, request, claim, token, accepts)
         if stanza.name == "iq":
             settings = self._settings.value
             timeout = min(
@@ -197,7 +209,7 @@ class StanzaHandler:
             )
             act = partial(self._ask, stanza, timeout, accepts)
             return self._once.run(claim, accepts, act)
-        return self._once.run(claim, accepts, partial(self._write, stanza))
+        return self._once.run(claim, accepts, partial(self._write, stanza, accepts))
 
     async def _ask(
         self, stanza: Element, timeout: float, accepts: Accepts
@@ -205,55 +217,78 @@ class StanzaHandler:
         """Send an iq and return its reply."""
         return _replied(self._requester.request(stanza, timeout), accepts)
 
-    async def _write(self, stanza: Element) -> Awaitable[Response]:
+    async def _write(self, stanza: Element, accepts: Accepts) -> Awaitable[Response]:
         """Send a stanza that is not stored."""
         self._outbox.send(stanza)
-        return ready(Response(202, headers=(("Stanza-Id", stanza["id"]),)))
+        id = stanza["id"]
+        return ready(_accepted(id, SENT, accepts, acceptedHeaders(id)))
 
-    async def _keep(
+    async def _store(
         self,
         stanza: Element,
         request: Request,
         claim: IdempotencyKey | None,
-        accepts: Accepts | None,
+        token: str,
+        accepts: Accepts,
     ) -> Response:
         """Store a message, with its response for an idempotency key."""
-        accepted = _accepted(stanza, request)
+        id, key = stanza["id"], self._newID()
+        headers = acceptedHeaders(id, pathTo(request, "outbox", key))
+        response = _accepted(id, QUEUED, accepts, headers)
         timeout = min(preferredWait(request) or 0, self._settings.value.iqMaxTimeout)
         with self._once.lock(claim):
-            answered = self._once.recordFor(claim, accepted)
-            taken = await self._outbox.enqueue(stanza, answered)
-            del stanza
-            if isinstance(taken, IdempotencyRecord):
+            submission = Submission(
+                stanza, self._once.recordFor(claim, response), key, token
+            )
+            result = await self._outbox.enqueue(submission)
+            # The wait does not hold them.
+            del stanza, submission
+            if isinstance(result, IdempotencyRecord):
                 assert claim is not None
-                return replay(taken, claim)
-            if not timeout or taken.number is None:
-                return accepted
-            accepts = accepts or acceptsOf(request)
-            response = await self._outcome(taken.number, timeout, accepted, accepts)
+                return replay(result, claim)
+            if not timeout or result.number is None:
+                return response
+            outcome = await self._outbox.waitForOutcome(result.number, timeout)
+            if outcome.error is not None:
+                response = _encoded([outcome.error], accepts)
+            else:
+                headers = (*headers, preferenceApplied(timeout))
+                response = _accepted(id, outcome.state, accepts, headers)
             await self._once.finish(claim, response)
             return response
 
-    async def _outcome(
-        self, number: int, timeout: float, accepted: Response, accepts: Accepts
-    ) -> Response:
-        """Wait for the outcome of a stored message."""
-        try:
-            bounce = await self._outbox.waitForOutcome(number, timeout)
-        except StoreUnavailable:
-            bounce = None  # Nobody can tell, but it was accepted.
-        if bounce is not None:
-            return _encoded([bounce], accepts)
-        return replace(
-            accepted, headers=(*accepted.headers, preferenceApplied(timeout))
-        )
+
+#: Bytes of a stanza id that stands in a header. Proxies have 4 or 8 KiB for all headers
+#: of a response; the client knows an id of its own, and it is in the JSON body.
+MAX_HEADER_ID = 1000
 
 
-def _accepted(stanza: Element, request: Request) -> Response:
-    """Return the response to a stored message, with the address of its status."""
-    location = pathTo(request, "outbox", stanza["id"])
-    headers = (("Stanza-Id", stanza["id"]), ("Location", location))
-    return Response(202, headers=headers)
+def acceptedHeaders(
+    id: str, location: str | None = None
+) -> tuple[tuple[str, str], ...]:
+    """
+    Return the headers of the response to a stanza that was accepted.
+
+    @param location: The path of its status, if it is stored.
+    """
+    headers = () if len(id.encode()) > MAX_HEADER_ID else (("Stanza-Id", id),)
+    return headers if location is None else (*headers, ("Location", location))
+
+
+def _accepted(
+    id: str, state: str, accepts: Accepts, headers: tuple[tuple[str, str], ...]
+) -> Response:
+    """
+    Return the response to a stanza that was accepted: with its id and state if the
+    client prefers JSON, else without a body.
+    """
+    if _preferredType(accepts) != formats.JSON:
+        return Response(202, headers=headers)
+    body = f'{{"id":{_quoted(id)},"state":"{state}"}}\n'.encode()
+    return Response(202, body, formats.JSON, headers)
+
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 async def _replied(
@@ -263,12 +298,17 @@ async def _replied(
 
 
 def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:
-    """Encode stanzas as the client prefers, or else as it wrote itself."""
+    """Encode stanzas as the client prefers."""
+    name = _preferredType(accepts)
+    return Response(200, formats.encode(stanzas, name), name)
+
+
+def _preferredType(accepts: Accepts) -> str:
+    """Return the type that the client prefers, or else the one that it wrote itself."""
     contentType = accepts.contentType
     try:
         own = parseContentType(contentType)[0] if contentType else formats.XML
     except ValueError:  # A query has no use for it.
         own = formats.XML
     default = own if own in formats.OUTPUT_TYPES else formats.XML
-    name = negotiate(accepts.accept, formats.OUTPUT_TYPES, default)
-    return Response(200, formats.encode(stanzas, name), name)
+    return negotiate(accepts.accept, formats.OUTPUT_TYPES, default)

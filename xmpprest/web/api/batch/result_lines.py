@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
 
 from ....core.errors import Problem
 from ....core.media import formats
 from ...response import Response
 
 
-def formatAccepted(index: int, id: str, place: str | None) -> bytes:
+def formatAccepted(index: int, id: str, location: str | None) -> bytes:
     """
-    Format the result of an accepted message or presence.
+    Return the line of a message or presence that was accepted.
 
-    @param index: The position of the stanza in the batch, from 0.
-    @param place: The path below which the status is found; C{None} if it is not stored.
+    @param index: Of the stanza in the batch, from 0.
+    @param location: The path of its status, if it is stored.
     """
-    kept = "" if place is None else f',"location":"{statusPath(id, place)}"'
-    return f'{{"index":{index},"status":202,"id":{json.dumps(id)}{kept}}}\n'.encode()
-
-
-def statusPath(id: str, place: str) -> str:
-    """Return the path of the status of a message."""
-    return f"{place}{quote(id, safe='')}"
+    status = "" if location is None else f',"location":"{location}"'
+    return f'{{"index":{index},"status":202,"id":{json.dumps(id)}{status}}}\n'.encode()
 
 
 #: Header fields of a response that its line repeats as members.

@@ -20,12 +20,12 @@ from twisted.words.xish.domish import Element
 from ....core.errors import Refusal, storeUnavailable
 from ....core.media import formats
 from ....core.policy.permissions import Grant
-from ....core.records import Accepted, IdempotencyRecord, StoreUnavailable
+from ....core.records import Accepted, IdempotencyRecord, StoreUnavailable, Submission
 from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
 from ...response import JSON_ONLY, Response
-from ..stanzas import StanzaHandler
-from .result_lines import formatAccepted, formatResult, statusPath
+from ..stanzas import StanzaHandler, acceptedHeaders
+from .result_lines import formatAccepted, formatResult
 
 #: Maximum stanzas that wait for an outcome, such as the reply to an iq.
 WAITING = 100
@@ -42,14 +42,13 @@ class BatchOutbox(Protocol):
         """Return whether a stanza is stored until its outcome is known."""
 
     async def acceptAll(
-        self, messages: Sequence[tuple[Element, IdempotencyRecord | None]]
+        self, submissions: Sequence[Submission]
     ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
         """
         Send messages and presence. Stored ones are stored together, or none of them.
 
-        @param messages: Each with the idempotency record to store with it.
-        @return: For each stanza the record that has its key already, or the reason why
-            it was not sent.
+        @return: For each stanza that it is accepted, the record that has its key
+            already, or the reason why it was not sent.
         """
 
     def whenBelowHighWater(self) -> Awaitable[None]:
@@ -91,12 +90,14 @@ class BatchItem:
     A stanza to send.
 
     @ivar index: The position of the stanza in the batch.
+    @ivar key: The last segment of its status address, if it is stored.
     @ivar size: The size of its text in bytes.
     """
 
     index: int
     stanza: Element
     claim: IdempotencyKey | None
+    key: str
     size: int
 
 
@@ -155,7 +156,7 @@ class BatchSender:
             self._done([formatResult(index, problemAsJSON(refusal))])
             return
         claim = self._terms.claimOf(index, piece)
-        sent = BatchItem(index, stanza, claim, len(piece))
+        sent = BatchItem(index, stanza, claim, self._sending.newKey(), len(piece))
         self.size += sent.size
         # The response to a stanza that is not stored is stored by itself.
         isAlone = claim is not None and not self._outbox.isDurable(stanza)
@@ -169,8 +170,12 @@ class BatchSender:
         group, self._group = self._group, []
         if not group:
             return
-        messages = [(each.stanza, self._answered(each)) for each in group]
-        taking = Deferred.fromCoroutine(self._outbox.acceptAll(messages))
+        token = self._terms.grant.name
+        submissions = [
+            Submission(each.stanza, self._answered(each), each.key, token)
+            for each in group
+        ]
+        taking = Deferred.fromCoroutine(self._outbox.acceptAll(submissions))
         taking.addCallback(self._taken, group).addErrback(self._broken)
 
     def cancel(self) -> None:
@@ -185,8 +190,7 @@ class BatchSender:
         if sent.claim is None:
             return None
         id = sent.stanza["id"]
-        location = statusPath(id, self._terms.outboxPath)
-        headers = (("Stanza-Id", id), ("Location", location))
+        headers = acceptedHeaders(id, f"{self._terms.outboxPath}{sent.key}")
         return self._once.recordFor(sent.claim, Response(202, headers=headers))
 
     def _taken(
@@ -203,8 +207,9 @@ class BatchSender:
         self, sent: BatchItem, result: Accepted | IdempotencyRecord | Refusal
     ) -> bytes:
         if isinstance(result, Accepted):
-            place = None if result.number is None else self._terms.outboxPath
-            return formatAccepted(sent.index, sent.stanza["id"], place)
+            isStored = result.number is not None
+            location = f"{self._terms.outboxPath}{sent.key}" if isStored else None
+            return formatAccepted(sent.index, sent.stanza["id"], location)
         try:
             if isinstance(result, Refusal):
                 raise result
@@ -223,9 +228,12 @@ class BatchSender:
 
     async def _send(self, sent: BatchItem) -> None:
         request, index, size = self._terms.request, sent.index, sent.size
-        # A line can only hold JSON.
-        sending = self._sending.begin(sent.stanza, request, sent.claim, JSON_ONLY)
-        # Waiting for the reply to an iq may take long.
+        token = self._terms.grant.name
+        # Only JSON fits into a line.
+        sending = self._sending.begin(
+            sent.stanza, request, sent.claim, token, JSON_ONLY
+        )
+        # The wait for an iq's reply may be long.
         del sent
         try:
             response = await sending

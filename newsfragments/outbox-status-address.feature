@@ -1,0 +1,1 @@
+The ``Location`` of a message is ``/rest/outbox/KEY`` with a short key that the gateway makes; a stanza id in its place is deprecated, and ``GET /rest/outbox?id=ID`` lists the messages with a stanza id.
