@@ -120,8 +120,8 @@ _REFUSED = re.compile(
             r"is not an XMPP address",
             r"The 'id' has a control character, or a space around it",
             # Text that is XML itself.
-            r"is no XML:",
-            r"is no XHTML:",
+            r"is not XML:",
+            r"is not XHTML:",
             # RFC 6120 §8.2.3
             r"An iq must have exactly one child element",
             r"An iq must have type='get' or type='set'",
@@ -133,7 +133,7 @@ _REFUSED = re.compile(
             r"belongs to .*, but this is",
             r"The type of a (?:message|presence) must be",  # a form is of any kind
             r"The key '.*' in 'archive' is not known",  # an iq's, without a kind
-            r"is about another key that is not there",
+            r"belongs to another key, which is absent",
             # JSON within a text, and numbers within any JSON.
             r"must hold one JSON value",
             r"is not well-formed JSON",

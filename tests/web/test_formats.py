@@ -607,13 +607,13 @@ class DefectTests(FormatTestCase):
     def test_xml(self) -> None:
         """XML within JSON is held to what XML is held to."""
         for xml, says in (
-            ("<a>", "no XML"),
-            ("</xml><a/>", "no XML"),
-            ("<!DOCTYPE x><a/>", "no XML"),
-            ("<!-- a -->", "no XML"),
-            ("<?a b?>", "no XML"),
-            ("&nbsp;", "no XML"),
-            ("</xml></message><message to='c@d'>", "no XML"),
+            ("<a>", "not XML"),
+            ("</xml><a/>", "not XML"),
+            ("<!DOCTYPE x><a/>", "not XML"),
+            ("<!-- a -->", "not XML"),
+            ("<?a b?>", "not XML"),
+            ("&nbsp;", "not XML"),
+            ("</xml></message><message to='c@d'>", "not XML"),
             ("<a>" * 70 + "</a>" * 70, "64"),
         ):
             detail = self.detail(422, {"to": TO, "xml": [xml]})

@@ -510,7 +510,7 @@ class DiscoveryTests(WebhookTestCase):
         """
         A callback that takes anything gets what was configured.
         """
-        for accept in ("*/*", f"{XML}, {JSON}", "application/*", "text/html"):
+        for accept in ("*/*", f"{JSON}, {XML}", "application/*", "text/html"):
             self.webhook = self.make("http://callback.example/hook", JSON)
             self.webhook.startService()
             head = f"HTTP/1.1 200 OK\r\nAccept: {accept}\r\nContent-Length: 0"

@@ -1,1 +1,1 @@
-"""What the gateway decides: pure functions and values, no reactor, no I/O."""
+"""Decisions as pure functions and values: no reactor, no I/O."""

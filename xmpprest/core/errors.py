@@ -18,12 +18,12 @@ class Problem:
     An error to report to a client.
 
     @ivar status: The HTTP status code (RFC 9110 §15).
-    @ivar type: The stanza error type (RFC 6120 §8.3.2): C{auth}, C{cancel},
-        C{modify} or C{wait}.
+    @ivar type: The stanza error type (RFC 6120 §8.3.2): C{auth}, C{cancel}, C{modify}
+        or C{wait}.
     @ivar condition: The name of the error condition, as of RFC 6120 §4.9.3.
     @ivar text: One sentence to a person: what is wrong and what to change.
-    @ivar headers: HTTP header fields that belong to the status, such as
-        C{Retry-After} with 503.
+    @ivar headers: HTTP header fields that belong to the status, such as C{Retry-After}
+        with 503.
     @ivar key: The JSON key at fault, with the keys around it, such as C{"oob.url"};
         C{None} if the error is not about a key.
     """

@@ -1,29 +1,29 @@
-"""
-Counts values by their size, as cheaply as can be: what is measured while there is work
-to do is put together when somebody asks.
-"""
+"""Histograms, cheap to fill: they are merged only when metrics are requested."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-#: Bounds for how long something takes, in seconds: from what a memory does to what a
-#: person gives up on.
+#: Bucket bounds for durations, in seconds: from an access to memory to the end of a
+#: person's patience.
 LATENCY_BUCKETS = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
 )
-#: Bounds for how many things are done at once.
+#: Bucket bounds for numbers of calls.
 COUNT_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Histogram:
     """
-    How many values there were, of which size, and their sum.
+    A histogram of values.
 
-    @ivar bounds: In their order; a value belongs to the first that is not below it.
-    @ivar counts: How many belong to each, and to none.
+    @ivar bounds: The upper bounds of the buckets, ascending, each included in its
+        bucket.
+    @ivar counts: The number of values in each bucket, and last of those above all
+        bounds.
+    @ivar sum: The sum of all values.
     """
 
     __slots__ = ("bounds", "counts", "sum")
@@ -34,33 +34,35 @@ class Histogram:
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Here is another."""
+        """Add a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """The number of values."""
         return sum(self.counts)
 
     @classmethod
-    def merge(cls, tallies: Iterable[Histogram], bounds: Sequence[float]) -> Histogram:
-        """Those of several that have the same bounds."""
-        whole = cls(bounds)
-        for each in tallies:
-            whole.counts = [
-                a + b for a, b in zip(whole.counts, each.counts, strict=True)
+    def merge(
+        cls, histograms: Iterable[Histogram], bounds: Sequence[float]
+    ) -> Histogram:
+        """Add up several histograms that have the same bounds."""
+        total = cls(bounds)
+        for each in histograms:
+            total.counts = [
+                a + b for a, b in zip(total.counts, each.counts, strict=True)
             ]
-            whole.sum += each.sum
-        return whole
+            total.sum += each.sum
+        return total
 
 
 class CommitMetrics:
     """
-    What a store has committed.
+    Metrics of a store's commits.
 
-    @ivar seconds: How many each commit took.
-    @ivar calls: How many calls were done by it.
+    @ivar seconds: The durations of the commits, in seconds.
+    @ivar calls: The number of calls in each commit.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """
-What is kept until the gateway is done with it: the values that go into a store and
-come out of it. Times are in seconds since 1970.
+What is kept until the gateway is done with it: the values that go into a store and come
+out of it. Times are in seconds since 1970.
 """
 
 from __future__ import annotations

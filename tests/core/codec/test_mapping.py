@@ -215,7 +215,7 @@ MISTAKEN: tuple[tuple[Any, str], ...] = (
     ({"upload_request": {"size": 1}}, "The key 'upload_request' needs a 'filename'."),
     (
         {"error": {"lang": "de"}},
-        "The key 'error.lang' is about another key that is not",
+        "The key 'error.lang' belongs to another key, which is",
     ),
     # Long and short.
     (
@@ -227,26 +227,26 @@ MISTAKEN: tuple[tuple[Any, str], ...] = (
         "The key 'archive' has both 'page' and its short form 'after'; leave one of",
     ),
     # What is no XML.
-    ({"html": "<p>"}, "The key 'html' is no XHTML: "),
-    ({"html": "</body><body>"}, "The key 'html' is no XHTML: "),
-    ({"html": "<!-- a -->"}, "The key 'html' is no XHTML: "),
-    ({"xml": ["<a/>", "<b>"]}, "The key 'xml[1]' is no XML: "),
-    ({"xml": ["</xml><xml>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["</xml><xml xmlns='urn:a'>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<a", "/>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<![CDATA[", "]]>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<a:b/>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["&nbsp;"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<!-- a -->"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<?a b?>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<?xml version='1.0'?><a/>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<!DOCTYPE a>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<!ENTITY a 'b'>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<xml:a/>"]}, "The key 'xml[0]' is no XML: "),
-    ({"xml": ["<a xmlns='a b'/>"]}, "The key 'xml[0]' is no XML: "),
+    ({"html": "<p>"}, "The key 'html' is not XHTML: "),
+    ({"html": "</body><body>"}, "The key 'html' is not XHTML: "),
+    ({"html": "<!-- a -->"}, "The key 'html' is not XHTML: "),
+    ({"xml": ["<a/>", "<b>"]}, "The key 'xml[1]' is not XML: "),
+    ({"xml": ["</xml><xml>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["</xml><xml xmlns='urn:a'>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<a", "/>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<![CDATA[", "]]>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<a:b/>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["&nbsp;"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<!-- a -->"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<?a b?>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<?xml version='1.0'?><a/>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<!DOCTYPE a>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<!ENTITY a 'b'>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<xml:a/>"]}, "The key 'xml[0]' is not XML: "),
+    ({"xml": ["<a xmlns='a b'/>"]}, "The key 'xml[0]' is not XML: "),
     (
         {"forwarded": {"message": {"xml": ["<a"]}}},
-        "The key 'forwarded.message.xml[0]' is no XML: ",
+        "The key 'forwarded.message.xml[0]' is not XML: ",
     ),
 )
 
@@ -542,6 +542,39 @@ class EncodeTests(CoreTestCase):
             ],
         )
 
+    def test_language(self) -> None:
+        """
+        Of several bodies, subjects or statuses the key holds the first in the stanza's
+        own language, else the first; all of them are in C{xml}.
+        """
+        for kind, key in (
+            ("message", "body"),
+            ("message", "subject"),
+            ("presence", "status"),
+        ):
+            for lang, children, value in (
+                ("", (("en", "hi"), (None, "plain")), "plain"),
+                ("de", (("en", "hi"), ("de", "hallo")), "hallo"),
+                ("de", (("en", "hi"), (None, "hallo")), "hallo"),
+                ("de", (("en", "hi"), ("fr", "salut")), "hi"),
+                ("", (("en", "hi"), ("fr", "salut")), "hi"),
+            ):
+                content = "".join(
+                    f"<{key}>{text}</{key}>"
+                    if language is None
+                    else f"<{key} xml:lang='{language}'>{text}</{key}>"
+                    for language, text in children
+                )
+                own = f"xml:lang='{lang}'" if lang else ""
+                stanza = xml(f"<{kind} {own}>{content}</{kind}>")
+                encoded = STANZAS.encode(stanza)
+                self.assertEqual(encoded[key], value, content)
+                self.assertEqual(
+                    canonical(STANZAS.decode({**encoded, "type": None})),
+                    canonical(stanza),
+                    content,
+                )
+
     def test_untyped(self) -> None:
         """
         A message without a type is normal, a presence without one available; an empty
@@ -795,7 +828,10 @@ class PairsTests(CoreTestCase):
         for form, expected in (
             ({"bdoy": "a"}, "The key 'bdoy' is not known; did you mean 'body'?"),
             ({"xml": "<a/>", "subjct": ""}, "The key 'subjct' is not known; did you"),
-            ({"oob": "a"}, "The key 'oob' is no single value, so no form can hold it;"),
+            (
+                {"oob": "a"},
+                "The key 'oob' is not a single value, so no form can hold it;",
+            ),
             (
                 {"priority": "high"},
                 "The key 'priority' must be an integer from -128 to",

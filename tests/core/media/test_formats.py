@@ -98,11 +98,11 @@ class ContentTypeTests(CoreTestCase):
         """
         for header, reason in {
             None: "There is no Content-Type",
-            "": "no media type",
-            "nonsense": "no media type",
-            "text/html": "text/html is not read here",
-            "application/xml": "application/xml is not read here",
-            "text/*": "text/* is not read here",
+            "": "not a media type",
+            "nonsense": "not a media type",
+            "text/html": "text/html is not supported",
+            "application/xml": "application/xml is not supported",
+            "text/*": "text/* is not supported",
             "text/plain; charset=iso-8859-1": "must be UTF-8",
             "application/xmpp+xml; charset=utf-16": "must be UTF-8",
             'text/plain; charset=""': "must be UTF-8",

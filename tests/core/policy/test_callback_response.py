@@ -141,7 +141,7 @@ class AcceptedTests(AnswerTestCase):
 #: Bodies that are no reply to a message, with what the warning says.
 NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (None, b"hi", "There is no Content-Type"),
-    ("text/html", b"<p>hi</p>", "text/html is not read here"),
+    ("text/html", b"<p>hi</p>", "text/html is not supported"),
     (JSON, b"{}", "taken as an acknowledgement; answer 204"),
     (
         JSON,
@@ -167,13 +167,13 @@ NO_REPLY: tuple[tuple[str | None, bytes, str], ...] = (
     (CBOR, b"\xa0", "taken as an acknowledgement; answer 204"),
     (CBOR, b"\xbf\xff", "taken as an acknowledgement; answer 204"),
     (CBOR, b"\x80", "must be one object"),
-    (CBOR, b"hi", "longer than the body"),
+    (CBOR, b"hi", "beyond the end of the body"),
     (FORM, b"OK", "key=value"),
     (FORM, b"kind=message", "taken as an acknowledgement; answer 204"),
     (FORM, b"error=gone", "no form can hold it"),
     (FORM, b"body=%FF", "not UTF-8"),
-    ("text/html", b"{}", "text/html is not read here"),
-    ("nonsense", b"hi", "no media type"),
+    ("text/html", b"{}", "text/html is not supported"),
+    ("nonsense", b"hi", "not a media type"),
     ("text/plain; charset=latin1", b"hi", "must be UTF-8"),
     ("text/plain", b"caf\xe9", "not UTF-8"),
     ("text/plain", b"\x00", "U+0000"),

@@ -66,15 +66,15 @@ UNPROCESSABLE: dict[str, tuple[str, str]] = {
     "<message to=''/>": ("improper-addressing", "has no 'to'"),
     "<presence type='unavailable'/>": ("improper-addressing", "has no 'to'"),
     f"<iq type='get'>{_PING}</iq>": ("improper-addressing", "has no 'to'"),
-    "<message to='a@'/>": ("improper-addressing", "'' is no domain"),
+    "<message to='a@'/>": ("improper-addressing", "'' is not a domain"),
     "<message to='@b'/>": ("improper-addressing", "nothing before its '@'"),
     "<message to='a@b/'/>": ("improper-addressing", "nothing after its '/'"),
-    "<message to='a b@c'/>": ("improper-addressing", "its localpart has ' '"),
-    "<message to='a@b..c'/>": ("improper-addressing", "'b..c' is no domain"),
+    "<message to='a b@c'/>": ("improper-addressing", "the forbidden character ' '"),
+    "<message to='a@b..c'/>": ("improper-addressing", "'b..c' is not a domain"),
     # From
     f"<message {_TO} from='@'/>": ("invalid-from", "nothing before its '@'"),
-    f"<message {_TO} from='a@b..c'/>": ("invalid-from", "'b..c' is no domain"),
-    f"<message {_TO} from=' '/>": ("invalid-from", "' ' is no domain"),
+    f"<message {_TO} from='a@b..c'/>": ("invalid-from", "'b..c' is not a domain"),
+    f"<message {_TO} from=' '/>": ("invalid-from", "' ' is not a domain"),
     # Type
     f"<message {_TO} type='x'/>": (
         "invalid-xml",

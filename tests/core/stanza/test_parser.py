@@ -62,7 +62,7 @@ REFUSED: Mapping[bytes | str, str] = {
     "<message/>".encode("utf-16"): "not UTF-8",
     "<message/>".encode("utf-16-le"): "U+0000 at position 1,",
     "<message/>".encode("utf-16-be"): "U+0000 at position 0,",
-    "\ufeff<message/>": "byte order mark; leave it out",
+    "\ufeff<message/>": "byte order mark (BOM); save it",
     # Beyond XML 1.0.
     "<message>a\0</message>": "U+0000 at position 10, which XML forbids; leave it out",
     "<message>\x01</message>": "U+0001",

@@ -362,11 +362,11 @@ class RedeliverTests(InboxTestCase):
         """What does not say which is refused, and nothing is done."""
         self.inbox.put(incoming(1))
         for status, value, says in (
-            (422, {}, "Say which are to be delivered again"),
-            (422, {"ids": None}, "Say which"),
-            (422, [], "Say which"),
-            (422, True, "Say which"),
-            (422, "msg_1", "Say which"),
+            (422, {}, "Select the dead letters"),
+            (422, {"ids": None}, "Select the dead"),
+            (422, [], "Select the dead"),
+            (422, True, "Select the dead"),
+            (422, "msg_1", "Select the dead"),
             (422, {"ids": []}, "'ids' must be a list of 1 to 1000 ids"),
             (422, {"ids": "msg_1"}, "'ids' must be a list"),
             (422, {"ids": ["msg_1", 1]}, "'ids' must be a list"),

@@ -498,7 +498,7 @@ class DropTests(SiteTestCase):
         """
         every = frozenset({"outbox", "inbox", "redeliver", "metrics", "events"})
         text = self.assertProblem(self.drop(QUEUED, self.allow(Grant("a", every))), 403)
-        self.assertIn("drop messages that wait to be sent", text["detail"])
+        self.assertIn("drop queued messages", text["detail"])
         other = JIDPatterns(f"bot@{DOMAIN}")
         blind = self.allow(Grant("b", frozenset({"drop"}), senders=other))
         self.assertProblem(self.drop(QUEUED, blind), 404)

@@ -1,6 +1,6 @@
 """
-Data forms (XEP-0004) in JSON, whole: an object with all that the form says. In short
-they are in L{data_form_compact<xmpprest.core.codec.data_form_compact>}.
+The complete JSON form of data forms (XEP-0004). Their compact form is in
+L{data_form_compact<xmpprest.core.codec.data_form_compact>}.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ FIELD_TYPES = (
     "text-single",
 )
 
-#: Those that may have several values, apart from lines of text.
+#: The types whose values are a list; text-multi, whose values are lines, is not.
 _MULTI = frozenset({"jid-multi", "list-multi"})
 
 
 def textsOf(field: Element) -> list[str]:
     """
-    The values of a field.
+    Return the values of a field.
 
-    @raise Unfit: One of them is no text.
+    @raise NotRepresentable: A value holds elements.
     """
     return [textOf(child) for child in elements(field) if child.name == "value"]
 
 
-#: What one value of a field may be.
+#: The schema of one value of a field.
 ONE_VALUE: Schema = {"type": ["string", "boolean", "number"]}
 _VALUES: Schema = {"anyOf": [ONE_VALUE, {"type": "array", "items": ONE_VALUE}]}
 
@@ -54,9 +54,9 @@ _VALUES: Schema = {"anyOf": [ONE_VALUE, {"type": "array", "items": ONE_VALUE}]}
 @dataclass(frozen=True)
 class _Values:
     """
-    What a field holds.
+    The values of a field.
 
-    @ivar reads: Whether what is read stands under this key.
+    @ivar reads: Whether JSON output uses this key.
     """
 
     reads: bool = True
@@ -64,18 +64,21 @@ class _Values:
 
     @property
     def schema(self) -> Schema:
-        """A value or several."""
+        """Return the schema of one value or of a list of values."""
         return _VALUES
 
     def position(self, element: Element) -> int:
-        """Where the first is."""
+        """Return the index of the first value, or -1."""
         for position, child in enumerate(element.children):
             if not isinstance(child, str) and child.name == "value":
                 return position
         return -1
 
     def read(self, element: Element) -> Value:
-        """A string, or for several an array; lines of text as one string."""
+        """
+        Return a string, a list for several values, or the lines of text-multi as one
+        string.
+        """
         if not self.reads:
             return None
         type, texts = element.getAttribute("type"), textsOf(element)
@@ -84,13 +87,13 @@ class _Values:
         return "\n".join(texts) if texts else None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Each value in an element of its own."""
+        """Add an element for each value, or for each line of text-multi."""
         isLines = into.getAttribute("type") == "text-multi"
         for text in _asTexts(value, at, isLines):
             _addValue(into, text)
 
     def fromText(self, text: str, at: str) -> Value:
-        """The text."""
+        """Return the text unchanged."""
         return text
 
 
@@ -116,10 +119,10 @@ def _asText(value: Value, at: str) -> str:
 
 def checkFormSize(form: Value, at: str) -> None:
     """
-    Refuse a form before it is made that would have too many values: each item of a
-    list is one, and each line of a text may be.
+    Check, before a form is made, how many values it would have: each item of a list is
+    one, and each line of a text may be one.
 
-    @raise Refusal: 422.
+    @raise Refusal: 422, the form would have too many.
     """
     number, values = 0, [form]
     while values:
@@ -143,10 +146,10 @@ def _addValue(field: Element, text: str) -> None:
 
 
 class _Field(ObjectShape):
-    """A field, as XEP-0004 §3.2 has it."""
+    """A field of a form (XEP-0004 §3.2)."""
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The type first: it says how values are written."""
+        """Make the field; its type comes first, because values are written by type."""
         if isinstance(value, dict):
             if value.get("value") is not None and value.get("values") is not None:
                 raise unprocessable(
@@ -177,20 +180,20 @@ FIELD = _Field(
 
 @dataclass(frozen=True)
 class _Item(NotFormField):
-    """A row of results (XEP-0004 §3.4): an object, by C{var}."""
+    """One item of a form's results (XEP-0004 §3.4): an object of values by C{var}."""
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """Any, so none in particular."""
+        """Return no schemas, because the keys of an item are not fixed."""
         return {}
 
     @property
     def schema(self) -> Schema:
-        """An object of values."""
+        """Return the schema of an object of values."""
         return {"type": "object", "additionalProperties": _VALUES}
 
     def read(self, element: Element) -> Value:
-        """Each field, a string, or an array if it has not one value."""
+        """Return the fields by C{var}: a string for one value, else a list."""
         row: dict[str, Value] = {}
         for field in elements(element):
             texts = textsOf(field)
@@ -201,7 +204,7 @@ class _Item(NotFormField):
         return row
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """A field for each key."""
+        """Make the item with a field for each key."""
         if not isinstance(value, dict):
             raise wrongType(at, "an object", value)
         return element(
@@ -209,12 +212,12 @@ class _Item(NotFormField):
         )
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """All of them."""
+        """Return the texts by key, unchanged."""
         return {**pairs}
 
 
 def fieldOf(var: str, value: Value, at: str, type: str | None = None) -> Element:
-    """A field that holds a value, or null for none."""
+    """Make a field with a value or a list of values; null makes none."""
     attributes = {"var": var, "type": type} if type else {"var": var}
     made = element(ns.DATA, "field", attributes)
     for text in () if value is None else _asTexts(value, at, type == "text-multi"):
@@ -223,10 +226,10 @@ def fieldOf(var: str, value: Value, at: str, type: str | None = None) -> Element
 
 
 class _DataForm(ObjectShape):
-    """A whole form."""
+    """A complete form."""
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The form, unless it would be too large."""
+        """Make the form, unless it would be too large."""
         checkFormSize(value, at)
         return super().write(name, value, at)
 

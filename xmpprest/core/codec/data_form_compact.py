@@ -1,8 +1,9 @@
 """
-Data forms (XEP-0004) in JSON, in short: only what the fields hold, by their C{var}.
+The compact JSON form of data forms (XEP-0004): only the values of fields, by C{var}.
 
-Lists are arrays, several lines one string, booleans are booleans, other typed fields a
-string or null, and what has no type is an array.
+Fields of the types list-* and jid-multi are arrays, text-multi is one string with line
+breaks, boolean a boolean, another type a string or null. A field without a type is an
+array.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from .shapes import NotFormField
 #: XEP-0068
 FORM_TYPE = "FORM_TYPE"
 
-#: The types of fields that are an array.
+#: The types of fields whose compact value is an array.
 _ARRAYS = frozenset({"jid-multi", "list-multi", "list-single", None})
 
-#: The schema of such a form.
+#: The schema of a compact form.
 COMPACT: Schema = {
     "type": "object",
     "additionalProperties": {
@@ -36,8 +37,9 @@ COMPACT: Schema = {
 
 def toCompactForm(form: Element) -> dict[str, Value] | None:
     """
-    What the fields of a form hold, by their C{var}; C{None} if two have one name, or
-    one holds no text.
+    Return the values of a form's fields by C{var}.
+
+    @return: C{None} if two fields have one name, or a value holds elements.
     """
     values: dict[str, Value] = {}
     for field in elements(form):
@@ -66,10 +68,10 @@ def _compactValue(type: str | None, texts: list[str]) -> Value:
 
 def toSubmitForm(formType: str, values: Mapping[str, Value], at: str) -> Element:
     """
-    A form to submit.
+    Make a form to submit.
 
-    @param formType: What it is about (XEP-0068).
-    @param values: By C{var}.
+    @param formType: The FORM_TYPE (XEP-0068).
+    @param values: The values by C{var}.
     """
     checkFormSize({**values}, at)
     fields = [fieldOf(FORM_TYPE, formType, at, "hidden")]
@@ -79,19 +81,23 @@ def toSubmitForm(formType: str, values: Mapping[str, Value], at: str) -> Element
 
 @dataclass(frozen=True)
 class CompactForm(NotFormField):
-    """A form that an element holds, in short: to be submitted, or a result."""
+    """A form in an element, in compact form: one to submit, or a result."""
 
     @property
     def schema(self) -> Schema:
-        """An object of values."""
+        """Return the schema of an object of values."""
         return COMPACT
 
     def position(self, element: Element) -> int:
-        """After what stands there in full."""
+        """
+        Return a position behind all children, so that the complete form comes first.
+        """
         return len(element.children)
 
     def read(self, element: Element) -> Value:
-        """What the form holds, if it asks for nothing."""
+        """
+        Return the values of a form of type submit or result; C{None} for other forms.
+        """
         for child in elements(element):
             if (child.uri, child.name) == (ns.DATA, "x"):
                 isFilled = child.getAttribute("type") in ("submit", "result")
@@ -99,7 +105,7 @@ class CompactForm(NotFormField):
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """A form to submit, whose lines of text are told apart."""
+        """Add a form to submit; the lines of a text become values of their own."""
         checkFormSize(value, at)
         if not isinstance(value, dict):
             raise wrongType(at, "an object", value)

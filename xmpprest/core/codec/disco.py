@@ -1,6 +1,4 @@
-"""
-What an entity is, what it can do and what it has (XEP-0030), in JSON.
-"""
+"""Shapes of service discovery (XEP-0030): identities, features, forms and items."""
 
 from __future__ import annotations
 
@@ -20,22 +18,22 @@ from .slots import Attribute, Children, ListShape
 
 @dataclass(frozen=True)
 class ExtensionForms(NotFormField):
-    """The forms of a disco#info result (XEP-0128), in short, by their FORM_TYPE."""
+    """The extension forms of a disco#info result (XEP-0128), compact, by FORM_TYPE."""
 
     @property
     def schema(self) -> Schema:
-        """An object of compact forms."""
+        """Return the schema of an object of compact forms."""
         return {"type": "object", "additionalProperties": COMPACT}
 
     def position(self, element: Element) -> int:
-        """Where the first is."""
+        """Return the index of the first form, or -1."""
         for position, child in enumerate(element.children):
             if not isinstance(child, str) and child.uri == ns.DATA:
                 return position
         return -1
 
     def read(self, element: Element) -> Value:
-        """All that have a FORM_TYPE."""
+        """Return the forms that have a FORM_TYPE; C{None} if there are none."""
         forms: dict[str, Value] = {}
         for child in elements(element):
             if (child.uri, child.name) == (ns.DATA, "x"):
@@ -50,7 +48,7 @@ class ExtensionForms(NotFormField):
         return forms or None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """A form of type result for each."""
+        """Add a form of type result for each."""
         checkFormSize(value, at)
         if not isinstance(value, dict):
             raise wrongType(at, "an object", value)
@@ -66,7 +64,7 @@ class ExtensionForms(NotFormField):
 
 
 def _typeOf(value: Value) -> str | None:
-    """The type that reads back as such a value."""
+    """Return the field type whose compact value is of this type."""
     if isinstance(value, list):
         return None
     if isinstance(value, bool):
@@ -76,10 +74,13 @@ def _typeOf(value: Value) -> str | None:
 
 
 class _Info(ObjectShape):
-    """What an entity is and can do: both lists are always there, as in mod_rest."""
+    """A disco#info element; a result always has both lists, as in mod_rest."""
 
     def read(self, element: Element) -> dict[str, Value]:
-        """The keys, if it says anything."""
+        """
+        Return the keys; identities and features are lists unless the element is a
+        request.
+        """
         found = super().read(element)
         if found.keys() - {"node"}:
             found.setdefault("identities", [])
@@ -101,7 +102,7 @@ _INFO = _Info(
         "extensions": ExtensionForms(),
     }
 )
-#: What an entity is and can do, or of which node that is asked.
+#: disco#info: an object, a string for the node, or true.
 INFO = Shorthand(_INFO, "node", shortens=True)
 
 _ITEM = Shorthand(
@@ -115,5 +116,5 @@ _ITEM = Shorthand(
     ),
     "jid",
 )
-#: What it has, or of which node that is asked.
+#: disco#items: a list of items, a string for the node, or true.
 ITEMS = Shorthand(ListShape("item", _ITEM, ("node",)), "node", shortens=True)

@@ -1,7 +1,4 @@
-"""
-What is told to those who watch the gateway work: its JSON form and schemas, and which
-of it somebody wants to see.
-"""
+"""The JSON form and the schemas of live events, and the filter of a subscriber."""
 
 from __future__ import annotations
 
@@ -20,22 +17,22 @@ from .table import STANZAS
 #: The names of the events.
 STANZA, STATE, RATES, LOST = "stanza", "state", "rates", "lost"
 
-#: The ways of a stanza: written to the XMPP server, or read from it.
+#: The directions of a stanza: written to the XMPP server, or read from it.
 OUT, IN = "out", "in"
 
-#: Characters of a stanza that is shown; of one that is longer, only what it is.
+#: The length in characters up to which the content of a stanza is shown.
 MAX_XML_SHOWN = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class StanzaEvent:
     """
-    A stanza that has passed.
+    A stanza that was written to the XMPP server or read from it.
 
-    @ivar at: When, in seconds since 1970.
+    @ivar at: The time, in seconds since 1970.
     @ivar direction: L{OUT} or L{IN}.
-    @ivar sender: Who it says it is from, or empty.
-    @ivar to: Whom it is for, or empty.
+    @ivar sender: The value of C{from}, or empty.
+    @ivar to: The value of C{to}, or empty.
     """
 
     at: float
@@ -47,7 +44,7 @@ class StanzaEvent:
 
     @property
     def value(self) -> dict[str, Value]:
-        """In JSON."""
+        """The event as JSON."""
         head: dict[str, Value] = {
             "time": timestamp(self.at),
             "direction": self.direction,
@@ -71,27 +68,28 @@ def _json(xml: str) -> Value:
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """
-    Which stanzas somebody wants to see.
+    The stanzas that a subscriber wants.
 
-    @ivar kinds: Of C{message}, C{presence}, C{iq}; none stands for all.
-    @ivar jid: Who is at one of their ends; all that is at a domain, if there is
-        only that, and with whatever resource, if there is none. C{None}, anybody.
+    @ivar kinds: The kinds, of C{message}, C{presence} and C{iq}; empty for all kinds.
+    @ivar jid: The address that sends or receives them; C{None} for any. A domain alone
+        stands for all its addresses, an address without a resource for all its
+        resources.
     """
 
     kinds: Collection[str] = ()
     jid: JID | None = None
 
-    def __contains__(self, passed: StanzaEvent) -> bool:
-        if self.kinds and passed.kind not in self.kinds:
+    def __contains__(self, event: StanzaEvent) -> bool:
+        if self.kinds and event.kind not in self.kinds:
             return False
         return self.jid is None or any(
-            self._isAt(jid.normaliseJID(end)) for end in (passed.sender, passed.to)
+            self._isAt(jid.normaliseJID(end)) for end in (event.sender, event.to)
         )
 
     def _isAt(self, end: JID) -> bool:
         assert self.jid is not None
-        # What is not said, anybody may have.
-        return all(said in ("", has) for said, has in zip(self.jid, end, strict=True))
+        # An empty part of the filter matches any.
+        return all(part in ("", has) for part, has in zip(self.jid, end, strict=True))
 
 
 # --- schemas --------------------------------------------------------------------
@@ -127,7 +125,7 @@ _LATENCY: Schema = _event(
 
 def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
     """
-    The schema of what each event has as its data, by its name.
+    Return the schemas of the data of all events, by event name.
 
     @param stanza: The schema of a stanza.
     """

@@ -1,6 +1,6 @@
 """
-The rows of one kind of stanza: which key stands for which child, and whether its value
-says all that the child says.
+Fields of a stanza: which key stands for which child, and whether the key's value holds
+all of the child.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .payloads import Carbon
 from .scalars import NotRepresentable, QName
 from .slots import Child, Children, NamedChild
 
-#: A slot of a stanza: it also names the elements that it is about.
+#: A slot of a stanza; it also names the elements that it describes.
 StanzaSlot: TypeAlias = Child | Children | NamedChild | Carbon
 
 
@@ -30,10 +30,10 @@ class Field:
     """
     A key of a stanza.
 
-    @ivar source: Where the element comes from: a specification, with its title.
-    @ivar slot: Where in the stanza it stands, and what it is in JSON.
-    @ivar emptyResult: What the key is in an iq result if the element is empty, where
-        that is something else than in a request.
+    @ivar source: The specification that defines the element, with its title.
+    @ivar slot: The place of the element in the stanza, and its shape in JSON.
+    @ivar emptyResult: The value for an empty element in an iq result, where it differs
+        from that in a request.
     """
 
     source: str
@@ -43,24 +43,25 @@ class Field:
 
 class FieldTable:
     """
-    All rows of one kind. Several keys may be about one element: what is read has all
-    of them, and of what is written the last in the table counts.
+    All fields of one kind of stanza. Several keys may describe one element: JSON output
+    has all of them; in JSON input the last one in the table counts.
     """
 
-    def __init__(self, kind: str, rows: Mapping[str, Field]) -> None:
+    def __init__(self, kind: str, fields: Mapping[str, Field]) -> None:
         self.kind = kind
-        self.rows = rows
+        self.fields = fields
         self._index: dict[QName, list[str]] = {}
-        for key, row in rows.items():
-            for name in row.slot.names(ns.CLIENT):
+        for key, field in fields.items():
+            for name in field.slot.names(ns.CLIENT):
                 self._index.setdefault(name, []).append(key)
         self._shared = [keys for keys in self._index.values() if len(keys) > 1]
 
     def toJSON(self, stanza: Element) -> dict[str, Value]:
         """
-        The keys of a stanza's children, in the order of the children. C{xml} stands
-        where the first child stands that no key can carry, and holds all from that to
-        the last such child. White space between children is left out.
+        Return the keys of a stanza's children, in the order of the children. The key
+        C{xml} comes at the first child that no key can carry exactly, and holds all
+        children from that one to the last such child. White space between children is
+        left out.
         """
         content = [c for c in stanza.children if not _isSpace(c)]
         groups: dict[str, list[int]] = {}
@@ -85,33 +86,36 @@ class FieldTable:
         return {k: v for position in sorted(found) for k, v in found[position].items()}
 
     def _keys(self, child: Element | str) -> list[str]:
-        """The keys that are about a child; for a large one, none: that takes long."""
+        """
+        Return the keys that describe a child; none for a large child, which would take
+        long.
+        """
         if isinstance(child, str) or hasMoreElementsThan(child, MAX_ELEMENTS):
             return []
         return self._index.get((child.uri, child.name), [])
 
     def _read(self, stanza: Element, child: Element | str) -> dict[str, Value]:
-        """The values of all the keys that are about a child."""
+        """Return the values of all keys that describe a child."""
         isResult = stanza.getAttribute("type") == "result"
         read: dict[str, Value] = {}
         for key in self._keys(child):
-            row = self.rows[key]
+            field = self.fields[key]
             try:
-                value = row.slot.read(stanza)
+                value = field.slot.read(stanza)
             except (NotRepresentable, Refusal):
                 continue
-            read[key] = row.emptyResult if isResult and value is True else value
+            read[key] = field.emptyResult if isResult and value is True else value
         return read
 
     def _isExact(
         self, key: str, read: Mapping[str, Value], group: list[Element | str]
     ) -> bool:
-        """Whether a key's value says all that its children say."""
+        """Whether a key's value holds everything that its children hold."""
         if key not in read:
             return False
         probe = make(self.kind, {})
         try:
-            self.rows[key].slot.write(read[key], key, probe)
+            self.fields[key].slot.write(read[key], key, probe)
         except Refusal:
             return False
         made = probe.children
@@ -121,10 +125,10 @@ class FieldTable:
         self, value: Mapping[str, Value], raw: Iterable[Element | str]
     ) -> set[str]:
         """
-        The keys that do not count, since another key, or C{xml}, is about the same
-        element.
+        Return the keys that do not count, because another key or C{xml} describes the
+        same element.
 
-        @param raw: What C{xml} holds.
+        @param raw: The content of C{xml}.
         """
         keys = {key for child in raw for key in self._keys(child)}
         for shared in self._shared:
@@ -134,15 +138,15 @@ class FieldTable:
 
 
 def _isSpace(child: Element | str) -> bool:
-    """Whether a child is only what XML takes for white space (XML 1.0 §2.3)."""
+    """Whether a child is only white space (XML 1.0 §2.3)."""
     return isinstance(child, str) and not child.strip(" \t\r\n")
 
 
 def _isSame(made: Element | str, other: Element | str) -> bool:
     """
-    Whether two pieces of content say the same.
+    Whether two pieces of content are equal.
 
-    @param made: The one that was made from JSON.
+    @param made: The one made from JSON.
     """
     if isinstance(made, str) or isinstance(other, str):
         return made == other
@@ -157,11 +161,11 @@ def _isSame(made: Element | str, other: Element | str) -> bool:
 
 
 def _raw(stanza: Element, child: Element | str) -> str:
-    """A child as XML, to be read where C{jabber:client} is implied."""
+    """Write a child as XML, for a reader that implies C{jabber:client}."""
     if isinstance(child, str):
         return escapeText(child)
     if stanza.localPrefixes:
-        # Its text may use what the stanza declares.
+        # Its text may use prefixes that the stanza declares.
         declared = {**stanza.localPrefixes, **child.localPrefixes}
         copy = Element((child.uri, child.name), child.uri, child.attributes, declared)
         copy.children = child.children

@@ -1,7 +1,4 @@
-"""
-What several kinds of stanzas have in common: the keys of every kind, one row for each,
-and the elements that two kinds have a key for.
-"""
+"""The fields of every kind of stanza, and shapes that several kinds use."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from .scalars import DATETIME, JID, URI, integer
 from .shapes import AttributeValue, ObjectShape, Text
 from .slots import Attribute, Child, Children
 
-#: Keys of every kind.
+#: The fields of every kind.
 COMMON: Mapping[str, Field] = {
     "error": Field("RFC 6120 §8.3", Child("error", ERROR)),
     "delay": Field(
@@ -38,7 +35,7 @@ _INVITATION = ObjectShape(
     {"from": Attribute("from", JID), "to": Attribute("to", JID)}
     | {"reason": Child("reason", Text())}
 )
-#: XEP-0045: what a room says of those in it, and how one is asked in.
+#: The occupant data and invitations of a room (XEP-0045).
 MUC_USER = ObjectShape(
     {
         "item": Child(

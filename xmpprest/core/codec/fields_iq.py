@@ -1,4 +1,4 @@
-"""The keys of iqs, which are their payloads: one row for each."""
+"""The fields of iqs, which are their payloads."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _HEADER = ObjectShape(
     {"name": Attribute("name"), "value": Content()}, required=("name", "value")
 )
 
-#: Those that only iqs have.
+#: The fields that only iqs have.
 IQ: Mapping[str, Field] = {
     "ping": Field("XEP-0199: XMPP Ping", Child("ping", Flag(), ns.PING)),
     "version": Field(

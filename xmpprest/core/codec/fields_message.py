@@ -1,4 +1,4 @@
-"""The keys of messages: one row for each."""
+"""The fields of messages."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from .fields_common import MUC_USER, OOB
 from .payloads import Carbon, XHTMLBody
 from .scalars import BOOLEAN, JID, URI, integer
 from .shapes import AttributeValue, ChildText, Flag, ObjectShape, Shorthand, Text
-from .slots import Attribute, Child, Children, Content, NamedChild
+from .slots import Attribute, Child, Children, Content, LocalizedChild, NamedChild
 
 _RANGE = ObjectShape({key: Attribute(key, integer()) for key in ("start", "end")})
 _ENCRYPTION = AttributeValue("namespace")
 
 
-def messageRows(forwarded: ObjectShape) -> Mapping[str, Field]:
+def messageFields(forwarded: ObjectShape) -> Mapping[str, Field]:
     """
-    The keys that only messages have.
+    Return the fields that only messages have.
 
-    @param forwarded: What a C{<forwarded/>} is; in it, a message may have all of them.
+    @param forwarded: The shape of C{<forwarded/>}, whose message may have all of these
+        fields.
     """
     return {
-        "body": Field("RFC 6121 §5.2.3", Child("body", Text())),
-        "subject": Field("RFC 6121 §5.2.4", Child("subject", Text())),
+        "body": Field("RFC 6121 §5.2.3", LocalizedChild("body", Text())),
+        "subject": Field("RFC 6121 §5.2.4", LocalizedChild("subject", Text())),
         "thread": Field(
             "RFC 6121 §5.2.5",
             Child(

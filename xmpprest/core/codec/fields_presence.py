@@ -1,4 +1,4 @@
-"""The keys of presence: one row for each."""
+"""The fields of presence."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .field import Field
 from .fields_common import MUC_USER
 from .scalars import DATETIME, integer, string
 from .shapes import AttributeValue, Flag, ObjectShape, Text
-from .slots import Attribute, Child
+from .slots import Attribute, Child, LocalizedChild
 
 #: RFC 6121 §4.7.2.1
 SHOWS = ("away", "chat", "dnd", "xa")
 
-#: Those that only presence has.
+#: The fields that only presence has.
 PRESENCE: Mapping[str, Field] = {
     "show": Field("RFC 6121 §4.7.2.1", Child("show", Text(string(*SHOWS)))),
-    "status": Field("RFC 6121 §4.7.2.2", Child("status", Text())),
+    "status": Field("RFC 6121 §4.7.2.2", LocalizedChild("status", Text())),
     "priority": Field("RFC 6121 §4.7.2.3", Child("priority", Text(integer(-128, 127)))),
     "caps": Field(
         "XEP-0115: Entity Capabilities",

@@ -1,6 +1,4 @@
-"""
-A stanza within another (XEP-0297), as in carbons, and in what an archive holds.
-"""
+"""Forwarded stanzas (XEP-0297), as in carbons and in the results of an archive."""
 
 from __future__ import annotations
 
@@ -18,20 +16,21 @@ from .scalars import DATETIME, JID, NotRepresentable, QName, Schema
 from .shapes import AttributeValue, NotFormField, ObjectShape
 from .slots import Child, VirtualSlot
 
-#: How many stanzas may stand one within another and be read: a result of an archive
-#: that is a carbon of a forwarded one has three. Each level is written twice, in its
-#: key and as XML, if no key can carry all of it.
+#: How many levels of nested stanzas have a JSON form: an archive result that is a
+#: carbon of a forwarded message has three. A level that no key can carry exactly is
+#: written twice, in its key and as XML.
 _MAX_LEVELS = 4
-#: How many elements such a stanza may hold.
+#: How many elements a nested stanza with a JSON form may hold.
 _MAX_WITHIN = 1000
 
 
 def forwardedShape(stanzas: Callable[[], StanzaMapping]) -> ObjectShape:
     """
-    What a C{<forwarded/>} is: a message, and when it was delayed, and by whom.
+    Make the shape of C{<forwarded/>}: a message, its delay and the address that delayed
+    it.
 
-    @param stanzas: Gives what reads and writes the message; it is called only then,
-        since the table that it goes by has this in it.
+    @param stanzas: Returns the mapping for the message. It is called later, because the
+        table of that mapping contains this shape.
     """
     return _Forwarded(
         {
@@ -43,7 +42,7 @@ def forwardedShape(stanzas: Callable[[], StanzaMapping]) -> ObjectShape:
 
 
 class _Forwarded(SiblingRecord):
-    """A stanza, with who delayed it and until when."""
+    """A forwarded stanza, with the time and the address of its delay."""
 
     key = "delay_from"
     child = "delay"
@@ -54,9 +53,9 @@ class _Forwarded(SiblingRecord):
 @dataclass(frozen=True)
 class _Stanza(NotFormField):
     """
-    The stanza within.
+    A stanza within another.
 
-    @ivar stanzas: See L{forwardedShape}.
+    @ivar stanzas: Returns the mapping for the stanza.
     """
 
     kind: str
@@ -64,36 +63,36 @@ class _Stanza(NotFormField):
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """None of its own."""
+        """Return no schemas, because no form can hold a stanza."""
         return {}
 
     @property
     def schema(self) -> Schema:
-        """As it would be alone."""
+        """Return a reference to the schema of the kind."""
         return {"$ref": f"#/components/schemas/{self.kind}"}
 
     def read(self, element: Element) -> Value:
-        """Its JSON form, if it is a proper one, and no part of a game of nesting."""
-        isProper = element.getAttribute("type") in TYPES[self.kind]
-        isGame = (
+        """Return the JSON form of a valid stanza that is not nested too deep."""
+        isValid = element.getAttribute("type") in TYPES[self.kind]
+        isTooDeep = (
             hasMoreElementsThan(element, _MAX_WITHIN) or _levels(element) > _MAX_LEVELS
         )
-        if isGame or not isProper:
+        if isTooDeep or not isValid:
             raise NotRepresentable
         return self.stanzas().encode(element)
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The stanza."""
+        """Make the stanza from its JSON form."""
         return self.stanzas().decodeNested(
             value, StanzaContext(kind=self.kind), f"{at}."
         )
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """All of them."""
+        """Return the texts by key, unchanged."""
         return {**pairs}
 
 
 def _levels(part: Element) -> int:
-    """How many stanzas stand one within another, an outermost one included."""
+    """Return how many messages nest within each other, the outermost one included."""
     own = int((part.uri, part.name) == (ns.CLIENT, "message"))
     return own + max(map(_levels, elements(part)), default=0)

@@ -1,6 +1,4 @@
-"""
-Turns stanzas into JSON and back, by a table of keys; nothing of a stanza is lost.
-"""
+"""Converts stanzas to JSON and back by the table of keys, without losing anything."""
 
 from __future__ import annotations
 
@@ -19,14 +17,14 @@ from .field import Field, FieldTable
 from .scalars import ID, STRING, quoteShort, unknownKey, wrongType
 from .slots import Child
 
-#: The keys of a stanza's own attributes, but for its type.
+#: The attributes of a stanza by their keys, without its type.
 ATTRIBUTES: Mapping[str, Name] = {"to": "to", "from": "from", "id": "id", "lang": LANG}
 _OWN = ("kind", "type", *ATTRIBUTES, "xml")
 
-#: RFC 6121 §5.2.2, and mod_rest: what a stanza without a type is called.
+#: The value of C{type} for a stanza without a type (RFC 6121 §5.2.2, and mod_rest).
 UNTYPED = {"message": "normal", "presence": "available"}
 
-#: The types that only one kind of stanza has; an error may be any.
+#: The kind by its type; the type error, which every kind has, is left out.
 _KIND_BY_TYPE = {
     type: kind
     for kind, types in (*TYPES.items(), ("presence", ["available"]))
@@ -38,10 +36,10 @@ _KIND_BY_TYPE = {
 @dataclass(frozen=True, slots=True)
 class StanzaContext:
     """
-    What is known of a stanza before it is read: from the path of a request, or from
-    the stanza that it answers.
+    Facts about a stanza that are known before its body is read: from the path of a
+    request, or from the stanza that it answers.
 
-    @ivar payload: Which payload of an iq the JSON is, if it is not a whole stanza.
+    @ivar payload: The iq payload that the JSON stands for, if it is not a whole stanza.
     """
 
     kind: str | None = None
@@ -50,14 +48,12 @@ class StanzaContext:
     payload: str | None = None
 
 
-#: Nothing is known.
+#: The context of a body that is a whole stanza.
 NO_CONTEXT = StanzaContext()
 
 
 class StanzaMapping:
-    """
-    A table of keys, at work.
-    """
+    """Converts stanzas by a table of keys."""
 
     def __init__(
         self,
@@ -66,19 +62,23 @@ class StanzaMapping:
         sets: Iterable[str],
     ) -> None:
         """
-        @param keys: The rows, by kind and key.
-        @param likely: The kind of a key that several kinds have, where it is not a
+        @param keys: The fields by kind and key.
+        @param likely: The kind of a key that several kinds have, where that kind is not
             message.
-        @param sets: The payloads that an iq sets, if it does not say.
+        @param sets: The payloads of iqs that have the type set unless they name
+            another.
         """
-        self._kinds = {kind: FieldTable(kind, rows) for kind, rows in keys.items()}
+        self._kinds = {kind: FieldTable(kind, fields) for kind, fields in keys.items()}
         self._likely = likely
         self._sets = tuple(sets)
 
     # --- XML to JSON ---
 
     def encode(self, stanza: Element) -> dict[str, Value]:
-        """The JSON form: kind, type and attributes, then the children's keys."""
+        """
+        Return the JSON form of a stanza: kind, type, attributes, then the keys of the
+        children.
+        """
         kind = stanza.name
         value: dict[str, Value] = {"kind": kind}
         type = stanza.getAttribute("type") or UNTYPED.get(kind)
@@ -93,10 +93,11 @@ class StanzaMapping:
 
     def decode(self, value: Value, context: StanzaContext = NO_CONTEXT) -> Element:
         """
-        The stanza that a JSON value stands for; whether it may be sent is for
-        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>} to say.
+        Make the stanza that a JSON value stands for. The caller checks whether it may
+        be sent, with
+        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>}.
 
-        @raise Refusal: 422, the text names the key.
+        @raise Refusal: 422, the text names the key at fault.
         """
         stanza = self.decodeNested(value, context, "")
         _checkSize(stanza)
@@ -104,9 +105,11 @@ class StanzaMapping:
 
     def decodeNested(self, value: Value, context: StanzaContext, at: str) -> Element:
         """
-        The same for a stanza within another.
+        Make the stanza for a JSON value within another stanza's, without checking its
+        size.
 
-        @param at: The keys around it, with a dot behind each.
+        @param at: The keys around it, each followed by a dot.
+        @raise Refusal: 422, the text names the key at fault.
         """
         if context.payload is not None:
             value = {context.payload: True if value in (None, {}) else value}
@@ -123,19 +126,21 @@ class StanzaMapping:
         stanza = make(kind, self._attributes(value, kind, at))
         raw = _parsed(value.get("xml"), f"{at}xml")
         overridden = self._kinds[kind].shadowedKeys(value, raw)
-        rows = self._kinds[kind].rows
+        fields = self._kinds[kind].fields
         for key, inner in value.items():
             if key == "xml":
                 stanza.children.extend(raw)
-            elif key not in rows and key not in _OWN:
+            elif key not in fields and key not in _OWN:
                 if inner is not None or not self._kindsWith(key):
                     raise self._unknown(key, kind, at)
-            elif key in rows and inner is not None and key not in overridden:
-                rows[key].slot.write(inner, at + key, stanza)
+            elif key in fields and inner is not None and key not in overridden:
+                fields[key].slot.write(inner, at + key, stanza)
         return stanza
 
     def _kind(self, value: Mapping[str, Value], at: str) -> str:
-        """The kind that a stanza says that it is, or that follows from what it has."""
+        """
+        Return the kind that an object names, or the kind that follows from its keys.
+        """
         kind = value.get("kind")
         if kind is None:
             return self._inferred(value)
@@ -143,11 +148,15 @@ class StanzaMapping:
             raise unprocessable(
                 "unsupported-stanza-type",
                 f"The key '{at}kind' must be message, presence or iq.",
+                f"{at}kind",
             )
         return kind
 
     def _inferred(self, value: Mapping[str, Value]) -> str:
-        """From the type, then from the keys, else a message (behaviour.md §3)."""
+        """
+        Infer the kind from the type, then from the keys, else message (behaviour.md
+        §3).
+        """
         type = value.get("type")
         if isinstance(type, str) and type in _KIND_BY_TYPE:
             return _KIND_BY_TYPE[type]
@@ -160,12 +169,15 @@ class StanzaMapping:
         return next(likely, "message")
 
     def _kindsWith(self, key: str) -> list[str]:
-        return [kind for kind, rows in self._kinds.items() if key in rows.rows]
+        return [kind for kind, table in self._kinds.items() if key in table.fields]
 
     def _attributes(
         self, value: Mapping[str, Value], kind: str, at: str
     ) -> dict[Name, str | None]:
-        """The stanza's own attributes, and the type that it has if it says none."""
+        """
+        Return the stanza's attributes, among them the type that follows if none is
+        named.
+        """
         attributes: dict[Name, str | None] = {}
         for key, name in (*ATTRIBUTES.items(), ("type", "type")):
             text = value.get(key)
@@ -175,8 +187,8 @@ class StanzaMapping:
         type = attributes.pop("type", None) or None
         if type is not None:
             attributes["type"] = type
-        # The reply to a chat message may want to be none; within another stanza nothing
-        # depends on whether it says so.
+        # A reply may name "normal" to differ from the chat message that it answers, so
+        # a message keeps it, but not a nested one, where it makes no difference.
         if type is not None and type == UNTYPED.get(kind) and (at or kind != "message"):
             del attributes["type"]
         elif type is None and value.get("error") is not None:
@@ -187,10 +199,12 @@ class StanzaMapping:
         return attributes
 
     def _unknown(self, key: str, kind: str, at: str) -> Refusal:
-        """Refuse a key, with the kind or the name that was meant."""
+        """
+        Make the refusal of an unknown key, naming its kind or the key that was meant.
+        """
         kinds = self._kindsWith(key)
         if not kinds:
-            return unknownKey(at.rstrip("."), key, (*self._kinds[kind].rows, *_OWN))
+            return unknownKey(at.rstrip("."), key, (*self._kinds[kind].fields, *_OWN))
         return unprocessable(
             "bad-format",
             f"The key {at + key!r} belongs to {' and '.join(kinds)}, but this is"
@@ -203,31 +217,34 @@ class StanzaMapping:
         self, pairs: Mapping[str, str], context: StanzaContext = NO_CONTEXT
     ) -> Value:
         """
-        The JSON form of what stands in a form or a query.
+        Convert the keys of a form or a query to the JSON form of a stanza.
 
-        @param pairs: Texts, by their keys.
-        @return: What L{decode} reads.
-        @raise Refusal: 422, a key is unknown, or cannot stand in a form.
+        @param pairs: The texts by key.
+        @return: A value for L{decode}.
+        @raise Refusal: 422, a key is unknown, or cannot be given in a form.
         """
         if context.payload is not None:
-            slot = self._kinds["iq"].rows[context.payload].slot
+            slot = self._kinds["iq"].fields[context.payload].slot
             assert isinstance(slot, Child)  # as all payloads are
             return slot.shape.fromPairs(pairs, context.payload)
         kind = context.kind or self._kind({**pairs}, "")
-        rows = self._kinds[kind].rows
+        fields = self._kinds[kind].fields
         value: dict[str, Value] = {}
         for key, text in pairs.items():
             if key in _OWN:
                 value[key] = text
-            elif key in rows:
-                value[key] = rows[key].slot.fromText(text, key)
+            elif key in fields:
+                value[key] = fields[key].slot.fromText(text, key)
             else:
                 raise self._unknown(key, kind, "")
         return value
 
 
 def toForm(value: Mapping[str, Value]) -> dict[str, str]:
-    """What of a JSON form a form can hold: strings, numbers, and true as empty."""
+    """
+    Return the part of a JSON form that a form can hold: strings, numbers, true as
+    empty.
+    """
     return {
         key: "" if inner is True else str(inner)
         for key, inner in value.items()
@@ -270,7 +287,11 @@ def _isSameAddress(one: Value, other: str) -> bool:
 
 
 def _parsed(value: Value, at: str) -> list[Element | str]:
-    """The content that stands as XML."""
+    """
+    Parse the XML strings of the key C{xml}.
+
+    @raise Refusal: 422, the value is not a list of well-formed XML.
+    """
     if value is None:
         return []
     if not isinstance(value, list):
@@ -285,7 +306,7 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
         text, start = STRING.toText(item, where), f"<xml xmlns='{ns.CLIENT}'>"
         for child in parseFragment(start, text, "</xml>", where, "XML").children:
             if isinstance(child, str):
-                # Which makes one text of two that have nothing between them.
+                # addContent joins adjacent texts.
                 content.addContent(child)
             else:
                 content.children.append(child)
@@ -294,7 +315,7 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
 
 def _checkSize(stanza: Element) -> None:
     """
-    Hold the limits that the parser holds for XML.
+    Check the limits that the parser applies to XML.
 
     @raise Refusal: 422, the stanza exceeds one.
     """

@@ -1,4 +1,4 @@
-"""The elements whose JSON is more than a rearrangement of their parts."""
+"""Shapes of the elements whose JSON is not just their attributes and children."""
 
 from __future__ import annotations
 
@@ -33,45 +33,47 @@ from .slots import Attribute, Child, NamedChild, VirtualSlot
 
 @dataclass(frozen=True)
 class _OnePiece:
-    """A shape without keys that a form could name."""
+    """Mixin of shapes without keys that a form could name."""
 
     isText = True
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """None."""
+        """Return no schemas, because no key can be given in a form."""
         return {}
 
     def fromText(self, text: str, at: str) -> Value:
-        """The text, as if it had come in JSON."""
+        """Return the text unchanged."""
         return text
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """The texts, as if they had come in JSON."""
+        """Return the texts by key, unchanged."""
         return {**pairs}
 
 
 @dataclass(frozen=True)
 class XHTMLBody(_OnePiece):
-    """XHTML-IM (XEP-0071): the body with all that is in it, as a string."""
+    """The body of an XHTML-IM element (XEP-0071) with its markup, as a string."""
 
     @property
     def schema(self) -> Schema:
-        """Markup is a string."""
+        """Return the schema of a string of markup."""
         return {
             "type": "string",
             "description": "XHTML, such as &lt;body>&lt;p>Hello&lt;/p>&lt;/body>.",
         }
 
     def read(self, element: Element) -> Value:
-        """The one body, in no namespace, as mod_rest has it."""
+        """
+        Return the markup of the only body, without its namespace, as mod_rest does.
+        """
         bodies = elements(element)
         if len(bodies) != 1 or (bodies[0].uri, bodies[0].name) != (ns.XHTML, "body"):
             raise NotRepresentable
         return toXML(bodies[0], ns.XHTML)
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The markup, in a body if it has none itself."""
+        """Make the element from markup, and put a body around it if it has none."""
         if not isinstance(value, str):
             raise wrongType(at, "a string", value)
         body = parseFragment(
@@ -86,15 +88,15 @@ class XHTMLBody(_OnePiece):
 
 @dataclass(frozen=True)
 class _JSON(_OnePiece):
-    """A JSON container (XEP-0335): any JSON value."""
+    """A JSON container (XEP-0335) with any JSON value."""
 
     @property
     def schema(self) -> Schema:
-        """Anything."""
+        """Return the schema of any value."""
         return {}
 
     def read(self, element: Element) -> Value:
-        """The value, if the text is JSON that could be sent as part of a stanza."""
+        """Return the value, if the text is JSON that a stanza could hold."""
         try:
             value = values.fromJSON(textOf(element).encode("utf-8"))
         except Refusal:
@@ -104,30 +106,30 @@ class _JSON(_OnePiece):
         return value
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """Its text."""
+        """Make the element with the value as JSON text."""
         return element(*name, None, [values.toJSON(value).decode("utf-8")])
 
     def fromText(self, text: str, at: str) -> Value:
-        """The JSON that the text is."""
+        """Parse the text of a form as JSON."""
         return values.fromJSON(text.encode("utf-8"))
 
 
 def _depth(value: Value) -> int:
-    """How deep lists and objects nest in a value; it is known not to be very deep."""
+    """Return how deep lists and objects nest in a value that is known to be shallow."""
     if isinstance(value, dict):
         value = [*value.values()]
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 class _Payload(ObjectShape):
-    """Any JSON value, null as well, with the name of what it is (XEP-0432)."""
+    """A JSON value, which may be null, with its datatype (XEP-0432)."""
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The element; null would be left out of any other."""
+        """Make the element; other object shapes would leave null out."""
         if not isinstance(value, dict) or value.get("data", True) is not None:
             return super().write(name, value, at)
         made = super().write(name, {**value, "data": False}, at)
-        assert made is not None  # a record always makes one
+        assert made is not None  # an object shape always makes one
         null = element(ns.JSON, "json", None, ["null"])
         return element(*name, made.attributes, [null])
 
@@ -142,18 +144,16 @@ JSON_PAYLOAD = _Payload(
 
 
 class SiblingRecord(ObjectShape):
-    """
-    A record with a key for the attribute of a child that has a key of its own.
-    """
+    """An object in which one key stands for an attribute of another key's child."""
 
-    #: The key, the child, and its attribute.
+    #: The key, the child's key, and the attribute of the child.
     key: ClassVar[str]
     child: ClassVar[str]
     attribute: ClassVar[Name]
     scalar: ClassVar[Scalar] = STRING
 
     def read(self, element: Element) -> dict[str, Value]:
-        """The keys, and the one beside."""
+        """Return the keys, among them the attribute of the child."""
         record = super().read(element)
         for child in elements(element):
             text = child.attributes.get(self.attribute)
@@ -162,7 +162,7 @@ class SiblingRecord(ObjectShape):
         return record
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The element, with the attribute on the child, if the child is there."""
+        """Make the element, with the attribute on the child if the child is present."""
         beside = value.get(self.key) if isinstance(value, dict) else None
         if (
             not isinstance(value, dict)
@@ -172,7 +172,7 @@ class SiblingRecord(ObjectShape):
             return super().write(name, value, at)
         rest = {key: inner for key, inner in value.items() if key != self.key}
         made = super().write(name, rest, at)
-        assert made is not None  # a record always makes one
+        assert made is not None  # an object shape always makes one
         for child in elements(made):
             if child.name == self.child:
                 text = self.scalar.toText(beside, f"{at}.{self.key}")
@@ -193,14 +193,14 @@ class _Page(SiblingRecord):
 
 
 class _Error(SiblingRecord):
-    """A stanza error (RFC 6120 §8.3); the language is that of its text."""
+    """A stanza error (RFC 6120 §8.3); the key C{lang} is the language of its text."""
 
     key = "lang"
     child = "text"
     attribute = LANG
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """Make the error; without a type it has that of its condition."""
+        """Make the error. Without a type it gets that of its condition."""
         if isinstance(value, dict) and value.get("type") is None:
             condition = value.get("condition")
             if isinstance(condition, str) and condition in ERROR_TYPE_BY_CONDITION:
@@ -223,11 +223,11 @@ ERROR = _Error(
 
 
 def _before(value: Value) -> str:
-    """The end of a page; true is understood for the empty one."""
+    """Return the text of C{before}, which is empty for true."""
     return STRING.write("" if value is True else value)
 
 
-#: Empty for the last page (XEP-0059 §2.5).
+#: The id that the page ends before; empty for the last page (XEP-0059 §2.5).
 BEFORE = Scalar(STRING.description, STRING.schema, STRING.read, _before)
 
 PAGE = _Page(
@@ -246,9 +246,9 @@ PAGE = _Page(
 @dataclass(frozen=True)
 class Carbon(_OnePiece):
     """
-    A carbon copy (XEP-0280): the direction is the element's name.
+    A carbon copy (XEP-0280), whose direction is the name of the element.
 
-    @ivar forwarded: The shape of what was copied.
+    @ivar forwarded: The shape of the copied message.
     """
 
     forwarded: ObjectShape
@@ -256,7 +256,7 @@ class Carbon(_OnePiece):
 
     @property
     def schema(self) -> Schema:
-        """The direction, and the copy."""
+        """Return the schema of an object of the direction and the copy."""
         return {
             "type": "object",
             "properties": {
@@ -268,15 +268,17 @@ class Carbon(_OnePiece):
         }
 
     def names(self, uri: str) -> Iterator[QName]:
-        """Both directions."""
+        """Return the qualified names of the elements for both directions."""
         yield from ((ns.CARBONS, "received"), (ns.CARBONS, "sent"))
 
     def position(self, element: Element) -> int:
-        """It is in no record but the stanza, which does not ask."""
+        """
+        Return -1: only a stanza has carbons, and a stanza does not use the position.
+        """
         return -1
 
     def read(self, element: Element) -> Value:
-        """The copy, and its direction."""
+        """Return the direction and the copy, or C{None} if there is no carbon."""
         for name in self.names(element.uri):
             found = firstChild(element, *name)
             if found is not None:
@@ -284,7 +286,7 @@ class Carbon(_OnePiece):
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add it."""
+        """Add the element of the direction with the copy."""
         if not isinstance(value, dict):
             raise wrongType(at, "an object", value)
         direction = string("received", "sent").toText(

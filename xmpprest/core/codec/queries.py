@@ -1,4 +1,4 @@
-"""The queries whose parts may be given in short: of archives, and commands."""
+"""Shapes of archive queries and ad-hoc commands, which have short forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .scalars import STRING, QName, integer, string
 from .shapes import Flag, ObjectShape
 from .slots import Attribute, Child, CommaSeparated, Content, VirtualSlot
 
-#: XEP-0313 §4.1: what an archive may be asked for.
+#: The filters of an archive query (XEP-0313 §4.1).
 _FILTERS: Mapping[str, VirtualSlot] = {
     "with": VirtualSlot(string(format="xmpp-jid")),
     "start": VirtualSlot(string(format="date-time")),
@@ -25,7 +25,7 @@ _FILTERS: Mapping[str, VirtualSlot] = {
     "after-id": VirtualSlot(STRING),
     "ids": VirtualSlot(CommaSeparated()),
 }
-#: XEP-0313 §4.2: which page of it.
+#: The page of an archive query (XEP-0313 §4.2).
 _PAGING: Mapping[str, VirtualSlot] = {
     "after": VirtualSlot(STRING),
     "before": VirtualSlot(BEFORE),
@@ -34,16 +34,18 @@ _PAGING: Mapping[str, VirtualSlot] = {
 
 
 class _ArchiveQuery(ObjectShape):
-    """A query of an archive (XEP-0313 §4), its form and its page also in short."""
+    """
+    An archive query (XEP-0313 §4), whose form and page may be given by short keys.
+    """
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """In full."""
+        """Make the query, with the form and the page that the short keys stand for."""
         if not isinstance(value, dict):
             return super().write(name, value, at)
         if isinstance(limit := value.get("max"), str):  # as mod_rest takes it
             value = {**value, "max": integer().fromText(limit, f"{at}.max")}
-        filters = _taken(value, _FILTERS, at)
-        paging = _taken(value, _PAGING, at)
+        filters = _shortKeys(value, _FILTERS, at)
+        paging = _shortKeys(value, _PAGING, at)
         for short, long in ((filters, "form"), (paging, "page")):
             if short and value.get(long) is not None:
                 raise unprocessable(
@@ -55,20 +57,20 @@ class _ArchiveQuery(ObjectShape):
         if paging:
             rest["page"] = paging
         made = super().write(name, rest, at)
-        assert made is not None  # a record always makes one
+        assert made is not None  # an object shape always makes one
         if filters:
             made.children.insert(0, toSubmitForm(ns.MAM, filters, at))
         return made
 
 
-def _taken(
+def _shortKeys(
     value: Mapping[str, Value], keys: Mapping[str, VirtualSlot], at: str
 ) -> dict[str, Value]:
-    """Those of the keys that are there, each of its type."""
-    taken = {key: value[key] for key in keys if value.get(key) is not None}
-    for key, inner in taken.items():
+    """Return the short keys that are present, after a check of their types."""
+    present = {key: value[key] for key in keys if value.get(key) is not None}
+    for key, inner in present.items():
         keys[key].check(inner, f"{at}.{key}")
-    return taken
+    return present
 
 
 ARCHIVE_QUERY = _ArchiveQuery(
@@ -84,10 +86,12 @@ ARCHIVE_QUERY = _ArchiveQuery(
 
 
 class _Command(ObjectShape):
-    """An ad-hoc command (XEP-0050); its form may be given in short, as data."""
+    """
+    An ad-hoc command (XEP-0050), whose form may be given in compact form as C{data}.
+    """
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The form counts, if there are both."""
+        """Make the command; C{form} counts if C{data} is there, too."""
         if isinstance(value, dict) and value.get("form") is not None:
             value = {key: inner for key, inner in value.items() if key != "data"}
         return super().write(name, value, at)

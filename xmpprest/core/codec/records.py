@@ -1,6 +1,6 @@
 """
-The JSON form of what is kept: messages on their way out, stanzas on their way to the
-callback. Its schemas are here, too.
+The JSON form and the schemas of stored records: outbound messages, and inbound stanzas
+with their delivery attempts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _record(title: str, required: str, **properties: Schema) -> Schema:
     }
 
 
-# --- messages on their way out --------------------------------------------------
+# --- outbound messages ----------------------------------------------------------
 
 OUTGOING_SCHEMA: Schema = _record(
     "outgoing message",
@@ -85,7 +85,7 @@ OUTGOING_SCHEMA: Schema = _record(
 
 
 def outgoingToJSON(message: OutboxRecord) -> dict[str, Value]:
-    """What has become of a message."""
+    """Return the status of an outbound message."""
     return {
         "id": message.id,
         "to": message.to,
@@ -98,7 +98,7 @@ def outgoingToJSON(message: OutboxRecord) -> dict[str, Value]:
 
 
 def _error(xml: str) -> dict[str, Value]:
-    """The error in a stanza."""
+    """Return the keys C{error} and C{error_xml} for a bounced stanza."""
     try:
         stanza = parseStored(xml)
     except UnparsableStanza:
@@ -106,15 +106,17 @@ def _error(xml: str) -> dict[str, Value]:
     report = firstChild(stanza, ns.CLIENT, "error")
     if report is None:
         return {}
-    # What an application has put into it, no key can say.
+    # No key stands for an application-specific condition.
     defined = [each for each in elements(report) if each.uri == ns.STANZA_ERRORS]
-    said = {name: report[name] for name in ("type", "by") if report.hasAttribute(name)}
-    plain = element(ns.CLIENT, "error", said, defined)
+    attributes = {
+        name: report[name] for name in ("type", "by") if report.hasAttribute(name)
+    }
+    plain = element(ns.CLIENT, "error", attributes, defined)
     value = STANZAS.encode(make("message", {}, [plain])).get("error", {})
     return {"error": value, "error_xml": toXML(report)}
 
 
-# --- stanzas on their way to the callback ---------------------------------------
+# --- inbound stanzas ------------------------------------------------------------
 
 _STATE: Schema = {"type": "string", "enum": [PENDING, DELIVERED, DEAD]}
 _ENTRY: Mapping[str, Schema] = {
@@ -129,7 +131,7 @@ _ENTRY: Mapping[str, Schema] = {
 }
 _REQUIRED = "id callback state received_at attempts"
 
-#: In a list.
+#: An inbound stanza as an entry of a list.
 INCOMING_SCHEMA: Schema = _record(
     "inbound stanza",
     _REQUIRED,
@@ -147,7 +149,7 @@ _ATTEMPT: Schema = _record(
 
 def incomingDetailSchema(stanza: Schema) -> Schema:
     """
-    The schema of a stanza for the callback, with all that is known of it.
+    Return the schema of an inbound stanza with its attempts and its content.
 
     @param stanza: The schema of a stanza.
     """
@@ -166,7 +168,7 @@ def incomingDetailSchema(stanza: Schema) -> Schema:
 
 
 def incomingToJSON(stanza: InboxRecord) -> dict[str, Value]:
-    """A stanza for the callback, in a list."""
+    """Return an inbound stanza as an entry of a list."""
     isDue = stanza.state == PENDING
     return {
         "id": stanza.webhookID,
@@ -182,29 +184,29 @@ def incomingToJSON(stanza: InboxRecord) -> dict[str, Value]:
 def incomingDetailToJSON(
     stanza: InboxRecord, attempts: Sequence[DeliveryAttempt]
 ) -> dict[str, Value]:
-    """All that is known of one."""
+    """Return an inbound stanza with its attempts and its content."""
     tries: list[Value] = [
         {"at": timestamp(each.at), "status": each.status, "error": each.error}
         for each in attempts
     ]
-    whole = incomingToJSON(stanza) | {"attempts": tries}
+    detail = incomingToJSON(stanza) | {"attempts": tries}
     if stanza.stanza:
-        whole |= {**_content(stanza.stanza), "xml": stanza.stanza}
-    return whole
+        detail |= {**_content(stanza.stanza), "xml": stanza.stanza}
+    return detail
 
 
 def _head(xml: str) -> dict[str, Value]:
-    """What can be read of what a stanza says of itself."""
+    """Return the kind and the addresses in the first tag of a stanza, if it has one."""
     try:
         kind, attributes = parseStoredHead(xml)
     except UnparsableStanza:
         return {}
-    said = {key: attributes[key] for key in ("from", "to") if key in attributes}
-    return {"kind": kind, **said}
+    addresses = {key: attributes[key] for key in ("from", "to") if key in attributes}
+    return {"kind": kind, **addresses}
 
 
 def _content(xml: str) -> dict[str, Value]:
-    """A stanza in JSON, if it can be read."""
+    """Return the JSON form of a stanza, if it can be parsed."""
     try:
         return {"stanza": STANZAS.encode(parseStored(xml))}
     except UnparsableStanza:

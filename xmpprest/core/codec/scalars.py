@@ -1,6 +1,6 @@
 """
-Single values of JSON, and the texts that stand for them in XML; and how to refuse what
-is none.
+Single values of JSON and their texts in XML; and the errors about wrong values and
+keys.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ QName: TypeAlias = tuple[str, str]
 
 
 class NotRepresentable(Exception):
-    """An element is not of the shape that it should be; nobody's fault."""
+    """An element does not have the expected shape, so no key stands for it."""
 
 
 def wrongType(at: str, expected: str, value: Value) -> Refusal:
     """
-    Refuse a value of the wrong type.
+    Make the refusal of a value of the wrong type.
 
-    @param at: Its key, with the keys around it, as in C{"oob.url"}.
-    @param expected: What it should be, as in C{"a string"}.
+    @param at: The key, with the keys around it, such as C{"oob.url"}.
+    @param expected: The expected type, such as C{"a string"}.
     """
     called = "null" if value is None else _CALLED.get(type(value), "a number")
     if called == "a number" and "integer" in expected:
@@ -47,9 +47,10 @@ def wrongType(at: str, expected: str, value: Value) -> Refusal:
 
 def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
     """
-    Refuse a key that nobody knows, with the one that may have been meant.
+    Make the refusal of an unknown key, naming the key that was probably meant.
 
     @param at: The keys around it, or empty.
+    @param known: The keys that exist there.
     """
     nearest = _nearest(key, [*known])
     hint = (
@@ -94,7 +95,7 @@ def _nearest(key: str, known: Collection[str]) -> str | None:
 
 
 def quoteShort(text: str) -> str:
-    """A text of somebody's as part of a sentence: quoted, and not too long."""
+    """Quote a client's text for a sentence, shortened to 60 characters."""
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
@@ -104,11 +105,13 @@ _CALLED = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"
 @dataclass(frozen=True)
 class Scalar:
     """
-    A value that is written as text.
+    A JSON value that XML holds as text.
 
-    @ivar description: What it is called in a sentence.
-    @ivar read: From text; raises C{ValueError}.
-    @ivar write: To text; raises C{ValueError} for any other value.
+    @ivar description: The name of the type in a sentence, such as C{"a string"}.
+    @ivar schema: The JSON Schema of the values.
+    @ivar read: Converts text to a value; raises C{ValueError}.
+    @ivar write: Converts a value to text; raises C{TypeError} or C{ValueError} for a
+        value of another type.
     """
 
     description: str
@@ -118,9 +121,9 @@ class Scalar:
 
     def fromText(self, text: str, at: str) -> Value:
         """
-        The value that a text of a form or a query stands for.
+        Return the value for the text of a form or a query.
 
-        @raise Refusal: 422, it is none.
+        @raise Refusal: 422, the text stands for no value.
         """
         try:
             return self.read(text)
@@ -133,9 +136,9 @@ class Scalar:
 
     def toText(self, value: Value, at: str) -> str:
         """
-        The text of a value.
+        Return the text of a value.
 
-        @raise Refusal: 422, it is of another type.
+        @raise Refusal: 422, the value is of another type.
         """
         try:
             return self.write(value)
@@ -151,10 +154,10 @@ def _text(value: Any) -> str:
 
 def string(*values: str, **schema: Any) -> Scalar:
     """
-    A string.
+    Make a scalar for strings.
 
-    @param values: Those that are possible, if not all.
-    @param schema: More of its schema.
+    @param values: The possible strings; none for any string.
+    @param schema: Further keywords of the schema.
     """
 
     def known(value: Any) -> str:
@@ -169,11 +172,11 @@ def string(*values: str, **schema: Any) -> Scalar:
 
 
 def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
-    """A whole number from one to another."""
+    """Make a scalar for integers between two bounds, which are included."""
 
     def checked(value: Any) -> int:
         if type(value) is float and value.is_integer():
-            value = int(value)  # as JSON Schema has it, and languages without integers
+            value = int(value)  # an integer to JSON Schema
         if type(value) is not int or not low <= value <= high:
             raise ValueError
         return value
@@ -185,7 +188,7 @@ def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
     return Scalar(called, schema, lambda t: checked(_int(t)), lambda v: str(checked(v)))
 
 
-#: What Python takes for a number, and others do not, as 1_000.
+#: Decimal digits only: int() and float() also take texts such as "1_000".
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[Ee][+-]?[0-9]+)?")
 
@@ -199,7 +202,7 @@ def _int(text: str) -> int:
 def _number(value: Any) -> int | float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError
-    return value  # type: ignore[no-any-return]  # one of the two, as just seen
+    return value  # type: ignore[no-any-return]  # int or float, as checked above
 
 
 def _readNumber(text: str) -> int | float:
@@ -254,9 +257,9 @@ def readScalar(scalar: Scalar, text: str) -> Value:
 
 def textOf(element: Element) -> str:
     """
-    The text of an element.
+    Return the text of an element.
 
-    @raise Unfit: It holds other elements.
+    @raise NotRepresentable: The element holds other elements.
     """
     if not all(isinstance(child, str) for child in element.children):
         raise NotRepresentable

@@ -1,9 +1,9 @@
 """
-What one element is in JSON: the few shapes that the table of keys is made of.
+Shapes: the JSON values that elements stand for.
 
-A I{shape} says what an element is: a string, true, an object. A I{slot}, in
-L{slots<xmpprest.core.codec.slots>}, says where in an element one key of an object is
-kept. Each is read, written, and described by a JSON Schema (2020-12).
+A I{shape} converts one element to a string, true or an object and back. A I{slot}, in
+L{slots<xmpprest.core.codec.slots>}, is the place in an element that holds one key of an
+object. Each has a JSON Schema (2020-12).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from .scalars import (
 
 
 class Shape(Protocol):
-    """What one element is in JSON."""
+    """The JSON form of one element."""
 
     @property
     def schema(self) -> Schema:
-        """The values that it takes."""
+        """The JSON Schema of the values."""
 
     @property
     def isText(self) -> bool:
@@ -45,114 +45,134 @@ class Shape(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """The keys that it has in a form or a query."""
+        """The schemas of the keys that a form or a query can give."""
 
     def read(self, element: Element) -> Value:
         """
-        The value of an element, which may say more than the value does.
+        Return the value of an element. The element may hold more than the value does.
 
-        @raise Unfit: It has none.
+        @raise NotRepresentable: The element has no such value.
         """
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """
-        The element for a value; C{None} for one that is left out.
+        Make the element for a value.
 
-        @raise Refusal: 422, it is not of this shape.
+        @param at: The key, with the keys around it, for errors.
+        @return: C{None} for a value that stands for no element.
+        @raise Refusal: 422, the value is not of this shape.
         """
 
     def fromText(self, text: str, at: str) -> Value:
         """
-        The value that stands in a form as this text.
+        Return the value for the text of a form.
 
-        @raise Refusal: 422, there is none.
+        @raise Refusal: 422, the text stands for no value.
         """
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
         """
-        The value whose keys stand in a form or a query.
+        Return the value for the keys of a form or a query.
 
-        @raise Refusal: 422, a key is unknown, or its text wrong.
+        @raise Refusal: 422, a key is unknown, or its text stands for no value.
         """
 
 
 class Slot(Protocol):
-    """Where in an element one key is kept."""
+    """The place in an element that holds the value of one key."""
 
     @property
     def schema(self) -> Schema:
-        """The values that the key takes."""
+        """The JSON Schema of the key's values."""
 
     @property
     def isText(self) -> bool:
         """Whether a text in a form can stand for it."""
 
     def position(self, element: Element) -> int:
-        """Where it begins among the children; for what is no child, before them."""
+        """
+        Return the index of the first child that the key stands for; -1 for no child.
+        """
 
     def read(self, element: Element) -> Value:
         """
-        The value, or C{None} if it is not there.
+        Return the value, or C{None} if it is absent.
 
-        @raise Unfit: It is there, and is none.
+        @raise NotRepresentable: The element holds something else in this place.
         """
 
     def write(self, value: Value, at: str, into: Element) -> None:
         """
-        Put the value into an element that is being made.
+        Put a value into an element that is being made.
 
-        @raise Refusal: 422, it is of another type.
+        @raise Refusal: 422, the value is of another type.
         """
 
     def fromText(self, text: str, at: str) -> Value:
-        """See L{Shape.fromText}."""
+        """
+        Return the value for the text of a form.
+
+        @raise Refusal: 422, the text stands for no value.
+        """
 
 
 class NotFormField:
-    """A shape that no text of a form stands for."""
+    """Mixin of shapes that no text of a form can stand for."""
 
     isText = False
 
     def fromText(self, text: str, at: str) -> Value:
-        """Refuse it."""
+        """
+        Refuse any text.
+
+        @raise Refusal: 422, always.
+        """
         raise unprocessable(
             "bad-format",
-            f"The key {at!r} is no single value, so no form can hold it; send JSON.",
+            f"The key {at!r} is not a single value, so no form can hold it; send JSON.",
+            at,
         )
 
 
 class NoFormKeys:
-    """A shape without keys, which a text stands for."""
+    """Mixin of shapes without keys, which the text of a form can stand for."""
 
     isText = True
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """None."""
+        """Return no schemas, because the shape has no keys."""
         return {}
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """Refuse any key."""
+        """
+        Return true, for a query without keys.
+
+        @raise Refusal: 422, there is a key.
+        """
         for key in pairs:
-            raise unprocessable("bad-format", f"{at!r} takes no {quoteShort(key)}.")
+            raise unprocessable(
+                "bad-format",
+                f"The query {at!r} takes no key {quoteShort(key)}; leave it out.",
+            )
         return True
 
 
 @dataclass(frozen=True)
 class Flag(NoFormKeys):
-    """An element that is there: true."""
+    """An empty element; its value is true."""
 
     @property
     def schema(self) -> Schema:
-        """True."""
+        """Return the schema of true."""
         return {"const": True}
 
     def read(self, element: Element) -> Value:
-        """It is there."""
+        """Return true."""
         return True
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The empty element for true; false and an empty object are understood."""
+        """Make the empty element for true or C{{}}, and none for false."""
         if value is False:
             return None
         if value is not True and value != {}:
@@ -160,7 +180,7 @@ class Flag(NoFormKeys):
         return element(*name)
 
     def fromText(self, text: str, at: str) -> Value:
-        """An empty text, or C{true}."""
+        """Return true for an empty text or C{true}, false for C{false}."""
         return BOOLEAN.fromText(text, at)
 
 
@@ -172,87 +192,87 @@ class Text(NoFormKeys):
 
     @property
     def schema(self) -> Schema:
-        """That of the scalar."""
+        """Return the schema of the scalar."""
         return self.scalar.schema
 
     def read(self, element: Element) -> Value:
-        """The text; no elements between."""
+        """Return the text of an element without child elements, as the scalar."""
         return readScalar(self.scalar, textOf(element))
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The text in the element."""
+        """Make the element with the text."""
         text = self.scalar.toText(value, at)
         return element(*name, None, [text] if text else [])
 
     def fromText(self, text: str, at: str) -> Value:
-        """As the scalar does."""
+        """Return the scalar for the text of a form."""
         return self.scalar.fromText(text, at)
 
 
 @dataclass(frozen=True)
 class AttributeValue(NoFormKeys):
-    """An element one of whose attributes is the value."""
+    """An element whose value is that of one of its attributes."""
 
     attribute: str
     scalar: Scalar = STRING
 
     @property
     def schema(self) -> Schema:
-        """That of the scalar."""
+        """Return the schema of the scalar."""
         return self.scalar.schema
 
     def read(self, element: Element) -> Value:
-        """The attribute."""
+        """Return the value of the attribute."""
         text = element.getAttribute(self.attribute)
         if text is None:
             raise NotRepresentable
         return readScalar(self.scalar, text)
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The element with nothing but the attribute."""
+        """Make the element with only that attribute."""
         return element(*name, {self.attribute: self.scalar.toText(value, at)})
 
     def fromText(self, text: str, at: str) -> Value:
-        """As the scalar does."""
+        """Return the scalar for the text of a form."""
         return self.scalar.fromText(text, at)
 
 
 @dataclass(frozen=True)
 class ChildText(NoFormKeys):
-    """An element whose one child has the value as its text."""
+    """An element whose value is the text of its child of one name."""
 
     name: str
     text: Text = field(default_factory=Text)
 
     @property
     def schema(self) -> Schema:
-        """That of the text."""
+        """Return the schema of the text."""
         return self.text.schema
 
     def read(self, element: Element) -> Value:
-        """The text of the first such child."""
+        """Return the text of the first such child."""
         for child in elements(element):
             if child.name == self.name:
                 return self.text.read(child)
         raise NotRepresentable
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The one in the other."""
+        """Make the element with a child that holds the text."""
         inner = self.text.write((name[0], self.name), value, at)
         return element(*name, None, [inner] if inner else [])
 
     def fromText(self, text: str, at: str) -> Value:
-        """As the text does."""
+        """Return the value for the text of a form."""
         return self.text.fromText(text, at)
 
 
 @dataclass(frozen=True)
 class ObjectShape(NotFormField):
     """
-    An element that is an object; C{true} in its place is the empty one.
+    An element whose value is an object. True is read as the empty object.
 
-    @ivar slots: Where each key is kept.
-    @ivar required: The keys that must be there.
+    @ivar slots: The place of each key's value.
+    @ivar required: The keys that the object must have.
     """
 
     slots: Mapping[str, Slot]
@@ -260,7 +280,7 @@ class ObjectShape(NotFormField):
 
     @property
     def schema(self) -> Schema:
-        """An object with these keys and no others."""
+        """Return the schema of an object with these keys and no others."""
         required = {"required": [*self.required]} if self.required else {}
         properties = {key: slot.schema for key, slot in self.slots.items()}
         return {
@@ -271,7 +291,9 @@ class ObjectShape(NotFormField):
         }
 
     def read(self, element: Element) -> dict[str, Value]:
-        """The keys that are there, in the order in which the element has them."""
+        """
+        Return the keys that are present, in the order in which the element has them.
+        """
         found = {key: slot.read(element) for key, slot in self.slots.items()}
         if any(found[key] is None for key in self.required):
             raise NotRepresentable
@@ -279,7 +301,7 @@ class ObjectShape(NotFormField):
         return {key: found[key] for key in order if found[key] is not None}
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The element, its children in the order of the keys."""
+        """Make the element, with its children in the order of the keys."""
         if value is True:
             value = {}
         if not isinstance(value, dict):
@@ -293,16 +315,20 @@ class ObjectShape(NotFormField):
                 slot.write(inner, f"{at}.{key}", into)
         for key in self.required:
             if value.get(key) is None:
-                raise unprocessable("bad-format", f"The key {at!r} needs a {key!r}.")
+                raise unprocessable(
+                    "bad-format",
+                    f"The key {at!r} needs a {key!r}.",
+                    f"{at}.{key}",
+                )
         return into
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """The keys that a text can stand for."""
+        """Return the schemas of the keys that a text can stand for."""
         return {key: slot.schema for key, slot in self.slots.items() if slot.isText}
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """Each key from its text."""
+        """Return an object of the keys, each with the value for its text."""
         value = {}
         for key, text in pairs.items():
             if key not in self.slots:
@@ -314,12 +340,13 @@ class ObjectShape(NotFormField):
 @dataclass(frozen=True)
 class Shorthand:
     """
-    An object that one of its keys, or true, may stand for.
+    An object for which the string of one of its keys, or true, may stand.
 
-    @ivar shape: The object's.
-    @ivar key: What a string stands for, if anything.
-    @ivar shortens: Whether what is read is shortened, too: to the string, or if
-        the element is empty, to true.
+    @ivar shape: The shape of the object.
+    @ivar key: The key whose value a string stands for; C{None} if no string may stand
+        for the object.
+    @ivar shortens: Whether JSON output is shortened, too: to the string, or to true for
+        an empty element.
     """
 
     shape: Shape
@@ -329,14 +356,16 @@ class Shorthand:
 
     @property
     def schema(self) -> Schema:
-        """The object, the string or, where no key must be there, true."""
+        """
+        Return the schema of the object, the string and, if no key is required, true.
+        """
         schema = self.shape.schema
         text = [] if self.key is None else [{"type": "string"}]
         empty = [] if "required" in schema else [{"const": True}]
         return {"anyOf": [schema, *text, *empty]}
 
     def read(self, element: Element) -> Value:
-        """The object, or what stands for it."""
+        """Return the object or, if L{shortens} is set, the value that stands for it."""
         value = self.shape.read(element)
         if not self.shortens or not isinstance(value, dict):
             return value
@@ -345,20 +374,20 @@ class Shorthand:
         return value or True
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """The same, whichever way it is given."""
+        """Make the element from an object, or from the value that stands for one."""
         if self.key is not None and isinstance(value, str):
             value = {self.key: value}
         return self.shape.write(name, value, at)
 
     def fromText(self, text: str, at: str) -> Value:
-        """The string, or true for an empty one."""
+        """Return the string, or true for an empty text."""
         return (self.key is not None and text) or True
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """Those of the object."""
+        """Return the schemas of the object's keys."""
         return self.shape.parameters
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """Those of the object."""
+        """Return an object of the keys, each with the value for its text."""
         return self.shape.fromPairs(pairs, at)

@@ -1,6 +1,6 @@
 """
-Where in an element a key of an object is kept: in an attribute, in the text, in a
-child; and elements that are lists.
+Slots: the places in an element that hold the value of a key, such as an attribute, the
+text or a child; and shapes of elements that are lists.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.words.xish.domish import Element
 
 from ..errors import unprocessable
 from ..media.values import Value
-from ..stanza.build import element, elements
+from ..stanza.build import LANG, element, elements
 from ..stanza.parser import MAX_ELEMENTS, Name
 from .scalars import (
     STRING,
@@ -28,57 +28,59 @@ from .shapes import NotFormField, ObjectShape, Shape
 
 
 class _OfScalar:
-    """A slot that is no child, and holds a single value."""
+    """A slot that holds a single value, not a child."""
 
     scalar: Scalar
     isText = True
 
     @property
     def schema(self) -> Schema:
-        """That of the scalar."""
+        """Return the schema of the scalar."""
         return self.scalar.schema
 
     def position(self, element: Element) -> int:
-        """Before all children."""
+        """Return -1: the key comes before those of all children."""
         return -1
 
     def fromText(self, text: str, at: str) -> Value:
-        """As the scalar does."""
+        """Return the scalar for the text of a form."""
         return self.scalar.fromText(text, at)
 
 
 @dataclass(frozen=True)
 class Attribute(_OfScalar):
     """
-    @ivar name: Of the attribute.
+    An attribute of the element.
+
+    @ivar name: The attribute's name.
     """
 
     name: Name
     scalar: Scalar = STRING
 
     def read(self, element: Element) -> Value:
-        """Its value."""
+        """Return the attribute's value, or C{None} if it is absent."""
         text = element.attributes.get(self.name)
         return None if text is None else readScalar(self.scalar, text)
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Set it."""
+        """Set the attribute."""
         into.attributes[self.name] = self.scalar.toText(value, at)
 
 
 @dataclass(frozen=True)
 class Content(_OfScalar):
-    """The element's own text."""
+    """The text of the element itself."""
 
     scalar: Scalar = STRING
 
     def read(self, element: Element) -> Value:
-        """The text, unless it is empty."""
+        """Return the text, or C{None} if it is empty."""
         text = textOf(element)
         return readScalar(self.scalar, text) if text else None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add it."""
+        """Add the text."""
         text = self.scalar.toText(value, at)
         if text:
             into.children.append(text)
@@ -89,9 +91,9 @@ class _Within:
     """
     A slot among the children.
 
-    @ivar name: Of the child.
-    @ivar shape: What it is in JSON.
-    @ivar uri: Its namespace; C{None} for that of the element around it.
+    @ivar name: The name of the child element.
+    @ivar shape: The shape of the child in JSON.
+    @ivar uri: The namespace of the child; C{None} for that of the element around it.
     """
 
     name: str
@@ -99,16 +101,16 @@ class _Within:
     uri: str | None = None
 
     def names(self, uri: str) -> Iterator[QName]:
-        """The names of the children that the slot is about, within a namespace."""
+        """Return the qualified names of the children that belong to the slot."""
         yield (self.uri or uri, self.name)
 
     @property
     def isText(self) -> bool:
-        """As the shape is."""
+        """Whether a text in a form can stand for the child."""
         return self.shape.isText
 
     def position(self, element: Element) -> int:
-        """Where the first is."""
+        """Return the index of the first such child, or -1."""
         names = set(self.names(element.uri))
         for position, child in enumerate(element.children):
             if not isinstance(child, str) and (child.uri, child.name) in names:
@@ -120,54 +122,76 @@ class _Within:
         return [c for c in elements(element) if (c.uri, c.name) in names]
 
     def fromText(self, text: str, at: str) -> Value:
-        """As the shape does."""
+        """Return the value of the shape for the text of a form."""
         return self.shape.fromText(text, at)
 
 
 @dataclass(frozen=True)
 class Child(_Within):
-    """One child."""
+    """One child element."""
 
     @property
     def schema(self) -> Schema:
-        """That of the shape."""
+        """Return the schema of the child's shape."""
         return self.shape.schema
 
     def read(self, element: Element) -> Value:
-        """The first."""
+        """Return the value of the first such child, or C{None} if there is none."""
         found = self._found(element)
         return self.shape.read(found[0]) if found else None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add it."""
+        """Add the child."""
         made = self.shape.write((self.uri or into.uri, self.name), value, at)
         if made is not None:
             into.children.append(made)
 
 
 @dataclass(frozen=True)
+class LocalizedChild(Child):
+    """
+    One child element of several that hold the same text in different languages, such as
+    C{<body/>} (RFC 6121 §5.2.3).
+    """
+
+    def read(self, element: Element) -> Value:
+        """
+        Return the value of the child in the element's own language, else of the first
+        child; C{None} if there is none. A child without C{xml:lang} is in the element's
+        language.
+        """
+        found = self._found(element)
+        own = (None, element.attributes.get(LANG))
+        for child in found:
+            if child.attributes.get(LANG) in own:
+                return self.shape.read(child)
+        return self.shape.read(found[0]) if found else None
+
+
+@dataclass(frozen=True)
 class Children(_Within):
-    """Every child of that name: a list."""
+    """All child elements of one name, as a list."""
 
     isText = False
 
     @property
     def schema(self) -> Schema:
-        """A list."""
+        """Return the schema of a list of the shape."""
         return {"type": "array", "items": self.shape.schema}
 
     def read(self, element: Element) -> Value:
-        """All of them."""
+        """Return the values of all such children, or C{None} if there are none."""
         return [self.shape.read(child) for child in self._found(element)] or None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add them."""
+        """Add a child for each item."""
         if not isinstance(value, list):
             raise wrongType(at, "a list", value)
         if len(value) > MAX_ELEMENTS:
             raise unprocessable(
                 "resource-constraint",
-                f"The key {at!r} has more than {MAX_ELEMENTS} items.",
+                f"The key {at!r} has more than {MAX_ELEMENTS} items; send fewer.",
+                at,
             )
         name = (self.uri or into.uri, self.name)
         for number, item in enumerate(value):
@@ -179,10 +203,10 @@ class Children(_Within):
 @dataclass(frozen=True)
 class NamedChild:
     """
-    A child whose name is the value.
+    A child element whose name is the value.
 
-    @ivar values: The names that it may have.
-    @ivar many: Whether there may be several: then it is a list.
+    @ivar values: The names that the child may have.
+    @ivar many: Whether the value is a list of several such children.
     """
 
     values: tuple[str, ...]
@@ -196,16 +220,16 @@ class NamedChild:
 
     @property
     def schema(self) -> Schema:
-        """One of the names, or a list of them."""
+        """Return the schema of one of the names, or of a list of them."""
         one = self._scalar.schema
         return {"type": "array", "items": one} if self.many else one
 
     def names(self, uri: str) -> Iterator[QName]:
-        """All of them."""
+        """Return the qualified names of all possible children."""
         return ((self.uri, name) for name in self.values)
 
     def position(self, element: Element) -> int:
-        """Where the first is."""
+        """Return the index of the first such child, or -1."""
         for position, child in enumerate(element.children):
             if not isinstance(child, str) and self._isOne(child):
                 return position
@@ -215,12 +239,12 @@ class NamedChild:
         return child.uri == self.uri and child.name in self.values
 
     def read(self, element: Element) -> Value:
-        """The names of those that are there."""
+        """Return the name, or the names, of the children; C{None} if there are none."""
         found: list[Value] = [c.name for c in elements(element) if self._isOne(c)]
         return (found if self.many else found[0]) if found else None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add them."""
+        """Add a child for each name."""
         if not self.many:
             into.children.append(element(self.uri, self._scalar.toText(value, at)))
             return
@@ -231,7 +255,7 @@ class NamedChild:
             into.children.append(element(self.uri, name))
 
     def fromText(self, text: str, at: str) -> Value:
-        """One name; several have commas between."""
+        """Return one name, or the names between commas."""
         if self.many:
             names = text.split(",") if text else []
             return [self._scalar.fromText(name, at) for name in names]
@@ -241,11 +265,11 @@ class NamedChild:
 @dataclass(frozen=True)
 class ListShape(NotFormField):
     """
-    An element that is a list of what it holds; it may have attributes beside, which
-    an object in place of the list gives.
+    An element that is a list of its children. An object in place of the list gives
+    attributes of the element.
 
-    @ivar name: Of the elements in it.
-    @ivar attributes: Those that an object may give.
+    @ivar name: The name of the children.
+    @ivar attributes: The attributes that an object may give.
     """
 
     name: str
@@ -254,11 +278,14 @@ class ListShape(NotFormField):
 
     @property
     def schema(self) -> Schema:
-        """A list."""
+        """Return the schema of a list."""
         return {"type": "array", "items": self.shape.schema}
 
     def read(self, element: Element) -> Value:
-        """The items; the attributes alone if there are none."""
+        """
+        Return the items; without items an object of the attributes, if the shape has
+        some.
+        """
         found = [self.shape.read(c) for c in elements(element) if c.name == self.name]
         given = {
             key: element[key] for key in self.attributes if element.hasAttribute(key)
@@ -266,7 +293,10 @@ class ListShape(NotFormField):
         return found or (given if self.attributes else [])
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """All of them."""
+        """
+        Make the element with a child for each item, or with the attributes of an
+        object.
+        """
         if value is True:
             value = []
         if isinstance(value, dict) and self.attributes:
@@ -280,66 +310,77 @@ class ListShape(NotFormField):
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
-        """The attributes."""
+        """Return the schemas of the attributes, which a query can give."""
         return dict.fromkeys(self.attributes, STRING.schema)
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """The attributes."""
+        """Return an object of the attributes that a query gives."""
         slots = {key: Attribute(key) for key in self.attributes}
         return ObjectShape(slots).fromPairs(pairs, at)
 
 
 @dataclass(frozen=True)
 class CommaSeparated:
-    """A list of strings that stand in a form with commas between."""
+    """A list of strings, which a form or a query gives with commas between them."""
 
     scalar: Scalar = STRING
 
     @property
     def schema(self) -> Schema:
-        """A list of strings."""
+        """Return the schema of a list of strings."""
         return {"type": "array", "items": self.scalar.schema}
 
     def fromText(self, text: str, at: str) -> Value:
-        """One or several; none if it is empty."""
+        """Return the strings between the commas; an empty list for an empty text."""
         if text.count(",") > MAX_ELEMENTS:
             raise unprocessable(
-                "resource-constraint", f"The key {at!r} has too many values."
+                "resource-constraint",
+                f"The key {at!r} has more than {MAX_ELEMENTS} values; send fewer.",
+                at,
             )
         return [*text.split(",")] if text else []
 
 
 @dataclass(frozen=True)
 class VirtualSlot:
-    """A key that the record itself puts where it belongs."""
+    """
+    A key without a place of its own: the object shape that has it puts it in place.
+    """
 
     shape: Scalar | CommaSeparated
     isText = True
 
     @property
     def schema(self) -> Schema:
-        """That of what it stands for."""
+        """Return the schema of the value."""
         return self.shape.schema
 
     def position(self, element: Element) -> int:
-        """Nowhere."""
+        """Return -1: the key has no place."""
         return -1
 
     def read(self, element: Element) -> Value:
-        """The record sees to that."""
+        """Return C{None}; the object shape reads the key."""
         return None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """The record has taken it out before, or has no place for it."""
+        """
+        Refuse the key, which the object shape takes out where it has a place for it.
+
+        @raise Refusal: 422, the key that it belongs to is absent.
+        """
         raise unprocessable(
-            "bad-format", f"The key {at!r} is about another key that is not there."
+            "bad-format",
+            f"The key {at!r} belongs to another key, which is absent; add that one, or"
+            " leave this one out.",
+            at,
         )
 
     def check(self, value: Value, at: str) -> None:
         """
-        Look at a value for the record.
+        Check the type of a value, for the object shape.
 
-        @raise Refusal: 422, it is of another type.
+        @raise Refusal: 422, the value is of another type.
         """
         if isinstance(self.shape, Scalar):
             self.shape.toText(value, at)
@@ -350,5 +391,5 @@ class VirtualSlot:
             self.shape.scalar.toText(item, f"{at}[{number}]")
 
     def fromText(self, text: str, at: str) -> Value:
-        """As it stands in a query."""
+        """Return the value for the text of a form or a query."""
         return self.shape.fromText(text, at)

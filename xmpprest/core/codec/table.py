@@ -1,15 +1,34 @@
 """
-The JSON form of a stanza: the one table of keys, put together, and at work.
+The table of JSON keys, assembled from its parts.
 
-Each key has a row, with the specification that it comes from and the element that it
-stands for: in L{fields_message<xmpprest.core.codec.fields_message>},
-L{fields_presence<xmpprest.core.codec.fields_presence>} or
-L{fields_iq<xmpprest.core.codec.fields_iq>}, or in
-L{fields_common<xmpprest.core.codec.fields_common>}, if every kind has it.
+To add a key for an element that has none:
 
-A key that cannot say all of an element is there all the same, but then the element
-stands in C{xml}, too, and counts there, so that nothing is ever lost. The keys are
-mod_rest's. What C{/rest/openapi.json} says of them is made from this table.
+1. Add one L{Field} to C{fields_message.py}, C{fields_presence.py} or C{fields_iq.py};
+to
+   C{COMMON} in C{fields_common.py} if every kind may have it. It names the
+   specification
+   and the element, and the shape of its value::
+
+       "attention": Field(
+           "XEP-0224: Attention",
+           Child("attention", Flag(), "urn:xmpp:attention:0"),
+       ),
+
+   C{Child} is one element, C{Children} a list of them. C{Flag} makes true of an empty
+   element, C{Text} a string of its text, C{AttributeValue} a string of one attribute,
+   C{ObjectShape} an object of several attributes and children:
+   L{shapes<xmpprest.core.codec.shapes>} and L{slots<xmpprest.core.codec.slots>} have
+   them all. The key of an iq is also a path, C{GET /rest/KEY/…}.
+2. Add a description of the key to C{core/openapi/descriptions.yaml}.
+3. Add an example, with the JSON and the XML, to C{tests/core/codec/pairs.py}, and a row
+   to C{docs/reference/json.rst}. C{tests.core.codec.test_table} and
+   C{tests.docs.test_json} fail until both are there.
+
+Reading, writing, forms, errors and the JSON Schema all follow from the field. If a
+value
+cannot hold all of an element, the element is also in C{xml}, so nothing is lost. The
+keys
+are those of mod_rest where mod_rest has them.
 """
 
 from __future__ import annotations
@@ -19,25 +38,25 @@ from collections.abc import Mapping
 from .field import Field
 from .fields_common import COMMON
 from .fields_iq import IQ
-from .fields_message import messageRows
+from .fields_message import messageFields
 from .fields_presence import PRESENCE
 from .forwarding import forwardedShape
 from .mapping import StanzaMapping
 
-#: The keys that only messages have.
-MESSAGE = messageRows(forwardedShape(lambda: STANZAS))
+#: The fields that only messages have.
+MESSAGE = messageFields(forwardedShape(lambda: STANZAS))
 
-#: Every key, by the kind of stanza.
+#: All fields, by the kind of stanza and the key.
 KEYS: Mapping[str, Mapping[str, Field]] = {
     "message": {**COMMON, **MESSAGE},
     "presence": {**COMMON, **PRESENCE},
     "iq": {**COMMON, **IQ},
 }
 
-#: The payloads of an iq: what a path may name (behaviour.md §1.1).
+#: The iq payloads that a path may name (behaviour.md §1.1).
 PAYLOADS = (*IQ, "payload")
 
-#: The table at work. Typed, since it has itself in it.
+#: The mapping by this table. Annotated, since a forwarded message refers to it.
 STANZAS: StanzaMapping = StanzaMapping(
     KEYS, likely={"archive": "iq"}, sets=("archive", "command", "moderate")
 )

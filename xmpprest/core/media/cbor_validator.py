@@ -1,9 +1,9 @@
 """
-Checks the structure of CBOR (RFC 8949) before anything is made of it.
+Checks the structure of CBOR (RFC 8949) before it is decoded.
 
-What decodes CBOR also evaluates its tags, believes its lengths, and drops one of two
-equal keys; hence this one, which lets only that pass which JSON could say as well.
-Indefinite lengths may be: encoders that stream write them, Jackson's among them.
+CBOR decoders evaluate tags, trust lengths and drop one of two equal keys. This
+validator accepts only what JSON can express. It accepts indefinite lengths, which
+streaming encoders write, Jackson's among them.
 """
 
 from __future__ import annotations
@@ -17,30 +17,34 @@ from ..stanza.parser import MAX_DEPTH
 # RFC 8949 §3.1: the upper three bits of the first byte of a data item.
 _TEXT, _ARRAY, _MAP = 3, 4, 5
 
-#: The argument of what has no definite length. It is more than anything has, and even,
-#: so that a map that counts down from it expects keys when a definite one would.
+#: The argument of an indefinite length. It exceeds every real length. It is even, so
+#: that the count of a map is even where a key follows, as with a definite length.
 _ENDLESS = 1 << 64
 
-#: RFC 8949 §3.2.1: ends what has no definite length.
+#: RFC 8949 §3.2.1: ends an item of indefinite length.
 _BREAK = 0xFF
 
-#: RFC 8949 §3: how many bytes the argument takes, by the lower five bits of the first.
+#: RFC 8949 §3: the length of the argument in bytes, by the lower five bits of the first
+#: byte.
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 
-#: How much of a key is shown, in characters.
+#: How many characters of a key an error shows.
 _SHOWN = 80
 
 
 def _each(text: str, *initials: Iterable[int]) -> dict[int, str]:
-    """The same refusal for several first bytes."""
+    """Map several first bytes to one refusal."""
     return {initial: text for group in initials for initial in group}
 
 
-#: What is refused for its first byte; C{{}} is its argument. The later count.
+#: The refused first bytes; C{{}} in the text is the argument. Later entries count.
 _REFUSED: dict[int, str] = {
-    **_each("is a byte string, which JSON has not; write text", range(0x40, 0x60)),
     **_each(
-        "has the tag {}, which JSON has not; write plain values", range(0xC0, 0xE0)
+        "is a byte string, which JSON does not have; write text", range(0x40, 0x60)
+    ),
+    **_each(
+        "has the tag {}, which JSON does not have; write plain values",
+        range(0xC0, 0xE0),
     ),
     **_each("is the simple value {}; write true, false or null", range(0xE0, 0xF9)),
     **_each("is undefined; write null", [0xF7]),
@@ -57,10 +61,10 @@ for _initial in (0xF4, 0xF5, 0xF6):  # false, true, null
 
 def validateCBOR(body: bytes, maxValues: int) -> None:
     """
-    Look at every data item, in one pass and without recursion.
+    Check every data item, in one pass and without recursion.
 
-    @param maxValues: How many values there may be, keys excluded, but the pieces of
-        strings of indefinite length included.
+    @param maxValues: The highest number of values, without keys, but with the pieces of
+        strings of indefinite length.
     @raise Refusal: 400, the text says what is wrong, and at which byte.
     """
     scanner = _Scanner(body, maxValues)
@@ -74,13 +78,13 @@ def validateCBOR(body: bytes, maxValues: int) -> None:
 
 class _Scanner:
     """
-    Goes from item to item.
+    Scans the data items one after the other.
 
-    @ivar at: The byte that is next.
-    @ivar _left: How many items are missing in the current container, keys included;
-        more than there are bytes if it has no definite length.
-    @ivar _keys: Those of the current map that have been; C{None} in an array.
-    @ivar _outer: L{_left} and L{_keys} of the containers around it.
+    @ivar at: The index of the next byte.
+    @ivar _left: How many items the current container still needs, keys included; for an
+        indefinite length more than there are bytes.
+    @ivar _keys: The keys so far of the current map; C{None} in an array.
+    @ivar _outer: L{_left} and L{_keys} of the containers around the current one.
     """
 
     def __init__(self, body: bytes, maxValues: int) -> None:
@@ -93,7 +97,7 @@ class _Scanner:
         self._outer: list[tuple[int, set[bytes] | None]] = []
 
     def scan(self) -> None:
-        """Go through one item, and all that it holds."""
+        """Scan one item and everything in it."""
         while True:
             while not self._left:
                 if not self._outer:
@@ -117,9 +121,9 @@ class _Scanner:
 
     def _head(self) -> tuple[int, int]:
         """
-        The first byte of an item, and its argument (RFC 8949 §3).
+        Read the first byte of an item and its argument (RFC 8949 §3).
 
-        @raise Refusal: The body ends, or no such item is taken.
+        @raise Refusal: The body ends, or an item with this first byte is not accepted.
         """
         body, start = self._body, self.at
         if start >= len(body):
@@ -141,7 +145,7 @@ class _Scanner:
         return initial, argument
 
     def _break(self, start: int) -> None:
-        """A container without a definite length ends, or else nothing may."""
+        """End a container of indefinite length; refuse a break anywhere else."""
         # An odd number is left after a key: its value is missing.
         value = self._keys is not None and self._left & 1
         if self._left <= len(self._body) or value:
@@ -149,22 +153,22 @@ class _Scanner:
         self._left = 0
 
     def _key(self, keys: set[bytes], start: int, initial: int, argument: int) -> None:
-        """A key; by its text, since the same may be written in several ways."""
+        """Check a key by its text, since one text can be encoded in several ways."""
         if initial >> 5 != _TEXT:
-            raise self._bad(start, "is a key, but no text; write it as text")
+            raise self._bad(start, "is a key, but not text; write it as text")
         key = self._text(start, argument)
         if key in keys:
             shown = json.dumps(key.decode("utf-8")[:_SHOWN])
             raise self._bad(
-                start, f"is the key {shown}, which the map has already; leave it out"
+                start, f"is the key {shown}, which the map already has; leave it out"
             )
         keys.add(key)
 
     def _text(self, start: int, argument: int) -> bytes:
         """
-        A text string.
+        Read a text string.
 
-        @return: Its content, be it in one piece or in several (RFC 8949 §3.2.3).
+        @return: The content, of one piece or of several (RFC 8949 §3.2.3).
         """
         if argument != _ENDLESS:
             return self._piece(start, argument)
@@ -176,7 +180,8 @@ class _Scanner:
                 return b"".join(pieces)
             if initial >> 5 != _TEXT or argument == _ENDLESS:
                 raise self._bad(
-                    start, "is no piece of the text before it; write definite lengths"
+                    start,
+                    "is not a piece of the text before it; write definite lengths",
                 )
             self._count(1)
             pieces.append(self._piece(start, argument))
@@ -195,7 +200,7 @@ class _Scanner:
         return content
 
     def _container(self, start: int, major: int, argument: int) -> None:
-        """Go into an array, or into a map, which has two items for each member."""
+        """Enter an array, or a map, which has two items for each member."""
         length = argument if major == _ARRAY else 2 * argument
         if argument != _ENDLESS:
             self._checkLength(start, length)
@@ -208,10 +213,10 @@ class _Scanner:
         self._keys = None if major == _ARRAY else set()
 
     def _checkLength(self, start: int, length: int) -> None:
-        """Refuse what says that it is longer than all that follows."""
+        """Refuse a length beyond the end of the body."""
         if length > len(self._body) - self.at:
             raise self._bad(
-                start, "is longer than the body, by its own account; correct its length"
+                start, "has a length beyond the end of the body; correct the length"
             )
 
     def _count(self, more: int) -> None:
@@ -224,8 +229,8 @@ class _Scanner:
 
     def _truncated(self) -> Refusal:
         return badRequest(
-            f"The body ends at byte {len(self._body)}, within a value; send the whole"
-            " of it."
+            f"The body ends at byte {len(self._body)}, within a value; send it"
+            " completely."
         )
 
     @staticmethod

@@ -1,8 +1,7 @@
 """
-Media types: what is read, what is written, and which of them a client prefers.
+The media types of stanzas: parsing, writing, and the names that users may write.
 
-One table says what each type can do; sections 5.3, 8.3 and 12.5 of RFC 9110 say
-how it is chosen from.
+One table has the capabilities of each type (RFC 9110 §8.3).
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ TEXT = "text/plain"
 @dataclass(frozen=True, slots=True)
 class Format:
     """
-    One way to write stanzas down.
+    A representation of stanzas.
 
-    @ivar decode: Reads a body that is one stanza, or as much of it as was not given
-        before. It raises L{Refusal}.
-    @ivar encode: Writes one stanza or several; C{None} where the type is only read.
-    @ivar carriesWholeStanza: Whether a request says all in the body, and nothing in the
-        path.
-    @ivar keys: The keys that a body has which was read, where callbacks also answer
-        in this form without meaning a stanza.
+    @ivar decode: Parses the body of one stanza, completed by its context; raises
+        L{Refusal}.
+    @ivar encode: Writes one stanza or several; C{None} for an input-only type.
+    @ivar carriesWholeStanza: Whether the body is a complete stanza, so that the path of
+        the request is ignored.
+    @ivar keys: Returns the keys of a valid body; C{None} for a format in which
+        callbacks write nothing but stanzas.
     """
 
     decode: Callable[[bytes, StanzaContext], Element]
@@ -74,7 +73,7 @@ def _encodeJSON(stanzas: Sequence[Element]) -> bytes:
 
 
 def _value(stanzas: Sequence[Element]) -> Value:
-    """The JSON form of one stanza, or of several together."""
+    """Return the JSON form of one stanza, or C{{"xmpp": […]}} for several."""
     several: list[Value] = [STANZAS.encode(stanza) for stanza in stanzas]
     return {"xmpp": several} if len(several) > 1 else several[0]
 
@@ -87,7 +86,8 @@ def _encodeCBOR(stanzas: Sequence[Element]) -> bytes:
     return values.toCBOR(_value(stanzas))
 
 
-#: How what is no form begins, which curl without a header says is one.
+#: The formats of bodies that curl without a header declares as a form, by their first
+#: byte.
 _NO_FORMS = {b"{": JSON, b"[": JSON, b"<": XML}
 
 
@@ -102,21 +102,21 @@ def _decodeForm(body: bytes, context: StanzaContext) -> Element:
 
 
 def _encodeForm(stanzas: Sequence[Element]) -> bytes:
-    # Of several the last: the iq that ends what an archive holds.
+    # The last of several is the iq that ends the result of an archive.
     return urlencode(toForm(STANZAS.encode(stanzas[-1]))).encode("ascii")
 
 
 #: How many keys a form may have.
 _MAX_PAIRS = 100
-#: What no percent-encoding is (RFC 3986 §2.1), but is often taken for itself.
+#: A percent sign that begins no percent-encoding (RFC 3986 §2.1).
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def parseForm(form: bytes) -> dict[str, str]:
     """
-    Read a form, or the query of a URL.
+    Parse a form, or the query of a URL.
 
-    @raise Refusal: 400, it is none; 422, a character that XML cannot carry.
+    @raise Refusal: 400, it is malformed; 422, it has a character that XML cannot carry.
     """
     if not form:
         return {}
@@ -153,20 +153,18 @@ def parseForm(form: bytes) -> dict[str, str]:
     if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise badRequest(
-            f"The key {quoteShort(twice)} stands there twice; give it once."
-        )
+        raise badRequest(f"The key {quoteShort(twice)} is given twice; give it once.")
     return result
 
 
 def _keys(value: Value) -> Iterable[str]:
-    """Those with a value, of an object."""
+    """Return the keys of an object that have a value."""
     if not isinstance(value, dict):
         return ()
     return [key for key, inner in value.items() if inner is not None]
 
 
-#: What plain text is the content of, by the kind of stanza it stands for.
+#: The element whose content plain text is, by the kind of stanza.
 _TEXT_ELEMENT = {"message": "body", "presence": "show"}
 
 
@@ -183,9 +181,9 @@ def _decodeText(body: bytes, context: StanzaContext) -> Element:
         raise unprocessable("bad-format", illegal)
     if name == "show" and (text := text.strip()) not in SHOWS:
         raise unprocessable(
-            "bad-format", f"What a presence shows is one of {', '.join(SHOWS)}."
+            "bad-format", f"The 'show' of a presence must be one of {', '.join(SHOWS)}."
         )
-    # Alone it is a chat message; as an answer it takes the type of what it answers.
+    # Without a path it is a chat message; a reply gets its type later.
     type = context.type if context.kind else "chat"
     attributes: dict[Name, str | None] = {
         "to": context.to,
@@ -194,8 +192,7 @@ def _decodeText(body: bytes, context: StanzaContext) -> Element:
     return make(kind, attributes, [element(ns.CLIENT, name, None, [text])])
 
 
-#: Every media type that a stanza is read from, and those it is written as; the
-#: first one is the default.
+#: All media types of stanzas; the first one is the default.
 FORMATS: dict[str, Format] = {
     XML: Format(_decodeXML, _encodeXML, carriesWholeStanza=True),
     JSON: Format(_decodeJSON, _encodeJSON, keys=lambda b: _keys(values.fromJSON(b))),
@@ -211,18 +208,18 @@ FORMATS: dict[str, Format] = {
 if not values.hasCBOR:
     del FORMATS[CBOR]
 
-#: The value of C{Accept} that names what is read.
+#: The input types, as a value of C{Accept}.
 INPUT_TYPES = ", ".join(FORMATS)
 OUTPUT_TYPES = [name for name, format in FORMATS.items() if format.encode]
 
-#: Names for people who do not want to write the whole type.
+#: Short names of the media types, for settings.
 SHORT_NAMES = {"xml": XML, "json": JSON, "cbor": CBOR, "form": FORM}
 
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 def unsupportedMediaType(text: str) -> Refusal:
-    """Refuse a media type: 415, naming those that are read."""
+    """Make the refusal of a media type: 415, with the accepted types in C{Accept}."""
     return Refusal(
         Problem(415, "modify", "bad-format", text, (("Accept", INPUT_TYPES),))
     )
@@ -232,12 +229,12 @@ def decode(
     contentType: str | None, body: bytes, context: StanzaContext = NO_CONTEXT
 ) -> Element:
     """
-    Read what a client has written.
+    Parse the body of a client's request.
 
-    @param contentType: The value of the header, if there is one.
+    @param contentType: The value of the header, or C{None} if there is none.
     @param context: The stanza's kind, type and recipient by the path. With a kind the
         body may be empty, unless the media type ignores the path.
-    @return: An element; not checked yet whether it is a proper stanza.
+    @return: An element that is not yet known to be a valid stanza.
     @raise Refusal: 415 for the type, 400 or 422 for the body.
     """
     isAbsent = not body and context.kind is not None
@@ -251,9 +248,9 @@ def decode(
 
 def formatOf(contentType: str | None) -> Format:
     """
-    The format that a C{Content-Type} names.
+    Return the format that a C{Content-Type} names.
 
-    @raise Refusal: 415, the type is none that is read.
+    @raise Refusal: 415, the type is not an input type.
     """
     if contentType in FORMATS:
         return FORMATS[contentType]
@@ -265,11 +262,11 @@ def formatOf(contentType: str | None) -> Format:
         name, charset = parseContentType(contentType)
     except ValueError:
         raise unsupportedMediaType(
-            f"The Content-Type is no media type; send one of {INPUT_TYPES}."
+            f"The Content-Type is not a media type; send one of {INPUT_TYPES}."
         ) from None
     if name not in FORMATS:
         raise unsupportedMediaType(
-            f"The media type {name} is not read here; send one of {INPUT_TYPES}."
+            f"The media type {name} is not supported; send one of {INPUT_TYPES}."
         )
     if charset is not None and charset not in _CHARSETS:
         raise unsupportedMediaType("The charset must be UTF-8; convert the body to it.")
@@ -278,8 +275,8 @@ def formatOf(contentType: str | None) -> Format:
 
 def encode(stanzas: Sequence[Element], name: str) -> bytes:
     """
-    Write stanzas as one of L{OUTPUT_TYPES}: one bare, several in C{<xmpp/>}, or in
-    C{{"xmpp": […]}}; as a form, the last.
+    Write stanzas as one of L{OUTPUT_TYPES}: one stanza bare, several in C{<xmpp/>} or
+    C{{"xmpp": […]}}. A form holds only the last.
     """
     write = FORMATS[name].encode
     assert write is not None, f"{name} is only read"
@@ -288,10 +285,10 @@ def encode(stanzas: Sequence[Element], name: str) -> bytes:
 
 def encodeProblem(problem: Problem, name: str) -> bytes:
     """
-    Write down what went wrong.
+    Write an error for a client.
 
-    @param name: L{XML}, L{JSON} or L{PROBLEM_JSON}; the JSON of both is the same,
-        mod_rest's keys and those of RFC 9457 together.
+    @param name: L{XML}, L{JSON} or L{PROBLEM_JSON}. The JSON of both is the same: the
+        keys of mod_rest and those of RFC 9457.
     """
     if name == XML:
         children = [

@@ -1,8 +1,8 @@
 """
-Takes a stream of stanzas apart, as it comes: lines of JSON, or XML in C{<xmpp/>}.
+Splits a stream of stanzas into its stanzas: lines of JSON, or XML in C{<xmpp/>}.
 
-What a piece holds is for L{decode<xmpprest.core.media.formats.decode>} to say, so that
-one that is no stanza leaves the others alone.
+Each piece is decoded separately, with L{decode<xmpprest.core.media.formats.decode>}, so
+that an invalid stanza does not affect the others.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SPACE = b" \t\r\n"
 
 class StanzaFramer(Protocol):
     """
-    Takes a stream apart.
+    Splits a stream into stanzas.
 
-    @ivar contentType: What each of its pieces is.
-    @ivar atBoundary: Whether nothing has begun that is not complete.
+    @ivar contentType: The media type of each piece.
+    @ivar atBoundary: Whether no piece is incomplete.
     """
 
     @property
@@ -37,43 +37,48 @@ class StanzaFramer(Protocol):
 
     def feed(self, data: bytes) -> Iterator[bytes | Refusal]:
         """
-        Take what has come.
+        Take the next bytes of the stream.
 
-        @return: What is complete by it: each a piece, or why there is none, 413.
-        @raise Refusal: 400, what follows cannot be read; after what is complete.
+        @return: The pieces that are now complete; for a piece that is too long, the
+            refusal (413).
+        @raise Refusal: 400, the rest of the stream cannot be read; after the complete
+            pieces.
         """
 
     def finish(self) -> Iterator[bytes | Refusal]:
-        """The same when nothing more will come."""
+        """
+        End the stream.
+
+        @return: The last piece, if the end of the stream completes it.
+        @raise Refusal: 400, the stream is incomplete.
+        """
 
 
 def framerFor(contentType: str | None, limit: int) -> StanzaFramer:
     """
-    What takes apart a stream of that type.
+    Return the framer for a stream of a media type.
 
-    @param limit: How long a piece may be, in bytes.
-    @raise Refusal: 415, there is no such type.
+    @param limit: The highest length of a piece, in bytes.
+    @raise Refusal: 415, there is no framer for the type.
     """
     try:
         name = parseContentType(contentType or "")[0]
     except ValueError:
         name = None
-    if name not in _SPLITTERS:
-        known = ", ".join(_SPLITTERS)
+    if name not in _FRAMERS:
+        known = ", ".join(_FRAMERS)
         text = f"A batch is a stream of many stanzas: send one of {known}."
         raise Refusal(Problem(415, "modify", "bad-format", text, (("Accept", known),)))
-    return _SPLITTERS[name](limit)
+    return _FRAMERS[name](limit)
 
 
 def _tooLong(limit: int) -> Refusal:
-    text = f"The stanza is longer than the {limit} bytes that one may have; shorten it."
+    text = f"The stanza is longer than the limit of {limit} bytes; shorten it."
     return Refusal(Problem(413, "modify", "resource-constraint", text))
 
 
 class NDJSONFramer:
-    """
-    Takes lines apart; those that are empty do not count.
-    """
+    """Splits a stream into lines; empty lines are skipped."""
 
     contentType = formats.JSON
 
@@ -84,11 +89,11 @@ class NDJSONFramer:
 
     @property
     def atBoundary(self) -> bool:
-        """See L{StanzaFramer}."""
+        """Whether no line is incomplete."""
         return not self._size
 
     def feed(self, data: bytes) -> Iterator[bytes | Refusal]:
-        """See L{StanzaFramer.feed}."""
+        """Take the next bytes, and return the lines that are now complete."""
         *lines, rest = data.split(b"\n")
         for line in lines:
             self._add(line)
@@ -96,7 +101,7 @@ class NDJSONFramer:
         self._add(rest)
 
     def finish(self) -> Iterator[bytes | Refusal]:
-        """See L{StanzaFramer.finish}; the last line needs no end."""
+        """Return the last line, which needs no line break."""
         line, size = b"".join(self._begun).strip(_SPACE), self._size
         self._begun, self._size = [], 0
         if size > self._limit + 1 or len(line) > self._limit:
@@ -106,16 +111,16 @@ class NDJSONFramer:
 
     def _add(self, data: bytes) -> None:
         self._size += len(data)
-        # It may end with C{\r}. Of one that is too long only the end matters.
+        # The line may end with C{\r}. Of a line that is too long only the end matters.
         if self._size <= self._limit + 1:
             self._begun.append(data)
         else:
             self._begun.clear()
 
 
-#: How what is no tag begins, and how it ends.
+#: The beginnings of markup other than tags, and their ends.
 _OTHERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>", b"<!": b">"}
-#: What a tag ends by, or what hides that.
+#: The end of a tag, or a quote that may hide it.
 _ENDING = re.compile(rb"[>\"']")
 _ROOT = re.compile(
     rb"<xmpp(?:\s+xmlns\s*=\s*(?:'(?:jabber:client)?'|\"(?:jabber:client)?\"))?\s*(/?)>"
@@ -124,17 +129,17 @@ _ROOT = re.compile(
 
 class XMLFramer:
     """
-    Takes apart what is in C{<xmpp/>}, by its tags alone. An element that is not
-    well-formed in itself can so be told from the next.
+    Splits the content of C{<xmpp/>} into elements, by their tags alone, so that an
+    element that is not well-formed can be told from the next.
     """
 
     contentType = formats.XML
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        #: What is not taken apart yet, or not complete.
+        #: The bytes that are not yet split, or not complete.
         self._data = b""
-        #: Up to where the tags are known, and in which the next is looked for.
+        #: The ends of the known tags, and of the bytes searched for the next.
         self._known = self._seen = 0
         self._closer: bytes | None = None
         self._depth = 0
@@ -144,11 +149,11 @@ class XMLFramer:
 
     @property
     def atBoundary(self) -> bool:
-        """See L{StanzaFramer}."""
+        """Whether no element is incomplete."""
         return self._depth <= 1 and not self._data
 
     def feed(self, data: bytes) -> Iterator[bytes | Refusal]:
-        """See L{StanzaFramer.feed}."""
+        """Take the next bytes, and return the elements that are now complete."""
         self._data += data
         while (tag := self._nextTag()) is not None:
             piece = self._take(*tag)
@@ -157,13 +162,20 @@ class XMLFramer:
         self._forget()
 
     def finish(self) -> Iterator[bytes | Refusal]:
-        """See L{StanzaFramer.finish}."""
+        """
+        Return nothing, since C{</xmpp>} completes the last element.
+
+        @raise Refusal: 400, the stream ended before C{</xmpp>}.
+        """
         if not self._isOver:
             raise badRequest("The stream ends before </xmpp>.")
         yield from ()
 
     def _nextTag(self) -> tuple[int, int] | None:
-        """Where the next tag, or what else begins with C{<}, begins and ends."""
+        """
+        Return the start and the end of the next tag, comment or the like; C{None} if
+        incomplete.
+        """
         start = self._data.find(b"<", self._known)
         if self._depth <= 1:
             end = len(self._data) if start < 0 else start
@@ -179,9 +191,7 @@ class XMLFramer:
         return start, found
 
     def _endOf(self, start: int) -> int | None:
-        """
-        Where what begins with C{<} ends. No byte is looked at again when more comes.
-        """
+        """Return the end of the markup at an index; no byte is looked at twice."""
         if self._data[start + 1 : start + 2] in (b"", b"!", b"?"):
             return self._endOfOther(start)
         while True:
@@ -201,7 +211,9 @@ class XMLFramer:
             self._closer = match[0]
 
     def _endOfOther(self, start: int) -> int | None:
-        """The same for what is no tag."""
+        """
+        Return the end of a comment, a declaration, an instruction or a CDATA section.
+        """
         opening = self._data[start : start + 9]
         if any(begin.startswith(opening) and begin != opening for begin in _OTHERS):
             return None  # Not enough has come to tell.
@@ -213,16 +225,17 @@ class XMLFramer:
 
     def _take(self, start: int, end: int) -> bytes | Refusal | None:
         """
-        Go on behind a tag.
+        Continue behind a tag.
 
-        @return: The element that it completes, or why there is none.
+        @return: The element that the tag completes, or why it is refused; C{None} if
+            none ends.
         """
         data = self._data
         if data[start + 1] in b"!?":
             if self._depth < 2:
                 raise badRequest(
-                    "Between the stanzas there is a comment, a declaration or such,"
-                    " which XMPP forbids (RFC 6120 §11.1); leave it out."
+                    "A comment, a declaration or an instruction between the stanzas is"
+                    " forbidden by XMPP (RFC 6120 §11.1); leave it out."
                 )
             return None
         if self._depth == 0:
@@ -239,7 +252,7 @@ class XMLFramer:
         return self._complete(end) if self._depth == 1 else None
 
     def _open(self, tag: bytes) -> None:
-        """The tag around all, or one too many."""
+        """Read the tag around all stanzas; refuse any other."""
         root = _ROOT.fullmatch(tag)
         if self._isOver or root is None:
             raise badRequest(
@@ -250,10 +263,12 @@ class XMLFramer:
         self._isOver = bool(root[1])
 
     def _requireEnd(self, tag: bytes) -> None:
-        """What ends without having begun can only be the whole."""
+        """Refuse an end tag between the stanzas other than C{</xmpp>}."""
         if tag.startswith(b"</") and tag[2:-1].rstrip(_SPACE) != b"xmpp":
             shown = tag[:40].decode("utf-8", "replace")
-            raise badRequest(f"Between the stanzas {shown} ends what has not begun.")
+            raise badRequest(
+                f"The end tag {shown} between the stanzas has no start; leave it out."
+            )
 
     def _complete(self, end: int) -> bytes | Refusal:
         isTooLong, self._isTooLong = self._isTooLong, False
@@ -263,14 +278,14 @@ class XMLFramer:
 
     def _requireSpace(self, between: bytes) -> None:
         if between.strip(_SPACE):
-            where = "Between the stanzas" if self._depth else "Around <xmpp>…</xmpp>"
-            raise badRequest(f"{where} there is text; leave it out.")
+            where = "between the stanzas" if self._depth else "around <xmpp>…</xmpp>"
+            raise badRequest(f"There is text {where}; leave it out.")
 
     def _forget(self) -> None:
-        """Keep only what is needed yet."""
+        """Drop the bytes that are not needed any more."""
         known = self._known
         if self._seen - known > self._limit + 2:
-            # Its end may never come; what is behind it cannot be found then.
+            # The end of the tag may never come, and nothing behind it can be found.
             raise _tooLong(self._limit)
         if self._depth > 1:
             self._isTooLong = self._isTooLong or known - self._start > self._limit
@@ -281,8 +296,8 @@ class XMLFramer:
         self._start -= cut
 
 
-#: What is read, by media type.
-_SPLITTERS: dict[str, Callable[[int], StanzaFramer]] = {
+#: The framers by media type.
+_FRAMERS: dict[str, Callable[[int], StanzaFramer]] = {
     NDJSON: NDJSONFramer,
     formats.XML: XMLFramer,
 }

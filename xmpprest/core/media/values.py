@@ -1,9 +1,8 @@
 """
-Reads and writes plain values, as JSON (RFC 8259) and as CBOR (RFC 8949).
+Reads and writes plain values as JSON (RFC 8259) and as CBOR (RFC 8949).
 
-What is read is what both can say, and XML can carry: within limits, without
-duplicate keys, numbers beyond 64 bits, or characters that XML forbids. What the value
-means is not decided here.
+Values read are those that both formats can express and XML can carry: within limits,
+without duplicate keys, numbers beyond 64 bits, or characters that XML forbids.
 """
 
 from __future__ import annotations
@@ -28,36 +27,39 @@ else:
     #: L{toCBOR} may be called.
     hasCBOR = True
 
-#: What JSON can say.
+#: A JSON value.
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
-#: How many values a body may hold, lists and objects included, names not. Each costs
-#: the reactor some 1 µs, in CBOR 2.
+#: The highest number of values in a body, with lists and objects, without names. Each
+#: takes the reactor about 1 µs, in CBOR 2 µs.
 MAX_VALUES = 20_000
 
-#: Integers have to fit into 64 bits, as elsewhere than in Python: -2**63 is the least.
+#: Integers must fit into 64 bits, for languages other than Python: -2**63 is the least.
 _BEYOND = 1 << 63
 
-#: What only pairs of make a character in UTF-16, and in JSON's escapes.
+#: Surrogates: in UTF-16 and in JSON escapes a pair of them makes a character.
 _SURROGATES = range(0xD800, 0xE000)
 
-#: How much of a body's own text is shown to explain what is wrong with it.
+#: How many characters of the body an error shows.
 _SHOWN = 80
 
 
 def fromJSON(body: bytes) -> Value:
     """
-    Read a value.
+    Parse JSON.
 
     @param body: UTF-8, without a byte order mark.
-    @raise Refusal: 400, it is no JSON, or not to be taken literally; 422, a string in
-        it holds a character that XML cannot carry.
+    @raise Refusal: 400, the body is malformed, or has duplicate keys or numbers out of
+        range; 422, a string holds a character that XML cannot carry.
     """
     if not body.strip():
         raise badRequest("The body is empty; it must hold one JSON value.")
     text = decodeUTF8(body)
     if text.startswith("\ufeff"):
-        raise badRequest("The body begins with a byte order mark; leave it out.")
+        raise badRequest(
+            "The body begins with a byte order mark (BOM); save it as UTF-8 without"
+            " BOM."
+        )
     _checkStructure(text)
     try:
         value: Value = _DECODER.decode(text)
@@ -67,22 +69,23 @@ def fromJSON(body: bytes) -> Value:
     return value
 
 
-#: Made once: to make it takes 2 of the 6 µs of a message.
+#: Created once, since that takes 2 of the 6 µs of a message.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 def toJSON(value: Value) -> bytes:
-    """Write a value; numbers must be finite."""
+    """Write a value as JSON; its numbers must be finite."""
     return _ENCODER.encode(value).encode("utf-8")
 
 
 def fromCBOR(body: bytes) -> Value:
     """
-    Read a value.
+    Parse CBOR.
 
-    @param body: One data item, without tags, byte strings, and what else JSON has no
-        word for.
-    @raise Refusal: As from L{fromJSON}.
+    @param body: One data item, without tags, byte strings and other items that JSON
+        lacks.
+    @raise Refusal: 400, the body is malformed, or has duplicate keys or numbers out of
+        range; 422, a string holds a character that XML cannot carry.
     """
     if not body:
         raise badRequest("The body is empty; it must hold one CBOR value.")
@@ -90,28 +93,28 @@ def fromCBOR(body: bytes) -> Value:
     try:
         value: Value = cbor2.loads(body)
     except cbor2.CBORDecodeError as error:
-        # Never, but that cbor2 before 5.7.1 fails at some texts of more than 64 KiB.
+        # Only cbor2 before 5.7.1 fails here, with some texts of more than 64 KiB.
         raise badRequest(f"The body cannot be read: {_shown(str(error))}.") from None
     _Checker().check(value)
     return value
 
 
 def toCBOR(value: Value) -> bytes:
-    """Write a value, all its lengths definite."""
+    """Write a value as CBOR, all lengths definite."""
     return cbor2.dumps(value)
 
 
-#: What does not matter to how lists and objects nest: strings, and all else but their
-#: marks. Possessive throughout, and the last quote optional: so it never goes back.
+#: Everything but the marks of lists and objects. Possessive, and the last quote
+#: optional, so that it never backtracks.
 _FILLER = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[^"\[\]{},]++', re.DOTALL)
 
 
 def _checkStructure(text: str) -> None:
     """
-    Refuse what nests too deep or holds too much, before Python recurses into it.
+    Check depth and size before Python recurses into the text.
 
-    What is no JSON at all may pass. A count is at most half of what it should be; the
-    rest is for L{_Checker}.
+    Text that is not JSON may pass. The count of values can be too low by half;
+    L{_Checker} counts exactly.
     """
     marks = _FILLER.sub("", text)
     opening = marks.count("[") + marks.count("{")
@@ -140,19 +143,20 @@ def _tooMany() -> Refusal:
 
 
 def _integer(digits: str) -> int:
-    """An integer; of too many digits any other that is too large, which is cheap."""
+    """
+    Parse an integer; one of too many digits becomes any other that is out of range.
+    """
     return int(digits) if len(digits) <= len(str(-_BEYOND)) else _BEYOND
 
 
 def _object(members: list[tuple[str, Value]]) -> dict[str, Value]:
-    """An object, if no two of its members have the same name (RFC 8259 §4)."""
+    """Make an object, and refuse one with duplicate names (RFC 8259 §4)."""
     result = dict(members)
     if len(result) != len(members):
         counts = Counter(name for name, _ in members)
         twice = next(name for name, count in counts.items() if count > 1)
         raise badRequest(
-            f"The name {_shown(twice)} stands twice in one object; leave one of them"
-            " out."
+            f"The name {_shown(twice)} is twice in one object; leave one of them out."
         )
     return result
 
@@ -161,7 +165,7 @@ _DECODER = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_object)
 
 
 def _noJSON(error: json.JSONDecodeError) -> Refusal:
-    """Say where the mistake is, and what it may be."""
+    """Make the refusal of malformed JSON, with the place of the mistake and a hint."""
     what = error.msg.removesuffix(" at")
     hint = next((hint for start, hint in _HINTS.items() if what.startswith(start)), "")
     return badRequest(
@@ -175,7 +179,7 @@ _UNEXPECTED = (
     " or null, and no comma follows the last one"
 )
 
-#: What to do about errors that Python only names, in its versions' various words.
+#: Hints for the errors of Python's decoder, by the words of its versions.
 _HINTS = {
     "Expecting value": _UNEXPECTED,
     "Expecting ','": "; put a comma between two values, or close what is open",
@@ -191,7 +195,7 @@ _HINTS = {
 
 
 def _shown(text: str) -> str:
-    """Text of the body's in quotes, so short and plain that a sentence may hold it."""
+    """Quote text of the body for a sentence, shortened."""
     if len(text) > _SHOWN:
         text = text[:_SHOWN] + "…"
     return json.dumps(text, ensure_ascii=ILLEGAL.search(text) is not None)
@@ -199,8 +203,8 @@ def _shown(text: str) -> str:
 
 class _Checker:
     """
-    Looks at every value in a value, what lists and objects hold included, and knows
-    the way to it. It may recurse, since the depth is known to be small.
+    Checks a value and all values in it, and keeps the path to the current one.
+    Recursion is safe, because L{_checkStructure} has limited the depth.
     """
 
     def __init__(self) -> None:
@@ -209,9 +213,9 @@ class _Checker:
 
     def check(self, value: Value) -> None:
         """
-        Look at a value.
+        Check a value.
 
-        @raise Refusal: It is beyond the limits.
+        @raise Refusal: The value exceeds a limit.
         """
         self._count += 1
         if self._count > MAX_VALUES:
@@ -253,10 +257,10 @@ class _Checker:
             )
 
     def _constant(self, value: bool | None) -> None:
-        """Null, true and false are always in order."""
+        """Accept null, true and false."""
 
-    #: By type; there are no others, and one that a library made up must not pass
-    #: unseen, as the tuples of cbor2 6.0.0. Any, since what each takes is its own.
+    #: The checks by type. Another type, such as the tuples of cbor2 6.0.0, raises
+    #: KeyError. Any, since each check takes its own type.
     _CHECKS: Mapping[type, Callable[[_Checker, Any], None]] = {
         dict: _dict,
         list: _list,
@@ -268,7 +272,7 @@ class _Checker:
     }
 
     def _illegal(self, what: str, found: re.Match[str]) -> Refusal:
-        """Say which character XML cannot carry (XML 1.0 §2.2), and where it is."""
+        """Make the refusal of a character that XML cannot carry (XML 1.0 §2.2)."""
         code = ord(found[0])
         why = "half a surrogate pair" if code in _SURROGATES else "which XML forbids"
         return unprocessable(
@@ -278,7 +282,9 @@ class _Checker:
         )
 
     def _where(self) -> str:
-        """The way to the value, as RFC 6901 writes it; no word about the outermost."""
+        """
+        Return the path to the value (RFC 6901) for a sentence; empty for the outermost.
+        """
         if not self._path:
             return ""
         return f" at {_shown(''.join(f'/{step}' for step in self._path))}"

@@ -1,1 +1,3 @@
-"""Decisions: authorisation, rate limits, retries, what a callback's response means."""
+"""
+Policies: authorisation, rate limits, retries, the meaning of a callback's response.
+"""

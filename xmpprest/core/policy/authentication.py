@@ -1,4 +1,4 @@
-"""Says whether an C{Authorization} header may send (RFC 9110 §11.6.2)."""
+"""Authenticates requests by their C{Authorization} header (RFC 9110 §11.6.2)."""
 
 from __future__ import annotations
 
@@ -12,33 +12,31 @@ from hashlib import sha256
 from ..errors import Problem, Refusal
 from .permissions import FULL_ACCESS, Grant
 
-#: What each token may do, by its SHA-256.
+#: The grants by the SHA-256 of their tokens.
 Grants = tuple[tuple[bytes, Grant], ...]
 
 
 def grantAll(tokens: Iterable[str], grant: Grant = FULL_ACCESS) -> Grants:
     """
-    Grant the same to some tokens.
+    Give one grant to several tokens.
 
-    @param tokens: Without their scheme.
+    @param tokens: The tokens, without their scheme.
     """
     return tuple((sha256(token.encode()).digest(), grant) for token in tokens)
 
 
 class Authenticator:
     """
-    Knows the tokens by their hashes, and recognises them in constant time.
+    Recognises tokens by their hashes, in constant time.
 
-    C{Bearer TOKEN} (RFC 6750 §2.1), or C{Basic} (RFC 7617) with the component
-    domain as user name and the token as password.
+    It accepts C{Bearer TOKEN} (RFC 6750 §2.1), and C{Basic} (RFC 7617) with the
+    component domain as user name and the token as password.
 
-    @ivar grants: What each token may do, by its SHA-256; may be replaced.
+    @ivar grants: The grants by the SHA-256 of their tokens; may be replaced.
     """
 
     def __init__(self, domain: str, grants: Grants) -> None:
-        """
-        @param domain: The component domain; it names the realm, too.
-        """
+        """@param domain: The component domain, which is also the realm."""
         self.grants = grants
         self._schemes = {b"bearer": _bearer, b"basic": self._basic}
         self._domain = domain.encode()
@@ -49,10 +47,10 @@ class Authenticator:
 
     def authenticate(self, header: bytes | None) -> Grant:
         """
-        Let a request pass, or not.
+        Authenticate a request.
 
-        @param header: The value of C{Authorization}, if there is one.
-        @return: What it may do.
+        @param header: The value of C{Authorization}, or C{None} if there is none.
+        @return: The grant of the token.
         @raise Refusal: 401, with a challenge for each scheme.
         """
         if header is None:
@@ -72,7 +70,9 @@ class Authenticator:
         return grant
 
     def _grantOf(self, token: bytes) -> Grant | None:
-        """Compare with every token, so that time tells nothing."""
+        """
+        Compare a token with all known ones, so that the time taken reveals nothing.
+        """
         digest, found = sha256(token).digest(), None
         for known, grant in self.grants:
             if hmac.compare_digest(digest, known):
@@ -106,12 +106,12 @@ def _bearer(credentials: bytes) -> bytes:
 
 def parseCredential(line: str) -> str:
     """
-    Read one line of the credentials file.
+    Parse one line of the credentials file.
 
-    @param line: C{Bearer TOKEN}, as in C{Bearer dmVyeSBzZWNyZXQgdG9rZW4K}.
+    @param line: For example C{Bearer dmVyeSBzZWNyZXQgdG9rZW4K}.
     @return: The token.
-    @raise ValueError: The line is no such credential; the message does not repeat
-        it, since it may hold a secret.
+    @raise ValueError: The line is malformed; the message does not repeat it, since it
+        may hold a secret.
     """
     scheme, _, token = line.strip().partition(" ")
     token = token.strip()

@@ -69,8 +69,8 @@ class ReplyComplaint:
     """
     A fault in a callback's reply that its author should know of.
 
-    @ivar reason: The end of a sentence about the response, such as C{"its body is not
-        a reply: The key 'ok' is not known; …"}.
+    @ivar reason: The end of a sentence about the response, such as C{"its body is not a
+        reply: The key 'ok' is not known; …"}.
     @ivar key: The JSON key at fault, with the keys around it, such as C{"oob.url"};
         C{None} if the fault is not in a key.
     """

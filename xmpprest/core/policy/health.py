@@ -28,14 +28,16 @@ MAX_LOGGED_REASONS = 32
 @dataclass(slots=True)
 class EndpointHealth:
     """
-    How the callback is, as far as it shows in what was posted to it.
+    The health of a callback, as its responses show it. It is a circuit breaker: open
+    while paused, with probes.
 
-    @ivar monitoredSince: Since when it is watched.
-    @ivar isPaused: Nothing that is kept is posted but a try now and then.
-    @ivar answeredAt: When it last answered, if it ever has.
-    @ivar failingSince: When its failures began, if it has not answered since.
-    @ivar recoveredAt: Until when a failure says nothing any more: the callback was
-        out, and has answered since.
+    @ivar monitoredSince: The time since which responses are observed.
+    @ivar isPaused: Whether stored stanzas wait, except for a probe now and then.
+    @ivar answeredAt: The time of the last response, or C{None}.
+    @ivar failingSince: The time of the first failure since the last response, or
+        C{None}.
+    @ivar recoveredAt: The time up to which failures count as those of an outage that
+        has ended, or C{None}.
     """
 
     monitoredSince: float = 0.0
@@ -45,30 +47,35 @@ class EndpointHealth:
     recoveredAt: float | None = None
 
     def answered(self, status: int, now: float) -> None:
-        """It has given an answer, of any status."""
+        """Record a response of any status."""
         wasPaused, self.isPaused = self.isPaused, status == GONE
         if not self.isPaused:
             if wasPaused or self.isInOutage(now):
                 self.recoveredAt = now
             elif self.answeredAt is None:
-                # What has failed before may have been of an outage, for all we know.
+                # Failures before the first response may be those of an outage.
                 self.recoveredAt = self.monitoredSince
             self.answeredAt = now
         self.failingSince = None
 
     def isInOutage(self, now: float) -> bool:
-        """Whether it has given nothing but failures for long."""
+        """
+        Whether the callback has not responded for L{OUTAGE_AFTER} seconds of failures.
+        """
         return self.failingSince is not None and now - self.failingSince >= OUTAGE_AFTER
 
     def failed(self, now: float) -> None:
-        """It has given none."""
+        """Record that an attempt got no response."""
         if self.failingSince is None:
             self.failingSince = now
         if now - self.failingSince >= PAUSE_AFTER:
             self.isPaused = True
 
     def isHealthy(self, now: float) -> bool:
-        """Whether it takes stanzas: one that it does not take is at fault itself."""
+        """
+        Whether the callback accepts stanzas, so that a stanza that it does not accept
+        is at fault itself.
+        """
         isRecent = (
             self.answeredAt is not None and now - self.answeredAt <= HEALTHY_WINDOW
         )
@@ -78,17 +85,17 @@ class EndpointHealth:
 @dataclass(slots=True)
 class FailureLogThrottle:
     """
-    What the log is told of a callback's failures: each reason once, and again only
-    after a long time without it, or if it has become an outage. Else one stanza that
-    always fails would be told of each time, between others that do not.
+    Limits the log lines about failures of a callback: one for each reason, another
+    after a long time without that reason, and one when an outage begins. Otherwise one
+    stanza that always fails would be logged at each attempt.
     """
 
     _reasons: dict[str, float] = field(default_factory=dict)
-    _isTold: bool = False
+    _isLogged: bool = False
     _since: float | None = None
 
     def failed(self, reason: str, now: float) -> bool:
-        """There is no answer: whether to tell."""
+        """Record a failure; return whether to log it."""
         if self._since is None:
             self._since = now
         self._reasons = {
@@ -99,11 +106,11 @@ class FailureLogThrottle:
         isNew = reason not in self._reasons and len(self._reasons) < MAX_LOGGED_REASONS
         if isNew or reason in self._reasons:
             self._reasons[reason] = now
-        isOutage = not self._isTold and now - self._since > OUTAGE_AFTER
-        self._isTold = self._isTold or isNew or isOutage
+        isOutage = not self._isLogged and now - self._since > OUTAGE_AFTER
+        self._isLogged = self._isLogged or isNew or isOutage
         return isNew or isOutage
 
     def answered(self) -> bool:
-        """There is one: whether to tell that there is again."""
-        wasTold, self._isTold, self._since = self._isTold, False, None
-        return wasTold
+        """Record a response; return whether to log the recovery."""
+        wasLogged, self._isLogged, self._since = self._isLogged, False, None
+        return wasLogged

@@ -1,4 +1,4 @@
-"""What whoever has shown a token may do."""
+"""Permissions of an authenticated token."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from ..stanza.build import TYPES, withArticle
 from ..stanza.jid_pattern import ANY_JID, JIDPatterns
 from .rate_limit import RateLimiter
 
-#: What a token may be allowed beside sending, and the words for it.
+#: The rights of a token beside sending, and their names in sentences.
 PERMISSIONS = {
-    "outbox": "see what has become of all that was sent",
-    "drop": "drop messages that wait to be sent",
-    "inbox": "see what came for the callback",
-    "redeliver": "have stanzas delivered to the callback again",
-    "metrics": "see the metrics",
-    "events": "see the traffic as it happens",
+    "outbox": "read the status of all messages",
+    "drop": "drop queued messages",
+    "inbox": "read the inbound stanzas",
+    "redeliver": "redeliver inbound stanzas",
+    "metrics": "read the metrics",
+    "events": "watch the live events",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """
-    What a token may do.
+    The permissions of a token, or of the credentials.
 
-    @ivar name: Of the token; empty for the credentials, which may do everything.
-    @ivar permissions: Of L{PERMISSIONS}, those that it has.
-    @ivar kinds: Which kinds of stanza it may send.
-    @ivar senders: From which addresses.
-    @ivar recipients: To which addresses.
-    @ivar defaultSender: From which of them a stanza is that does not say; empty for the
+    @ivar name: The token's name; empty for the credentials, which grant full access.
+    @ivar permissions: The rights of L{PERMISSIONS} that it has.
+    @ivar kinds: The kinds of stanza that it may send.
+    @ivar senders: The addresses that it may send from.
+    @ivar recipients: The addresses that it may send to.
+    @ivar defaultSender: The sender of its stanzas without C{from}; empty for the
         component domain.
     @ivar rateLimiter: The limit on its stanzas per second; C{None} for no limit.
     @ivar isBasic: Whether it was shown as Basic credentials, which browsers remember.
@@ -53,10 +53,10 @@ class Grant:
 
     def authorize(self, stanza: Element) -> None:
         """
-        Let a stanza be sent, or not.
+        Check that a stanza may be sent.
 
-        @param stanza: A complete one.
-        @raise Refusal: 403, which says what may be.
+        @param stanza: A complete stanza.
+        @raise Refusal: 403, the text says what may be sent.
         """
         if self is FULL_ACCESS:
             return  # the common case
@@ -79,9 +79,9 @@ class Grant:
         """
         Check that a stanza may be sent by a GET request.
 
-        A browser sends Basic credentials that it remembers with every request to the
-        gateway, also if a page of a stranger links to it; so such a request may only
-        ask (RFC 9110 §9.2.1).
+        A browser adds the Basic credentials that it remembers to every request to the
+        gateway, also when another site's page links to it. Such a request may only read
+        (RFC 9110 §9.2.1).
 
         @param stanza: The iq that the request stands for.
         @raise Refusal: 403, the credentials are Basic and the iq changes something.
@@ -95,9 +95,9 @@ class Grant:
 
     def consumeRateLimit(self) -> None:
         """
-        Let one stanza be sent, or not yet.
+        Count one stanza against the rate limit.
 
-        @raise Refusal: 429.
+        @raise Refusal: 429, the limit is reached.
         """
         if self.rateLimiter is None:
             return
@@ -112,9 +112,10 @@ class Grant:
 
     def requirePermission(self, right: str) -> None:
         """
-        Let do what takes a right, or not.
+        Check a right.
 
-        @raise Refusal: 403, which says where to give it.
+        @param right: One of L{PERMISSIONS}.
+        @raise Refusal: 403, the text says where to grant it.
         """
         if right not in self.permissions:
             raise forbidden(
@@ -125,8 +126,8 @@ class Grant:
 
     def canSee(self, message: OutboxRecord) -> bool:
         """
-        Whether it may see what has become of a message: with the right to, of any;
-        else of one that it may have sent itself.
+        Whether the status of a message may be read: with the right C{outbox} that of
+        every message, else that of messages which the token may send itself.
         """
         return "outbox" in self.permissions or (
             "message" in self.kinds
@@ -138,6 +139,6 @@ class Grant:
         return f"The token {self.name!r}"
 
 
-#: What the credentials may do, and what anybody may, to whom something is public.
+#: The grants of the credentials, and of requests without any to public resources.
 FULL_ACCESS = Grant()
 NO_ACCESS = Grant(permissions=frozenset(), kinds=frozenset())

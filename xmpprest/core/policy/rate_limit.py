@@ -1,25 +1,23 @@
-"""A token bucket: how often something may be done."""
+"""A rate limiter: a token bucket."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: What a clock's floating point may lose, of one.
+#: The rounding error of the clock's floating point, in actions.
 _ROUNDED = 1e-6
 
 
 class RateLimiter:
     """
-    Lets something be done at a rate, and some of it at once.
+    Limits how often an action may be done.
 
-    @ivar rate: How often, in times a second.
-    @ivar burst: How often at once, after a pause.
+    @ivar rate: The highest rate, in actions per second.
+    @ivar burst: The highest number of actions at once, after a pause.
     """
 
     def __init__(self, rate: float, burst: int, now: Callable[[], float]) -> None:
-        """
-        @param now: Tells the time, in seconds; it may be set back.
-        """
+        """@param now: The clock, in seconds; it may be set back."""
         self.rate = rate
         self.burst = burst
         self._now = now
@@ -28,9 +26,9 @@ class RateLimiter:
 
     def acquire(self) -> float:
         """
-        Let it be done once.
+        Count one action, if the limit allows it.
 
-        @return: 0; or how many seconds there are until it may be, and it may not now.
+        @return: 0 if it is allowed; else the seconds until it is.
         """
         now = self._now()
         passed, self._at = max(now - self._at, 0.0), now

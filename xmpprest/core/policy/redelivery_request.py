@@ -1,4 +1,4 @@
-"""Which dead stanzas are to be delivered again, as a client says it in JSON."""
+"""Parses requests to redeliver dead letters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..media.values import Value
 
 _TIME: Schema = {"type": "string", "format": "date-time"}
 
-#: How many may be named at once.
+#: The highest number of ids in one request.
 MAX_IDS = 1000
 
-#: Before and after every stanza.
+#: Times before and after every stanza.
 _EVER = (0.0, 253402300800.0)
 
 REDELIVERY: Schema = {
@@ -54,11 +54,11 @@ REDELIVERY: Schema = {
 @dataclass(frozen=True, slots=True)
 class RedeliveryRequest:
     """
-    Which dead stanzas are to be delivered again.
+    A selection of dead letters.
 
-    @ivar ids: C{None} for all that came within the time span.
-    @ivar since: The beginning of the time span, which belongs to it.
-    @ivar until: Its end, which does not.
+    @ivar ids: The webhook ids; C{None} for all that arrived within the time span.
+    @ivar since: The start of the time span, included, in seconds since 1970.
+    @ivar until: The end of the time span, excluded.
     """
 
     ids: Sequence[str] | None = None
@@ -68,29 +68,29 @@ class RedeliveryRequest:
 
 def parseRedeliveryRequest(value: Value) -> RedeliveryRequest:
     """
-    Read which stanzas are to be delivered again.
+    Parse the body of a redelivery request.
 
-    @raise Refusal: 422, it does not say.
+    @raise Refusal: 422, the body selects nothing, or is malformed.
     """
-    given: dict[str, Value] = {}
+    selection: dict[str, Value] = {}
     if isinstance(value, dict):
-        given = {key: inner for key, inner in value.items() if inner is not None}
-    for key in given:
+        selection = {key: inner for key, inner in value.items() if inner is not None}
+    for key in selection:
         if key not in ("ids", "since", "until"):
             raise unknownKey("", key, ("ids", "since", "until"))
-    if not given:
+    if not selection:
         raise unprocessable(
             "bad-format",
-            'Say which are to be delivered again: {"ids": ["msg_…"]}, or those that'
-            ' came in a time, {"since": "2026-01-01T00:00:00Z", "until": "…"}.',
+            'Select the dead letters: by id, {"ids": ["msg_…"]}, or by time of arrival,'
+            ' {"since": "2026-01-01T00:00:00Z", "until": "…"}.',
         )
-    if "ids" not in given:
-        return _within(given)
-    if len(given) > 1:
+    if "ids" not in selection:
+        return _within(selection)
+    if len(selection) > 1:
         raise unprocessable(
             "bad-format", "Give either 'ids', or 'since' and 'until', not both."
         )
-    return RedeliveryRequest(_ids(given["ids"]))
+    return RedeliveryRequest(_ids(selection["ids"]))
 
 
 def _ids(value: Value) -> Sequence[str]:
@@ -103,8 +103,8 @@ def _ids(value: Value) -> Sequence[str]:
     return ids
 
 
-def _within(given: Mapping[str, Value]) -> RedeliveryRequest:
-    times = {key: _moment(value, key) for key, value in given.items()}
+def _within(span: Mapping[str, Value]) -> RedeliveryRequest:
+    times = {key: _moment(value, key) for key, value in span.items()}
     within = RedeliveryRequest(None, **times)
     if within.since >= within.until:
         raise unprocessable("bad-format", "'since' must be before 'until'.")
@@ -132,11 +132,11 @@ _MOMENT = re.compile(
 
 def parseTimestamp(text: str) -> float:
     """
-    Read a time as RFC 3339 writes it.
+    Parse a time as written by RFC 3339.
 
-    @return: In seconds since 1970.
-    @raise ValueError: It is none.
+    @return: Seconds since 1970.
+    @raise ValueError: The text is not such a time.
     """
     if not _MOMENT.fullmatch(text):
-        raise ValueError("no time")
+        raise ValueError("not a time")
     return datetime.fromisoformat(text.upper()).timestamp()

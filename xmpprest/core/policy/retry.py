@@ -1,5 +1,6 @@
 """
-When the callback is tried again, when a stanza is given up, and how the callback is.
+Retry schedule of deliveries: backoff, Retry-After, and when a stanza becomes a dead
+letter.
 
 Times are in seconds since 1970, random numbers at least 0 and less than 1.
 """
@@ -12,32 +13,33 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import inf
 
-#: Seconds before each try; before all further ones it is L{MAX_BACKOFF}.
+#: Seconds before each attempt; L{MAX_BACKOFF} before all further ones.
 BACKOFF_SCHEDULE = (0.0, 1.0, 5.0, 30.0, 120.0, 300.0, 900.0, 1800.0)
 MAX_BACKOFF = 3600.0
-#: What share of a delay it may be shorter or longer, so that not all come at once.
+#: The share by which a delay is varied, so that not all attempts come at once.
 JITTER = 0.2
 
-#: Seconds after its arrival that a stanza is tried, if the callback takes others; and
-#: whatever it does, or one that never gets an answer would block those behind it.
+#: Seconds after its arrival during which a stanza is tried: while the callback accepts
+#: others, and in any case. Without an end, a stanza that never gets a response would
+#: block its conversation.
 RETRY_WINDOW = 7 * 86400.0
 MAX_RETRY_WINDOW = 14 * 86400.0
-#: How often it is tried at least: one that has waited behind others, or is delivered
-#: again after months, must not be given up over a callback that restarts.
+#: The least number of attempts: a stanza that has waited behind others, or is
+#: redelivered after months, must survive a restart of the callback.
 MIN_ATTEMPTS = 4
 
-#: Seconds after that within which those are tried again that got no answer.
+#: Seconds after a recovery within which stanzas without a response are tried again.
 RECOVERY_WINDOW = 60.0
 
-#: The shortest and the longest time that a callback can ask for, in seconds.
+#: The shortest and the longest wait that a callback can ask for, in seconds.
 MIN_WAIT = 1.0
 MAX_WAIT = 3600.0
-#: How often in a row it can ask for the shortest; then it is as if it had not answered.
+#: How often in a row a callback can ask to wait; after that the backoff applies, too.
 MAX_HONOURED_RETRY_AFTER = 5
 
-#: Says that the callback is gone (RFC 9110 §15.5.11).
+#: The status of a callback that is gone (RFC 9110 §15.5.11).
 GONE = 410
-#: The statuses that can say when to come again (RFC 6585 §4, RFC 9110 §15.6.4).
+#: The statuses with which Retry-After is honoured (RFC 6585 §4, RFC 9110 §15.6.4).
 RETRY_AFTER_STATUSES = frozenset({429, 503})
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -45,9 +47,9 @@ _DIGITS = re.compile(r"[0-9]+")
 
 def backoffDelay(attempts: int, random: float) -> float:
     """
-    How long to wait for the next try.
+    Return the seconds to wait before the next attempt.
 
-    @param attempts: How many there have been.
+    @param attempts: The number of attempts so far.
     """
     return _exactDelay(attempts) * (1 + JITTER * (2 * random - 1))
 
@@ -73,9 +75,10 @@ def isPlausibleDelay(delay: float, attempts: int, status: int | None) -> bool:
 
 def deferralDelay(wait: float, asked: int, random: float) -> float:
     """
-    How long to wait, if the callback has asked for it: not less than that.
+    Return the seconds to wait after the callback has asked to wait, at least as many as
+    it asked for.
 
-    @param asked: How often it has, in a row.
+    @param asked: How often in a row the callback has asked.
     """
     exact = wait if asked <= MAX_HONOURED_RETRY_AFTER else max(wait, _exactDelay(asked))
     return exact * (1 + JITTER * random)
@@ -84,11 +87,11 @@ def deferralDelay(wait: float, asked: int, random: float) -> float:
 @dataclass(frozen=True, slots=True)
 class LastAttempt:
     """
-    The last try of a stanza that waits for the next.
+    The last attempt of a stanza that waits for the next.
 
-    @ivar at: When it began, or ended, if it was an earlier process's.
-    @ivar status: What the callback said; C{None}, nothing.
-    @ivar expeditedAt: When the last one was that came before it was due.
+    @ivar at: The time at which it began; of an earlier process, at which it ended.
+    @ivar status: The HTTP status; C{None} for no response.
+    @ivar expeditedAt: The time of the last attempt that was made before it was due.
     @ivar consecutiveDeferrals: How often in a row the callback has asked to wait.
     """
 
@@ -102,11 +105,12 @@ def expeditedRetryAt(
     last: LastAttempt, dueAt: float, now: float, random: float
 ) -> float:
     """
-    When to try again, since the callback has recovered: soon, but not all at once.
-    One that fails all the same is tried no more than once a minute for that, and one
-    that was answered is not: the callback has asked for the time, or was not at fault.
+    Return the time of the next attempt after the callback has recovered: soon, but
+    spread over L{RECOVERY_WINDOW}. A stanza that fails again is expedited at most once
+    a minute; one that got a response is not, because the callback asked for the time,
+    or was not at fault.
 
-    @param dueAt: When it would be tried else.
+    @param dueAt: The time of the next attempt by the schedule.
     """
     if last.status not in (None, GONE):
         return dueAt
@@ -116,9 +120,9 @@ def expeditedRetryAt(
 
 def isExpired(attempts: int, receivedAt: float, now: float, isWell: bool) -> bool:
     """
-    Whether a stanza has been tried for long enough.
+    Whether a stanza becomes a dead letter.
 
-    @param isWell: Whether the callback is.
+    @param isWell: Whether the callback is healthy.
     """
     lifetime = RETRY_WINDOW if isWell else MAX_RETRY_WINDOW
     return attempts >= MIN_ATTEMPTS and now >= receivedAt + lifetime
@@ -126,10 +130,10 @@ def isExpired(attempts: int, receivedAt: float, now: float, isWell: bool) -> boo
 
 def parseRetryAfter(status: int, header: str | None, now: float) -> float | None:
     """
-    How many seconds the callback asks us to wait (RFC 9110 §10.2.3).
+    Return the seconds that the callback asks to wait (RFC 9110 §10.2.3).
 
-    @param header: The value of C{Retry-After}, if there was one.
-    @return: C{None} if it does not ask, or cannot be understood.
+    @param header: The value of C{Retry-After}, or C{None}.
+    @return: C{None} if it does not ask, or the header is malformed.
     """
     if status not in RETRY_AFTER_STATUSES or header is None:
         return None
@@ -139,7 +143,7 @@ def parseRetryAfter(status: int, header: str | None, now: float) -> float | None
     else:
         try:
             date = parsedate_to_datetime(text)
-            # Without a zone it is in UTC, as in asctime's format (§5.6.7).
+            # A date without a zone is in UTC, as in asctime's format (§5.6.7).
             wait = date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now
         except (ValueError, OverflowError):
             return None

@@ -12,7 +12,7 @@ from ..stanza import jid
 from ..stanza import namespaces as ns
 from ..stanza.build import LANG, TYPES, elements, make, withArticle
 
-#: How long an id may be, in characters; it comes back in a header field.
+#: The highest length of an id in characters; responses repeat it in a header.
 MAX_ID = 1023
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -21,13 +21,14 @@ def buildSubmission(
     payload: Element, domain: str, newID: Callable[[], str], sender: str = ""
 ) -> Element:
     """
-    Make the stanza that a client asked to send.
+    Make the stanza that a client submits.
 
-    @param payload: What the client has written.
+    @param payload: The element that the client sent.
     @param domain: The component domain, in its normal form.
-    @param newID: Makes an id for a stanza that has none; random, unguessable.
-    @param sender: Whom a stanza is from that does not say; empty for the domain.
-    @return: The stanza, complete with C{to}, C{from} and C{id}, safe to write.
+    @param newID: Generates an unguessable id for a stanza that has none.
+    @param sender: The sender of a stanza without C{from}; empty for the domain.
+    @return: A valid stanza with C{to}, C{from} and C{id}, its addresses in their normal
+        form: servers fold some code points in another way than the check.
     @raise Refusal: 422, or 403 for a C{from} at another domain.
     """
     kind, type = checkedKind(payload), payload.getAttribute("type")
@@ -57,9 +58,9 @@ def buildSubmission(
 
 def checkedKind(payload: Element) -> str:
     """
-    The kind of a stanza, once it is known to be one.
+    Return the kind of a stanza.
 
-    @raise Refusal: 422, not in C{jabber:client}, or no stanza.
+    @raise Refusal: 422, the element is not in C{jabber:client}, or not a stanza.
     """
     if payload.uri != ns.CLIENT:
         raise unprocessable(
@@ -76,7 +77,11 @@ def checkedKind(payload: Element) -> str:
 
 
 def checkType(kind: str, type: str | None) -> None:
-    """Check the type of a message or a presence, which may have none."""
+    """
+    Check the type of a message or a presence; it may be absent.
+
+    @raise Refusal: 422, the kind has no such type.
+    """
     if type not in TYPES[kind]:
         known = ", ".join(sorted(filter(None, TYPES[kind])))
         raise unprocessable(
@@ -115,7 +120,7 @@ def _recipient(to: str | None) -> str:
 
 
 def _sender(sender: str | None, domain: str) -> str:
-    """The address to send from, its domain written as the server knows it."""
+    """Return the sender's address in its normal form, which is at the domain."""
     if not sender:
         return domain
     try:

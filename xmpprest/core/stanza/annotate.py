@@ -1,4 +1,4 @@
-"""What a message carries that may be sent late, or twice."""
+"""Adds origin-id (XEP-0359) and delay (XEP-0203) to outbound messages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .serializer import escapeAttribute
 
 def withOriginID(message: Element, xml: str) -> str:
     """
-    Give a message an origin-id, the same as its id: who gets it twice can tell, even
+    Add an origin-id with the message's id. By it a receiver can drop duplicates, even
     behind a room or an archive that changes the id (XEP-0359 §3.1).
 
     @param xml: The message as L{toXML<xmpprest.core.stanza.serializer.toXML>} writes
         it.
-    @return: The same if it has one already, or is an error.
+    @return: C{xml} unchanged if it has an origin-id, or is an error.
     """
     isError = message.getAttribute("type") == "error"
     if isError or firstChild(message, ns.SID, "origin-id"):
@@ -29,15 +29,14 @@ def withOriginID(message: Element, xml: str) -> str:
 
 def withDelay(xml: str, domain: str, acceptedAt: float) -> str:
     """
-    Say in a message that it has been held back (XEP-0203).
-
-    It is not parsed for that: there may be many that were.
+    Add a delay to a message that was held in the queue (XEP-0203). The XML is not
+    parsed, since many messages may be delayed at once.
 
     @param xml: The message as L{toXML<xmpprest.core.stanza.serializer.toXML>} writes
         it.
-    @param domain: Who has held it.
-    @param acceptedAt: Since when, in seconds since 1970.
-    @return: The same if somebody has said so already.
+    @param domain: The component domain.
+    @param acceptedAt: The time since which it is queued, in seconds since 1970.
+    @return: C{xml} unchanged if it has a delay.
     """
     if ns.DELAY in xml:
         return xml
@@ -47,20 +46,20 @@ def withDelay(xml: str, domain: str, acceptedAt: float) -> str:
 
 def timestamp(seconds: float) -> str:
     """
-    A time as XEP-0082 and RFC 3339 write it, in UTC and to the millisecond.
+    Format a time (XEP-0082, RFC 3339) in UTC, to the millisecond.
 
-    @param seconds: Since 1970.
+    @param seconds: Seconds since 1970.
     """
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
-#: How a message ends that holds anything.
+#: The end of a message that is not empty.
 _END = "</message>"
 
 
 def _with(xml: str, child: str) -> str:
-    """Put a last child into a message; one that is empty needs none."""
+    """Add a last child to a message; an empty message is left unchanged."""
     if not xml.endswith(_END):
         return xml
     return f"{xml.removesuffix(_END)}{child}{_END}"

@@ -1,8 +1,8 @@
 """
 Makes stanzas: addressed copies, replies, errors, receipts (RFC 6120 §8).
 
-A stanza is a C{domish.Element} in C{jabber:client} that is never changed once it
-is made; a new one shares its children.
+A stanza is a C{domish.Element} in C{jabber:client}. It is never changed after it is
+made; a copy shares its children.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import StanzaError
 from . import namespaces as ns
 from .parser import Name
 
-#: What an element holds.
+#: A child of an element.
 Child: TypeAlias = Element | str
 
 #: RFC 6120 §8.1.5
@@ -49,9 +49,9 @@ def make(
     Make a stanza.
 
     @param kind: C{message}, C{presence} or C{iq}.
-    @param attributes: Those whose value is C{None} are left out.
+    @param attributes: The attributes; one whose value is C{None} is left out.
     @param children: Elements and text, shared with the stanza they come from.
-    @param prefixes: The namespaces that the stanza declares for them.
+    @param prefixes: The namespace prefixes that the stanza declares for them.
     """
     stanza = Element((ns.CLIENT, kind), ns.CLIENT, None, dict(prefixes or {}))
     stanza.attributes = {k: v for k, v in attributes.items() if v is not None}
@@ -73,9 +73,9 @@ def element(
 
 def withAttributes(stanza: Element, **changed: str | None) -> Element:
     """
-    The same stanza with some attributes changed.
+    Return a copy of a stanza with other attributes.
 
-    @param changed: New values by name; C{None} takes the attribute away.
+    @param changed: New values by name; C{None} removes the attribute.
     """
     attributes: dict[Name, str | None] = dict(stanza.attributes)
     attributes.update(changed)
@@ -83,12 +83,12 @@ def withAttributes(stanza: Element, **changed: str | None) -> Element:
 
 
 def elements(stanza: Element) -> list[Element]:
-    """The child elements, text left out."""
+    """Return the child elements, without text."""
     return [child for child in stanza.children if isinstance(child, Element)]
 
 
 def hasMoreElementsThan(element: Element, limit: int) -> bool:
-    """Whether an element holds more elements than that."""
+    """Whether an element holds more descendants than a limit."""
     number, level = 0, elements(element)
     while level and number <= limit:
         number += len(level)
@@ -97,7 +97,7 @@ def hasMoreElementsThan(element: Element, limit: int) -> bool:
 
 
 def firstChild(stanza: Element, uri: str, name: str) -> Element | None:
-    """The first child element of that name, or C{None}."""
+    """Return the first child element of a name, or C{None}."""
     for child in stanza.children:
         if isinstance(child, Element) and child.name == name and child.uri == uri:
             return child
@@ -105,26 +105,25 @@ def firstChild(stanza: Element, uri: str, name: str) -> Element | None:
 
 
 def isRequest(stanza: Element) -> bool:
-    """Whether a stanza is an iq that wants an answer (RFC 6120 §8.2.3)."""
+    """Whether a stanza is an iq that needs an answer (RFC 6120 §8.2.3)."""
     return stanza.name == "iq" and stanza.getAttribute("type") in ("get", "set")
 
 
 def isResponse(stanza: Element) -> bool:
-    """Whether a stanza is an answer itself, so that it must not be answered."""
+    """Whether a stanza is an error or a result, which must not be answered."""
     return stanza.getAttribute("type") in ("error", "result")
 
 
 def isFromRoom(stanza: Element) -> bool:
     """
-    Whether a stanza comes through a chat room (XEP-0045), by all that it shows.
-
-    An error in answer to it would remove us from the room (XEP-0045 §18.1.2).
+    Whether a stanza seems to come through a chat room (XEP-0045). An error in answer to
+    such a stanza would remove the gateway from the room (XEP-0045 §18.1.2).
     """
     type = stanza.getAttribute("type")
     if stanza.name == "message" and type == "groupchat":
         return True
-    # ejabberd's rooms have presence of their own, which looks like anybody's; but
-    # people's comes from full addresses (RFC 6121 §4.2.2).
+    # Presence of ejabberd's rooms themselves looks like that of a user, but users send
+    # presence from full addresses (RFC 6121 §4.2.2).
     isBare = "/" not in stanza.getAttribute("from", "")
     if stanza.name == "presence" and type in (None, "unavailable") and isBare:
         return True
@@ -133,9 +132,9 @@ def isFromRoom(stanza: Element) -> bool:
 
 def result(request: Element, payload: Element | None = None) -> Element:
     """
-    The result of an iq (RFC 6120 §8.2.3).
+    Make the result of an iq (RFC 6120 §8.2.3).
 
-    @param payload: What it holds; most results of a set hold nothing.
+    @param payload: The child of the result; C{None} for an empty one.
     """
     children = () if payload is None else (payload,)
     return _answer(request, "result", request.getAttribute("id"), children)
@@ -143,7 +142,7 @@ def result(request: Element, payload: Element | None = None) -> Element:
 
 def error(stanza: Element, reason: StanzaError) -> Element:
     """
-    The error in answer to a stanza (RFC 6120 §8.3), without the stanza's payload.
+    Make the error in answer to a stanza (RFC 6120 §8.3), without the stanza's payload.
     """
     children = [element(ns.STANZA_ERRORS, reason.condition)]
     if reason.text:
@@ -159,18 +158,18 @@ def wantsReceipt(stanza: Element) -> bool:
         and bool(stanza.getAttribute("id"))
         and stanza.getAttribute("type") not in ("groupchat", "error")
         and firstChild(stanza, ns.RECEIPTS, "request") is not None
-        # §5.4: a receipt asks for none, or two gateways would never stop.
+        # §5.4: a receipt must not ask for one, or two gateways would never stop.
         and firstChild(stanza, ns.RECEIPTS, "received") is None
     )
 
 
 def receivedElement(message: Element) -> Element:
-    """The receipt's own element, to stand in a message of any content."""
+    """Make the element of a receipt, to be put into any message."""
     return element(ns.RECEIPTS, "received", {"id": message["id"]})
 
 
 def receipt(message: Element, newID: str) -> Element:
-    """A delivery receipt as a message of its own (XEP-0184 §7)."""
+    """Make a delivery receipt as a message of its own (XEP-0184 §7)."""
     return _answer(
         message, message.getAttribute("type"), newID, (receivedElement(message),)
     )
@@ -179,7 +178,7 @@ def receipt(message: Element, newID: str) -> Element:
 def _answer(
     stanza: Element, type: str | None, id: str | None, children: Iterable[Child]
 ) -> Element:
-    """An answer goes from where the stanza went to where it came from."""
+    """Make a stanza in the opposite direction of another."""
     attributes: dict[Name, str | None] = {
         "to": stanza.getAttribute("from"),
         "from": stanza.getAttribute("to"),

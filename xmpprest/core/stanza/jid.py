@@ -1,11 +1,11 @@
 """
-Checks and compares XMPP addresses (RFC 7622).
+Parses, checks and compares XMPP addresses (RFC 7622).
 
-Addresses that arrive are opaque text: they are compared, never refused. Addresses
-that are sent are checked, because a server may close the stream over a bad one.
+Inbound addresses are opaque text: they are compared, never refused. Outbound addresses
+are checked, because a server may close the stream over an invalid one.
 
-What is beyond ASCII is prepared by the profiles of RFC 6122, as servers still do;
-so a few addresses pass that RFC 7622 would not allow.
+Characters beyond ASCII are prepared by the profiles of RFC 6122, as servers do; a few
+addresses pass that RFC 7622 forbids.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from unicodedata import ucd_3_2_0 as unicode32
 
 from twisted.words.protocols.jabber.xmpp_stringprep import nodeprep, resourceprep
 
-#: RFC 7622 §3.1: the limit of each part, in bytes of UTF-8.
+#: The highest length of each part, in bytes of UTF-8 (RFC 7622 §3.1).
 MAX_PART = 1023
 
 
 class JID(NamedTuple):
     """
-    An address in its normal form, to compare and to write.
+    An address in its normal form.
 
     @ivar local: The localpart, or empty.
     @ivar domain: The domainpart.
@@ -49,10 +49,10 @@ class JID(NamedTuple):
 
 def splitJID(text: str) -> tuple[str | None, str, str | None]:
     """
-    Take an address apart, as RFC 7622 §3.2 says; nothing is checked.
+    Split an address at its separators (RFC 7622 §3.2), without any check.
 
-    @return: Localpart, domainpart and resourcepart; a part that is not there is
-        C{None}, one that is there and empty is empty.
+    @return: Localpart, domainpart and resourcepart; C{None} for a part without its
+        separator.
     """
     bare, slash, resource = text.partition("/")
     before, at, after = bare.partition("@")
@@ -63,10 +63,10 @@ def splitJID(text: str) -> tuple[str | None, str, str | None]:
 @lru_cache(maxsize=2048)
 def parseJID(text: str) -> JID:
     """
-    Read an address that somebody wants to send to, or from.
+    Parse and check an address to send to or from.
 
-    @return: Its normal form, as a server will write it.
-    @raise ValueError: It is no address; the message says why.
+    @return: The normal form, which is sent.
+    @raise ValueError: The text is not a valid address; the message says why.
     """
     local, domain, resource = splitJID(text)
     if local == "":
@@ -74,7 +74,7 @@ def parseJID(text: str) -> JID:
     if resource == "":
         raise ValueError("there is nothing after its '/'")
     parts = (local or "", domain, resource or "")
-    # Before, too: to prepare a long text takes long.
+    # Checked before, too, since preparing a long text takes long.
     _checkLength(parts)
     result = JID(_localpart(parts[0]), _domainpart(domain), _resource(parts[2]))
     _checkLength(result)
@@ -83,10 +83,9 @@ def parseJID(text: str) -> JID:
 
 def normaliseJID(text: str) -> JID:
     """
-    An address that arrived, to compare; it never fails.
+    Normalise an inbound address for comparison. It never fails.
 
-    @return: The normal form, or for what is no proper address, its parts with
-        their case folded.
+    @return: The normal form; for an invalid address, its parts with their case folded.
     """
     try:
         return parseJID(text)
@@ -97,7 +96,7 @@ def normaliseJID(text: str) -> JID:
 
 def bareOf(text: str) -> str:
     """
-    The bare address of one that arrived, as it was written.
+    Return the bare form of an inbound address, as written.
 
     @param text: For example C{"room@rooms.example.org/nick"}.
     """
@@ -120,7 +119,7 @@ _IPV6 = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
 def _localpart(text: str) -> str:
     forbidden = _NO_LOCALPART.search(text)
     if forbidden:
-        raise ValueError(f"its localpart has {forbidden[0]!r}, which none may have")
+        raise ValueError(f"its localpart has the forbidden character {forbidden[0]!r}")
     return text.lower() if text.isascii() else _prepared(nodeprep, text)
 
 
@@ -134,21 +133,21 @@ def _resource(text: str) -> str:
 def _domainpart(text: str) -> str:
     address = _IPV6.fullmatch(text)
     if address:
-        IPv6Address(address[1])  # ValueError if it is none
+        IPv6Address(address[1])  # ValueError if it is not an address
         return text.lower()
     domain = ".".join(
         label.lower() if label.isascii() else _prepared(nodeprep, label)
         for label in text.removesuffix(".").split(".")
     )
     if not all(map(_LABEL.fullmatch, domain.split("."))):
-        raise ValueError(f"{text!r} is no domain")
+        raise ValueError(f"{text!r} is not a domain")
     return domain
 
 
 def _prepared(profile, text: str) -> str:  # type: ignore[no-untyped-def]  # untyped
     """
-    Run a stringprep profile, but let code points pass that Unicode 3.2 did not
-    know: emoji in room nicknames, for one. Servers do the same.
+    Apply a stringprep profile. Code points that Unicode 3.2 does not have pass, such as
+    emoji in room nicknames; servers do the same.
     """
     mapped = (c if isUnassigned(c) else profile.map(c) for c in text)
     text = unicode32.normalize("NFKC", "".join(mapped))
@@ -156,7 +155,7 @@ def _prepared(profile, text: str) -> str:  # type: ignore[no-untyped-def]  # unt
         profile.check_prohibiteds(text)
         profile.check_bidirectionals(text)
     except UnicodeError as error:
-        raise ValueError(f"a part of it is no proper text ({error})") from None
+        raise ValueError(f"a part of it is not valid text ({error})") from None
     if not text:
-        raise ValueError("a part of it has nothing that is visible")
+        raise ValueError("a part of it has no visible character")
     return text

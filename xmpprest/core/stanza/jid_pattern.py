@@ -1,9 +1,9 @@
 """
 Patterns of XMPP addresses, such as C{*@example.org}.
 
-A C{*} stands for any text, but never beyond the part that it is in: otherwise
-C{*@example.org} would hold for C{user@evil.example/@example.org}, too. A pattern
-without a resource holds for every resource; C{*} alone, for every address.
+A C{*} matches any text within its part of the address, so that C{*@example.org} does
+not match C{user@evil.example/@example.org}. A pattern without a resource matches every
+resource; C{*} alone matches every address.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import re
 
 from . import jid
 
-#: Stands for a C{*} while an address is prepared: no Unicode has it, so that all that
-#: is done to an address leaves it as it is.
+#: Stands for a C{*} while an address is prepared: a code point that Unicode never
+#: assigns, so that preparation leaves it unchanged.
 _MARK = "\u0378"
 
-#: The regular expression that nothing matches.
+#: A regular expression that matches nothing.
 _NEVER = "(?!)"
 
 
 class JIDPatterns:
     """
-    All addresses for which one of some patterns holds.
+    A set of addresses, given by patterns.
 
-    @ivar patterns: In their normal form.
+    @ivar patterns: The patterns in their normal form.
     """
 
     def __init__(self, *patterns: str) -> None:
         """
-        @raise ValueError: One is no pattern; the message says what was expected.
+        @raise ValueError: A pattern is malformed; the message says what is expected.
         """
         self.patterns = tuple(map(normalisePattern, patterns))
         expression = "|".join(map(_expression, self.patterns)) or _NEVER
@@ -45,10 +45,10 @@ class JIDPatterns:
 
 def normalisePattern(written: str) -> str:
     """
-    Read a pattern.
+    Normalise a pattern.
 
-    @return: Its normal form, to be compared with that of addresses.
-    @raise ValueError: It is none; the message says what was expected.
+    @return: Its normal form, to be matched with the normal form of addresses.
+    @raise ValueError: It is malformed; the message says what is expected.
     """
     try:
         if _MARK in written:
@@ -63,16 +63,16 @@ def normalisePattern(written: str) -> str:
 
 def canMatchDomain(pattern: str, domain: str) -> bool:
     """
-    Whether an address at a domain may be one of those for which a pattern holds.
+    Whether a pattern can match an address at a domain.
 
-    @param pattern: In its normal form.
+    @param pattern: A pattern in its normal form.
     """
     host = jid.splitJID(pattern)[1]
     return bool(re.fullmatch(_part(host, "."), domain))
 
 
 def _expression(pattern: str) -> str:
-    """A regular expression for the normal form of addresses."""
+    """Return the regular expression of a pattern, for the normal form of addresses."""
     local, host, resource = jid.splitJID(pattern)
     before = "" if local is None else f"{_part(local, '[^@/]')}@"
     after = "(/.*)?" if resource is None else f"/{_part(resource, '.')}"
@@ -81,8 +81,8 @@ def _expression(pattern: str) -> str:
 
 def _part(written: str, any: str) -> str:
     """
-    A regular expression for one part. What stands between two C{*} is taken where it
-    first is, once and for all, or a long address could take very long.
+    Return the regular expression of one part. It takes the text between two C{*} at its
+    first occurrence and never backtracks, which could take very long.
     """
     first, *others = map(re.escape, written.split("*"))
     if not others:

@@ -1,8 +1,8 @@
 """
-Queries of a message archive, and the results that they bring (XEP-0313 §4).
+Archive queries and their results (XEP-0313 §4).
 
-The results are messages of their own, sent before the iq that ends the query; what
-they have in common with it is the C{queryid}.
+Results are messages of their own, sent before the iq that ends the query; the
+C{queryid} connects them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from . import namespaces as ns
 from .build import Child, firstChild, make
 from .serializer import toXML
 
-#: How many results one query may bring, and how large they may be in all: in
-#: characters of XML, with each tag counted as so many more, since in memory the
-#: smallest element takes some 300 bytes.
+#: The highest number of results of one query, and their highest total size: in
+#: characters of XML, plus an overhead for each tag, since the smallest element takes
+#: about 300 bytes of memory.
 MAX_RESULTS = 1000
 MAX_SIZE = 2**22
 TAG_OVERHEAD = 64
 
 
 def query(iq: Element) -> Element | None:
-    """The query that an iq holds; C{None} if it does not ask an archive."""
+    """Return the archive query of an iq, or C{None} if it has none."""
     return firstChild(iq, ns.MAM, "query")
 
 
 def queryID(message: Element) -> str | None:
     """
-    Which query a message is a result of, as it says itself.
+    Return the queryid that a message names.
 
-    @return: C{None} if it does not say, or is none; no error is.
+    @return: C{None} if the message is not an archive result, names no query, or is an
+        error.
     """
     result = firstChild(message, ns.MAM, "result")
     if result is None or message.getAttribute("type") == "error":
@@ -42,11 +43,10 @@ def queryID(message: Element) -> str | None:
 
 def withQueryID(stanza: Element, old: str | None, new: str | None) -> Element:
     """
-    The same stanza with another queryid, wherever it has it: in C{query},
-    C{result} or C{fin}.
+    Return a copy of a stanza with another queryid in C{query}, C{result} or C{fin}.
 
-    @param old: What it is; elements with another one stay as they are.
-    @param new: What it becomes; C{None} takes it away.
+    @param old: The queryid to replace; elements with another one stay unchanged.
+    @param new: The new queryid; C{None} removes it.
     """
 
     def changed(child: Child) -> Child:
@@ -74,14 +74,12 @@ def _withAttribute(element: Element, name: str, value: str | None) -> Element:
 
 
 class ArchiveResults:
-    """
-    What one query has brought so far.
-    """
+    """The results of one query so far."""
 
     def __init__(self, wireID: str, callersID: str | None) -> None:
         """
-        @param wireID: The queryid that the archive knows.
-        @param callersID: The one that the caller gave, to be put back, or C{None}.
+        @param wireID: The queryid that was sent to the archive.
+        @param callersID: The queryid that the client gave, or C{None}; it is put back.
         """
         self._ids = wireID, callersID
         self._messages: list[Element] = []
@@ -89,9 +87,9 @@ class ArchiveResults:
 
     def add(self, message: Element) -> Problem | None:
         """
-        Keep a result.
+        Add a result.
 
-        @return: Why the query cannot go on, if it has become too much.
+        @return: Why the query must end, if the results exceed a limit; else C{None}.
         """
         xml = toXML(message)
         self._size += len(xml) + TAG_OVERHEAD * xml.count("<")
@@ -103,7 +101,7 @@ class ArchiveResults:
         return None
 
     def finish(self, reply: Element) -> list[Element]:
-        """All the results in their order, and the reply that ends the query."""
+        """Return all results in their order, and last the reply that ends the query."""
         return [*self._messages, withQueryID(reply, *self._ids)]
 
 

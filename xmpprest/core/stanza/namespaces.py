@@ -1,8 +1,8 @@
-"""The XML namespaces that the gateway speaks, each by its specification."""
+"""The XML namespaces that the gateway uses, each with its specification."""
 
-#: RFC 6120 §4.8.2: what a stanza is in, in memory and to HTTP clients.
+#: RFC 6120 §4.8.2: the namespace of stanzas in memory and for HTTP clients.
 CLIENT = "jabber:client"
-#: XEP-0114: what the same stanza is in on a component's stream.
+#: XEP-0114: the namespace of stanzas on a component's stream.
 COMPONENT = "jabber:component:accept"
 #: RFC 6120 §4.8.1
 STREAMS = "http://etherx.jabber.org/streams"

@@ -1,9 +1,8 @@
 """
-Reads stanzas from XML, into C{domish.Element} trees, as RFC 6120 §11 restricts it.
+Parses stanzas into C{domish.Element} trees, within the restrictions of RFC 6120 §11.
 
-Twisted's own element stream concatenates text in quadratic time and lets DTDs,
-comments and processing instructions pass, hence this one: expat feeds a tree
-that knows its limits.
+Twisted's element stream concatenates text in quadratic time, and accepts DTDs, comments
+and processing instructions. Here expat feeds a tree builder with limits.
 """
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ from twisted.words.xish.domish import Element
 from ..errors import Refusal, badRequest, unprocessable
 from . import namespaces as ns
 
-#: How deep elements may nest, the stanza itself included.
+#: The highest number of nested levels, the stanza itself included.
 MAX_DEPTH = 64
 
-#: How many elements a document may hold. Each costs the reactor some 5 µs.
+#: The highest number of elements in a document. Each takes the reactor about 5 µs.
 MAX_ELEMENTS = 4096
 
-#: How many namespace prefixes one stanza may declare.
+#: The highest number of namespace prefixes that one stanza declares.
 MAX_PREFIXES = 64
 
-#: How long the name of a namespace may be, in characters. It is one word in what is
-#: read, but is written once for each element that is in it.
+#: The highest length of a namespace name in characters. A document may name it once,
+#: but the serializer writes it for each element in it.
 MAX_NAMESPACE = 256
 
-#: What expat puts between a namespace and a local name: what no document can hold.
-#: Expat refuses a namespace that does, so that with a space any stranger could close
-#: the stream: xmlns='a b' is in order, and servers pass it on.
+#: The character that expat puts between a namespace and a local name; no document can
+#: hold it. Expat refuses a namespace that holds the separator, so with a space any
+#: sender could close the stream: xmlns='a b' is valid, and servers pass it on.
 SEPARATOR = "\x01"
 
-#: What no URI has (RFC 3986 §2). ejabberd closes the stream over a newline.
+#: Characters that no URI has (RFC 3986 §2). ejabberd closes the stream over a newline.
 _NO_URI = re.compile(r"[\x00-\x20\x7f]")
 
-#: The attributes that are called xml:…, by https://www.w3.org/XML/1998/namespace.
-#: What Prosody 0.12 makes of any other is no XML.
+#: The attributes with the prefix xml, by https://www.w3.org/XML/1998/namespace. Prosody
+#: 0.12 makes malformed XML of any other.
 _XML_ATTRIBUTES = frozenset({"base", "id", "lang", "space"})
 
 #: The name of an attribute, plain or as (namespace, local name).
@@ -50,8 +49,8 @@ Name: TypeAlias = str | tuple[str, str]
 
 class TreeTooLarge(Exception):
     """
-    A stanza exceeds a limit, or holds what no server passes on in good order; the
-    message says so, as in "it nests too deep".
+    A stanza exceeds a limit, or has a name that servers do not pass on correctly. The
+    message says so, such as C{"it nests deeper than 64 levels"}.
     """
 
 
@@ -59,11 +58,10 @@ class TreeBuilder:
     """
     Builds one tree of elements after another from expat's events.
 
-    The stanza and those below it that share its namespace are put into
-    C{jabber:client}, if that is one of the implied; what is below a foreign element
-    stays as it is.
+    A stanza in an implied namespace, and its descendants in the same namespace, are put
+    into C{jabber:client}; elements below a foreign element stay unchanged.
 
-    @ivar root: The stanza that is being built, if any.
+    @ivar root: The stanza that is being built, or C{None}.
     """
 
     root: Element | None = None
@@ -78,9 +76,9 @@ class TreeBuilder:
     ) -> None:
         """
         @param implied: The namespaces that stand for C{jabber:client}.
-        @param maxElements: How many elements one tree may hold.
-        @param strict: Whether to refuse what is in order, but which servers do not
-            carry in good order.
+        @param maxElements: The highest number of elements in one tree.
+        @param strict: Whether to refuse valid names that servers do not pass on
+            correctly.
         """
         self._strict = strict
         self._implied = implied
@@ -90,7 +88,7 @@ class TreeBuilder:
         self._open: list[Element | None] = []
 
     def attach(self, parser: XMLParserType) -> None:
-        """Let the events of a parser build the tree."""
+        """Connect the builder to the events of a parser."""
         parser.buffer_text = True
         parser.buffer_size = 65536
         parser.StartElementHandler = self.start
@@ -100,9 +98,9 @@ class TreeBuilder:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """
-        An element opens.
+        Begin an element.
 
-        @raise TreeTooLarge: This one is one too many; L{root} is set all the same.
+        @raise TreeTooLarge: The element exceeds a limit; L{root} is set all the same.
         """
         self._depth += 1
         self._elements += 1
@@ -129,7 +127,7 @@ class TreeBuilder:
 
     def _check(self, uri: str, prefixes: Mapping[str, str]) -> None:
         if uri == ns.XML:
-            # Servers write it with xmlns='…', which closes the reader's stream.
+            # Servers write it with xmlns='…', which closes the receiver's stream.
             raise TreeTooLarge("it holds an element with the prefix xml")
         if self._depth > MAX_DEPTH:
             raise TreeTooLarge(f"it nests deeper than {MAX_DEPTH} levels")
@@ -156,23 +154,23 @@ class TreeBuilder:
         for key in attributes:
             if key[0] == ns.XML and key[1] not in _XML_ATTRIBUTES:
                 known = ", ".join(sorted(_XML_ATTRIBUTES))
-                raise TreeTooLarge(f"of the attributes xml:… it may have only {known}")
+                raise TreeTooLarge(f"of the attributes xml:… only {known} are allowed")
 
     def end(self, name: str) -> None:
-        """The element that opened last closes."""
+        """End the current element."""
         self._depth -= 1
         if self._open:
             self._current = self._open.pop()
 
     def text(self, data: str) -> None:
-        """Text within the current element."""
+        """Add text to the current element."""
         if self._current is not None:
             self._current.addContent(data)
 
     def prefix(self, prefix: str | None, uri: str | None) -> None:
-        """A namespace is declared by the element that opens next."""
+        """Note a namespace prefix that the next element declares."""
         if prefix is not None:
-            # Kept because text may use it too, as in xsi:type='xs:string'.
+            # Text may use the prefix, too, as in xsi:type='xs:string'.
             self._prefixes[prefix] = uri or ""
 
     def reset(self) -> None:
@@ -184,9 +182,9 @@ class TreeBuilder:
 
 def qualified(attributes: dict[str, str]) -> dict[Name, str]:
     """
-    Expat's attribute names as domish has them.
+    Convert the names of attributes from expat's form to domish's.
 
-    @param attributes: Keys like C{"local"}, or the namespace, L{SEPARATOR}, and the
+    @param attributes: Keys like C{"local"}, or the namespace, L{SEPARATOR} and the
         local name.
     @return: Keys like C{("uri", "local")} or C{"local"}.
     """
@@ -203,19 +201,22 @@ _DOCUMENT = frozenset({"", ns.CLIENT})
 
 def parseDocument(body: bytes) -> Element:
     """
-    Read the one element that a request or an answer consists of.
+    Parse the one element of a request or a response.
 
     @param body: UTF-8, without an XML declaration.
-    @return: The element; whether it is a stanza is for
-        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>} to say.
+    @return: The element, which is not yet known to be a valid stanza; see
+        L{buildSubmission<xmpprest.core.policy.submission.buildSubmission>}.
     @raise Refusal: 400, the text says what is wrong, and where.
     """
     if not body.strip():
         raise badRequest("The body is empty; it must hold one message, presence or iq.")
-    # Expat would take UTF-16 for what it is, and not say which character is bad.
+    # Expat would accept UTF-16, and not name the invalid character.
     text = decodeUTF8(body)
     if text.startswith("\ufeff"):
-        raise badRequest("The body begins with a byte order mark; leave it out.")
+        raise badRequest(
+            "The body begins with a byte order mark (BOM); save it as UTF-8 without"
+            " BOM."
+        )
     illegal = illegalCharacter(text)
     if illegal is not None:
         raise badRequest(illegal)
@@ -240,29 +241,29 @@ _POSITION = re.compile(r": line \d+, column \d+")
 
 def parseFragment(start: str, piece: str, end: str, at: str, kind: str) -> Element:
     """
-    Read a piece of XML that stands in something else.
+    Parse XML that is a value within another document.
 
-    @param start: The tag to put before it, which says its namespace.
-    @param end: The tag behind it.
-    @param at: What it is called in an error.
-    @param kind: What it should be, for the same.
+    @param start: A start tag to put before it, which sets its namespace.
+    @param end: The end tag to put behind it.
+    @param at: The name of the value in errors.
+    @param kind: The name of its format in errors.
     @return: The element around it.
-    @raise Refusal: 422; without positions, which would count the tag, too.
+    @raise Refusal: 422, without positions, which would count the start tag, too.
     """
     try:
         return parseDocument(f"{start}{piece}{end}".encode())
     except Refusal as refusal:
         fault = refusal.problem.text.removeprefix("The body ")
         raise unprocessable(
-            "bad-format", f"The key {at!r} is no {kind}: it {_POSITION.sub('', fault)}"
+            "bad-format", f"The key {at!r} is not {kind}: it {_POSITION.sub('', fault)}"
         ) from None
 
 
 def decodeUTF8(body: bytes) -> str:
     """
-    The text of a body.
+    Decode a body.
 
-    @raise Refusal: 400, it is not UTF-8.
+    @raise Refusal: 400, the body is not UTF-8.
     """
     try:
         return body.decode("utf-8")
@@ -272,15 +273,15 @@ def decodeUTF8(body: bytes) -> str:
         ) from None
 
 
-#: XML 1.0 §2.2: what no document may hold.
+#: Characters that no XML document may hold (XML 1.0 §2.2).
 ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def illegalCharacter(text: str) -> str | None:
     """
-    Look for characters that XML cannot carry.
+    Find a character that XML cannot carry.
 
-    @return: What is wrong, and what to do about it; C{None} if nothing is.
+    @return: A sentence about it with a hint; C{None} if there is none.
     """
     found = ILLEGAL.search(text)
     if found is None:
@@ -291,7 +292,7 @@ def illegalCharacter(text: str) -> str | None:
     )
 
 
-#: What to do about errors that expat only names.
+#: Hints for the errors of expat.
 _HINTS = {
     expat.codes[expat.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]: "; send one stanza at a time",
     expat.codes[expat.XML_ERROR_UNBOUND_PREFIX]: "; declare it with xmlns:PREFIX",
@@ -300,7 +301,7 @@ _HINTS = {
     ),
 }
 
-#: RFC 6120 §11.1: the handler that expat calls for it, and its name to a person.
+#: The restricted markup (RFC 6120 §11.1): expat's handler, and its name in errors.
 _RESTRICTED = {
     "XmlDeclHandler": "an XML declaration",
     "StartDoctypeDeclHandler": "a document type declaration",
@@ -310,7 +311,7 @@ _RESTRICTED = {
 
 
 def _refuser(what: str) -> object:
-    """A handler that refuses what it is called for."""
+    """Return an expat handler that refuses the markup it is called for."""
 
     def refuse(*_: object) -> None:
         raise badRequest(

@@ -41,9 +41,8 @@ def parseStored(xml: str) -> Element:
     """
     Parse a stored stanza of any number of elements, nested up to L{MAX_DEPTH} levels.
 
-    @param xml: As L{serialize} or
-        L{toXML<xmpprest.core.stanza.serializer.toXML>} writes it: without a namespace,
-        C{jabber:client} is implied.
+    @param xml: As L{serialize} or L{toXML<xmpprest.core.stanza.serializer.toXML>}
+        writes it: without a namespace, C{jabber:client} is implied.
     @raise UnparsableStanza: The XML is not well-formed, nests too deep, or is not a
         stanza.
     """

@@ -1,5 +1,5 @@
 """
-The lines of a batch that a callback gets, a stanza each, and those that it answers by.
+The lines of a callback batch, one stanza each, and the lines of its response.
 
     {"id": "msg_1", "stanza": {"kind": "message", "body": "Hello", …}}
 
@@ -7,8 +7,8 @@ The lines of a batch that a callback gets, a stanza each, and those that it answ
     {"id": "msg_2", "reply": {"body": "Hello"}}
     {"id": "msg_3", "status": 503, "retry_after": 60}
 
-So C{id} is what a stanza alone has as its C{webhook-id}. A line of the answer says what
-an answer to it alone would have said, in words of the lines of C{/rest/batch}.
+The C{id} is the C{webhook-id} that the stanza would have alone. A line of the response
+stands for the response to that stanza alone; its keys are those of C{/rest/batch}.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ..media.negotiation import parseContentType
 from ..policy import retry
 from ..policy.callback_response import CallbackResponse
 
-#: The statuses of a batch that are not about what is in it: whoever says them has not
-#: looked at it, or is not the callback.
+#: The statuses that say nothing about the content of a batch: their sender has not read
+#: it, or is not the callback.
 _ELSEWHERE = retry.RETRY_AFTER_STATUSES | {retry.GONE, 401, 403, 404, 407, 502, 504}
 
-#: Why a stanza has no answer, in words to an operator.
+#: Why a stanza has no response, in words to an operator.
 _NO_LINE = "its answer to a batch has no line for it"
 _NO_STATUS = "its line for it in the answer to a batch has no status from 200 to 599"
 _NO_LINES = f"it answered a batch with {{status}}, and not with {NDJSON}"
@@ -40,14 +40,14 @@ _NO_LINES = f"it answered a batch with {{status}}, and not with {NDJSON}"
 @dataclass(frozen=True, slots=True)
 class BatchResponse:
     """
-    What a callback says to a batch.
+    A callback's response to a batch.
 
-    @ivar answers: To each stanza that has an answer, by its id.
-    @ivar errors: Why there is none, for all others.
-    @ivar unmatchedLines: How many lines belong to no stanza of it, or to one that has
-        another.
-    @ivar rejectedAsWhole: Whether the callback has refused it as a whole, which it may
-        have done over one of them.
+    @ivar answers: The responses to single stanzas, by id.
+    @ivar errors: Why the other stanzas have no response, by id.
+    @ivar unmatchedLines: The number of lines that belong to no stanza of the batch, or
+        to one that already has a line.
+    @ivar rejectedAsWhole: Whether the callback rejected the whole batch, possibly
+        because of one stanza.
     """
 
     answers: Mapping[str, CallbackResponse] = field(default_factory=dict)
@@ -58,43 +58,48 @@ class BatchResponse:
 
 def encodeLine(id: str, stanza: Element) -> bytes:
     """
-    The line of a stanza.
+    Write the line of a stanza.
 
-    @param id: What the callback knows it by, the same each time.
+    @param id: The webhook id of the stanza.
     """
     encoded = formats.encode([stanza], formats.JSON)
     return b'{"id": %s, "stanza": %s}\n' % (json.dumps(id).encode(), encoded)
 
 
-def parseBatchResponse(said: CallbackResponse, ids: Collection[str]) -> BatchResponse:
+def parseBatchResponse(
+    response: CallbackResponse, ids: Collection[str]
+) -> BatchResponse:
     """
-    What an answer to a batch means for each of its stanzas.
+    Split a response to a batch into the responses to its stanzas.
 
-    @param ids: Those of the stanzas.
+    @param ids: The ids of the stanzas in the batch.
     """
-    if said.status == retry.GONE or _isPostponed(said):
-        # This concerns the callback, not what it was asked.
-        everyone = CallbackResponse(said.status, retryAfter=said.retryAfter)
+    if response.status == retry.GONE or _isPostponed(response):
+        # This status concerns the callback, not the stanzas.
+        everyone = CallbackResponse(response.status, retryAfter=response.retryAfter)
         return BatchResponse(answers=dict.fromkeys(ids, everyone))
-    if not said.isSuccess:
-        isSuspect = said.status not in _ELSEWHERE
+    if not response.isSuccess:
+        isSuspect = response.status not in _ELSEWHERE
         if isSuspect and len(ids) == 1:
-            # There is no other that it could be about.
+            # The status can be about no other stanza.
             return BatchResponse(
-                answers=dict.fromkeys(ids, CallbackResponse(said.status))
+                answers=dict.fromkeys(ids, CallbackResponse(response.status))
             )
-        fault = f"it answered a batch with {errorFromStatus(said.status).text}"
+        fault = f"it answered a batch with {errorFromStatus(response.status).text}"
         return BatchResponse(
             errors=dict.fromkeys(ids, fault), rejectedAsWhole=isSuspect
         )
-    if not _isLines(said.contentType):
-        fault = _NO_LINES.format(status=said.status)
+    if not _isLines(response.contentType):
+        fault = _NO_LINES.format(status=response.status)
         return BatchResponse(errors=dict.fromkeys(ids, fault))
-    return _readLines(said.body, ids)
+    return _readLines(response.body, ids)
 
 
-def _isPostponed(said: CallbackResponse) -> bool:
-    return said.status in retry.RETRY_AFTER_STATUSES and said.retryAfter is not None
+def _isPostponed(response: CallbackResponse) -> bool:
+    return (
+        response.status in retry.RETRY_AFTER_STATUSES
+        and response.retryAfter is not None
+    )
 
 
 def _isLines(contentType: str | None) -> bool:
@@ -116,7 +121,7 @@ def _readLines(body: bytes, ids: Collection[str]) -> BatchResponse:
         if not isinstance(id, str) or id not in open:
             strays += 1
             if strays > len(ids):
-                break  # There is no end to them.
+                break  # There may be no end of them.
             continue
         open.discard(id)
         answer = _answerOf(line)
@@ -130,8 +135,10 @@ def _readLines(body: bytes, ids: Collection[str]) -> BatchResponse:
 
 def _readLine(text: bytes) -> Mapping[str, Any]:
     """
-    A line, its reply as the body that it would be: what is wrong with that is for the
-    same to say as of a body. Of what is no line nothing.
+    Parse a line. Its reply becomes the body that it would be alone, so that errors in
+    it are reported in the same way.
+
+    @return: Empty for a line that is not a JSON object.
     """
     try:
         line = json.loads(text)
@@ -144,7 +151,9 @@ def _readLine(text: bytes) -> Mapping[str, Any]:
 
 
 def _answerOf(line: Mapping[str, Any]) -> CallbackResponse | None:
-    """What the callback would have answered to the stanza alone."""
+    """
+    Return the response that a line stands for, or C{None} if its status is invalid.
+    """
     reply, after = line["reply"], line.get("retry_after")
     status = line.get("status", 200 if reply else None)
     # True is an int, too.

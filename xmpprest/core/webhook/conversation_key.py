@@ -1,8 +1,8 @@
 """
-What conversations are called in the store: for which callback, from whom, to whom.
+Keys of conversations in the store: callback, sender and recipient.
 
-So those of one callback are together in the order of their names, and what it has to
-do with one is nobody else's matter.
+The keys of one callback are adjacent in the store's order, so that each callback can
+read its own conversations.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ LONG = 128
 #: Stands before the hash that replaces the rest of a long part; no address contains it.
 _HASH = "\x03"
 
-#: The callback whose conversations have no name before them: that of the settings that
-#: are for one alone, and of every gateway before there could be several.
+#: The callback whose keys have no prefix: the only callback of a gateway that has one.
 DEFAULT = "default"
 
-#: Comes after the separator, and in no name.
+#: The character after the separator in sort order; no name contains it.
 _BEYOND = chr(ord(SEPARATOR) + 1)
 
 
@@ -41,8 +40,8 @@ def senderOf(key: str) -> str:
 
 def _shorten(part: str) -> str:
     """
-    Return the part of an address with its end replaced by a hash if it is long, so
-    that keys take little memory whatever addresses strangers choose.
+    Return the part of an address with its end replaced by a hash if it is long, so that
+    keys take little memory whatever addresses strangers choose.
     """
     if len(part) <= LONG:
         return part
@@ -53,18 +52,19 @@ def _shorten(part: str) -> str:
 @dataclass(frozen=True, slots=True)
 class ConversationKeys:
     """
-    The names of the conversations of one callback.
+    The conversation keys of one callback.
 
-    @ivar callback: Its name.
+    @ivar callback: The callback's name.
     """
 
     callback: str = DEFAULT
 
     def keyFor(self, sender: str, to: str) -> str:
         """
-        The name of a conversation.
+        Return the key of a conversation.
 
-        @param sender: The bare address.
+        @param sender: The bare address of the sender.
+        @param to: The recipient's address, as the stanza has it.
         """
         if len(sender) > LONG:
             local, at, domain = sender.partition("@")
@@ -78,18 +78,20 @@ class ConversationKeys:
         return self.keyFor(*conversationOf(stanza))
 
     def rekey(self, key: str) -> str:
-        """The name of the same conversation, be it of another callback."""
+        """Return this callback's key for the conversation of any callback's key."""
         own = key.split(SEPARATOR, 2)[2] if key.startswith(SEPARATOR) else key
         return self._prefix + own
 
     @property
     def lowerBound(self) -> str:
-        """What all of them come after."""
+        """A key before all keys of the callback."""
         return self._prefix or _BEYOND
 
     @property
     def upperBound(self) -> str | None:
-        """What all of them come before; C{None}, nothing comes after them."""
+        """
+        A key after all keys of the callback; C{None} if they are the last in the store.
+        """
         isDefault = self.callback == DEFAULT
         return None if isDefault else f"{SEPARATOR}{self.callback}{_BEYOND}"
 
@@ -103,7 +105,7 @@ class ConversationKeys:
 
 
 def callbackOf(key: str) -> str:
-    """The callback that a conversation is for."""
+    """Return the name of the callback that a conversation belongs to."""
     if not key.startswith(SEPARATOR):
         return DEFAULT
     return key.split(SEPARATOR, 2)[1]

@@ -1,6 +1,6 @@
 """
-Signs what is posted, so that whoever gets it can tell that it is from here, whole and
-new (Standard Webhooks 1.0.0, https://www.standardwebhooks.com).
+Signs webhook requests, so that the receiver can verify their origin, content and time
+(Standard Webhooks 1.0.0, https://www.standardwebhooks.com).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Iterable
 
-#: What somebody should have given.
+#: The expected form of a secret, for errors.
 SECRET_FORMAT_HINT = (
     "expected 'whsec_' and 24 to 64 random bytes in base64, as"
     ' echo "whsec_$(openssl rand -base64 32)" makes them'
@@ -18,21 +18,21 @@ SECRET_FORMAT_HINT = (
 
 _PREFIX = "whsec_"
 
-#: No full stop, which would blur where an id ends in what is signed.
+#: A webhook id. A full stop in it would make the signed content ambiguous.
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def parseSecret(secret: str) -> bytes:
     """
-    Read a secret.
+    Parse a signing secret.
 
-    Libraries that verify take more, each something else: without the prefix, without
-    padding, with other characters in between. What is taken here they all take, and
-    as the same key.
+    Libraries for verification accept more forms, but not the same ones: without the
+    prefix, without padding, with other characters between. All of them accept this
+    form, as one key.
 
-    @param secret: As in C{whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}.
+    @param secret: For example C{whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}.
     @return: The key.
-    @raise ValueError: It is none; the message does not repeat it.
+    @raise ValueError: The secret is malformed; the message does not repeat it.
     """
     encoded = secret.removeprefix(_PREFIX)
     try:
@@ -47,27 +47,28 @@ def parseSecret(secret: str) -> bytes:
 
 class Signer:
     """
-    Signs with every secret at once, so that one can be exchanged for another while
-    posts are under way. Without any it signs nothing.
+    Signs with all secrets at once, so that a secret can be rotated without failed
+    requests. Without secrets it signs nothing.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """
-        @raise ValueError: One is none; see L{parseSecret}.
+        @param secrets: The secrets, as L{parseSecret} takes them.
+        @raise ValueError: A secret is malformed.
         """
         self._keys = [parseSecret(secret) for secret in secrets]
 
     def headers(self, id: str, timestamp: int, body: bytes) -> list[tuple[str, str]]:
         """
-        What is said in the header of a post.
+        Return the headers of a webhook request.
 
-        @param id: The same in each attempt to post the same; of letters, digits, C{-}
+        @param id: The webhook id, the same in each attempt; of letters, digits, C{-}
             and C{_}.
-        @param timestamp: Of this attempt, in seconds since 1970.
-        @raise ValueError: The id has something else in it.
+        @param timestamp: The time of this attempt, in seconds since 1970.
+        @raise ValueError: The id has another character.
         """
         if not _ID.fullmatch(id):
-            raise ValueError(f"no id of a post: {id!r}")
+            raise ValueError(f"not a webhook id: {id!r}")
         signed = b"%s.%d.%s" % (id.encode(), timestamp, body)
         fields = [("webhook-id", id), ("webhook-timestamp", str(timestamp))]
         if self._keys:

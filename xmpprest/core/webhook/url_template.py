@@ -54,9 +54,9 @@ class URLTemplate:
         """
         Make the URL for one stanza.
 
-        Each value is percent-encoded. In the path, the dots of a segment C{..} or
-        C{.} within a value are encoded twice, so that the path stays below the
-        template's even on a server that decodes C{%2F} and then resolves dot segments.
+        Each value is percent-encoded. In the path, the dots of a segment C{..} or C{.}
+        within a value are encoded twice, so that the path stays below the template's
+        even on a server that decodes C{%2F} and then resolves dot segments.
 
         @param values: The values by placeholder, not encoded.
         """
