@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 
 from twisted.logger import capturedLogs
 from twisted.web.server import Request
 
+from xmpprest.core.errors import Problem
+from xmpprest.core.policy.authentication import grantAll
 from xmpprest.core.policy.permissions import Grant
 from xmpprest.core.stanza.build import TYPES
+from xmpprest.web.access_log import reasonOf
 from xmpprest.web.response import Response
 from xmpprest.web.router import Route, StreamingHandler
 from xmpprest.web.server.body import Body
@@ -155,10 +159,54 @@ class LineTests(SiteTestCase):
         id, stanza = answer["Request-Id"], answer["Stanza-Id"]
         self.assertRegex(
             line,
-            rf"^Request {id}: POST /rest, 202 in [0-9.]+ ms, stanza {stanza}$",
+            rf"^Request {id} from [0-9.]+ with full access: POST /rest, 202 in [0-9.]+"
+            rf" ms, stanza {stanza}$",
         )
         self.assertNotIn(TOKEN, repr(logs))
         self.assertNotIn(MESSAGE.decode(), repr(logs))
+
+    def test_refusals(self) -> None:
+        """
+        The line of a refusal has its reason, but nothing of the body, and it tells
+        whether the credentials were valid.
+        """
+        self.build(isLogged=True)
+        for body, headers, path, end in (
+            (
+                MESSAGE,
+                {"Authorization": "Bearer shh"},
+                "/rest",
+                " with no valid credentials: POST /rest, 401 in 0 ms: not-authorized"
+                " (The credentials are not those of this gateway.)",
+            ),
+            (
+                b'{"to": "a@b", "type": "shh"}',
+                {"Content-Type": "application/json"},
+                "/rest",
+                " with full access: POST /rest, 422 in 0 ms: invalid-xml (The type of",
+            ),
+            (MESSAGE, {}, "/rest/nothing", ": POST none, 404 in 0 ms: unsupported-"),
+        ):
+            with capturedLogs() as logs:
+                self.ask(body, headers, path=path)
+            (line,) = said(logs)
+            self.assertIn(end, re.sub("[0-9.]+ ms", "0 ms", line))
+            self.assertNotIn("shh", line)
+
+    def test_token(self) -> None:
+        """The line has the name of the token."""
+        self.build(isLogged=True)
+        self.resource.authenticator.grants = grantAll([TOKEN], Grant(name="notifier"))
+        with capturedLogs() as logs:
+            self.ask()
+        (line,) = said(logs)
+        self.assertIn(" with token notifier: POST /rest, 202", line)
+
+    def test_reason(self) -> None:
+        """The reason is one line, without quoted texts."""
+        text = "Not 'a \\' b' nor \"it's\"\r\nbut c."
+        problem = Problem(400, "modify", "bad-request", text)
+        self.assertEqual(reasonOf(problem), "bad-request (Not '…' nor '…' but c.)")
 
     def test_none(self) -> None:
         """There is none unless it is wanted."""

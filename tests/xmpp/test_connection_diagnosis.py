@@ -62,7 +62,7 @@ class DiagnosisTests(SynchronousTestCase):
         The name of the server is not known.
         """
         self.endpoint.refuse(error.DNSLookupError("no such name"))
-        self.assertFault("correct the host in --server", False)
+        self.assertFault("correct it in --server", False)
 
     def test_unreached(self) -> None:
         """
@@ -76,7 +76,7 @@ class DiagnosisTests(SynchronousTestCase):
         Nothing listens there.
         """
         self.endpoint.refuse(error.ConnectionRefusedError())
-        self.assertFault("correct the port in --server", False)
+        self.assertFault("correct --server", False)
 
     def test_otherwise(self) -> None:
         """
@@ -91,7 +91,7 @@ class DiagnosisTests(SynchronousTestCase):
         """
         for condition, words in (
             ("conflict", "another component is connected"),
-            ("host-unknown", "add the domain to its configuration"),
+            ("host-unknown", "add it to the server's configuration"),
             ("not-authorized", "compare it with component_secret"),
         ):
             self.setUp()
@@ -107,7 +107,7 @@ class DiagnosisTests(SynchronousTestCase):
         for problem, words in (
             (VerificationError(errors=[]), "for another name"),
             (SSL.Error([("", "", "certificate verify failed")]), "trustRoots="),
-            (SSL.Error([("", "", "wrong version number")]), "does not speak TLS"),
+            (SSL.Error([("", "", "wrong version number")]), "does not use TLS"),
             (SSL.Error([("", "", "weather")]), "TLS failed"),
         ):
             self.setUp()
@@ -119,7 +119,7 @@ class DiagnosisTests(SynchronousTestCase):
         A server that just goes may be none for components.
         """
         self.endpoint.accept().lose()
-        self.assertFault("perhaps this port does not speak XEP-0114", True)
+        self.assertFault("perhaps this is not the server's port for components", True)
 
     def test_closedTLS(self) -> None:
         """
@@ -129,7 +129,7 @@ class DiagnosisTests(SynchronousTestCase):
         diagnosis.connected()
         diagnosis.connectionLost(Failure(error.ConnectionDone()))
         reason = self.failureResultOf(diagnosis.outcome, ConnectionFailed)
-        self.assertIn("it does not speak TLS, or", reason.getErrorMessage())
+        self.assertIn("the port does not use TLS, or", reason.getErrorMessage())
 
     def test_missed(self) -> None:
         """
@@ -138,6 +138,6 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertIn("firewall", str(self.diagnosis.timeoutReason(10)))
         self.endpoint.accept()
         self.assertIn(
-            "not accepted within 10 s; perhaps this port",
+            "did not accept the handshake within 10 s; perhaps this",
             str(self.diagnosis.timeoutReason(10)),
         )

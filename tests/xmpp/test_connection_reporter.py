@@ -63,9 +63,9 @@ class TroubleTests(ComponentTestCase):
         self.assertEqual(
             self.lines(self.refuseStream),
             [
-                f"{SUBJECT}stream error not-authorized (Try harder): the secret is not"
-                " the one that the server has for this domain; compare it with"
-                " component_secret (Prosody) or password (ejabberd). Trying again."
+                f"{SUBJECT}stream error not-authorized (Try harder): the secret is"
+                " wrong; compare it with component_secret (Prosody) or password"
+                " (ejabberd) of this domain. Trying again."
             ],
         )
 
@@ -108,8 +108,9 @@ class TroubleTests(ComponentTestCase):
         )
         self.assertEqual(
             line,
-            f"{SUBJECT}cannot connect: Connection was refused by other side: 111:"
-            " refused. Trying again.",
+            f"{SUBJECT}cannot connect: nothing listens on this port; start the XMPP"
+            " server, or correct --server (Prosody and ejabberd use port 5347 for"
+            " components). Trying again.",
         )
 
     def test_backoff(self) -> None:
@@ -135,7 +136,7 @@ class TroubleTests(ComponentTestCase):
         (line,) = self.lines(
             lambda: self.endpoint.accept().lose(ConnectionLost("bad certificate"))
         )
-        self.assertIn("the connection ended before the handshake did", line)
+        self.assertIn("the server closed the connection during the handshake", line)
         self.assertIn("bad certificate", line)
 
     def test_shutdownAtOnce(self) -> None:
@@ -239,7 +240,7 @@ class TroubleTests(ComponentTestCase):
     def test_noXML(self) -> None:
         """A server that speaks no XML is reported as that."""
         line = self.wrongServer(lambda s: s.send("HTTP/1.1 400 Bad Request\r\n\r\n"))
-        self.assertIn("what the server sends is no XML: not well-formed", line)
+        self.assertIn("the server sent invalid XML: not well-formed", line)
 
     def test_noXMLLater(self) -> None:
         """A stream that turns into garbage is over, and logged once."""
@@ -249,7 +250,7 @@ class TroubleTests(ComponentTestCase):
             self.assertFalse(self.component.ready)
             server.lose()
         (line,) = said(events)
-        self.assertIn("what the server sends is no XML", line)
+        self.assertIn("the server sent invalid XML", line)
 
     def test_noStreamID(self) -> None:
         """A server that gives its stream no id has the wrong port."""

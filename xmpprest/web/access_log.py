@@ -11,8 +11,10 @@ from time import perf_counter
 from twisted.logger import Logger
 from twisted.web.server import Request
 
+from ..core.errors import Problem
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.live import Live, LiveSettings
+from ..core.policy.permissions import NO_ACCESS, Grant
 from .server.request import header
 
 _log = Logger()
@@ -29,7 +31,13 @@ UNROUTED = "none"
 CLIENT_DISCONNECTED = 0
 
 
-_LINE = "Request {request}: {method} {route}, {status} in {milliseconds} ms"
+_LINE = (
+    "Request {request} from {client} with {credentials}: {method} {route}, {status} in"
+    " {milliseconds} ms"
+)
+
+#: A quoted text in the reason of a refusal, which may be a part of the body.
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 class RequestContext:
@@ -39,14 +47,21 @@ class RequestContext:
     @ivar id: The request id, from the client or a proxy, or made here.
     @ivar route: The template of the path.
     @ivar headers: The header fields that the response gets.
+    @ivar grant: The permissions of the credentials; C{None} if there are none, or if
+        they were refused.
+    @ivar problem: The reason of a refusal.
+    @ivar client: The address of the client, for the log.
     """
 
-    __slots__ = ("began", "headers", "id", "route")
+    __slots__ = ("began", "client", "grant", "headers", "id", "problem", "route")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.route = UNROUTED
         self.headers: Iterable[tuple[str, str]] = ()
+        self.grant: Grant | None = None
+        self.problem: Problem | None = None
+        self.client = "an unknown address"
         self.began = perf_counter()
 
 
@@ -67,9 +82,13 @@ class AccessLog:
     def begin(self, request: Request) -> RequestContext:
         """Start the record of a request."""
         given = header(request, _HEADER)
-        if given is not None and _NAME.fullmatch(given):
-            return RequestContext(given)
-        return RequestContext(f"{self._prefix}-{next(self._numbers)}")
+        if given is None or not _NAME.fullmatch(given):
+            given = f"{self._prefix}-{next(self._numbers)}"
+        visit = RequestContext(given)
+        if self._settings.value.logsRequests:
+            # The connection may be gone at the end.
+            visit.client = _clientOf(request)
+        return visit
 
     def end(self, visit: RequestContext, request: Request) -> None:
         """
@@ -90,14 +109,19 @@ class AccessLog:
         self, visit: RequestContext, request: Request, status: int, seconds: float
     ) -> None:
         stanza = dict(visit.headers).get("Stanza-Id")
+        reason = None if visit.problem is None else reasonOf(visit.problem)
+        line = f"{_LINE}, stanza {{stanza}}" if stanza else _LINE
         _log.info(
-            f"{_LINE}, stanza {{stanza}}" if stanza else _LINE,
+            f"{line}: {{reason}}" if reason else line,
             request=visit.id,
             method=request.method.decode("latin-1"),
             route=visit.route,
             status=_shown(status),
             milliseconds=round(seconds * 1000, 1),
             stanza=stanza,
+            client=visit.client,
+            credentials=_credentials(visit.grant),
+            reason=reason,
         )
 
     def counts(self) -> dict[tuple[str, ...], int]:
@@ -121,3 +145,25 @@ class AccessLog:
 
 def _shown(status: int) -> str:
     return "gone" if status == CLIENT_DISCONNECTED else str(status)
+
+
+def reasonOf(problem: Problem) -> str:
+    """
+    Return the reason of a refusal as one line for the log. Quoted texts are left out,
+    since they may come from the body.
+    """
+    text = " ".join(_QUOTED.sub("'…'", problem.text).split())
+    return f"{problem.condition} ({text})"
+
+
+def _clientOf(request: Request) -> str:
+    """Return the address of the client, or of the last proxy before the gateway."""
+    address = request.getClientAddress()
+    return getattr(address, "host", None) or "a Unix socket"
+
+
+def _credentials(grant: Grant | None) -> str:
+    """Return the name of the token, or what else was given."""
+    if grant is None or grant is NO_ACCESS:
+        return "no valid credentials"
+    return f"token {grant.name}" if grant.name else "full access"

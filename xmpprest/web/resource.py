@@ -145,6 +145,7 @@ class RestResource(Resource):
                 header(request, b"host"),
             )
             grant = self.authenticator.authenticate(authorizationOf(request))
+            visit.grant = grant
             if route.permission is not None:
                 grant.requirePermission(route.permission)
         _checkEncoding(header(request, b"content-encoding"))
@@ -199,6 +200,7 @@ class RestResource(Resource):
                 request=visit.id,
             )
             problem = INTERNAL_ERROR
+        visit.problem = problem
         if request.startedWriting:
             # The response has begun; closing the connection tells the client of the
             # error.

@@ -1,8 +1,6 @@
-"""Knows why there is no stream, and what to change: for somebody who asks once."""
+"""Diagnoses the first failure of the connection, for the doctor."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
@@ -10,31 +8,25 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from .connection_reporter import ADVICE, ConnectionReporter
-
-#: Why nobody could connect, by the error.
-_UNREACHED: Mapping[type[BaseException], str] = {
-    error.ConnectionRefusedError: "nothing listens there; start the XMPP server, or"
-    " correct the port in --server (Prosody and ejabberd have 5347 for components)",
-    error.DNSLookupError: "the name is not known; correct the host in --server, or its"
-    " entry in the DNS or /etc/hosts",
-    error.TimeoutError: "there was no answer; correct the host in --server, or let a"
-    " firewall in between allow it",
-    error.UnknownHostError: "the name is not known; correct the host in --server",
-}
+from .connection_reporter import (
+    ADVICE,
+    CONNECT_ADVICE,
+    ConnectionReporter,
+    connectAdvice,
+)
 
 _WRONG_PORT = ADVICE["invalid-namespace"]
 
-#: What OpenSSL says, and what it means.
+#: Parts of OpenSSL's messages, and advice.
 _TLS_FAULTS = (
     (
         "certificate verify failed",
-        "the server's certificate is not from a CA that is trusted here, or has"
-        " expired; give the directory with your CA, as in tls:HOST:PORT:trustRoots=DIR",
+        "the server's certificate is from an unknown CA, or has expired; give the"
+        " directory with your CA, as in tls:HOST:PORT:trustRoots=DIRECTORY",
     ),
     (
         "wrong version number",
-        "this port does not speak TLS; give the port that does in --server, or tcp:"
+        "this port does not use TLS; give the port with TLS in --server, or tcp:"
         " instead of tls:",
     ),
 )
@@ -42,9 +34,9 @@ _TLS_FAULTS = (
 
 class ConnectionFailed(Exception):
     """
-    There is no stream; the message says why, to stand within a sentence.
+    There is no stream; the message is the reason, as the end of a sentence.
 
-    @ivar reached: Whether the server was reached, so that it is not the way to it.
+    @ivar reached: Whether the server was reached.
     """
 
     def __init__(self, what: str, reached: bool) -> None:
@@ -54,9 +46,9 @@ class ConnectionFailed(Exception):
 
 class ConnectionDiagnosis(ConnectionReporter):
     """
-    The first thing that is wrong, told to who waits for it instead of to the log.
+    Reports the first failure to a Deferred instead of the log.
 
-    @ivar outcome: Fires once the stream is up, or fails with L{ConnectionFailed}.
+    @ivar outcome: Fires when the stream is up, or fails with L{ConnectionFailed}.
     """
 
     def __init__(self, subject: str) -> None:
@@ -64,44 +56,43 @@ class ConnectionDiagnosis(ConnectionReporter):
         @param subject: The endpoint, as the configuration has it.
         """
         super().__init__(subject)
-        noTLS = "it does not speak TLS, or " if subject.startswith("tls:") else ""
+        noTLS = "the port does not use TLS, or " if subject.startswith("tls:") else ""
         self._wrongPort = noTLS + _WRONG_PORT
         self.outcome: Deferred[None] = Deferred()
         self._reached = False
 
     def timeoutReason(self, seconds: float) -> ConnectionFailed:
-        """What is wrong if there is no outcome within that time."""
+        """Return the error for a check that has taken too long."""
         if not self._reached:
-            words = _UNREACHED[error.TimeoutError]
+            words = CONNECT_ADVICE[error.TimeoutError]
             return ConnectionFailed(f"{words} ({seconds:g} s)", False)
-        words = f"the handshake was not accepted within {seconds:g} s"
+        words = f"the server did not accept the handshake within {seconds:g} s"
         return ConnectionFailed(f"{words}; perhaps {self._wrongPort}", True)
 
     def connected(self) -> None:
-        """See L{ConnectionReporter.connected}."""
+        """Handle a new connection, before the handshake."""
         super().connected()
         self._reached = True
 
     def streamEstablished(self) -> None:
-        """See L{ConnectionReporter.streamEstablished}."""
+        """Report success."""
         super().streamEstablished()
         self._tell(None)
 
     def connectFailed(self, reason: Failure) -> None:
-        """See L{ConnectionReporter.connectFailed}."""
+        """Report a failed attempt to connect."""
         if not reason.check(CancelledError):
-            known = reason.check(*_UNREACHED)
-            self._say(_UNREACHED[known] if known else _words(reason))
+            self._say(connectAdvice(reason))
 
     def handshakeFailed(self, what: str) -> None:
-        """See L{ConnectionReporter.handshakeFailed}."""
+        """Report a failed handshake."""
         if _WRONG_PORT not in what:
             what = f"{what}; perhaps {self._wrongPort}"
         super().handshakeFailed(what)
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        See L{ConnectionReporter.connectionLost}; with TLS, its failure comes only after
+        Handle the loss of the connection; a failure of TLS comes only after
         connecting.
         """
         fault = _tlsFault(reason)
@@ -120,11 +111,11 @@ class ConnectionDiagnosis(ConnectionReporter):
 
 
 def _tlsFault(reason: Failure) -> str | None:
-    """What is wrong with the TLS; C{None} if it is not that."""
+    """Return advice about a failure of TLS; C{None} if it is another failure."""
     if reason.check(VerificationError, CertificateError):
         return (
-            "the server's certificate is for another name; give the name that it is"
-            " for in --server, or the server a certificate with that name"
+            "the server's certificate is for another name; give that name in --server,"
+            " or give the server a certificate for this name"
         )
     if not reason.check(SSL.Error):
         return None
@@ -133,7 +124,3 @@ def _tlsFault(reason: Failure) -> str | None:
         if sign in said:
             return words
     return f"TLS failed: {said}; the server's log may say more"
-
-
-def _words(reason: Failure) -> str:
-    return str(reason.getErrorMessage()).rstrip(".")
