@@ -21,7 +21,7 @@ class Problem:
     @ivar type: The stanza error type (RFC 6120 §8.3.2): C{auth}, C{cancel}, C{modify}
         or C{wait}.
     @ivar condition: The name of the error condition, as of RFC 6120 §4.9.3.
-    @ivar text: One sentence to a person: what is wrong and what to change.
+    @ivar text: One sentence to a person: the fault, and the change that mends it.
     @ivar headers: HTTP header fields that belong to the status, such as C{Retry-After}
         with 503.
     @ivar key: The JSON key at fault, with the keys around it, such as C{"oob.url"};

@@ -1,6 +1,7 @@
 """
-What is kept until the gateway is done with it: the values that go into a store and come
-out of it. Times are in seconds since 1970.
+Records of the store: messages, inbound stanzas, delivery attempts, idempotency keys.
+
+Times are in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -13,22 +14,21 @@ from twisted.words.xish.domish import Element
 
 class StoreUnavailable(Exception):
     """
-    Nothing can be kept at the moment; the message says why, as in "the disk is full".
-
-    What was asked has not happened, and the next call may succeed.
+    The store cannot be used at the moment; the message says why, such as C{"the disk is
+    full"}. The call had no effect, and the next one may succeed.
     """
 
 
 class StoreUnusable(Exception):
-    """The store cannot be opened; the message is a sentence that says what to do."""
+    """The store cannot be opened; the message is a sentence with the remedy."""
 
 
-# --- what is sent ---------------------------------------------------------------
+# --- outbound messages ----------------------------------------------------------
 
-#: The states of a message on its way out (behaviour.md §5), in their order.
+#: The states of an outbound message (behaviour.md §5), in their order.
 QUEUED = "queued"
-#: Written to the stream. It is kept only of what cannot be confirmed, by any means:
-#: what can be is queued in the store until it is.
+#: Written to the stream. It is stored only for messages that cannot be confirmed; other
+#: messages stay queued in the store until they are.
 SENT = "sent"
 CONFIRMED = "confirmed"
 BOUNCED = "bounced"
@@ -89,9 +89,10 @@ class OutboxUsage:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """
-    Something has been taken, to be sent.
+    A stanza that was accepted for sending.
 
-    @ivar number: Of a message that is kept; C{None}, it is not, but written.
+    @ivar number: The number of a stored message; C{None} for a stanza that was written
+        to the stream without being stored.
     """
 
     number: int | None = None
@@ -151,7 +152,7 @@ class NewMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A message comes into another state; its stanza is dropped."""
+    """A change of a message's state, with which its stanza is deleted."""
 
     number: int
     state: str
@@ -159,9 +160,9 @@ class StateChange:
     error: str | None = None
 
 
-# --- what is received -----------------------------------------------------------
+# --- inbound stanzas ------------------------------------------------------------
 
-#: The states of a stanza on its way to the callback.
+#: The states of an inbound stanza.
 PENDING = "pending"
 DELIVERED = "delivered"
 DEAD = "dead"
@@ -170,14 +171,15 @@ DEAD = "dead"
 @dataclass(frozen=True, slots=True)
 class InboxRecord:
     """
-    A stanza on its way to the callback.
+    An inbound stanza that is stored for a callback.
 
     @ivar number: Its place in the order of arrival.
-    @ivar webhookID: What the callback knows it by, over all attempts.
-    @ivar conversation: Those of one are delivered in order.
-    @ivar stanza: As XML; empty once it is delivered.
-    @ivar attempts: How many there have been.
-    @ivar dueAt: When to try (again).
+    @ivar webhookID: The C{webhook-id}, the same in all attempts.
+    @ivar conversation: The key of its conversation, whose stanzas are delivered in
+        order.
+    @ivar stanza: The stanza as XML; empty once it is delivered.
+    @ivar attempts: The number of attempts so far.
+    @ivar dueAt: The time of the next attempt.
     """
 
     number: int
@@ -207,10 +209,10 @@ class PendingSize:
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
     """
-    One try to deliver a stanza.
+    An attempt to deliver a stanza.
 
-    @ivar status: What the callback said; C{None} if nothing.
-    @ivar error: Why it was no success, in words.
+    @ivar status: The HTTP status; C{None} for no response.
+    @ivar error: Why the attempt failed, in words; C{None} for a success.
     """
 
     at: float
@@ -221,16 +223,17 @@ class DeliveryAttempt:
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
     """
-    How much waits.
+    The length of a queue.
 
-    @ivar oldest: When the first of it came, or C{None} if nothing waits.
+    @ivar oldest: The time of arrival of the oldest entry; C{None} if the queue is
+        empty.
     """
 
     count: int
     oldest: float | None
 
 
-# --- what was answered ----------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +241,9 @@ class IdempotencyRecord:
     """
     A request with an idempotency key.
 
-    @ivar fingerprint: Of the request, to tell whether another is the same.
-    @ivar answer: The first answer, as whoever keeps it has written it; C{None} while
-        the request runs.
+    @ivar fingerprint: A hash of the request, to recognise the same request.
+    @ivar answer: The first response, as encoded by L{xmpprest.web.idempotency}; C{None}
+        while the request runs.
     """
 
     key: str

@@ -132,8 +132,8 @@ class FieldTable:
         """
         keys = {key for child in raw for key in self._keys(child)}
         for shared in self._shared:
-            given = [key for key in shared if value.get(key) is not None]
-            keys.update(given[:-1])
+            present = [key for key in shared if value.get(key) is not None]
+            keys.update(present[:-1])
         return keys
 
 

@@ -160,12 +160,12 @@ class StanzaMapping:
         type = value.get("type")
         if isinstance(type, str) and type in _KIND_BY_TYPE:
             return _KIND_BY_TYPE[type]
-        given = [key for key, inner in value.items() if inner is not None]
-        for key in given:
+        present = [key for key, inner in value.items() if inner is not None]
+        for key in present:
             kinds = self._kindsWith(key)
             if len(kinds) == 1:
                 return kinds[0]
-        likely = (self._likely[key] for key in given if key in self._likely)
+        likely = (self._likely[key] for key in present if key in self._likely)
         return next(likely, "message")
 
     def _kindsWith(self, key: str) -> list[str]:

@@ -287,10 +287,10 @@ class ListShape(NotFormField):
         some.
         """
         found = [self.shape.read(c) for c in elements(element) if c.name == self.name]
-        given = {
+        values = {
             key: element[key] for key in self.attributes if element.hasAttribute(key)
         }
-        return found or (given if self.attributes else [])
+        return found or (values if self.attributes else [])
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """

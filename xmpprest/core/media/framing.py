@@ -256,7 +256,7 @@ class XMLFramer:
         root = _ROOT.fullmatch(tag)
         if self._isOver or root is None:
             raise badRequest(
-                "The stanzas must stand in one <xmpp>…</xmpp>, which declares no"
+                "The stanzas must be in one <xmpp>…</xmpp>, which declares no"
                 " prefixes; each stanza declares its own."
             )
         self._depth = 0 if root[1] else 1
