@@ -114,7 +114,7 @@ class GatewayTestCase(SynchronousTestCase):
     def get(self, path: str, site: Site, *fields: str) -> HTTPResponse:
         """Ask a site for something; returns the answer that is there at once."""
         client = HTTPClient(site)
-        lines = [f"GET {path} HTTP/1.1", "Host: gateway.example", *fields]
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost:8080", *fields]
         client.send("\r\n".join([*lines, "", ""]).encode())
         return client.response()
 
@@ -477,7 +477,7 @@ class MonitoringTests(GatewayTestCase):
         self.makeReactor = DeafReactor
         gateway = self.start(store=f"sqlite:{self.mktemp()}")
         client = HTTPClient(gateway.admin)
-        client.send(b"GET /metrics HTTP/1.1\r\nHost: gateway.example\r\n\r\n")
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertEqual(client.responses(), [])
         self.reactor.advance(STORE_TIMEOUT)
         shown = client.response().body

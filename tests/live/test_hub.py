@@ -331,6 +331,26 @@ class WatcherTests(LiveTestCase):
         self.assertEqual(names, ["state", "lost", *["stanza"] * 3])
 
 
+class ShareTests(LiveTestCase):
+    """How many subscriptions a token may have."""
+
+    def test_share(self) -> None:
+        """A token has at most half of them; credentials may have all."""
+        watchers = [
+            self.live.subscribe(EventFilter(), None, "a")
+            for _ in range(MAX_SUBSCRIBERS // 2)
+        ]
+        with self.assertRaises(Refusal) as raised:
+            self.live.subscribe(EventFilter(), None, "a")
+        problem = raised.exception.problem
+        self.assertEqual(problem.status, 503)
+        self.assertIn("The token 'a'", problem.text)
+        for _ in range(MAX_SUBSCRIBERS // 2):
+            self.live.subscribe(EventFilter())
+        watchers[0].close()
+        self.live.subscribe(EventFilter(), None, "b")
+
+
 class ResumingTests(LiveTestCase):
     """
     Who was away reads on.

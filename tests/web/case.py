@@ -73,6 +73,7 @@ class SiteTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.settings = live()
+        self.authenticator = Authenticator(DOMAIN, grantAll([TOKEN]))
         self.keys = HeldKeys()
         self.once = IdempotencyGuard(self.keys, self.clock.seconds)
         self.outbox = HeldOutbox(self.keys)
@@ -103,7 +104,6 @@ class SiteTestCase(SynchronousTestCase):
             stanzaSizeLimit=sizeLimit,
             logsRequests=isLogged,
         ).value
-        self.authenticator = Authenticator(DOMAIN, grantAll([TOKEN]))
         self.resource = RestResource(
             RouteTable(self.sending, own or {}),
             self.authenticator,

@@ -421,6 +421,43 @@ class WaitingTests(SiteTestCase):
         self.assertEqual(self.resource.pendingRequests, 1)
         self.assertEqual(self.ask().status, 202)
 
+    def test_share(self) -> None:
+        """
+        A token may have as many requests waiting as are free for all; credentials may
+        use up the rest, and another token half of that.
+        """
+        self.build(waitingLimit=8)
+        one, other = (self.allow(Grant(name)) for name in ("one", "other"))
+        clients = [self.client() for _ in range(6)]
+        for client in clients[:4]:
+            client.send(request(IQ, one))
+        response = self.ask(IQ, one)
+        self.assertXMLProblem(response, 503)
+        self.assertIn(b"The token 'one' has as many", response.body)
+        self.assertEqual(response["Retry-After"], "5")
+        for client in clients[4:]:
+            client.send(request(IQ, other))
+        self.assertXMLProblem(self.ask(IQ, other), 503)
+        self.assertEqual(self.resource.pendingRequests, 6)
+        for client in clients[:2]:
+            client.leave()
+        self.client().send(request(IQ, one))
+        self.assertEqual(self.resource.pendingRequests, 5)
+        for _ in range(3):
+            self.client().send(request(IQ))
+        self.assertEqual(self.resource.pendingRequests, 8)
+
+    def test_revokedWhileReading(self) -> None:
+        """A token that is revoked while the body arrives sends nothing."""
+        headers = self.allow(Grant("some"))
+        data = request(MESSAGE, headers)
+        client = self.client()
+        client.send(data[:-10])
+        self.authenticator.grants = self.authenticator.grants[:1]
+        client.send(data[-10:])
+        self.assertEqual(client.response().status, 401)
+        self.assertEqual(self.outbox.sent, [])
+
     def test_bodyForgotten(self) -> None:
         """A request that waits keeps no copy of its body."""
         bodies = []

@@ -27,6 +27,7 @@ from ..web.api.inbox import InboxHandler, StoredInbox
 from ..web.api.outbox import OutboxHandler
 from ..web.api.stanzas import StanzaHandler
 from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
+from ..web.health.own_host import OwnHostRoot
 from ..web.health.readiness import ReadinessResource
 from ..web.health.resource import LivenessResource
 from ..web.idempotency.guard import IdempotencyGuard
@@ -91,7 +92,9 @@ def makeHTTPSide(
         parts.hub, reactor, requirePermission(authenticator, "events")
     )
     resource = RestResource(
-        _makeRoutes(config, settings, parts, events, reactor), authenticator, settings
+        _makeRoutes(config, settings, authenticator, parts, reactor, events=events),
+        authenticator,
+        settings,
     )
     collector = MetricsCollector(
         parts.component,
@@ -114,7 +117,9 @@ def makeHTTPSide(
         visits=resource.accessLog,
     )
     admin = GatewaySite(
-        makeRoot({**health, "metrics": MetricsResource(collector, allowAnyone)}),
+        OwnHostRoot(
+            makeRoot({**health, "metrics": MetricsResource(collector, allowAnyone)})
+        ),
         settings,
         reactor,
         connectionLimit=ADMIN_CONNECTIONS,
@@ -125,14 +130,19 @@ def makeHTTPSide(
 def _makeRoutes(
     config: Config,
     settings: Live[LiveSettings],
+    authenticator: Authenticator,
     parts: Parts,
-    events: EventsHandler,
     reactor: Any,
+    *,
+    events: EventsHandler,
 ) -> RouteTable:
     """Make the routes below C{/rest}."""
     outbox, once = parts.outbox, IdempotencyGuard(parts.store, time.time)
     sending = StanzaHandler(
         config.domain, outbox, parts.component.sender, newID, once, settings=settings
+    )
+    batches = BatchHandler(
+        sending, outbox, once, reactor, settings, authenticator=authenticator
     )
     inbox = StoredInbox(parts.store, parts.inbox) if isDurable(config) else None
     return RouteTable(
@@ -141,7 +151,7 @@ def _makeRoutes(
             **ConsolePage().routes,
             **SwaggerUI(partial(document, config.domain, __version__)).routes,
             **OutboxHandler(outbox).routes,
-            **BatchHandler(sending, outbox, once, reactor, settings).routes,
+            **batches.routes,
             **events.routes,
             **InboxHandler(inbox, once).routes,
         },

@@ -9,6 +9,7 @@ Without subscribers, stanzas are not recorded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
@@ -16,6 +17,7 @@ from twisted.words.xish.domish import Element
 from ..core.codec.events import IN, OUT, RATES, STATE, EventFilter, StanzaEvent
 from ..core.errors import serviceUnavailable
 from ..core.media.values import Value
+from ..core.policy.shares import Shares
 from ..core.stanza.annotate import timestamp
 from ..core.stanza.serializer import toXML
 from ..core.stanza.stored import UnparsableStanza, parseStoredHead
@@ -45,6 +47,7 @@ class EventHub:
         self._now = now
         self._log = EventLog()
         self._subscribers = 0
+        self._shares = Shares()
         self._ending: IDelayedCall | None = None
         self._reconnects = 0
         self.isRecording = False
@@ -96,7 +99,7 @@ class EventHub:
         self._log.addEvent(RATES, {"time": timestamp(self._now()), **value})
 
     def subscribe(
-        self, wanted: EventFilter, after: str | None = None
+        self, wanted: EventFilter, after: str | None = None, token: str = ""
     ) -> EventSubscription:
         """
         Add a subscriber.
@@ -104,8 +107,10 @@ class EventHub:
         @param wanted: Selects the stanzas, as L{EventSubscription} takes it.
         @param after: The id of the last event that the client has seen; C{None} to
             begin with the current state.
+        @param token: The name of the token that subscribes; empty for credentials.
         @return: The subscription, which its owner must close.
-        @raise Refusal: 503 if there are L{MAX_SUBSCRIBERS} already.
+        @raise Refusal: 503 if there are L{MAX_SUBSCRIBERS} already, or if the token
+            has as many as are free.
         """
         if self._subscribers >= MAX_SUBSCRIBERS:
             raise serviceUnavailable(
@@ -114,14 +119,22 @@ class EventHub:
                 " one of them has left.",
                 retryAfter=30,
             )
+        if not self._shares.acquire(token, MAX_SUBSCRIBERS - self._subscribers):
+            raise serviceUnavailable(
+                "resource-constraint",
+                f"The token {token!r} watches the events as often as others still can;"
+                " try again when one of its clients has left.",
+                retryAfter=30,
+            )
         self._subscribers += 1
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
         self.isRecording = True
-        return EventSubscription(self._log, wanted, after, self._left)
+        return EventSubscription(self._log, wanted, after, partial(self._left, token))
 
-    def _left(self) -> None:
+    def _left(self, token: str) -> None:
+        self._shares.release(token)
         self._subscribers -= 1
         if not self._subscribers:
             self._ending = self._clock.callLater(GRACE, self._end)

@@ -18,6 +18,7 @@ from ..core.errors import Problem, Refusal, serviceUnavailable, storeUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
 from ..core.policy.permissions import NO_ACCESS, Grant
+from ..core.policy.shares import Shares
 from ..core.records import StoreUnavailable
 from .access_log import HEADER as REQUEST_ID
 from .access_log import AccessLog, RequestContext
@@ -65,6 +66,7 @@ class RestResource(Resource):
         self._settings = settings
         self._cors = CORS(settings)
         self.pendingRequests = 0
+        self._shares = Shares()
         self.accessLog = AccessLog(settings)
 
     def render(self, request: Request) -> int:
@@ -85,24 +87,31 @@ class RestResource(Resource):
         try:
             self._checkWaiting()
             self.pendingRequests += 1
+            token = ""
             try:
+                grants = self.authenticator.grants
                 handler, grant = self._admit(request, visit)
+                token = self._acquireShare(grant)
                 body = bodyOf(request)
                 if isinstance(handler, StreamingHandler):
                     response = await handler.handle(request, body, grant)
                 else:
+                    data = await body.readAll(self._settings.value.stanzaSizeLimit)
+                    if self.authenticator.grants is not grants:
+                        # The token may have been revoked while the body arrived.
+                        handler, grant = self._admit(request, visit)
+                        assert not isinstance(handler, StreamingHandler)
+                    answering = handler(request, data, grant)
                     # Release the body, which may be long, before waiting.
-                    response = await handler(
-                        request,
-                        await body.readAll(self._settings.value.stanzaSizeLimit),
-                        grant,
-                    )
+                    del data
+                    response = await answering
                 if response.chunks is not None and request.channel is not None:
                     common = self._common(request, visit)
                     await writeChunks(response.chunks, response, request, common)
                     response = None
             finally:
                 self.pendingRequests -= 1
+                self._shares.release(token)
             if response is not None:
                 self._write(response, request, visit)
         except Exception as error:
@@ -116,6 +125,22 @@ class RestResource(Resource):
                 "Too many requests are waiting for their answers; try again.",
                 retryAfter=5,
             )
+
+    def _acquireShare(self, grant: Grant) -> str:
+        """
+        Count a pending request for its token.
+
+        @return: The name of the token, to be released; empty for credentials.
+        @raise Refusal: 503, its other requests use up its share.
+        """
+        free = self._settings.value.waitingLimit - self.pendingRequests + 1
+        if not self._shares.acquire(grant.name, free):
+            raise serviceUnavailable(
+                "resource-constraint",
+                f"{grant} has as many requests waiting as are free for all; try again.",
+                retryAfter=5,
+            )
+        return grant.name
 
     def _admit(
         self, request: Request, visit: RequestContext

@@ -359,7 +359,12 @@ class SentTests(SiteTestCase):
         pages = InboxHandler(StoredInbox(inbox, inbox), self.once)
         events = EventsHandler(EventHub(self.clock, self.clock.seconds), self.clock)
         batches = BatchHandler(
-            self.sending, self.outbox, self.once, self.clock, self.settings
+            self.sending,
+            self.outbox,
+            self.once,
+            self.clock,
+            self.settings,
+            authenticator=self.authenticator,
         )
         self.build(
             {

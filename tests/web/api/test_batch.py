@@ -65,7 +65,12 @@ class BatchTestCase(SiteTestCase):
         super().setUp()
         self.outbox.isKeeping = True
         batches = BatchHandler(
-            self.sending, self.outbox, self.once, self.clock, self.settings
+            self.sending,
+            self.outbox,
+            self.once,
+            self.clock,
+            self.settings,
+            authenticator=self.authenticator,
         )
         self.build(batches.routes)
 
@@ -377,6 +382,26 @@ class RefusedTests(BatchTestCase):
         headers = self.allow(Grant("some", kinds=frozenset({"message"})))
         lines = self.batch(iq(0), message(1), headers=headers)
         self.assertEqual([line["status"] for line in lines], [403, 202])
+
+    def test_revoked(self) -> None:
+        """A token that is revoked or narrowed in an open batch sends no more."""
+        headers = self.allow(Grant("some"))
+        client = self.client()
+        client.send(head(**headers) + chunk(lined(message(0))))
+        self.assertEqual([each["status"] for each in self.coming(client)], [202])
+        before = self.authenticator.grants
+        self.authenticator.grants = before[:1]
+        self.allow(Grant("some", kinds=frozenset({"iq"})))
+        client.send(chunk(lined(message(1))))
+        self.assertEqual([each["status"] for each in self.coming(client)], [403])
+        self.authenticator.grants = before[:1]
+        client.send(chunk(lined(message(2), iq(3))))
+        self.assertEqual([each["status"] for each in self.coming(client)], [401, 401])
+        self.authenticator.grants = before
+        client.send(chunk(lined(message(4))))
+        self.assertEqual([each["status"] for each in self.coming(client)], [202])
+        self.assertEqual(self.sent, ["m0", "m4"])
+        client.leave()
 
     def test_rate(self) -> None:
         """What comes faster than a token may send waits."""

@@ -100,6 +100,41 @@ class Authenticator:
         return Refusal(Problem(401, "auth", "not-authorized", text, self._challenge))
 
 
+class CurrentGrant:
+    """
+    The grant of a request that stays open, as it is after each reload.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, header: bytes | None, grant: Grant
+    ) -> None:
+        """
+        @param header: The value of C{Authorization} in the request.
+        @param grant: The grant that the request has now.
+        """
+        self._authenticator = authenticator
+        self._header = header
+        self._grant = grant
+        self._grants = authenticator.grants
+
+    @property
+    def name(self) -> str:
+        """The name of the token; empty for credentials."""
+        return self._grant.name
+
+    def get(self) -> Grant:
+        """
+        Return the grant.
+
+        @raise Refusal: 401, the token was revoked.
+        """
+        grants = self._authenticator.grants
+        if grants is not self._grants:
+            self._grant = self._authenticator.authenticate(self._header)
+            self._grants = grants
+        return self._grant
+
+
 def _bearer(credentials: bytes) -> bytes:
     return credentials
 

@@ -69,7 +69,9 @@ class EventSource(Protocol):
     The source of events.
     """
 
-    def subscribe(self, wanted: EventFilter, after: str | None = None) -> Subscription:
+    def subscribe(
+        self, wanted: EventFilter, after: str | None = None, token: str = ""
+    ) -> Subscription:
         """
         Subscribe to the events after an id, or to those from now on; raises L{Refusal}.
         """
@@ -107,7 +109,9 @@ class EventsHandler(Service):
         @raise Refusal: 400 for an invalid query; 503 if there are too many streams.
         """
         wanted = _wanted(request)
-        watcher = self._happenings.subscribe(wanted, header(request, b"last-event-id"))
+        watcher = self._happenings.subscribe(
+            wanted, header(request, b"last-event-id"), grant.name
+        )
         request.notifyFinish().addBoth(lambda _: watcher.close())
         # A proxy must not buffer the stream.
         headers = (("X-Accel-Buffering", "no"),)

@@ -9,6 +9,7 @@ from twisted.web.server import Request
 
 from ....core.live import Live, LiveSettings
 from ....core.media.framing import NDJSON, framerFor
+from ....core.policy.authentication import Authenticator, CurrentGrant
 from ....core.policy.permissions import Grant
 from ...idempotency.guard import IdempotencyGuard
 from ...idempotency.key import idempotencyKeyOf
@@ -16,7 +17,7 @@ from ...prefer import iqTimeoutOf, preferredWait
 from ...response import Response
 from ...router import Route, RouteFactory, StreamingHandler
 from ...server.body import Body
-from ...server.request import header, pathTo
+from ...server.request import authorizationOf, header, pathTo
 from ..stanzas import StanzaHandler
 from .processor import BatchProcessor
 from .sender import BatchContext, BatchOutbox
@@ -35,6 +36,8 @@ class BatchHandler:
         once: IdempotencyGuard,
         clock: IReactorTime,
         settings: Live[LiveSettings],
+        *,
+        authenticator: Authenticator,
     ) -> None:
         """
         @param sending: Sends the stanzas that are not stored.
@@ -42,6 +45,7 @@ class BatchHandler:
         """
         self._run = partial(BatchProcessor, sending, outbox, once, clock)
         self._settings = settings
+        self._authenticator = authenticator
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
@@ -60,7 +64,7 @@ class BatchHandler:
         iqTimeoutOf(request)  # is in order, or else nothing is read
         terms = BatchContext(
             request,
-            grant,
+            CurrentGrant(self._authenticator, authorizationOf(request), grant),
             idempotencyKeyOf(request, b"", grant),
             pathTo(request, "outbox", ""),
             waitsForOutcome=preferredWait(request) is not None,

@@ -121,10 +121,17 @@ class BatchProcessor:
         while self._isFull:
             self._dispatch.flush()
             await self._eased.wait()
-        bucket = self._terms.grant.rateLimiter
-        while bucket is not None and (wait := bucket.acquire()):
+        while wait := self._rateLimitWait():
             self._dispatch.flush()
             await deferLater(self._clock, wait)
+
+    def _rateLimitWait(self) -> float:
+        """Return how many seconds the rate limit makes the next stanza wait."""
+        try:
+            limiter = self._terms.grant.get().rateLimiter
+        except Refusal:
+            return 0.0  # The result line of the stanza says so.
+        return 0.0 if limiter is None else limiter.acquire()
 
     @property
     def _isFull(self) -> bool:

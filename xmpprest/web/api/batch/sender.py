@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 
 from ....core.errors import Refusal, storeUnavailable
 from ....core.media import formats
-from ....core.policy.permissions import Grant
+from ....core.policy.authentication import CurrentGrant
 from ....core.records import Accepted, IdempotencyRecord, StoreUnavailable, Submission
 from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
@@ -61,13 +61,14 @@ class BatchContext:
     Values that all stanzas of a batch share.
 
     @ivar request: The request, whose headers apply to each stanza.
+    @ivar grant: The grant of its token, which a reload can change or revoke.
     @ivar idempotencyKey: The key of the batch; C{None} if it has none.
     @ivar outboxPath: The path below which the status of a message is found.
     @ivar waitsForOutcome: Whether the client wants to wait for the outcome of messages.
     """
 
     request: Request
-    grant: Grant
+    grant: CurrentGrant
     idempotencyKey: IdempotencyKey | None
     outboxPath: str
     waitsForOutcome: bool
@@ -151,7 +152,7 @@ class BatchSender:
         """
         try:
             payload = formats.decode(contentType, piece)
-            stanza = self._sending.stanza(payload, self._terms.grant)
+            stanza = self._sending.stanza(payload, self._terms.grant.get())
         except Refusal as refusal:
             self._done([formatResult(index, problemAsJSON(refusal))])
             return
