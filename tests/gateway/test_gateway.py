@@ -85,6 +85,8 @@ class GatewayTestCase(SynchronousTestCase):
     def _stop(self, gateway: Gateway) -> None:
         if gateway.service.running:
             gateway.service.stopService()
+            # Deliveries in flight have some seconds to end.
+            self.reactor.pump([1] * 10)
 
     def attempt(self, port: int) -> Any:  # MemoryReactor's own
         """The factory of the only attempt to connect to a port."""
