@@ -137,7 +137,8 @@ def checkFormSize(form: Value, at: str) -> None:
         if number > MAX_ELEMENTS:
             raise unprocessable(
                 "resource-constraint",
-                f"The key {at!r} has more than {MAX_ELEMENTS} values.",
+                f"The key {at!r} has more than {MAX_ELEMENTS} values; send fewer.",
+                at,
             )
 
 

@@ -11,7 +11,7 @@ from ..errors import Refusal, unprocessable
 from ..media.values import Value
 from ..stanza import jid
 from ..stanza import namespaces as ns
-from ..stanza.build import LANG, TYPES, elements, make
+from ..stanza.build import LANG, TYPES, elements, make, withArticle
 from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseFragment
 from .field import Field, FieldTable
 from .scalars import ID, STRING, quoteShort, unknownKey, wrongType
@@ -208,7 +208,8 @@ class StanzaMapping:
         return unprocessable(
             "bad-format",
             f"The key {at + key!r} belongs to {' and '.join(kinds)}, but this is"
-            f" {'an iq' if kind == 'iq' else f'a {kind}'}.",
+            f" {withArticle(kind)}.",
+            at + key,
         )
 
     # --- forms ---
@@ -298,7 +299,9 @@ def _parsed(value: Value, at: str) -> list[Element | str]:
         raise wrongType(at, "a list of strings", value)
     if len(value) > MAX_ELEMENTS:
         raise unprocessable(
-            "resource-constraint", f"The key {at!r} has more than {MAX_ELEMENTS} items."
+            "resource-constraint",
+            f"The key {at!r} has more than {MAX_ELEMENTS} items; send fewer.",
+            at,
         )
     content = Element((None, "content"))
     for number, item in enumerate(value):
@@ -332,6 +335,7 @@ def _checkSize(stanza: Element) -> None:
         ):
             if found > limit:
                 raise unprocessable(
-                    "resource-constraint", f"It makes more than {limit} {what} of XML."
+                    "resource-constraint",
+                    f"It makes more than {limit} {what} of XML; send less.",
                 )
         level = [child for parent in level for child in elements(parent)]

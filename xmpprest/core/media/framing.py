@@ -168,7 +168,9 @@ class XMLFramer:
         @raise Refusal: 400, the stream ended before C{</xmpp>}.
         """
         if not self._isOver:
-            raise badRequest("The stream ends before </xmpp>.")
+            raise badRequest(
+                "The stream ends before </xmpp>; send that after the last stanza."
+            )
         yield from ()
 
     def _nextTag(self) -> tuple[int, int] | None:

@@ -236,7 +236,10 @@ def _reply(stanza: Element, response: CallbackResponse) -> Element:
     if reply.name != "iq":
         checkType(reply.name, reply.getAttribute("type"))
     elif reply.getAttribute("type") != "error" and len(elements(reply)) > 1:
-        raise unprocessable("bad-format", "A result has at most one child element.")
+        raise unprocessable(
+            "bad-format",
+            "A result has at most one child element; leave the others out.",
+        )
     return reply
 
 
@@ -278,7 +281,8 @@ def _checkKeys(kind: str, keys: frozenset[str]) -> None:
         if content and not content & {"error", "show"} and "kind" not in keys:
             # The status of a framework; not the presence of the bot.
             raise unprocessable(
-                "bad-format", "A presence as a reply needs a kind or type."
+                "bad-format",
+                'A presence as a reply needs a kind or type; add "type": "available".',
             )
     if not content:
         raise unprocessable(
@@ -302,7 +306,10 @@ def _completedError(reply: Element) -> Element:
     if type != "error":
         return reply
     if report is None:
-        raise unprocessable("invalid-xml", "It is an error without an <error/>.")
+        raise unprocessable(
+            "invalid-xml",
+            "It is an error without an <error/>; add one, in JSON the key 'error'.",
+        )
     condition = next(
         (
             each.name
