@@ -25,6 +25,7 @@ from .access_log import AccessLog, RequestContext
 from .cors import CORS
 from .idempotency.guard import ready
 from .idempotency.key import hasIdempotencyKey
+from .landing import landingPage, relativeBase, wantsPage
 from .response import INTERNAL_ERROR, Headers, Response
 from .router import Handler, Route, StreamingHandler
 from .server.request import IHeadResource, authorizationOf, bodyOf, header, onDisconnect
@@ -160,6 +161,9 @@ class RestResource(Resource):
         if method == "OPTIONS" and self._cors.enabled:
             return self._preflight(route), NO_ACCESS
         handler = route.methods.get("GET" if method == "HEAD" else method)
+        if handler is None and not any(request.postpath) and wantsPage(request):
+            page = landingPage(relativeBase(request))
+            return (lambda request, body, grant: ready(page)), NO_ACCESS
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS

@@ -16,6 +16,7 @@ from ...core.errors import Problem
 from ...core.live import Live, LiveSettings
 from ..access_log import HEADER as REQUEST_ID
 from ..access_log import AccessLog
+from ..landing import landingPage, wantsPage
 from .channel import IDLE_TIMEOUT, GatewayChannel
 from .request import GatewayRequest, IHeadResource
 from .write import problemResponse, write
@@ -197,7 +198,11 @@ class _Nothing(Resource):
         return self
 
     def render(self, request: Request) -> int:
-        """Answer 404."""
+        """Answer 404; at the root, a page with links if a browser asks."""
+        isRoot = b"rest" in self.children and not any(request.prepath or ())
+        if isRoot and wantsPage(request):
+            write(landingPage("rest/"), request)
+            return NOT_DONE_YET
         text = "There is nothing at this path; the gateway is at /rest."
         problem = Problem(404, "cancel", "unsupported-feature", text)
         write(problemResponse(problem, request), request)
