@@ -37,6 +37,12 @@ from .support.server_certificates import Authority
     XML_PING,
     STATUS,
     BOT_DEMO,
+    WRITE_CONFIG,
+    CHECK,
+    DOCTOR,
+    DAEMON,
+    KILL,
+    NEW_TOKEN,
     TLS,
     SSL,
 ) = README.of("sh")[2:]
@@ -60,7 +66,7 @@ class TextTests(SynchronousTestCase):
         """
         Every block is one that these tests know how to try.
         """
-        known = {"", "sh", "lua", "yaml", "http", "json", "toml"}
+        known = {"", "sh", "lua", "yaml", "http", "json"}
         self.assertEqual(README.languages, known | {"python", "javascript"})
 
     def test_lines(self) -> None:
@@ -156,7 +162,9 @@ class CommandTests(PasteTestCase):
         await self.prepare()
         await self.start()
         for command in (MESSAGE, TEXT, XML_MESSAGE):
-            self.assertEqual(await self.paste(command), (202, ""))
+            status, printed = await self.paste(command)
+            self.assertEqual(status, 202)
+            self.assertTrue(printed.startswith("HTTP/1.1 202 Accepted"), printed)
             message = await self.received()
             self.assertEqual(message["to"], USER)
             self.assertEqual(message["from"], DOMAIN)
@@ -164,10 +172,7 @@ class CommandTests(PasteTestCase):
             self.assertEqual(str(message.body), "Hello!")
             # Nobody takes the echo.
             self.assertEqual((await self.received())["type"], "error")
-        location = (await self.run_(f"{MESSAGE} -si")).partition("Location: ")[2]
-        (path,) = re.findall(r"/rest/outbox/(\S+)", STATUS)
-        asked = STATUS.replace(path, location.split()[0].rpartition("/")[2])
-        self.assertIn(json.loads(await self.run_(f"{asked} -s"))["state"], STATES)
+        self.assertIn(json.loads(await self.run_(f"{STATUS} -s"))["state"], STATES)
         (reply,) = map(json.loads, README.of("json"))
         pong = json.loads(await self.run_(f"{PING} -s"))
         self.assertEqual({**pong, "id": reply["id"]}, reply)
@@ -232,31 +237,60 @@ class CommandTests(PasteTestCase):
 
     async def test_configuration(self) -> None:
         """
-        The file is good, and says what the flag and the variable beside it do.
+        The file is good, and a key says what the flag and the variable do.
         """
-        (toml,) = README.of("toml")
-        self.assertEqual(tomllib.loads(toml)["iq-timeout"], 60)
         (flag,) = re.findall(r"``(--iq-timeout 60)``", README.text)
         (variable,) = re.findall(r"``XMPPREST_IQ_TIMEOUT=(60)``", README.text)
         await self.prepare()
-        self.place.write("xmpprest.toml", toml)
+        await self.run_(WRITE_CONFIG)
+        toml = tomllib.loads((self.place.path / "xmpprest.toml").read_text())
+        self.assertEqual(toml["iq-timeout"], 60)
         printed = await self.run_(
             f".venv/bin/twist xmpprest --config xmpprest.toml {flag} --print-config",
-            XMPPREST_SECRET_FILE="secret",
-            XMPPREST_CREDENTIALS_FILE="credentials",
             XMPPREST_IQ_TIMEOUT=variable,
         )
         values = tomllib.loads(printed)
         self.assertEqual(values["iq-timeout"], 60)
-        self.assertEqual(values["listen"], tomllib.loads(toml)["listen"])
+        self.assertEqual(values["listen"], toml["listen"])
+
+    async def test_production(self) -> None:
+        """
+        The configuration passes both checks; the daemon starts, logs to the file,
+        serves, and ends; a token can be appended once.
+        """
+        await self.prepare()
+        await self.run_(WRITE_CONFIG)
+        environ = {
+            "XMPPREST_SERVER": f"tcp:127.0.0.1:{self.serverPort}",
+            "XMPPREST_LISTEN": "tcp:0:interface=127.0.0.1",
+            "XMPPREST_WAITING_LIMIT": "10",
+        }
+        said = await self.run_(CHECK, **environ)
+        self.assertTrue(said.endswith("xmpprest would start.\n"), said)
+        said = await self.run_(DOCTOR, **environ)
+        self.assertTrue(said.endswith("All checks have passed.\n"), said)
+        await self.run_(DAEMON, **environ)
+        self.addCleanup(self.shell, KILL)
+        await self.connected()
+        await self.run_("grep 'Listening for HTTP on ' xmpprest.log")
+        said = await self.run_(CHECK, **environ)
+        self.assertIn("xmpprest.db is in use by the gateway (process ", said)
+        await self.run_(KILL)
+        await self.run_("while test -e xmpprest.pid; do sleep 0.1; done")
+        said = await self.run_(NEW_TOKEN)
+        self.assertIn("secret-token:", said)
+        await self.run_(CHECK, **environ)
+        again = self.shell(NEW_TOKEN)
+        self.assertEqual(await self.waiting(again.end), 1)
+        self.assertIn("The file already has a token notifier", again.output)
+        await self.run_(CHECK, **environ)
 
     async def test_tls(self) -> None:
         """
         The commands for TLS are good, with the files that they name.
         """
         await self.prepare()
-        (toml,) = README.of("toml")
-        self.place.write("xmpprest.toml", toml)
+        await self.run_(WRITE_CONFIG)
         # Apart from the authority's own: Twisted's tls: goes in circles over a root.
         keys, live = self.place.path / "keys", self.place.path / "live"
         for directory in (keys, live):
@@ -269,8 +303,6 @@ class CommandTests(PasteTestCase):
             actual = command.replace("/etc/letsencrypt/live", str(live))
             said = await self.run_(
                 f"{actual} --check-config",
-                XMPPREST_SECRET_FILE="secret",
-                XMPPREST_CREDENTIALS_FILE="credentials",
             )
             self.assertIn("would start", said)
 

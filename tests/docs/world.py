@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import stat
 import sys
+import sysconfig
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -95,6 +96,7 @@ class WorldTestCase(TestCase):
         scripts.mkdir(parents=True)
         for name, module in (
             ("twist", "-m twisted"),
+            ("twistd", sysconfig.get_path("scripts") + "/twistd"),
             ("xmpprest", "-m xmpprest"),
             ("python", ""),
         ):
