@@ -30,6 +30,8 @@ from twisted.web.iweb import (
 )
 from zope.interface import implementer
 
+from .lookup import withOwnLookups
+
 #: Seconds to connect.
 CONNECT_TIMEOUT = 5.0
 #: Seconds from one address of a host to the next (RFC 8305 §5), even if that refuses:
@@ -135,7 +137,7 @@ class LimitedEndpointFactory:
     def __init__(
         self, reactor: IReactorTime, tlsPolicy: IPolicyForHTTPS, limit: int
     ) -> None:
-        self._reactor = reactor
+        self._reactor = withOwnLookups(reactor)
         self._tlsPolicy = tlsPolicy
         self._limit = limit
         self._endpoints: dict[tuple[bytes, bytes, int], _MeteredEndpoint] = {}
