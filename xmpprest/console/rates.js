@@ -23,12 +23,12 @@ const PLOTS = [
   {
     title: "Response time",
     unit: " ms",
-    lines: { half: milliseconds("requests", "p50"), "99 %": milliseconds("requests", "p99") },
+    lines: { median: milliseconds("requests", "p50"), "99 %": milliseconds("requests", "p99") },
   },
   {
     title: "Callback time",
     unit: " ms",
-    lines: { half: milliseconds("callbacks", "p50"), "99 %": milliseconds("callbacks", "p99") },
+    lines: { median: milliseconds("callbacks", "p50"), "99 %": milliseconds("callbacks", "p99") },
   },
   {
     title: "Waiting",
@@ -114,7 +114,7 @@ class Plot {
     now.forEach((value, index) => {
       this.values[index].textContent = `${number(value)}${value == null ? "" : this.unit}`;
     });
-    this.most.textContent = `at most ${number(most)}${this.unit}`;
+    this.most.textContent = `max. ${number(most)}${this.unit}`;
     const said = this.lines.map(([name], index) => `${name} ${number(now[index])}${this.unit}`);
     this.svg.setAttribute(
       "aria-label",
