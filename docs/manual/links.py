@@ -15,10 +15,14 @@ from sphinx.transforms import SphinxTransform
 
 from .overview import NAMES
 
+#: The page whose links lead to the term in the words of the link.
+_GLOSSARY = "reference/glossary.rst"
+
 
 class PageLinks(SphinxTransform):
     """
-    Replaces each link to a file of C{docs} by a link to its page, or to a download.
+    Replaces each link to a file of C{docs} by a link to its page, to a term of the
+    glossary, or to a download.
     """
 
     default_priority = 500
@@ -57,12 +61,25 @@ def _toFile(path: str, text: str, here: str) -> nodes.Element:
     if not path.endswith(".rst"):
         words = nodes.literal(text, text)
         return addnodes.download_reference("", "", words, reftarget=f"/{path}")
+    if path == _GLOSSARY and text != "Glossary":
+        return _reference("term", text.lower(), nodes.inline("", text), here)
+    page = f"/{path.removesuffix('.rst')}"
+    return _reference("doc", page, nodes.inline("", text), here)
+
+
+def _reference(role: str, target: str, words: nodes.Node, here: str) -> nodes.Element:
+    """
+    Make a link for Sphinx to resolve.
+
+    @param role: The type of the target, such as C{doc}.
+    @param here: The page that has the link.
+    """
     return addnodes.pending_xref(
         "",
-        nodes.inline("", text),
+        words,
         refdomain="std",
-        reftype="doc",
-        reftarget=f"/{path.removesuffix('.rst')}",
+        reftype=role,
+        reftarget=target,
         refdoc=here,
         refexplicit=True,
         refwarn=True,
@@ -103,16 +120,7 @@ class ObjectLinks(SphinxTransform):
             linked.add(mention)
             role, reference = target
             code.replace_self(
-                addnodes.pending_xref(
-                    "",
-                    code.deepcopy(),
-                    refdomain="std",
-                    reftype=role,
-                    reftarget=reference,
-                    refdoc=self.env.docname,
-                    refexplicit=True,
-                    refwarn=True,
-                )
+                _reference(role, reference, code.deepcopy(), self.env.docname)
             )
 
 

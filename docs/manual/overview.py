@@ -17,4 +17,9 @@ NAMES: Mapping[str, Callable[[], Sequence[str]]] = {
 
 def writer(role: str) -> Callable[[], str]:
     """Return a function that writes a list of links to all objects of a role."""
-    return lambda: "\n".join(f"* :{role}:`{name}`" for name in sorted(NAMES[role]()))
+
+    def write() -> str:
+        items = [f"* :{role}:`{name}`" for name in sorted(NAMES[role]())]
+        return "\n".join((".. class:: links", "", *items))
+
+    return write

@@ -30,11 +30,16 @@ _OVERFLOW = """
 
 class ManualTests(SynchronousTestCase):
     """
-    Tests of the pages that Sphinx makes.
+    Tests of the pages that Sphinx makes. To build them takes longer than to look at
+    them, so one test does everything.
     """
 
-    def setUp(self) -> None:
-        """Build the manual, and start a browser."""
+    def test_pages(self) -> None:
+        """
+        No page is wider than the screen of a phone, and none asks another server for
+        anything. The content comes first, in light and dark colours. The search finds
+        a setting by its name, and leads to its description.
+        """
         place = Place(self)
         # It ends the test where there is none, before the manual is built.
         self.browser = Browser(self, place, PHONE)
@@ -42,17 +47,18 @@ class ManualTests(SynchronousTestCase):
         command = [sys.executable, "-m", "sphinx", "-W", "-n", "-q", str(ROOT / "docs")]
         program = place.start([*command, str(self.pages)])
         self.assertEqual(program.end(), 0, program.output)
+        self.fit()
+        for width in (PHONE, WIDE):
+            self.browser.resize(width)
+            for scheme in ("light", "dark"):
+                self.browser.prefer(scheme)
+                self.beginWithContent(width, scheme)
+        self.find()
+        urls = self.browser.requested()
+        self.assertEqual([url for url in urls if not url.startswith("file:")], [])
 
-    def open(self, page: str) -> None:
-        """Open a page, and wait for its title."""
-        self.browser.open((self.pages / f"{page}.html").as_uri())
-        self.browser.see("h1")
-
-    def test_pages(self) -> None:
-        """
-        No page is wider than the screen of a phone, and none asks another server for
-        anything. On a phone the content comes first, in light and dark colours.
-        """
+    def fit(self) -> None:
+        """Check that each page is as wide as the screen."""
         tooWide = {}
         for path in sorted(self.pages.rglob("*.html")):
             self.browser.open(path.as_uri())
@@ -60,23 +66,17 @@ class ManualTests(SynchronousTestCase):
             if overflow > 0:
                 tooWide[str(path.relative_to(self.pages))] = overflow
         self.assertEqual(tooWide, {})
-        urls = self.browser.requested()
-        self.assertEqual([url for url in urls if not url.startswith("file:")], [])
-        for width in (PHONE, WIDE):
-            self.browser.resize(width)
-            for scheme in ("light", "dark"):
-                self.browser.prefer(scheme)
-                for page in PICTURED:
-                    self.open(page)
-                    top = self.browser.see("h1").location["y"]
-                    self.assertLess(top, 200, (page, width))
-                    name = page.replace("/", "-")
-                    self.browser.screenshot(f"manual-{name}-{width}-{scheme}")
 
-    def test_search(self) -> None:
-        """
-        The search finds a setting by its name, and leads to its description.
-        """
+    def beginWithContent(self, width: int, scheme: str) -> None:
+        """Check that the title is at the top, and keep pictures."""
+        for page in PICTURED:
+            self.browser.open((self.pages / f"{page}.html").as_uri())
+            self.assertLess(self.browser.see("h1").location["y"], 200, (page, width))
+            name = page.replace("/", "-")
+            self.browser.screenshot(f"manual-{name}-{width}-{scheme}")
+
+    def find(self) -> None:
+        """Search for a setting, and follow the link."""
         self.browser.open(f"{(self.pages / 'search.html').as_uri()}?q=iq-max-timeout")
         self.browser.click('a[href*="#setting-iq-max-timeout"]')
         self.assertIn("reference/settings.html", self.browser.url)

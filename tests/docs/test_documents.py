@@ -49,7 +49,7 @@ class DocumentTests(SynchronousTestCase):
         """
         index = ROOT / "docs" / "index.rst"
         self.assertIn("docs/index.rst", README.links)
-        named = re.findall(r"(?m)^   ([\w/-]+)$", index.read_text())
+        named = re.findall(r"(?m)^      ([\w/-]+)$", index.read_text())
         pages = [path.relative_to(index.parent) for path in DOCUMENTS if path != index]
         there = [str(path.with_suffix("")) for path in pages]
         self.assertEqual(sorted(named), sorted([*there, "genindex"]))
