@@ -76,7 +76,7 @@ class OptionsTests(SynchronousTestCase):
             *("--callback-url=http://bot.example/", "--callback-content-type=xml"),
             *("--callback-stanzas=iq", "--callback-events=bare"),
             *("--callback-connections=7", "--callback-batch=3"),
-            *("--callback-ca-file=ca.pem",),
+            *("--callback-ca-file=ca.pem", "--callback-reflections=no"),
             *("--iq-timeout=5", "--iq-max-timeout=6"),
             *("--stanza-size-limit=1000", "--waiting-limit=8"),
             *(
@@ -85,6 +85,7 @@ class OptionsTests(SynchronousTestCase):
                 "--outbox-age=10",
                 "--outbox-size=11",
             ),
+            *("--inbox-limit=11", "--inbox-size=12", "--reply-limit=13"),
             *("--record-days=1", "--record-limit=12", "--dead-days=2"),
             *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),
         )

@@ -62,6 +62,7 @@ class CallbackTests(SourcesTestCase):
             callbackEvents=["host"],
             callbackConnections=3,
             callbackBatch=4,
+            callbackReflections=True,
             callbackCAFile="x",
             callbackSigningSecrets=[OLD],
         )
@@ -74,6 +75,7 @@ class CallbackTests(SourcesTestCase):
             events=frozenset({"host"}),
             connections=3,
             batch=4,
+            reflections=True,
             caFile="x",
             signingSecrets=(OLD,),
         )
@@ -101,6 +103,8 @@ class CallbackTests(SourcesTestCase):
             ({"stanzas": ["x"]}, "expected a comma-separated list of"),
             ({"to": []}, "expected at least one"),
             ({"to": ["@x"]}, "expected an address like"),
+            ({"reflections": True}, "A callback with reflections gets XML"),
+            ({"reflections": "maybe"}, "expected true or false"),
             ({"signingSecrets": OLD}, "expected a list"),
             ({"signingSecrets": ["whsec_"]}, "expected"),
         ):

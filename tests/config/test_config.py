@@ -53,6 +53,12 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
     "callback-events": [(["bare host"], frozenset({"bare", "host"}))],
     "callback-connections": [(["1"], 1), (["64"], 64)],
     "callback-batch": [(["1"], 1), (["16"], 16), (["100"], 100)],
+    "callback-reflections": [
+        (["true"], True),
+        (["yes"], True),
+        (["False"], False),
+        (["no"], False),
+    ],
     "callback-ca-file": [(["/etc/ssl/my ca.pem"], "/etc/ssl/my ca.pem")],
     "iq-timeout": [(["60"], 60.0), (["0.5"], 0.5)],
     "iq-max-timeout": [(["600"], 600.0)],
@@ -67,6 +73,9 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
     "outbox-size": [(["1"], 1), (["1000000"], 1_000_000)],
     "record-limit": [(["1"], 1), (["1000000"], 1_000_000)],
     "outbox-age": [(["60"], 60.0), (["0.5"], 0.5)],
+    "inbox-limit": [(["1"], 1), (["1000000"], 1_000_000)],
+    "inbox-size": [(["1"], 1), (["1000000"], 1_000_000)],
+    "reply-limit": [(["1"], 1), (["100"], 100)],
     "record-days": [(["1"], 1.0), (["0.25"], 0.25)],
     "dead-days": [(["90"], 90.0)],
     "cors-origin": [
@@ -147,6 +156,10 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "outbox-size": [(["0"], "expected a whole number above 0")],
     "record-limit": [(["0"], "expected a whole number above 0")],
     "outbox-age": [(["0"], "expected a number of seconds above 0")],
+    "callback-reflections": [(["maybe"], "expected true or false")],
+    "inbox-limit": [(["0"], "expected a whole number above 0")],
+    "inbox-size": [(["1 GB"], "expected a whole number above 0")],
+    "reply-limit": [(["0"], "expected a whole number above 0")],
     "record-days": [
         ([text], "expected a number of days above 0")
         for text in ("0", "-1", "week", "", "inf")

@@ -368,6 +368,41 @@ class SettingsTests(ReloadTestCase):
         """
         self.assertEqual(self.reloaded(outboxAge=7).outboxAge, 7)
 
+    def test_inboxLimit(self) -> None:
+        """
+        As many stanzas may wait for a callback as are set.
+        """
+        self.assertEqual(self.reloaded(inboxLimit=7).inboxLimit, 7)
+
+    def test_inboxSize(self) -> None:
+        """
+        The stanzas that wait for a callback may have as many bytes as are set.
+        """
+        self.assertEqual(self.reloaded(inboxSize=7).inboxSize, 7)
+
+    def test_callbackReflections(self) -> None:
+        """
+        A callback gets reflections from then on, marked as such.
+        """
+        self.begin(callbackURL=URL, callbackContentType="json")
+        self.change(callbackReflections=True)
+        room = "room@muc.example"
+        message = "type='groupchat' to='{}' from='{}' id='m1'"
+        xml = f"<message {message.format(room, DOMAIN)}><body>hi</body></message>"
+        post(self.client, xml)
+        self.reactor.advance(0)
+        self.server.stanza()
+        reflected = message.format(DOMAIN, f"{room}/bot")
+        self.server.send(f"<message {reflected}><body>hi</body></message>")
+        self.reactor.advance(0)
+        self.assertIs(json.loads(self.posted().body)["reflection"], True)
+
+    def test_replyLimit(self) -> None:
+        """
+        A sender gets as many automatic replies as are set.
+        """
+        self.assertEqual(self.reloaded(replyLimit=7).replyLimit, 7)
+
     def test_recordDays(self) -> None:
         """
         Records are kept as long as is set.

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from tests.support.delivery import HeldCallback, HeldStream
-from tests.support.doubles import said, stanza
+from tests.support.doubles import live, said, stanza
 from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
 from xmpprest.core.media.formats import TEXT, XML
 from xmpprest.core.policy.callback_response import CallbackResponse
@@ -91,7 +91,9 @@ class InboxTestCase(SynchronousTestCase):
             self.stream.send,
             builtin,
             [Subscriber(self.callback, filter, limit)] if callback else [],
-            InboxOptions(self.clock, limits=InboxLimits(transientCount=2 * limit)),
+            InboxOptions(
+                self.clock, live(), limits=InboxLimits(transientCount=2 * limit)
+            ),
         )
         inbox.startService()
         return inbox
@@ -719,7 +721,7 @@ class StopTests(InboxTestCase):
             self.stream.send,
             lambda iq: None,
             [Subscriber(self.callback, everything)],
-            InboxOptions(self.clock),
+            InboxOptions(self.clock, live()),
             reply=reply,
         )
         inbox.startService()
@@ -836,7 +838,7 @@ class EveryIqTests(SynchronousTestCase):
             stream.send,
             builtin.answer,
             [Subscriber(callback, selection)],
-            InboxOptions(Clock()),
+            InboxOptions(Clock(), live()),
         )
         inbox.startService()
         with capturedLogs():

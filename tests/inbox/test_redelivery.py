@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs
 
 from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import BEGINNING, BOT, HeldStream, KeepingWorld
-from tests.support.doubles import stanza
+from tests.support.doubles import live, stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MIN_ATTEMPTS
@@ -317,7 +317,7 @@ class RedeliveryTests(DurableTestCase):
         Where nothing is kept, nothing can be delivered again.
         """
         inbox = InboxRouter(
-            HeldStream().send, lambda iq: None, [], InboxOptions(Clock())
+            HeldStream().send, lambda iq: None, [], InboxOptions(Clock(), live())
         )
         again = Deferred.fromCoroutine(inbox.redeliver(None, 0, 1))
         refusal = self.failureResultOf(again, Refusal).value

@@ -16,7 +16,7 @@ from tests.support.delivery import (
     HeldStore,
     HeldStream,
 )
-from tests.support.doubles import said, stanza
+from tests.support.doubles import live, said, stanza
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MIN_ATTEMPTS, RETRY_WINDOW
 from xmpprest.core.records import DEAD, PENDING
@@ -62,6 +62,7 @@ class InboxesTestCase(SynchronousTestCase):
             subscribers,
             InboxOptions(
                 self.clock,
+                live(),
                 self.store if isStored else None,
                 self.clock.seconds,
                 lambda: 0.5,
@@ -490,7 +491,7 @@ class ChangeTests(InboxesTestCase):
             self.stream.send,
             lambda iq: None,
             [self.way("a")],
-            InboxOptions(self.clock),
+            InboxOptions(self.clock, live()),
         )
         inboxes.setSubscribers([self.way("b")])
         self.inboxes = inboxes

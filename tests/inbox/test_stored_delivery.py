@@ -690,7 +690,7 @@ class LimitTests(DurableTestCase):
         """
         Stanzas are limited in bytes, too, those of one sender to its share.
         """
-        self.world = KeepingWorld(limits=InboxLimits(storedSize=4000))
+        self.world = KeepingWorld(size=4000)
         self.world.message("one", children="x" * 1500)
         self.world.message("two", children="x" * 1500)
         self.assertRefused(1)

@@ -16,7 +16,7 @@ from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
 from tests.support.delivery import HeldStream, NoTLS
-from tests.support.doubles import DOMAIN, said, stanza
+from tests.support.doubles import DOMAIN, live, said, stanza
 from tests.support.loopback import Behaviour, LoopbackTestCase, friendly
 from xmpprest.core.media.formats import XML
 from xmpprest.core.stanza.build import elements
@@ -121,11 +121,12 @@ class HostileTests(LoopbackTestCase):
             frozenset({"message", "presence", "iq"}),
             frozenset({"bare", "full", "host"}),
         )
+        options = InboxOptions(reactor, live())
         inbox = Inbox(
-            ReplySender(stream.send, None, lambda iq: None),
+            ReplySender(stream.send, None, lambda iq: None, options),
             webhook,
             everything,
-            InboxOptions(reactor),
+            options,
         )
         inbox.startService()
         with capturedLogs() as logs:

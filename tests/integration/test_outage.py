@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
 from tests.support.delivery import BEGINNING, BOT, HeldStore, HeldStream
-from tests.support.doubles import said, stanza
+from tests.support.doubles import live, said, stanza
 from tests.support.hypothesis_profiles import THOROUGH
 from xmpprest.core.media.formats import TEXT
 from xmpprest.core.policy.callback_response import CallbackResponse
@@ -59,7 +59,9 @@ class TimedCallback:
         self.tries: list[tuple[float, str]] = []
         self.inFlight = self.most = 0
 
-    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+    async def post(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """Answer, in time."""
         self.tries.append((self._clock.seconds(), stanza["id"]))
         self.inFlight += 1
@@ -99,13 +101,14 @@ class OutageTestCase(SynchronousTestCase):
 
     def begin(self) -> Inbox:
         """A new process."""
+        options = InboxOptions(
+            self.clock, live(), self.store, self.clock.seconds, self.random.random
+        )
         inbox = Inbox(
-            ReplySender(HeldStream().send, None, lambda iq: None),
+            ReplySender(HeldStream().send, None, lambda iq: None, options),
             self.callback,
             StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
-            InboxOptions(
-                self.clock, self.store, self.clock.seconds, self.random.random
-            ),
+            options,
             concurrency=CONNECTIONS,
         )
         inbox.startService()

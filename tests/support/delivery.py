@@ -20,7 +20,8 @@ from twisted.web.iweb import IPolicyForHTTPS
 from twisted.words.xish.domish import Element
 from zope.interface import implementer
 
-from tests.support.doubles import HeldTransport, stanza
+from tests.support.doubles import HeldTransport, live, stanza
+from xmpprest.core.codec.events import ComplaintEvent
 from xmpprest.core.errors import Refusal
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import (
@@ -33,6 +34,7 @@ from xmpprest.core.records import (
 from xmpprest.core.stanza.stored import parseStored
 from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
 from xmpprest.inbox.options import InboxLimits, InboxOptions
+from xmpprest.inbox.reflections import ReflectionFilter
 from xmpprest.inbox.router import InboxRouter, Subscriber
 from xmpprest.inbox.webhook_caller import Webhook
 from xmpprest.store.memory import MemoryStore
@@ -219,11 +221,13 @@ class HeldPost:
     A stanza that waits for the callback to answer.
 
     @ivar id: What the callback knows it by.
+    @ivar isReflection: Whether it was marked as a reflection.
     """
 
     stanza: Element
     said: Deferred[CallbackResponse]
     id: str
+    isReflection: bool = False
 
 
 @dataclass
@@ -238,9 +242,12 @@ class HeldCallback:
     posts: list[HeldPost] = field(default_factory=list)
     cancelled: list[Element] = field(default_factory=list)
 
-    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+    async def post(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """Keep a stanza."""
         post = HeldPost(stanza, Deferred(lambda _: self.cancelled.append(stanza)), id)
+        post.isReflection = isReflection
         self.posts.append(post)
         return await post.said
 
@@ -369,6 +376,8 @@ class KeepingWorld:
 
     @ivar random: The random number that delays have.
     @ivar clockStep: Seconds by which the system clock is ahead.
+    @ivar wantsReflections: Whether the callback of the next process gets them.
+    @ivar complaints: Faults in responses that were told.
     @ivar replied: What was given to the way out.
     """
 
@@ -377,6 +386,7 @@ class KeepingWorld:
         connections: int = 8,
         limit: int = 100_000,
         limits: InboxLimits | None = None,
+        size: int = 2**30,
     ) -> None:
         self.clock = Clock()
         self.clock.rightNow = BEGINNING
@@ -385,9 +395,13 @@ class KeepingWorld:
         self.replied = HeldStream()
         self.callback = HeldCallback()
         self.random = 0.5
+        self.wantsReflections = False
+        self.reflections = ReflectionFilter()
+        self.complaints: list[ComplaintEvent] = []
         self.clockStep = 0.0
         self._connections = connections
-        self.limits = limits or InboxLimits(storedCount=limit)
+        self.limits = limits or InboxLimits()
+        self.settings = live(inboxLimit=limit, inboxSize=size)
         self.inbox = self.begin()
 
     def begin(self) -> InboxRouter:
@@ -400,12 +414,22 @@ class KeepingWorld:
         self.inbox = InboxRouter(
             self.stream.send,
             lambda iq: None,
-            [Subscriber(self.door(), EVERYTHING, self._connections)],
+            [
+                Subscriber(
+                    self.door(),
+                    EVERYTHING,
+                    self._connections,
+                    wantsReflections=self.wantsReflections,
+                )
+            ],
             InboxOptions(
                 self.clock,
+                self.settings,
                 self.store,
                 self.now,
                 lambda: self.random,
+                self.reflections,
+                self.complaints.append,
                 self.limits,
             ),
             reply=reply,

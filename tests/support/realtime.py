@@ -19,7 +19,7 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.task import deferLater
 
 from tests.support.delivery import BOT, HeldStream, NoTLS
-from tests.support.doubles import DOMAIN, stanza
+from tests.support.doubles import DOMAIN, live, stanza
 from tests.support.loopback import BareFactory
 from xmpprest.core.media import formats
 from xmpprest.inbox.inbox import Inbox, StanzaFilter
@@ -78,11 +78,12 @@ class RealWorld:
             formats.XML,
             DOMAIN,
         )
+        options = InboxOptions(reactor, live(), self._store)
         self.inbox = Inbox(
-            ReplySender(HeldStream().send, None, lambda iq: None),
+            ReplySender(HeldStream().send, None, lambda iq: None, options),
             self._webhook,
             StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
-            InboxOptions(reactor, self._store),
+            options,
             concurrency=CONNECTIONS,
         )
         self.fault: Fault = lambda transport, person: False

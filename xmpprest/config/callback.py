@@ -71,6 +71,12 @@ class CallbackConfig:
         " lines of JSON; 1 turns batches off.",
         1,
     )
+    reflections: bool = setting(
+        parsers.boolean,
+        "Whether it gets the messages that a room sends back to their author, marked"
+        " with the key reflection; not with XML.",
+        False,
+    )
     caFile: str | None = setting(
         parsers.singleLine,
         "A PEM file with the CAs for an https URL, instead of the system's.",
@@ -84,6 +90,11 @@ class CallbackConfig:
                 raise ValueError(
                     f"A callback has no {each}: add the key {each} to its table."
                 )
+        if self.reflections and self.contentType == formats.XML:
+            raise ValueError(
+                "A callback with reflections gets XML, which cannot mark them: set its"
+                " content type to json or application/cbor, or reflections to false."
+            )
         object.__setattr__(
             self, "signingSecrets", validateSigningSecrets(self.signingSecrets)
         )

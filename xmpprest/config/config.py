@@ -117,6 +117,12 @@ class Config:
         " conversation, as lines of JSON; 1 turns batches off.",
         1,
     )
+    callbackReflections: bool = setting(
+        parsers.boolean,
+        "Whether the callback gets the messages that a room sends back to their author,"
+        " marked with the key reflection; not with XML.",
+        False,
+    )
     callbackCAFile: str | None = setting(
         parsers.singleLine,
         "A PEM file with the CAs for an https callback, instead of the system's.",
@@ -161,6 +167,23 @@ class Config:
         "Refuse new messages while the oldest one has waited for longer than this, in"
         " seconds.",
         86400.0,
+    )
+    inboxLimit: int = setting(
+        parsers.positiveInteger,
+        "Maximum number of stored stanzas that wait for one callback; a sender or a"
+        " domain may hold half of it.",
+        100_000,
+    )
+    inboxSize: int = setting(
+        parsers.positiveInteger,
+        "Maximum size of the stored stanzas that wait for one callback, in bytes.",
+        2**30,
+    )
+    replyLimit: int = setting(
+        parsers.positiveInteger,
+        "Maximum number of automatic replies to one sender in 10 seconds; in an hour 20"
+        " times as many.",
+        30,
     )
     recordDays: float = setting(
         parsers.days,
@@ -231,6 +254,7 @@ class Config:
                 events=self.callbackEvents,
                 connections=self.callbackConnections,
                 batch=self.callbackBatch,
+                reflections=self.callbackReflections,
                 caFile=self.callbackCAFile,
                 signingSecrets=self.callbackSigningSecrets,
             ),

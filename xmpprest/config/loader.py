@@ -24,6 +24,7 @@ from .secret_files import (
     readSigningSecrets,
     readText,
 )
+from .setting import Setting
 
 PREFIX = "XMPPREST_"
 
@@ -213,7 +214,7 @@ class ConfigLoader:
         values: dict[str, Any] = {}
         where: dict[str, str] = {}
         for setting in SETTINGS:
-            written = self._find(setting.name)
+            written = self._find(setting.name, setting)
             where[setting.name] = "default" if written is None else written.origin
             if written is None:
                 continue
@@ -222,13 +223,16 @@ class ConfigLoader:
             )
         return values, where
 
-    def _find(self, name: str) -> RawSetting | None:
+    def _find(self, name: str, setting: Setting | None = None) -> RawSetting | None:
         """Look a setting up; C{None} if it is not given."""
         given = self._given(name)
         if given is not None or name not in self._file:
             return given
         where = f"{name} in {self._path}"
-        return RawSetting(toml.asStrings(self._file[name], where), where)
+        value = self._file[name]
+        if setting is None:
+            return RawSetting(toml.asStrings(value, where), where)
+        return RawSetting(toml.textsOf(setting, value, where), where)
 
     def _given(self, name: str) -> RawSetting | None:
         """

@@ -69,6 +69,16 @@ def _number(written: str) -> int:
     return int(written) if re.fullmatch(r"[0-9]{1,12}", written) else 0
 
 
+def boolean(written: str) -> bool:
+    """Parse C{true} or C{false}, also C{yes} or C{no}."""
+    value = {"true": True, "yes": True, "false": False, "no": False}.get(
+        written.lower()
+    )
+    if value is None:
+        raise ValueError("expected true or false")
+    return value
+
+
 def positiveInteger(written: str) -> int:
     """Parse an integer of at least 1."""
     if not (number := _number(written)):

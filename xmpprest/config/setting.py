@@ -66,6 +66,11 @@ class Setting:
         return bool(self.field.metadata["restart"])
 
     @property
+    def isBoolean(self) -> bool:
+        """Whether its value is true or false."""
+        return self.field.metadata["read"] is parsers.boolean
+
+    @property
     def optional(self) -> bool:
         """Whether the setting may be left out."""
         return self.field.default is None and self.name != "domain"
@@ -110,6 +115,8 @@ class Setting:
         """Return the value as text, in one item or several."""
         if value is None:
             return []
+        if isinstance(value, bool):
+            return [str(value).lower()]
         if isinstance(value, str) or not isinstance(value, Iterable):
             return [_number(value) if isinstance(value, float) else str(value)]
         texts = map(str, value)

@@ -45,7 +45,7 @@ def readValue(setting: Setting, value: object, where: str) -> Any:
 
     @raise ConfigurationError: The value is invalid.
     """
-    return readTexts(setting, asStrings(value, where), where)
+    return readTexts(setting, textsOf(setting, value, where), where)
 
 
 def readTexts(setting: Setting, texts: list[str], where: str) -> Any:
@@ -60,6 +60,17 @@ def readTexts(setting: Setting, texts: list[str], where: str) -> Any:
         raise ConfigurationError(
             f"{where} {setting.describeError(texts, error)}"
         ) from None
+
+
+def textsOf(setting: Setting, value: object, where: str) -> list[str]:
+    """
+    Convert the TOML value of a setting to the text that its flag would have.
+
+    @raise ConfigurationError: The setting has no values of this type.
+    """
+    if isinstance(value, bool) and setting.isBoolean:
+        return [str(value).lower()]
+    return asStrings(value, where)
 
 
 def asStrings(value: object, where: str) -> list[str]:
@@ -120,6 +131,8 @@ def formatSettings(value: object) -> list[str]:
 
 def formatValue(value: Any) -> str:
     """Format a value as TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple | frozenset):
         ordered = sorted(value) if isinstance(value, frozenset) else value
         return f"[{', '.join(map(formatValue, ordered))}]"

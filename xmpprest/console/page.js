@@ -21,6 +21,7 @@ const traffic = new Traffic((query) => events.start(query));
 const handlers = {
   stanza: (data) => traffic.add(data),
   lost: (data) => traffic.lost(data),
+  complaint: (data) => traffic.complain(data),
   rates: (data) => rates.add(data),
   state: showState,
 };

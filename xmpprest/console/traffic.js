@@ -39,6 +39,11 @@ export class Traffic {
     this.#enqueue({ stanza });
   }
 
+  /** Show that a callback's reply was not sent. */
+  complain({ callback, from, reason }) {
+    this.#later({ text: `Callback ${callback}, reply to ${from} not sent: ${reason}` });
+  }
+
   /** Show that stanzas are missing. */
   lost({ reason }) {
     const why = {

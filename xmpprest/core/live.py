@@ -42,6 +42,9 @@ class LiveSettings:
     @ivar outboxSize: How many bytes these may have together.
     @ivar outboxAge: Seconds that the oldest of these may wait before new ones are
         refused.
+    @ivar inboxLimit: How many stored stanzas may wait for one callback.
+    @ivar inboxSize: How many bytes of XML these may have.
+    @ivar replyLimit: How many automatic replies one sender may get in 10 s.
     @ivar recordDays: Days for which the records of completed stanzas are kept.
     @ivar recordLimit: How many of these records are kept.
     @ivar deadDays: Days for which dead letters are kept.
@@ -60,6 +63,9 @@ class LiveSettings:
     outboxLimit: int
     outboxSize: int
     outboxAge: float
+    inboxLimit: int
+    inboxSize: int
+    replyLimit: int
     recordDays: float
     recordLimit: int
     deadDays: float

@@ -30,7 +30,7 @@ from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
 from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
-from .webhooks import Webhooks, makeInboxRouter, makeWebhooks
+from .webhooks import Webhooks, makeInboxRouter, makeReflectionFilter, makeWebhooks
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     # To receive: the callbacks, and the inboxes in front of them.
     webhooks = Webhooks(settings)
     webhooks.setPipelines(makeWebhooks(config, reactor))
+    counter, hub = StanzaCounter(), EventHub(reactor, time.time)
+    reflections = makeReflectionFilter(config, store)
     inbox = makeInboxRouter(
         config,
         settings,
@@ -96,6 +98,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         sender,
         subscribers=webhooks.subscribers,
         reply=outbox.accept,
+        reflections=reflections,
+        onComplaint=hub.complaint,
         reactor=reactor,
     )
     component = ComponentService(
@@ -106,9 +110,9 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         sender=sender,
         handler=InboundHandler(outbox, inbox).handle,
     )
-    counter, hub = StanzaCounter(), EventHub(reactor, time.time)
     if isinstance(outbox, Outbox):
         component.addObserver(outbox)
+    component.addObserver(reflections)
     component.addObserver(counter)
     component.addObserver(hub)
     http = makeHTTPSide(

@@ -102,6 +102,10 @@ class MetricsCollector:
             "xmpprest_inbox_oldest_seconds": lambda: (
                 self._age(self._known[0].oldest) if self._known else {}
             ),
+            "xmpprest_inbox_refused": lambda: _each(
+                {name: each.refusedCount for name, each in self.inbox.inboxes.items()}
+            ),
+            "xmpprest_replies_dropped": lambda: _one(self.inbox.droppedReplies),
             "xmpprest_dead_letters": lambda: (
                 _one(self._known[1].count) if self._known else {}
             ),

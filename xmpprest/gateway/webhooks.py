@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from ..config.callback import CallbackConfig
 from ..config.config import Config
+from ..core.codec.events import ComplaintEvent
 from ..core.live import Live, LiveSettings
+from ..core.stanza import jid
 from ..core.stanza.jid_pattern import JIDPatterns
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import Signer
 from ..inbox.inbox import StanzaFilter
 from ..inbox.options import InboxOptions
+from ..inbox.reflections import ReflectionFilter, SentMessage
 from ..inbox.router import InboxRouter, Subscriber
 from ..store.interface import Store
 from ..webhook.batcher import WebhookBatcher
@@ -53,12 +57,16 @@ def makeInboxRouter(
     *,
     subscribers: Sequence[Subscriber],
     reply: Callable[[Element], Awaitable[object]],
+    reflections: ReflectionFilter,
+    onComplaint: Callable[[ComplaintEvent], None],
     reactor: Any,
 ) -> InboxRouter:
     """
     Make the inboxes of all callbacks.
 
     @param reply: Sends a message in reply, as a client's is sent.
+    @param reflections: Recognises messages that rooms send back to their author.
+    @param onComplaint: Is told of faults in the responses of callbacks.
     """
     builtin = BuiltinResponder(
         lambda: settings.value.name,
@@ -69,9 +77,29 @@ def makeInboxRouter(
         sender.send,
         builtin.answer,
         subscribers,
-        InboxOptions(reactor, store if isDurable(config) else None),
+        InboxOptions(
+            reactor,
+            settings,
+            store if isDurable(config) else None,
+            reflections=reflections,
+            onComplaint=onComplaint,
+        ),
         reply=reply,
     )
+
+
+def makeReflectionFilter(config: Config, store: Store) -> ReflectionFilter:
+    """Make the filter of messages that rooms send back to their author."""
+
+    async def wasSent(message: SentMessage) -> bool:
+        return any(
+            jid.bareOf(each.to) == message.room and each.sender in ("", message.sender)
+            for each in await store.outgoingByID(message.id)
+        )
+
+    if not isDurable(config):
+        return ReflectionFilter()
+    return ReflectionFilter(lambda message: Deferred.fromCoroutine(wasSent(message)))
 
 
 class Webhooks(MultiService):
@@ -116,7 +144,14 @@ def _makeSubscriber(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
     selection = StanzaFilter(callback.stanzas, callback.events, to)
     # As many as fill all requests in flight.
     stanzas = callback.connections * callback.batch
-    return Subscriber(posting.target, selection, stanzas, callback.name, isLogged)
+    return Subscriber(
+        posting.target,
+        selection,
+        stanzas,
+        callback.name,
+        isLogged,
+        callback.reflections,
+    )
 
 
 def makeWebhooks(config: Config, reactor: Any) -> Pipelines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -12,6 +13,7 @@ from ..concurrency.cancel_scope import CancelScope
 from ..core.errors import INTERNAL_SERVER_ERROR, Refusal, errorFromStatus
 from ..core.policy import retry
 from ..core.policy.callback_response import (
+    NO_REPLY,
     CallbackResponse,
     ReplyPlan,
     onUnreachable,
@@ -25,11 +27,15 @@ from ..ids import deriveIDs, newID
 from .conversation import LARGE, MemoryUse, QueuedStanza
 from .health_monitor import HealthMonitor
 from .options import InboxOptions
+from .reflections import ReflectionFilter
 from .replies import ReplySender
 from .trusted_clock import TrustedClock
 from .webhook_caller import WebhookCaller
 
 _log = Logger()
+
+#: Recorded for a stored reflection that its callback does not receive.
+REFLECTED = "Not posted: a room has sent it back to its author (reflections)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class AttemptResult:
 class StanzaDeliverer:
     """
     Delivers single stanzas: calls the callback and sends its replies.
+
+    @ivar wantsReflections: Whether the callback gets messages that rooms send back to
+        their author; may be replaced.
     """
 
     def __init__(
@@ -57,11 +66,13 @@ class StanzaDeliverer:
         replies: ReplySender,
         monitor: HealthMonitor,
         *,
+        reflections: ReflectionFilter,
         scope: CancelScope,
         options: InboxOptions,
         memory: MemoryUse,
     ) -> None:
         """
+        @param reflections: Recognises messages that rooms send back.
         @param scope: Ends requests under way.
         @param memory: Memory that trees of stanzas take.
         """
@@ -70,6 +81,8 @@ class StanzaDeliverer:
         self._monitor = monitor
         self._scope = scope
         self._memory = memory
+        self._reflections = reflections
+        self.wantsReflections = False
         self._steady = options.steady
         self._now = options.now
         self._random = options.random
@@ -97,8 +110,12 @@ class StanzaDeliverer:
             return self._dead(queued, f"The gateway failed ({name}); see its log.")
 
     async def _attempt(self, queued: QueuedStanza, deferrals: int) -> AttemptResult:
+        isReflection = await self._isReflection(queued)
+        if isReflection and not self.wantsReflections:
+            attempt = DeliveryAttempt(self._now(), None, REFLECTED)
+            return AttemptResult(attempt, DELIVERED, self._steady())
         try:
-            response = await self._call(queued)
+            response = await self._call(queued, isReflection)
         except DeliveryError as reason:
             return self._failed(queued, None, f"No response: {reason}.")
         status, fault = response.status, _fault(response)
@@ -107,8 +124,11 @@ class StanzaDeliverer:
             delay = retry.deferralDelay(delay, deferrals + 1, self._random())
         if status == retry.GONE or delay is not None:
             return self._failed(queued, status, fault, delay)
-        stanza, id = queued.element, queued.webhookID
-        plan = self._caller.interpret(stanza, id, response, deriveIDs(id))
+        stanza = queued.element
+        plan = NO_REPLY
+        if not isReflection:
+            newID = deriveIDs(queued.webhookID)
+            plan = self._plan(stanza, queued, response, newID)
         try:
             await self._replies.send(stanza, plan)
         except Refusal as refusal:
@@ -118,6 +138,22 @@ class StanzaDeliverer:
         return AttemptResult(
             DeliveryAttempt(self._now(), status, fault), DELIVERED, now
         )
+
+    async def _isReflection(self, queued: QueuedStanza) -> bool:
+        if b"groupchat" not in queued.xml:
+            return False
+        return await self._reflections.isReflection(queued.element)
+
+    def _plan(
+        self,
+        stanza: Element,
+        queued: QueuedStanza,
+        response: CallbackResponse,
+        newID: Callable[[], str],
+    ) -> ReplyPlan:
+        """Return what follows from a response, within the limit on replies."""
+        plan = self._caller.interpret(stanza, queued.webhookID, response, newID)
+        return self._replies.limit(stanza, plan, newID)
 
     def _failed(
         self,
@@ -181,9 +217,13 @@ class StanzaDeliverer:
 
     async def _askOnce(self, queued: QueuedStanza) -> ReplyPlan:
         try:
-            response = await self._call(queued)
-            stanza = queued.element
-            return self._caller.interpret(stanza, queued.webhookID, response, newID)
+            isReflection = await self._isReflection(queued)
+            if isReflection and not self.wantsReflections:
+                return NO_REPLY
+            response = await self._call(queued, isReflection)
+            if isReflection:
+                return NO_REPLY
+            return self._plan(queued.element, queued, response, newID)
         except (DeliveryError, CancelledError):
             return onUnreachable(_parse(queued))
         except Exception:
@@ -197,12 +237,14 @@ class StanzaDeliverer:
         )
         return ReplyPlan(undeliveredReply(stanza, INTERNAL_SERVER_ERROR))
 
-    async def _call(self, queued: QueuedStanza) -> CallbackResponse:
+    async def _call(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
         """Call the callback; a large stanza is not in memory as a tree meanwhile."""
         self._scope.raiseIfCancelled()
         if queued.size >= LARGE:
             queued.dropTree(self._memory)
-        calling = self._caller.call(queued.element, queued.webhookID)
+        calling = self._caller.call(
+            queued.element, queued.webhookID, isReflection=isReflection
+        )
         return await self._scope.run(Deferred.fromCoroutine(calling))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from twisted.logger import Logger
@@ -29,15 +30,19 @@ class Capacity:
     """
 
     def __init__(
-        self, count: int, size: int, title: str, *, isShared: bool = True
+        self,
+        limits: Callable[[], tuple[int, int]],
+        title: str,
+        *,
+        isShared: bool = True,
     ) -> None:
         """
-        @param count: Limit on the number.
-        @param size: Limit on the size, in bytes of XML.
+        @param limits: Returns the limits on the number and on the size, which is in
+            bytes of XML.
         @param title: The waiting stanzas, as the log names them.
         @param isShared: Whether senders are limited to their shares.
         """
-        self._limits = (count, size)
+        self._limits = limits
         self._title = title
         self._isShared = isShared
         self._isLogged = False
@@ -50,16 +55,12 @@ class Capacity:
     @property
     def free(self) -> int:
         """The number of stanzas that still fit."""
-        return max(0, self._limits[0] - self.count)
+        return max(0, self._limits()[0] - self.count)
 
     def clear(self) -> None:
         """Forget all stanzas, but not how many were refused."""
         self.count = self.size = 0
         self._shares.clear()
-
-    def setLimits(self, count: int, size: int) -> None:
-        """Change the limits; stanzas that wait already stay."""
-        self._limits = (count, size)
 
     def admit(self, key: str, size: int) -> bool:
         """
@@ -69,7 +70,7 @@ class Capacity:
         @param key: Name of its conversation.
         @param size: In bytes of XML.
         """
-        limit, sizeLimit = self._limits
+        limit, sizeLimit = self._limits()
         free, freeSize = limit - self.count, sizeLimit - self.size
         if free < 1 or freeSize < size:
             return self._refuse("full", self._title)
@@ -109,7 +110,7 @@ class Capacity:
         self.refused += 1
         if not self._isLogged:
             self._isLogged = True
-            limit, size = self._limits
+            limit, sizeLimit = self._limits()
             _log.error(
                 _COMPLAINTS[reason],
                 name=name,
@@ -117,7 +118,7 @@ class Capacity:
                 count=self.count,
                 size=self.size,
                 limit=limit,
-                sizeLimit=size,
+                sizeLimit=sizeLimit,
             )
         return False
 

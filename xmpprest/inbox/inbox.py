@@ -124,13 +124,11 @@ class Inbox(Service):
         *,
         concurrency: int = 32,
         name: str = DEFAULT,
-        isLogged: bool = False,
         precondition: Precondition = _nothing,
     ) -> None:
         """
         @param concurrency: Limit on the stanzas in flight.
         @param name: Name of the callback.
-        @param isLogged: Whether each attempt has a line in the log.
         @param precondition: Ends before stored stanzas are delivered.
         """
         self.filter = filter
@@ -149,31 +147,36 @@ class Inbox(Service):
             # Without a store there is nothing to pause.
             None if options.store is None else self._monitor,
             name,
-            isLogged=isLogged,
+            onComplaint=options.onComplaint,
         )
-        limits = options.limits
+        limits, settings = options.limits, options.settings
         self._committing = Capacity(
-            limits.committingCount,
-            limits.committingSize,
+            lambda: (limits.committingCount, limits.committingSize),
             "stanzas being committed",
             isShared=False,
         )
+        self._deliverer = StanzaDeliverer(
+            self._caller,
+            replies,
+            self._monitor,
+            reflections=options.reflections,
+            scope=self._scope,
+            options=options,
+            memory=self._memory,
+        )
         self._scheduler = DeliveryScheduler(
-            StanzaDeliverer(
-                self._caller,
-                replies,
-                self._monitor,
-                scope=self._scope,
-                options=options,
-                memory=self._memory,
-            ),
+            self._deliverer,
             self._monitor,
             self._scope,
             options,
             self._memory,
-            stored=Capacity(limits.storedCount, limits.storedSize, "stored stanzas"),
+            stored=Capacity(
+                lambda: (settings.value.inboxLimit, settings.value.inboxSize),
+                "stored stanzas",
+            ),
             transient=Capacity(
-                limits.transientCount, limits.transientSize, "stanzas in memory"
+                lambda: (limits.transientCount, limits.transientSize),
+                "stanzas in memory",
             ),
             limit=concurrency,
         )
@@ -249,21 +252,21 @@ class Inbox(Service):
         concurrency: int,
         *,
         isLogged: bool = False,
+        wantsReflections: bool = False,
     ) -> None:
-        """Deliver to another callback from now on, or in another way."""
+        """
+        Deliver to another callback from now on, or in another way.
+
+        @param isLogged: Whether each attempt has a line in the log.
+        @param wantsReflections: Whether the callback gets messages that rooms send back
+            to their author.
+        """
         self._caller.callback = callback
         self._caller.isLogged = isLogged
+        self._deliverer.wantsReflections = wantsReflections
         self.filter = filter
         self._scheduler.limit = concurrency
         self._scheduler.wake()
-
-    def setLimits(self, count: int, size: int) -> None:
-        """
-        Change the limits on stored stanzas.
-
-        @param size: In bytes of XML.
-        """
-        self._scheduler.stored.setLimits(count, size)
 
     async def drain(self) -> None:
         """
@@ -360,6 +363,9 @@ class Inbox(Service):
         isStored = self._store is not None and isDurable(stanza)
         if not (self.running or isStored):
             self._replies.sendNow(stanza, onUnreachable(stanza))
+            return
+        isWanted = self._deliverer.wantsReflections
+        if not isWanted and self._options.reflections.isKnown(stanza):
             return
         key = self.keys.keyOf(stanza)
         xml = serialize(stanza)

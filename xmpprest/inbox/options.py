@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from ..core.codec.events import ComplaintEvent
+from ..core.live import Live, LiveSettings
+from .reflections import ReflectionFilter
 from .store_access import InboxStore
 
 #: Work that has to end before stored stanzas are delivered.
@@ -23,16 +26,12 @@ class InboxLimits:
     """
     Limits on the waiting stanzas of one callback.
 
-    @ivar storedCount: Limit on the stanzas in the store.
-    @ivar storedSize: Limit on their size, in bytes of XML.
     @ivar transientCount: Limit on the stanzas that are in memory only.
     @ivar transientSize: Limit on their size, in bytes of XML.
     @ivar committingCount: Limit on the stanzas that wait for their commit.
     @ivar committingSize: Limit on their size, in bytes of XML.
     """
 
-    storedCount: int = 100_000
-    storedSize: int = 1_073_741_824
     transientCount: int = 10_000
     transientSize: int = 33_554_432
     committingCount: int = 10_000
@@ -49,13 +48,19 @@ class InboxOptions:
     @ivar store: C{None} if stanzas are not stored.
     @ivar now: Returns the system time, in seconds since 1970.
     @ivar random: Returns random numbers, at least 0 and less than 1.
+    @ivar reflections: Recognises messages that rooms send back to their author.
+    @ivar onComplaint: Is told of faults in the responses of callbacks.
+    @ivar settings: Limits that a reload may change.
     @ivar limits: Limits for each callback.
     """
 
     clock: IReactorTime
+    settings: Live[LiveSettings]
     store: InboxStore | None = None
     now: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
+    reflections: ReflectionFilter = field(default_factory=ReflectionFilter)
+    onComplaint: Callable[[ComplaintEvent], None] = lambda complaint: None
     limits: InboxLimits = field(default_factory=InboxLimits)
 
     @cached_property

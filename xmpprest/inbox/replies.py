@@ -9,13 +9,22 @@ from twisted.words.xish.domish import Element
 
 from ..core.errors import INTERNAL_SERVER_ERROR, RESOURCE_CONSTRAINT, Refusal
 from ..core.policy.callback_response import (
+    CallbackResponse,
     ReplyPlan,
     errorReply,
+    interpretResponse,
     undeliveredReply,
 )
-from ..core.stanza.build import isRequest
+from ..core.policy.reply_limit import ReplyLimiter
+from ..core.stanza import namespaces as ns
+from ..core.stanza.build import elements, isRequest
+from .options import InboxOptions
 
 _log = Logger()
+
+
+#: Response of a callback that accepts a stanza without a reply.
+_ACCEPTED = CallbackResponse(204)
 
 
 class ReplySender:
@@ -28,6 +37,7 @@ class ReplySender:
         write: Callable[[Element], None],
         reply: Callable[[Element], Awaitable[object]] | None,
         builtin: Callable[[Element], Element | None],
+        options: InboxOptions,
     ) -> None:
         """
         @param write: Writes a stanza to the stream; raises L{Refusal} if it cannot.
@@ -38,6 +48,45 @@ class ReplySender:
         self._write = write
         self._reply = reply
         self._builtin = builtin
+        self._settings = options.settings
+        self._steady = options.steady
+        self._limiter = ReplyLimiter()
+
+    @property
+    def droppedReplies(self) -> int:
+        """The number of automatic replies that were dropped to end a loop."""
+        return self._limiter.dropped
+
+    def limit(
+        self, stanza: Element, plan: ReplyPlan, newID: Callable[[], str]
+    ) -> ReplyPlan:
+        """
+        Apply the limit on automatic replies, so that two bots cannot answer each other
+        forever (behaviour.md §2.2, I{Loops}).
+
+        @param plan: The plan that a callback's response has led to.
+        @param newID: Makes ids for replies.
+        @return: The plan of a response without a reply if the limit is exceeded.
+        """
+        if stanza.name != "message" or not any(map(_isAutomatic, plan.stanzas)):
+            return plan
+        isAdmitted, isFirst = self._limiter.admit(
+            stanza["from"],
+            stanza["to"],
+            self._settings.value.replyLimit,
+            self._steady(),
+        )
+        if isFirst:
+            _log.warn(
+                "Loop of replies: {sender} got too many automatic replies from"
+                " {recipient}. Further ones are dropped until {sender} is silent"
+                " (reply-limit).",
+                sender=stanza["from"],
+                recipient=stanza["to"],
+            )
+        if isAdmitted:
+            return plan
+        return interpretResponse(stanza, _ACCEPTED, newID)
 
     def sendNow(self, stanza: Element, plan: ReplyPlan) -> None:
         """Write the replies of a plan to the stream; drop those that it refuses."""
@@ -117,3 +166,10 @@ class ReplySender:
             to=reply.getAttribute("to"),
             reason=refusal.problem.text,
         )
+
+
+def _isAutomatic(reply: Element) -> bool:
+    """Check whether a reply is a message with content, not an error or a receipt."""
+    return reply.getAttribute("type") != "error" and any(
+        each.uri != ns.RECEIPTS or each.name != "received" for each in elements(reply)
+    )

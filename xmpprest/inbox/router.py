@@ -45,6 +45,8 @@ class Subscriber:
     @ivar name: Its name in the store and in the log.
     @ivar concurrency: Limit on its stanzas in flight.
     @ivar isLogged: Whether each attempt to deliver to it has a line in the log.
+    @ivar wantsReflections: Whether it gets messages that rooms send back to their
+        author.
     """
 
     callback: Webhook
@@ -52,6 +54,7 @@ class Subscriber:
     concurrency: int = 32
     name: str = DEFAULT
     isLogged: bool = False
+    wantsReflections: bool = False
 
 
 class InboxRouter(Service):
@@ -78,7 +81,7 @@ class InboxRouter(Service):
         @param reply: Sends the callbacks' messages; raises L{Refusal}. If C{None}, they
             are written to the stream.
         """
-        self._replies = ReplySender(send, reply, builtin)
+        self._replies = ReplySender(send, reply, builtin, options)
         self._options = options
         #: Inboxes of removed callbacks, and whether they may still use the store.
         self._leaving: dict[Inbox, bool] = {}
@@ -114,6 +117,11 @@ class InboxRouter(Service):
     def freeCapacity(self) -> int:
         """The number of further stanzas that may be stored."""
         return sum(each.freeCapacity for each in self.inboxes.values())
+
+    @property
+    def droppedReplies(self) -> int:
+        """The number of automatic replies that were dropped to end a loop."""
+        return self._replies.droppedReplies
 
     @property
     def isPaused(self) -> bool:
@@ -174,17 +182,16 @@ class InboxRouter(Service):
         self._run(self._reassign())
 
     def _changed(self, before: dict[str, Inbox], subscriber: Subscriber) -> Inbox:
-        inbox = before.pop(subscriber.name, None)
-        if inbox is not None:
-            inbox.reconfigure(
-                subscriber.callback,
-                subscriber.filter,
-                subscriber.concurrency,
-                isLogged=subscriber.isLogged,
-            )
-            return inbox
-        inbox = self._new(subscriber)
-        if self.running:
+        known = before.pop(subscriber.name, None)
+        inbox = known or self._new(subscriber)
+        inbox.reconfigure(
+            subscriber.callback,
+            subscriber.filter,
+            subscriber.concurrency,
+            isLogged=subscriber.isLogged,
+            wantsReflections=subscriber.wantsReflections,
+        )
+        if known is None and self.running:
             inbox.startService()
         return inbox
 
@@ -201,7 +208,6 @@ class InboxRouter(Service):
             self._options,
             concurrency=subscriber.concurrency,
             name=subscriber.name,
-            isLogged=subscriber.isLogged,
             precondition=precondition,
         )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from ..core.codec.events import ComplaintEvent
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.policy.callback_response import (
     CallbackResponse,
@@ -27,14 +28,21 @@ _log = Logger()
 class Webhook(Protocol):
     """Posts stanzas to a callback."""
 
-    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+    async def post(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """
         Post a stanza.
 
         @param id: Its id in requests to the callback, the same in each attempt.
+        @param isReflection: Whether it is marked as a reflection.
         @return: The callback's response.
         @raise DeliveryError: The callback gave no valid response.
         """
+
+
+def _ignore(complaint: ComplaintEvent) -> None:
+    """Tell no one of a fault in a response."""
 
 
 #: Results of an attempt: the class of the response's status, or no response.
@@ -68,12 +76,15 @@ class WebhookCaller:
         name: str = DEFAULT,
         *,
         isLogged: bool = False,
+        onComplaint: Callable[[ComplaintEvent], None] = _ignore,
     ) -> None:
         """
         @param now: Returns the time, in seconds.
         @param monitor: Learns of each response and of each failure.
         @param name: Name of the callback.
+        @param onComplaint: Is told of faults in responses.
         """
+        self._onComplaint = onComplaint
         self.callback = callback
         self.isLogged = isLogged
         self._name = name
@@ -86,15 +97,21 @@ class WebhookCaller:
             for result in (*RESULTS.values(), OTHER, NO_ANSWER)
         }
 
-    async def call(self, stanza: Element, id: str) -> CallbackResponse:
+    async def call(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """
         Post a stanza.
 
         @param id: Its id in requests to the callback.
+        @param isReflection: Whether it is marked as a reflection.
         @raise DeliveryError: The callback gave no valid response.
         """
         attempt = _Attempt(stanza.name, stanza.getAttribute("from"), id, perf_counter())
-        posting = self.callback.post(stanza, id)
+        if isReflection:
+            posting = self.callback.post(stanza, id, isReflection=True)
+        else:
+            posting = self.callback.post(stanza, id)
         # A large tree must not stay in memory as long as the request takes.
         del stanza
         try:
@@ -134,16 +151,28 @@ class WebhookCaller:
         """
         plan = interpretResponse(stanza, response, newID)
         if plan.complaint is not None:
+            sender, reason = stanza.getAttribute("from"), plan.complaint.reason
             _log.warn(
                 "{callback} responded to {stanza} from {sender} ({delivery}) with"
                 " {status}; {hint}",
                 callback=self._title,
                 delivery=id,
                 stanza=withArticle(stanza.name),
-                sender=stanza.getAttribute("from"),
+                sender=sender,
                 status=response.status,
-                hint=plan.complaint.reason,
+                hint=reason,
+                key=plan.complaint.key,
             )
+            event = ComplaintEvent(
+                self._name,
+                id,
+                stanza.name,
+                sender or "",
+                response.status,
+                reason,
+                plan.complaint.key,
+            )
+            self._onComplaint(event)
         return plan
 
     def _ended(self, attempt: _Attempt, result: str, outcome: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import chain, takewhile
 from operator import attrgetter
 
-from ..core.codec.events import LOST, RATES, STANZA, STATE, StanzaEvent
+from ..core.codec.events import COMPLAINT, LOST, RATES, STANZA, STATE, StanzaEvent
 from ..core.media.values import Value, toJSON
 
 #: How many stanzas are kept, and of how many characters.
@@ -59,7 +59,8 @@ class EventLog:
         self._stanzas: deque[Event] = deque()
         self._size = 0
         self._others = {
-            name: deque[Event](maxlen=MAX_OTHER_EVENTS) for name in (STATE, RATES)
+            name: deque[Event](maxlen=MAX_OTHER_EVENTS)
+            for name in (STATE, RATES, COMPLAINT)
         }
         self._run = secrets.token_hex(4)
         self.last = 0

@@ -14,7 +14,16 @@ from functools import partial
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.words.xish.domish import Element
 
-from ..core.codec.events import IN, OUT, RATES, STATE, EventFilter, StanzaEvent
+from ..core.codec.events import (
+    COMPLAINT,
+    IN,
+    OUT,
+    RATES,
+    STATE,
+    ComplaintEvent,
+    EventFilter,
+    StanzaEvent,
+)
 from ..core.errors import serviceUnavailable
 from ..core.media.values import Value
 from ..core.policy.shares import Shares
@@ -88,6 +97,10 @@ class EventHub:
         self._log.addEvent(
             STATE, {"state": state, "since": since, "reconnects": self._reconnects}
         )
+
+    def complaint(self, event: ComplaintEvent) -> None:
+        """Record a fault in a callback's response."""
+        self._log.addEvent(COMPLAINT, event.value(self._now()))
 
     @property
     def hasSubscribers(self) -> bool:

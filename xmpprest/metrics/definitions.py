@@ -115,6 +115,18 @@ METRICS = (
         "How long ago the oldest that is kept came in; 0 if there is none.",
     ),
     Metric(
+        "xmpprest_inbox_refused",
+        COUNTER,
+        "Stanzas that were refused because the inbox of a callback, or the share of"
+        " their sender, was full. Refused messages of rooms are lost.",
+        ("callback",),
+    ),
+    Metric(
+        "xmpprest_replies_dropped",
+        COUNTER,
+        "Automatic replies that were dropped to end a loop between two bots.",
+    ),
+    Metric(
         "xmpprest_dead_letters",
         GAUGE,
         "Stanzas that were given up, and can be delivered again.",

@@ -47,11 +47,13 @@ class _Line:
     @ivar batch: In which it is posted, once it is.
     """
 
-    def __init__(self, stanza: Element, id: str, url: bytes) -> None:
+    def __init__(
+        self, stanza: Element, id: str, url: bytes, *, isReflection: bool
+    ) -> None:
         self.id = id
         self.url = url
         self.row = conversationOf(stanza)
-        self.text = encodeLine(id, stanza)
+        self.text = encodeLine(id, stanza, isReflection=isReflection)
         self.batch: _Batch | None = None
         self.said: Deferred[CallbackResponse]
 
@@ -100,14 +102,19 @@ class WebhookBatcher:
         #: The ids of those that were in a batch which the callback has refused.
         self._apart: dict[str, None] = {}
 
-    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+    async def post(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """
         Deliver a stanza; see
         L{Webhook.post<xmpprest.webhook.client.WebhookClient.post>}.
 
         @param stanza: Those before it of its conversation are answered.
         """
-        line = _Line(stanza, id, self._poster.urlOf(stanza))
+        url = self._poster.urlOf(stanza)
+        line = _Line(stanza, id, url, isReflection=isReflection)
+        # A large tree must not stay in memory as long as the request takes.
+        del stanza
         line.said = Deferred(lambda _: self._forget(line))
         self._queues.setdefault(line.url, {})[line] = None
         self._startSoon()

@@ -119,7 +119,9 @@ class WebhookClient(Service):
         if said.status == 200 and accept:
             self.contentType = negotiate(accept, formats.OUTPUT_TYPES, self.contentType)
 
-    async def post(self, stanza: Element, id: str) -> CallbackResponse:
+    async def post(
+        self, stanza: Element, id: str, *, isReflection: bool = False
+    ) -> CallbackResponse:
         """
         Deliver a stanza.
 
@@ -128,7 +130,13 @@ class WebhookClient(Service):
         @return: What the callback said.
         @raise NoAnswer: It said nothing that counts.
         """
-        body = formats.encode([stanza], self.contentType)
+        if not isReflection:
+            body = formats.encode([stanza], self.contentType)
+        elif self.contentType in formats.REFLECTION_TYPES:
+            body = formats.encodeReflection(stanza, self.contentType)
+        else:
+            # The callback has asked for a type that cannot mark reflections.
+            return CallbackResponse(204)
         headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
         language = stanza.getAttribute(LANG)
         if language and _LANGUAGE.fullmatch(language):

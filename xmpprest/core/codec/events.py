@@ -16,6 +16,7 @@ from .table import STANZAS
 
 #: The names of the events.
 STANZA, STATE, RATES, LOST = "stanza", "state", "rates", "lost"
+COMPLAINT = "complaint"
 
 #: The directions of a stanza: written to the XMPP server, or read from it.
 OUT, IN = "out", "in"
@@ -56,6 +57,46 @@ class StanzaEvent:
         if len(self.xml) > MAX_XML_SHOWN:
             return head
         return {**head, "xml": self.xml, "json": _json(self.xml)}
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintEvent:
+    """
+    A fault in a callback's response, so that its reply was not sent.
+
+    @ivar callback: Name of the callback.
+    @ivar delivery: Id of the stanza in requests to the callback.
+    @ivar kind: Kind of the stanza.
+    @ivar sender: Sender of the stanza, or empty.
+    @ivar status: HTTP status of the response.
+    @ivar reason: Description of the fault.
+    @ivar key: JSON key at fault; C{None} if it is not in a key.
+    """
+
+    callback: str
+    delivery: str
+    kind: str
+    sender: str
+    status: int
+    reason: str
+    key: str | None
+
+    def value(self, at: float) -> dict[str, Value]:
+        """
+        Return the event in JSON.
+
+        @param at: In seconds since 1970.
+        """
+        return {
+            "time": timestamp(at),
+            "callback": self.callback,
+            "id": self.delivery,
+            "kind": self.kind,
+            "from": self.sender,
+            "status": self.status,
+            "reason": self.reason,
+            "key": self.key,
+        }
 
 
 def _json(xml: str) -> Value:
@@ -168,6 +209,20 @@ def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
             counts=_each(_COUNT, "Counts in that time, such as `out`."),
             latencies=_each(_LATENCY, "Durations in seconds."),
             queues=_each(_COUNT, "Current lengths of queues, such as `outbox`."),
+        ),
+        COMPLAINT: _event(
+            "time callback id kind from status reason key",
+            time=_TIME,
+            callback={**_TEXT, "description": "The name of the callback."},
+            id={**_TEXT, "description": "The stanza's id in requests to the callback."},
+            kind={"type": "string", "enum": sorted(TYPES)},
+            **{"from": _TEXT},
+            status={"type": "integer", "description": "Of the callback's response."},
+            reason={**_TEXT, "description": "The fault, for which no reply was sent."},
+            key={
+                "type": ["string", "null"],
+                "description": "The JSON key at fault; `null` if it is not in a key.",
+            },
         ),
         LOST: _event(
             "reason",

@@ -283,6 +283,21 @@ def encode(stanzas: Sequence[Element], name: str) -> bytes:
     return write(stanzas)
 
 
+#: Media types that can mark a stanza as a reflection.
+REFLECTION_TYPES = tuple({JSON, CBOR} & {*FORMATS})
+
+
+def encodeReflection(stanza: Element, name: str) -> bytes:
+    """
+    Write a message that a room has sent back to its author, with the key
+    C{"reflection": true} (behaviour.md §2.2).
+
+    @param name: One of L{REFLECTION_TYPES}.
+    """
+    value = {**STANZAS.encode(stanza), "reflection": True}
+    return values.toCBOR(value) if name == CBOR else values.toJSON(value)
+
+
 def encodeProblem(problem: Problem, name: str) -> bytes:
     """
     Write an error for a client.

@@ -56,13 +56,16 @@ class BatchResponse:
     rejectedAsWhole: bool = False
 
 
-def encodeLine(id: str, stanza: Element) -> bytes:
+def encodeLine(id: str, stanza: Element, *, isReflection: bool = False) -> bytes:
     """
     Write the line of a stanza.
 
     @param id: The webhook id of the stanza.
     """
-    encoded = formats.encode([stanza], formats.JSON)
+    if isReflection:
+        encoded = formats.encodeReflection(stanza, formats.JSON)
+    else:
+        encoded = formats.encode([stanza], formats.JSON)
     return b'{"id": %s, "stanza": %s}\n' % (json.dumps(id).encode(), encoded)
 
 
