@@ -14,6 +14,8 @@ from twisted.internet.error import (
 )
 from twisted.logger import capturedLogs
 
+from xmpprest.xmpp.connection_reporter import STREAM_CLOSED_DELAY
+
 from ..support.doubles import HeldServer, said
 from .case import ComponentTestCase
 
@@ -176,6 +178,20 @@ class TroubleTests(ComponentTestCase):
         (line,) = said(events)
         self.assertIn("conflict (Replaced by new connection)", line)
         self.assertEqual(self.component.reconnects, 1)
+
+    def test_closedLater(self) -> None:
+        """
+        An established stream that is closed with an error about what was sent is
+        connected again soon.
+        """
+        self.connect().fail("policy-violation", "XML stanza is too big")
+        self.assertEqual(self.timers(), [STREAM_CLOSED_DELAY])
+        reason = self.sender.closeReason
+        assert reason is not None
+        self.assertEqual(reason.condition, "policy-violation")
+        self.clock.advance(STREAM_CLOSED_DELAY)
+        self.connect()
+        self.assertIsNone(self.sender.closeReason)
 
     def test_counted(self) -> None:
         """Each reason to connect anew is counted once, whatever the server calls it."""

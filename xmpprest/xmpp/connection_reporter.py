@@ -14,6 +14,9 @@ _log = Logger()
 
 #: Seconds between two attempts while the server refuses the component.
 STREAM_ERROR_DELAY = 30.0
+#: Seconds until the next attempt after an established stream was closed with an error
+#: that does not concern the connection.
+STREAM_CLOSED_DELAY = 2.0
 #: Seconds between two attempts while nothing listens on the port. An attempt costs
 #: little, and the connection is back soon after the server.
 CONNECTION_REFUSED_DELAY = 1.5
@@ -138,7 +141,10 @@ class ConnectionReporter:
         text = f" ({problem.text})" if problem.text else ""
         advice = ADVICE.get(problem.condition, "the server's log may say more")
         self._say(f"stream error {problem.condition}{text}: {advice}")
-        if problem.condition != "system-shutdown":
+        if self._up and problem.condition not in ADVICE:
+            # A stanza may be the reason, which the outbox will isolate.
+            self._delay = STREAM_CLOSED_DELAY
+        elif problem.condition != "system-shutdown":
             self._delay = STREAM_ERROR_DELAY
 
     def connectionLost(self, reason: Failure) -> None:
