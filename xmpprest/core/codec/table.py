@@ -19,7 +19,8 @@ to
    C{ObjectShape} an object of several attributes and children:
    L{shapes<xmpprest.core.codec.shapes>} and L{slots<xmpprest.core.codec.slots>} have
    them all. The key of an iq is also a path, C{GET /rest/KEY/…}.
-2. Add a description of the key to C{core/openapi/descriptions.yaml}.
+2. Add a description of the key to C{core/openapi/descriptions.yaml}; without one the
+   OpenAPI document is a KeyError.
 3. Add an example, with the JSON and the XML, to C{tests/core/codec/pairs.py}, and a row
    to C{docs/reference/json.rst}. C{tests.core.codec.test_table} and
    C{tests.docs.test_json} fail until both are there.
