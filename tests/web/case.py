@@ -150,6 +150,7 @@ class SiteTestCase(SynchronousTestCase):
         self.assertEqual(response.status, status, response.body)
         self.assertEqual(response["Content-Type"], "application/json")
         self.assertEqual(response["Cache-Control"], "no-store")
+        self.assertTrue(response.body.endswith(b"}\n"))
         problem: dict[str, Any] = json.loads(response.body)
         self.assertEqual((problem["code"], problem["status"]), (status, status))
         return problem

@@ -188,6 +188,12 @@ class NegotiationTests(FormatTestCase):
         rest = {key: it for key, it in self.value.items() if key != "version"}
         self.assertEqual(read(self.answer(FORM)), rest)
 
+    def test_newline(self) -> None:
+        """A reply in JSON ends with a line break, for terminals; others do not."""
+        for contentType in (XML, JSON, CBOR, FORM):
+            body = self.answer(contentType).body
+            self.assertEqual(body.endswith(b"\n"), contentType == JSON, contentType)
+
     def test_own(self) -> None:
         """Who does not care gets the type that the request has."""
         for accept in (None, "*/*", "text/html", "text/plain", "image/*", "", "x"):

@@ -70,16 +70,21 @@ INTERNAL_ERROR = Problem(
 _ERROR_TYPES = [formats.JSON, formats.PROBLEM_JSON, formats.XML]
 
 
+def withNewline(body: bytes, contentType: str) -> bytes:
+    """Return a body with a line break at its end if it is JSON, for terminals."""
+    isJSON = contentType in (formats.JSON, formats.PROBLEM_JSON)
+    return body + b"\n" if isJSON else body
+
+
 def errorResponse(problem: Problem, accepts: Accepts) -> Response:
     """Encode an error as the client prefers, or else as it wrote itself."""
     isXML = (accepts.contentType or "").lower().startswith(formats.XML)
     default = formats.XML if isXML else formats.JSON
     name = negotiate(accepts.accept, _ERROR_TYPES, default)
-    return Response(
-        problem.status, formats.encodeProblem(problem, name), name, problem.headers
-    )
+    body = withNewline(formats.encodeProblem(problem, name), name)
+    return Response(problem.status, body, name, problem.headers)
 
 
 def jsonResponse(status: int, value: Value) -> Response:
     """Encode a value as JSON."""
-    return Response(status, toJSON(value), formats.JSON)
+    return Response(status, toJSON(value) + b"\n", formats.JSON)

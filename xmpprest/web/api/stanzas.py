@@ -31,7 +31,7 @@ from ...core.stanza.serializer import toXML
 from ..idempotency.guard import IdempotencyGuard, ready, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
-from ..response import Accepts, Response
+from ..response import Accepts, Response, withNewline
 from ..server.request import acceptsOf, header, pathTo, queryOf
 
 
@@ -300,7 +300,7 @@ async def _replied(
 def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:
     """Encode stanzas as the client prefers."""
     name = _preferredType(accepts)
-    return Response(200, formats.encode(stanzas, name), name)
+    return Response(200, withNewline(formats.encode(stanzas, name), name), name)
 
 
 def _preferredType(accepts: Accepts) -> str:

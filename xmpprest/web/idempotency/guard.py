@@ -229,7 +229,7 @@ def _lasting(problem: Problem) -> Problem:
 def interruptedAnswer() -> bytes:
     """Return the response to a request that was running when the gateway stopped."""
     problem = _unknown("The gateway was restarted while this waited for its reply")
-    body = formats.encodeProblem(problem, formats.JSON)
+    body = formats.encodeProblem(problem, formats.JSON) + b"\n"
     return serializeResponse(Response(problem.status, body, formats.JSON))
 
 

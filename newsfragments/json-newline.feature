@@ -1,0 +1,2 @@
+JSON responses and errors end with a line break, so that a terminal shows its prompt on a
+line of its own.
