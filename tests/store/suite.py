@@ -310,6 +310,34 @@ class OutboxSuite(StoreTestCase):
         found = await self.store.listQueued(numbers[2], 10)
         self.assertEqual([each.id for each in found], ["d"])
 
+    async def test_recordLimit(self) -> None:
+        """
+        Of the records of sent and delivered stanzas the oldest are deleted beyond a
+        limit; what waits, dead letters and idempotency keys stay.
+        """
+        known = IdempotencyRecord("k", b"f", b"a", 0.5)
+        await self.store.beginRequest(known)
+        for number, id in enumerate("abc"):
+            accepted = await self.accept(id)
+            await self.change(StateChange(accepted, CONFIRMED, 10.0 + 2 * number))
+            received = await self.receive(f"msg_{id}")
+            await self.attempt(received, DELIVERED, 11.0 + 2 * number)
+        await self.accept("queued")
+        await self.receive("msg_pending")
+        await self.attempt(await self.receive("msg_dead"), DEAD, 9.0)
+        await self.store.purge(0.0, 0.0, 0.0, records=3)
+        sent = [each for each in "abc" if await newest(self.store, each)]
+        delivered = await self.store.listIncoming(DELIVERED, None, 10)
+        self.assertEqual(sent, ["c"])
+        self.assertEqual([each.webhookID for each in delivered], ["msg_c", "msg_b"])
+        await self.store.purge(0.0, 0.0, 0.0, records=0)
+        self.assertEqual(await self.store.listIncoming(DELIVERED, None, 10), [])
+        self.assertIsNone(await newest(self.store, "c"))
+        self.assertEqual((await outboxDepth(self.store)).count, 1)
+        for state in (PENDING, DEAD):
+            self.assertEqual((await self.store.incomingDepth(state)).count, 1)
+        self.assertEqual(await self.store.beginRequest(known), known)
+
     async def test_usage(self) -> None:
         """
         Queued messages are counted, and their bytes, by sender and token.

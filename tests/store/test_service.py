@@ -22,7 +22,7 @@ class _Store(MemoryStore):
     def __init__(self, opening: Deferred[None]) -> None:
         super().__init__()
         self._opening = opening
-        self.forgotten: list[tuple[float, float, float]] = []
+        self.forgotten: list[tuple[float, float, float, int | None]] = []
         self.problem: Exception | None = None
 
     def open(self) -> Deferred[None]:
@@ -30,9 +30,11 @@ class _Store(MemoryStore):
         super().open()
         return self._opening
 
-    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
+    def purge(
+        self, done: float, dead: float, answered: float, records: int | None = None
+    ) -> Deferred[None]:
         """Take down what is to be forgotten."""
-        self.forgotten.append((done, dead, answered))
+        self.forgotten.append((done, dead, answered, records))
         return succeed(None) if self.problem is None else fail(self.problem)
 
 
@@ -49,15 +51,15 @@ class StoreServiceTests(SynchronousTestCase):
             self.store,
             self.clock,
             lambda: 100 * DAY,
-            live(recordDays=7, deadDays=30),
+            live(recordDays=7, recordLimit=1000, deadDays=30),
             interrupted=b"interrupted",
         )
 
     def test_tidies(self) -> None:
-        """What ended long ago is forgotten, at once and every hour."""
+        """What ended long ago is forgotten, at once and every minute."""
         service = self.make(succeed(None))
         service.startService()
-        expected = (93 * DAY, 70 * DAY, 93 * DAY)
+        expected = (93 * DAY, 70 * DAY, 93 * DAY, 1000)
         self.assertEqual(self.store.forgotten, [expected])
         self.clock.advance(PURGE_INTERVAL)
         self.assertEqual(self.store.forgotten, [expected] * 2)

@@ -229,7 +229,9 @@ class Store(Protocol):
 
     # --- purging ---
 
-    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
+    def purge(
+        self, done: float, dead: float, answered: float, records: int | None = None
+    ) -> Deferred[None]:
         """
         Delete records that were completed before a time, possibly in several commits
         with other calls between them. If it fails, some records may be deleted.
@@ -238,4 +240,6 @@ class Store(Protocol):
             stanzas.
         @param dead: The time for dead stanzas.
         @param answered: The time for idempotency keys, by their first use.
+        @param records: The number of records of messages that left the queue and of
+            delivered stanzas to keep: of more, the oldest are deleted. C{None} for all.
         """

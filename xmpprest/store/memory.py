@@ -333,7 +333,9 @@ class MemoryStore:
     # housekeeping
 
     @_call
-    def purge(self, done: float, dead: float, answered: float) -> None:
+    def purge(
+        self, done: float, dead: float, answered: float, records: int | None = None
+    ) -> None:
         for message in [e for e in self._done.values() if e.changedAt < done]:
             self._forgetOutgoing(message.number)
         for state, before in ((DELIVERED, done), (DEAD, dead)):
@@ -342,6 +344,20 @@ class MemoryStore:
                     self._forgetIncoming(state, number)
         for key in [key for key, each in self._answered.items() if each.at < answered]:
             del self._answered[key]
+        self._limitRecords(records)
+
+    def _limitRecords(self, limit: int | None) -> None:
+        delivered = self._incoming[DELIVERED]
+        while limit is not None and len(self._done) + len(delivered) > limit:
+            number = next(iter(delivered), None)
+            sent = next(iter(self._done.values()), None)
+            if number is None or (
+                sent and sent.changedAt <= self._attempts[number][-1].at
+            ):
+                assert sent is not None
+                self._forgetOutgoing(sent.number)
+            else:
+                self._forgetIncoming(DELIVERED, number)
 
     def _begin(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
         if request.key in self._answered:

@@ -21,7 +21,7 @@ _log = Logger()
 #: Seconds until a call that must not fail is repeated.
 RETRY = 1.0
 #: Seconds between two purges.
-PURGE_INTERVAL = 3600.0
+PURGE_INTERVAL = 60.0
 DAY = 86_400.0
 #: Days for which an idempotency key is stored.
 KEY_DAYS = 7.0
@@ -104,6 +104,7 @@ class StoreService(Service):
             done=now - settings.recordDays * DAY,
             dead=now - settings.deadDays * DAY,
             answered=now - KEY_DAYS * DAY,
+            records=settings.recordLimit,
         )
         return forgetting.addErrback(_failed)
 

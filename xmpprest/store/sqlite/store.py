@@ -26,7 +26,7 @@ from ...core.records import (
     QueueDepth,
     StateChange,
 )
-from . import idempotency_queries, inbox_queries, outbox_queries
+from . import idempotency_queries, inbox_queries, outbox_queries, record_queries
 from .coalesce import Coalescable
 from .migrations import PROBE_WRITE
 from .writer_thread import Reactor, WriterThread
@@ -174,10 +174,14 @@ class SQLiteStore:
     def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
         return self._call(idempotency_queries.failInterrupted, answer)
 
-    def purge(self, done: float, dead: float, answered: float) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._forget(done, dead, answered))
+    def purge(
+        self, done: float, dead: float, answered: float, records: int | None = None
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._forget(done, dead, answered, records))
 
-    async def _forget(self, done: float, dead: float, answered: float) -> None:
+    async def _forget(
+        self, done: float, dead: float, answered: float, records: int | None
+    ) -> None:
         """Purge in small commits, so that no other call waits long."""
         for piece in (
             partial(outbox_queries.purge, before=done, limit=CHUNK),
@@ -187,6 +191,17 @@ class SQLiteStore:
         ):
             while await self._writer.submit(piece) == CHUNK:
                 pass
+        if records is not None:
+            await self._limitRecords(records)
+
+    async def _limitRecords(self, limit: int) -> None:
+        """Delete the oldest records beyond a limit, in small commits."""
+        excess = await self._call(record_queries.count) - limit
+        while excess > 0:
+            deleted = await self._call(record_queries.deleteOldest, min(excess, CHUNK))
+            if not deleted:
+                return
+            excess -= deleted
 
     def _call(
         self,
