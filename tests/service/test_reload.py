@@ -74,7 +74,7 @@ class ReloadingTests(SynchronousTestCase):
         The signal has the configuration read, in the reactor's own time, and the
         gateway and the listeners go on with it.
         """
-        self.assertEqual(self.hup(), ["The configuration has been read again."])
+        self.assertEqual(self.hup(), ["The configuration was reloaded."])
         self.assertEqual(self.done, [self.config, "renewed"])
 
     def test_later(self) -> None:
@@ -83,7 +83,9 @@ class ReloadingTests(SynchronousTestCase):
         """
         self.later = ["listen", "store"]
         _, warning = self.hup()
-        self.assertEqual(warning, "Other values need a restart for: listen, store.")
+        self.assertEqual(
+            warning, "These settings have changed, but need a restart: listen, store."
+        )
 
     def test_bad(self) -> None:
         """
@@ -91,10 +93,16 @@ class ReloadingTests(SynchronousTestCase):
         """
         self.bad = [ValueError("There is no file.")]
         (line,) = self.hup()
-        self.assertEqual(line, "The configuration stays as it was: There is no file.")
+        self.assertEqual(
+            line,
+            "Reload failed, the old configuration stays in use: There is no file.",
+        )
         self.config = ConfigurationError("A key is unknown.")
         (line,) = self.hup()
-        self.assertEqual(line, "The configuration stays as it was: A key is unknown.")
+        self.assertEqual(
+            line,
+            "Reload failed, the old configuration stays in use: A key is unknown.",
+        )
         self.assertEqual(self.done, [])
 
     def test_broken(self) -> None:
@@ -103,7 +111,9 @@ class ReloadingTests(SynchronousTestCase):
         """
         self.config = ZeroDivisionError()
         (line,) = self.hup()
-        self.assertTrue(line.startswith("The configuration stays as it was."))
+        self.assertTrue(
+            line.startswith("Reload failed, the old configuration stays in use.")
+        )
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_stopped(self) -> None:

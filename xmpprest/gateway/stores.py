@@ -20,7 +20,7 @@ from ..xmpp.sender import StanzaSender
 
 
 def isDurable(config: Config) -> bool:
-    """Whether messages and stanzas are stored, not only idempotency keys."""
+    """Tell whether messages and stanzas are stored, not only idempotency keys."""
     return config.store != "memory"
 
 

@@ -1,4 +1,4 @@
-"""Events, kept for a while, in their order."""
+"""The log of recent events, in their order."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from operator import attrgetter
 from ..core.codec.events import COMPLAINT, LOST, RATES, STANZA, STATE, StanzaEvent
 from ..core.media.values import Value, toJSON
 
-#: How many stanzas are kept, and of how many characters.
+#: Maximum number of stanzas in the log, and of their characters.
 COUNT = 1000
 SIZE = 4 * 2**20
-#: How many events of each other kind: of rates, those of 15 minutes.
+#: Maximum number of events of each other kind: of rates, those of 15 minutes.
 MAX_OTHER_EVENTS = 180
 
 
 class Event:
     """
-    Something that has happened.
+    An event.
 
-    @ivar number: Its place in the order of events.
-    @ivar name: See L{xmpprest.core.codec.events}.
+    @ivar number: Its position in the order of events.
+    @ivar name: One of the names in L{xmpprest.core.codec.events}.
     """
 
     __slots__ = ("_data", "content", "name", "number")
@@ -39,7 +39,7 @@ class Event:
 
     @property
     def data(self) -> bytes:
-        """As JSON; made when somebody wants it, and only once for all of them."""
+        """The event as JSON, made at first use and shared by all subscribers."""
         if self._data is None:
             content = self.content
             value = content.value if isinstance(content, StanzaEvent) else content
@@ -49,10 +49,10 @@ class Event:
 
 class EventLog:
     """
-    What has happened of late.
+    The recent events.
 
     @ivar last: The number of the last event.
-    @ivar droppedUpTo: That of the last up to which stanzas may be missing.
+    @ivar droppedUpTo: The number up to which stanzas may be missing.
     """
 
     def __init__(self) -> None:
@@ -67,11 +67,11 @@ class EventLog:
         self.droppedUpTo = 0
 
     def addEvent(self, name: str, value: dict[str, Value]) -> None:
-        """Something has happened that is no stanza."""
+        """Add an event that is not a stanza."""
         self._others[name].append(self._event(name, value))
 
     def addStanza(self, passed: StanzaEvent) -> None:
-        """A stanza has passed."""
+        """Add a stanza, and drop the oldest beyond the limits."""
         self._stanzas.append(self._event(STANZA, passed))
         self._size += len(passed.xml)
         while len(self._stanzas) > COUNT or self._size > SIZE:
@@ -85,34 +85,34 @@ class EventLog:
         return Event(self.last, name, content)
 
     def forget(self) -> None:
-        """Nobody knows what stanzas have passed."""
+        """Forget all stanzas, because they are no longer recorded."""
         self._stanzas.clear()
         self._size = 0
         self.last += 1
         self.droppedUpTo = self.last
 
     def lost(self, number: int, reason: str) -> Event:
-        """What there is to say about stanzas that are missing up to a number."""
+        """Make the event that reports missing stanzas up to a number."""
         return Event(number, LOST, {"reason": reason})
 
     def id(self, event: Event) -> str:
-        """The id of an event; those of another process are others."""
+        """Return the id of an event, which differs from those of other processes."""
         return f"{self._run}-{event.number}"
 
     def number(self, id: str) -> int | None:
-        """The number of an event; C{None}, there never was one with that id."""
+        """Return the number of an event; C{None} if no event has had this id."""
         run, _, number = id.partition("-")
-        # No number has more digits than that.
+        # Numbers have at most 18 digits.
         if run != self._run or not re.fullmatch("[0-9]{1,18}", number):
             return None
         return int(number) if int(number) <= self.last else None
 
     def after(self, number: int, stanza: int) -> list[Event]:
         """
-        What has happened, in its order.
+        Return events in their order.
 
-        @param number: Of the last event that is left out.
-        @param stanza: The same of stanzas.
+        @param number: Number of the last event to leave out.
+        @param stanza: Number of the last stanza to leave out.
         """
         others = (_after(events, number) for events in self._others.values())
         return sorted(
@@ -121,5 +121,5 @@ class EventLog:
 
 
 def _after(events: deque[Event], number: int) -> Iterable[Event]:
-    """Those behind a number; looked for from the end, since few are."""
+    """Return the events after a number, searched from the end, where they are few."""
     return takewhile(lambda event: event.number > number, reversed(events))

@@ -104,7 +104,7 @@ class EventHub:
 
     @property
     def hasSubscribers(self) -> bool:
-        """Whether any client subscribes now."""
+        """C{True} while any client is subscribed."""
         return self._subscribers > 0
 
     def rates(self, value: dict[str, Value]) -> None:

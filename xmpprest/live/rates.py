@@ -1,4 +1,4 @@
-"""How much happens, and how fast: how the metrics differ from one look to the next."""
+"""Samples the metrics, and reports counts and latencies since the last sample."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from itertools import accumulate
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from ..concurrency import timers
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.media.values import Value
 
-#: Seconds from one look to the next.
+#: Seconds from one sample to the next.
 INTERVAL = 5.0
 
-#: Reads the values of a metric, by those of its labels.
+#: Reads the values of a metric, by its label values.
 Reading = Callable[[], Mapping[tuple[str, ...], float | Histogram]]
 
-#: A metric, and which of its values count, by their labels.
+#: A metric, and a function of its label values that selects values.
 _Chosen = tuple[str, Callable[..., bool]]
 
 
@@ -25,7 +26,7 @@ def _all(*labels: str) -> bool:
     return True
 
 
-#: What has happened from one look to the next.
+#: Counts that are reported as differences between two samples.
 COUNTS: Mapping[str, _Chosen] = {
     "out": ("xmpprest_stanzas", lambda direction, _: direction == "out"),
     "in": ("xmpprest_stanzas", lambda direction, _: direction == "in"),
@@ -34,16 +35,16 @@ COUNTS: Mapping[str, _Chosen] = {
     "callbacks": ("xmpprest_callback_seconds", _all),
     "failures": ("xmpprest_callback_seconds", lambda _, result: result != "2xx"),
 }
-#: As the metrics have it.
+#: The route of the event streams, as the metrics name it.
 _EVENTS = "/rest/events"
-#: What takes time. Who watches the events waits for hours, but for nothing.
+#: Latencies. Event streams are left out: they last for hours.
 LATENCIES: Mapping[str, _Chosen] = {
     "requests": ("xmpprest_http_request_seconds", lambda route: route != _EVENTS),
     "callbacks": ("xmpprest_callback_seconds", _all),
     "barriers": ("xmpprest_barrier_seconds", _all),
     "commits": ("xmpprest_store_commit_seconds", _all),
 }
-#: What waits now.
+#: Queue lengths.
 QUEUES: Mapping[str, _Chosen] = {
     "outbox": ("xmpprest_outbox_messages", _all),
     "inbox": ("xmpprest_inbox_stanzas", _all),
@@ -54,7 +55,7 @@ QUEUES: Mapping[str, _Chosen] = {
 
 class RateSampler(Service):
     """
-    Looks at the metrics, and tells the difference.
+    Samples the metrics regularly, and reports the differences.
     """
 
     _timer: IDelayedCall | None = None
@@ -66,24 +67,23 @@ class RateSampler(Service):
         clock: IReactorTime,
     ) -> None:
         """
-        @param readings: By the name of the metric.
-        @param tell: Takes the difference, which has no C{time} yet; see
-            L{xmpprest.core.codec.events}.
+        @param readings: The functions that read the metrics, by their names.
+        @param tell: Takes the report, as L{xmpprest.core.codec.events} describes it,
+            but without C{time}.
         """
         self._readings = readings
         self._tell = tell
         self._clock = clock
 
     def startService(self) -> None:
-        """Begin."""
+        """Take the first sample."""
         super().startService()
         self._look()
 
     def stopService(self) -> None:
-        """End."""
+        """Take no more samples."""
         super().stopService()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        timers.cancel(self._timer)
 
     def _look(self) -> None:
         self._at = self._clock.seconds()
@@ -128,7 +128,7 @@ class RateSampler(Service):
 
 
 def _latency(before: Histogram, now: Histogram) -> dict[str, Value]:
-    """What took how long in the meantime."""
+    """Return the latencies between two samples."""
     counts = [new - old for new, old in zip(now.counts, before.counts, strict=True)]
     return {
         "count": sum(counts),
@@ -141,14 +141,16 @@ def _quantile(
     part: float, bounds: Sequence[float], counts: Sequence[int]
 ) -> float | None:
     """
-    The value that so many are not above, as far as one can tell from what was counted:
-    those within two bounds are taken for evenly spread.
+    Estimate a quantile: values between two bounds are taken for evenly spread.
+
+    @param part: The fraction of the values that are not above the quantile.
+    @return: C{None} if there are no values, or if the quantile is above all bounds.
     """
     rank, below = part * sum(counts), 0
     for index, upTo in enumerate(accumulate(counts)):
         if upTo >= rank and upTo > below:
             if index == len(bounds):
-                break  # Beyond the last bound, nobody knows.
+                break  # It is above the last bound.
             low = bounds[index - 1] if index else 0.0
             share = (rank - below) / (upTo - below)
             return round(low + share * (bounds[index] - low), 6)

@@ -1,4 +1,4 @@
-"""Somebody who watches: a place in the order of events."""
+"""A subscription: a position in the order of events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .event_log import Event, EventLog
 
 class EventSubscription:
     """
-    Reads a record, from a place on.
+    Reads the log of events from a position on.
     """
 
     def __init__(
@@ -22,10 +22,10 @@ class EventSubscription:
         left: Callable[[], None],
     ) -> None:
         """
-        @param wanted: Which stanzas; of all else, everything.
-        @param after: The id of the event that was seen last; C{None}, with what is
-            known now, and with the stanzas that are still to pass.
-        @param left: Called when nothing will be read any more.
+        @param wanted: Selects the stanzas; other events are always read.
+        @param after: The id of the last event that the client has seen; C{None} to
+            begin with the current state and the next stanza.
+        @param left: Called when the subscription is closed.
         """
         self._record = record
         self._wanted = wanted
@@ -40,10 +40,10 @@ class EventSubscription:
 
     def read(self, limit: int) -> Sequence[tuple[str, Event]]:
         """
-        Read on.
+        Return the next events.
 
-        @param limit: How many events at most.
-        @return: They, each behind its id.
+        @param limit: Maximum number of events.
+        @return: Pairs of an event's id and the event.
         """
         found: list[tuple[str, Event]] = []
         for event in self._next():
@@ -65,7 +65,7 @@ class EventSubscription:
         if self._stanza < missing:
             self._stanza = missing
             self._lost = self._record.lost(missing, self._reason)
-        # What is lost from now on, is so because nobody has read on.
+        # Later losses are because the subscriber has not read on.
         self._reason = "slow"
         events = self._record.after(self._seen, self._stanza)
         if self._lost is None:
@@ -73,5 +73,5 @@ class EventSubscription:
         return sorted([*events, self._lost], key=attrgetter("number"))
 
     def close(self) -> None:
-        """Read no more."""
+        """End the subscription."""
         self._left()

@@ -1,1 +1,1 @@
-"""What an operator sees of the gateway while it runs: numbers, and what passes."""
+"""Metrics: counters and histograms, and how Prometheus reads them."""

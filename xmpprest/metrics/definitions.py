@@ -1,6 +1,6 @@
 """
-Every metric there is, each with its one sentence: the table from which they are shown,
-and against which docs/reference/metrics.rst, the dashboard and the alerts are checked.
+The table of all metrics, each with its help text. The reference, the dashboard and the
+alerts are checked against it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 @dataclass(frozen=True, slots=True)
 class Metric:
     """
-    Something that is measured.
+    The definition of a metric.
 
-    @ivar name: As Prometheus has it, without the suffixes of its series.
+    @ivar name: Its name in Prometheus, without the suffixes of its series.
     @ivar kind: L{COUNTER}, whose series ends in C{_total}; L{GAUGE}; L{HISTOGRAM}.
     @ivar help: One sentence.
-    @ivar labels: What its series are told apart by; each has few values.
+    @ivar labels: The names of its labels; each has few values.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Metric:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names under which its values appear."""
+        """The names of its series."""
         return tuple(self.name + suffix for suffix in _SUFFIXES[self.kind])
 
 
@@ -165,7 +165,7 @@ METRICS = (
     Metric(
         "xmpprest_reactor_lag_seconds",
         HISTOGRAM,
-        "How late a timer is that goes off once a second: for so long nothing else"
+        "The lateness of a timer that fires once a second: for so long nothing else"
         " was done.",
     ),
     Metric(

@@ -1,4 +1,4 @@
-"""Shows the metrics as Prometheus reads them, of what is read when it asks."""
+"""Writes the metrics in the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from prometheus_client.registry import Collector
 from ..core.histogram import Histogram
 from .definitions import COUNTER, GAUGE, HISTOGRAM, METRICS, Metric
 
-#: Every version of Prometheus reads it.
+#: The text format that every version of Prometheus reads.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-#: The values of a metric, by those of its labels.
+#: The values of a metric, by its label values.
 Values = Mapping[tuple[str, ...], float | Histogram]
 
-#: Reads the values of a metric; must not wait.
+#: Reads the values of a metric at once.
 Reading = Callable[[], Values]
 
 
 class Exposition(Collector):
     """
-    All metrics of one gateway, which has a registry of its own.
+    A registry of Prometheus with the metrics of one gateway.
     """
 
     def __init__(self, readings: Mapping[str, Reading]) -> None:
         """
-        @param readings: One for each of L{METRICS}, by its name.
-        @raise KeyError: One is missing.
+        @param readings: A function for each of L{METRICS}, by its name.
+        @raise KeyError: A function is missing.
         """
         self._readings = [(metric, readings[metric.name]) for metric in METRICS]
         self._registry = CollectorRegistry()
@@ -43,12 +43,12 @@ class Exposition(Collector):
         ProcessCollector(registry=self._registry)
 
     def collect(self) -> Iterator[Any]:
-        """One family for each metric; see L{Collector}."""
+        """Return a family for each metric, as a L{Collector} does."""
         for metric, read in self._readings:
             yield _FAMILIES[metric.kind](metric, read())
 
     def text(self) -> bytes:
-        """All of it, as L{CONTENT_TYPE}."""
+        """Return all metrics in the format of L{CONTENT_TYPE}."""
         return generate_latest(self._registry)
 
 
@@ -74,7 +74,7 @@ def _histogram(metric: Metric, values: Values) -> HistogramMetricFamily:
 
 
 def _buckets(tally: Histogram) -> list[tuple[str, float]]:
-    """How many are at most each bound; the last of them is infinite."""
+    """Return the cumulated counts up to each bound; the last bound is infinite."""
     names = [*(str(float(bound)) for bound in tally.bounds), "+Inf"]
     return list(zip(names, accumulate(tally.counts), strict=True))
 

@@ -1,4 +1,4 @@
-"""Reads the configuration again when a SIGHUP asks for it, as daemons do."""
+"""Reloads the configuration on SIGHUP."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ _log = Logger()
 
 
 class Reloadable(Protocol):
-    """What goes on with another configuration."""
+    """A gateway whose configuration can be replaced."""
 
     def reload(self, config: Config) -> Sequence[str]:
         """
-        Change all that can be, or nothing; returns the names of what cannot. Raises
-        C{ValueError}.
+        Replace the configuration, or raise C{ValueError} and change nothing.
+
+        @return: The names of settings that need a restart.
         """
 
 
 class CertificateSource(Protocol):
-    """What reads certificates."""
+    """A listener that reads certificates from files."""
 
     def reloadCertificates(self) -> Callable[[], None]:
-        """Read them again; what is returned shows them. Raises C{ValueError}."""
+        """
+        Read the certificates again; raises C{ValueError}.
+
+        @return: Puts them into use.
+        """
 
 
 class ReloadOnSIGHUP(Service):
     """
-    Reads the configuration again.
+    A service that reloads the configuration when the process gets SIGHUP.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class ReloadOnSIGHUP(Service):
     ) -> None:
         """
         @param load: Reads the configuration; raises C{ValueError}.
-        @param handle: Is C{signal.signal}.
+        @param handle: Installs a signal handler, as C{signal.signal} does.
         """
         self._load = load
         self._gateway = gateway
@@ -55,23 +60,23 @@ class ReloadOnSIGHUP(Service):
         self._handle = handle
 
     def startService(self) -> None:
-        """Hear the signal."""
+        """Handle the signal."""
         super().startService()
         self._handle(signal.SIGHUP, self._signalled)
 
     def stopService(self) -> None:
-        """Hear it no longer; but do not end by it."""
+        """Ignore the signal from now on; its default would end the process."""
         super().stopService()
         self._handle(signal.SIGHUP, signal.SIG_IGN)
 
     def _signalled(self, *_: object) -> None:
-        # In between two lines of whatever runs: the reactor knows a better moment.
+        # A signal handler runs between any two lines; the reactor runs it in its turn.
         self._reactor.callFromThread(self.reload)
 
     def reload(self) -> None:
         """
-        Read it, and go on with it; or if it is of no use, with the one before. The log
-        says which.
+        Read the configuration and use it; if it is unusable, log why and keep the old
+        one.
         """
         if not self.running:
             return
@@ -80,15 +85,19 @@ class ReloadOnSIGHUP(Service):
             renew = [each.reloadCertificates() for each in self._listeners]
             later = self._gateway.reload(config)
         except ValueError as error:
-            _log.error("The configuration stays as it was: {reason}", reason=error)
+            _log.error(
+                "Reload failed, the old configuration stays in use: {reason}",
+                reason=error,
+            )
             return
         except Exception:
-            _log.failure("The configuration stays as it was.")
+            _log.failure("Reload failed, the old configuration stays in use.")
             return
         for each in renew:
             each()
-        _log.info("The configuration has been read again.")
+        _log.info("The configuration was reloaded.")
         if later:
             _log.warn(
-                "Other values need a restart for: {names}.", names=", ".join(later)
+                "These settings have changed, but need a restart: {names}.",
+                names=", ".join(later),
             )

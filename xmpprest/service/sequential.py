@@ -1,4 +1,4 @@
-"""Services that stop one after the other."""
+"""A service whose parts stop one after the other."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _log = Logger()
 
 class SequentialMultiService(MultiService):
     """
-    Starts its services in their order, and stops each once the later ones have
-    stopped; Twisted's own stops them all at once.
+    A L{MultiService} that stops its services in reverse order, each after the next one
+    has stopped; Twisted's own stops all at once.
     """
 
     def stopService(self) -> Deferred[None]:
-        """Stop them."""
+        """Stop the services, the last one first."""
         Service.stopService(self)
         return Deferred.fromCoroutine(self._stop())
 

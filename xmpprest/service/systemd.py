@@ -1,8 +1,8 @@
 """
-Tells systemd that the gateway has started, lives, and stops (sd_notify(3)).
+Notifies systemd that the gateway has started, is alive, and stops (sd_notify(3)).
 
-A datagram of lines to the Unix socket that C{$NOTIFY_SOCKET} names; whoever else starts
-the gateway sets no such variable, and nothing is told to anybody.
+A notification is a datagram of lines to the Unix socket that C{$NOTIFY_SOCKET} names.
+Without this variable the gateway notifies nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-#: Seconds between two looks at the stream, at most.
+#: Maximum seconds between two checks of the stream.
 INTERVAL = 5.0
 
 _STATUS = {
@@ -33,15 +33,16 @@ class StreamState(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether stanzas can be sent."""
+        """C{True} while stanzas can be sent."""
 
 
 class SystemdNotifier(Service):
     """
-    Tells systemd. To be started last: it says that the others have been.
+    A service that notifies systemd. It must start last, because it reports that the
+    others have started.
 
-    That the stream is up is a status only. The gateway accepts messages without it, and
-    to be started again would not help it.
+    The state of the stream is only a status text: the gateway accepts messages without
+    a stream, and a restart would not bring it back.
     """
 
     def __init__(
@@ -52,12 +53,12 @@ class SystemdNotifier(Service):
         clock: IReactorTime,
     ) -> None:
         """
-        @param address: Of the socket: a path, or C{@} and a name in the abstract
-            namespace (unix(7)).
-        @param watchdog: Seconds without a sign of life after which systemd ends the
-            process; C{None} if it does not watch.
+        @param address: The address of the socket: a path, or C{@} and a name in the
+            abstract namespace (unix(7)).
+        @param watchdog: Seconds without a notification after which systemd kills the
+            process; C{None} without a watchdog.
         """
-        # Python, too, writes the abstract namespace with a zero byte.
+        # In Python an abstract address begins with a zero byte.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._watchdog = watchdog
         self._stream = stream
@@ -68,12 +69,12 @@ class SystemdNotifier(Service):
         self._clock = clock
 
     def startService(self) -> None:
-        """Begin to tell, once the reactor runs."""
+        """Notify from when the reactor runs."""
         super().startService()
         self._clock.callLater(0, self._start)
 
     def stopService(self) -> None:
-        """Tell that the end is wanted; from then on systemd watches no longer."""
+        """Notify that the gateway stops; the watchdog ends with it."""
         super().stopService()
         if self._beating.running:
             self._beating.stop()
@@ -86,7 +87,7 @@ class SystemdNotifier(Service):
         if self._watchdog is not None:
             # Half of it, as sd_watchdog_enabled(3) recommends.
             interval = min(interval, self._watchdog / 2)
-        # Runs in the reactor, as all else does: if that hangs, so does this.
+        # The reactor calls it: if the reactor hangs, the watchdog notices.
         self._beating.start(interval)
 
     def _beat(self) -> None:
@@ -98,15 +99,15 @@ class SystemdNotifier(Service):
             lines.append(f"STATUS={status}")
         if self._watchdog is not None:
             lines.append("WATCHDOG=1")
-        # What was not taken is said again with the next beat.
+        # A notification that failed is sent again with the next one.
         if lines and self._tell(*lines):
             self._isReady, self._status = True, status
 
     def _tell(self, *lines: str) -> bool:
-        """Send lines; returns whether they were taken."""
+        """Send lines; return whether systemd has received them."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                # Whoever does not read must not hold up the reactor.
+                # A full socket must not block the reactor.
                 sender.setblocking(False)
                 sender.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
@@ -123,9 +124,10 @@ def notifierFromEnvironment(
     environ: Mapping[str, str], stream: StreamState, clock: IReactorTime
 ) -> SystemdNotifier | None:
     """
-    What tells systemd, if that wants to be told.
+    Make the notifier.
 
     @param environ: The environment of this process.
+    @return: C{None} if systemd wants no notifications.
     """
     address = environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -135,7 +137,7 @@ def notifierFromEnvironment(
 
 def _watchdog(environ: Mapping[str, str]) -> float | None:
     """
-    The seconds that systemd waits for a sign of life, if that concerns this process
+    Return the seconds of the watchdog of this process; C{None} if it has none
     (sd_watchdog_enabled(3)).
     """
     microseconds = environ.get("WATCHDOG_USEC", "")

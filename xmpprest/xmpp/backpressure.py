@@ -1,4 +1,4 @@
-"""Knows how much is waiting to be written to a transport that does not keep up."""
+"""Counts the bytes that wait for a transport that does not keep up."""
 
 from __future__ import annotations
 
@@ -6,44 +6,41 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IPushProducer, ITransport
 from zope.interface import implementer
 
-#: How many bytes may wait beyond what the transport buffers by itself.
+from ..concurrency.waiters import Waiters
+
+#: Bytes that may wait beyond what the transport buffers by itself.
 LIMIT = 16 * 2**20
 
 
 @implementer(IPushProducer)
 class Backpressure:
     """
-    A producer that only counts.
-
-    @ivar isOverLimit: Whether more waits than may.
+    A producer that produces nothing: it counts what others write.
     """
 
     def __init__(self) -> None:
         self._transport: ITransport | None = None
         self._waiting = 0
         self._paused = False
-        self._easing: list[Deferred[None]] = []
+        self._waiters: Waiters[None] = Waiters()
 
     @property
     def isOverLimit(self) -> bool:
-        """Whether nothing more should be written for now."""
+        """C{True} while more than L{LIMIT} bytes wait."""
         return self._waiting > LIMIT
 
     def whenDrained(self) -> Deferred[None]:
-        """Wait until all has been written, or nothing ever will be."""
-        if not self._paused:
-            return succeed(None)
-        self._easing.append(Deferred())
-        return self._easing[-1]
+        """Return a Deferred that fires when nothing waits, or the stream is lost."""
+        return self._waiters.wait() if self._paused else succeed(None)
 
     def watch(self, transport: ITransport) -> None:
-        """Count for this transport from now on."""
+        """Start to count the bytes for a transport."""
         self._transport = transport
         self._waiting, self._paused = 0, False
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
     def release(self) -> None:
-        """Stop counting; a TLS transport does not close before."""
+        """Stop counting, so that a TLS transport can close."""
         if self._transport is not None:
             self._transport.unregisterProducer()  # type: ignore[attr-defined]
             self._transport = None
@@ -51,23 +48,21 @@ class Backpressure:
 
     def add(self, size: int) -> None:
         """
-        Something is about to be written.
+        Count bytes that are about to be written.
 
-        @param size: In bytes.
+        @param size: Their number.
         """
         if self._paused:
             self._waiting += size
 
     def pauseProducing(self) -> None:
-        """The transport's own buffer is full."""
+        """Start to count: the transport's own buffer is full."""
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """All has been written."""
+        """Reset the count: the transport has written everything."""
         self._waiting, self._paused = 0, False
-        easing, self._easing = self._easing, []
-        for each in easing:
-            each.callback(None)
+        self._waiters.release(None)
 
     def stopProducing(self) -> None:
-        """The connection is gone; the stream hears of it by itself."""
+        """Do nothing: the stream is told of a lost connection anyway."""

@@ -1,8 +1,8 @@
 """
-Finds out that the server has taken what was written to it (behaviour.md §5).
+Finds out whether the server has processed what was written to it (behaviour.md §5).
 
-XEP-0114 has no acknowledgements. But a server reads a stream in order, and so what
-comes back behind something shows that it was read.
+XEP-0114 has no acknowledgements. But a server processes a stream in order: when a query
+that the gateway sends to itself comes back, everything before it was processed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ..core.stanza.build import element, firstChild, make
 
 _log = Logger()
 
-#: Seconds after which a server that says other things will not answer; one that says
-#: nothing is given up before that, and its stream with it.
+#: Seconds after which a query counts as unanswered. Before that, the keepalive aborts
+#: the stream of a server that sends nothing at all.
 TIMEOUT = 60.0
 
-#: An iq to ourselves; a ping to the server's own domain; there is no way.
+#: The methods: an iq to ourselves, a ping to the server's own domain, none.
 LOOPBACK, PING, NONE = "loopback", "ping", "none"
 
 _NEXT = {
@@ -38,23 +38,24 @@ _NEXT = {
     ),
     PING: (
         NONE,
-        "The XMPP server does not answer a ping to {peer}, either ({reason}). Nobody"
-        " can find out whether it has taken a message: messages stay 'sent', and those"
-        " on their way when the connection breaks may be lost.",
+        "The XMPP server does not answer a ping to {peer}, either ({reason}). So the"
+        " gateway cannot confirm messages: they stay 'sent', and those in flight when"
+        " the connection breaks may be lost.",
     ),
 }
 
-#: Conditions of RFC 6120 §8.3.3 by which a server says that it cannot ask that domain.
+#: Conditions of RFC 6120 §8.3.3 that mean that the server cannot reach the domain.
 _NOT_ITS_OWN = ("remote-server-not-found", "remote-server-timeout")
 
 
 class Barrier:
     """
-    What nothing passes before all that was written earlier.
+    A query that the server answers only after everything that was written before it.
 
-    @ivar method: How it is done, on this stream: L{LOOPBACK}, L{PING} or L{NONE}.
-    @ivar lastSuccessAt: When it came back last, on this stream, by the clock.
-    @ivar roundTrips: How many seconds it took, each time.
+    @ivar method: The method on this stream: L{LOOPBACK}, L{PING} or L{NONE}.
+    @ivar lastSuccessAt: Time of the last answer on this stream, by the clock; C{None}
+        before the first.
+    @ivar roundTrips: Seconds from a query to its answer.
     """
 
     def __init__(
@@ -65,9 +66,9 @@ class Barrier:
         clock: IReactorTime,
     ) -> None:
         """
-        @param domain: The component domain; what it is in is the server's own.
-        @param loopback: Sends an iq to ourselves; takes a timeout in seconds.
-        @param request: Sends an iq and waits for its reply, so many seconds.
+        @param domain: The component domain; its parent is the server's own domain.
+        @param loopback: Sends an iq to the gateway itself; takes a timeout in seconds.
+        @param request: Sends an iq; takes a timeout in seconds.
         """
         self._domain = domain
         self._peer = domain.partition(".")[2]
@@ -88,11 +89,11 @@ class Barrier:
 
     async def wait(self) -> bool:
         """
-        Wait until the server has taken all that was written before.
+        Wait until the server has processed everything that was written before.
 
-        @return: Whether it has; if not, this cannot be found out.
-        @raise Refusal: 503, the stream was lost, or takes nothing more for now; 504,
-            the server is slow.
+        @return: C{True} if it has; C{False} if the server answers no method.
+        @raise Refusal: 503 if the stream was lost or is congested; 504 if the server
+            has answered on this stream before, but not this time.
         """
         while self.method != NONE:
             means, began = self.method, self._clock.seconds()
@@ -112,7 +113,7 @@ class Barrier:
         return False
 
     async def _pinged(self) -> str | None:
-        """Ask the server itself; returns why that was of no use."""
+        """Ping the server itself; return the reason if it cannot answer."""
         if not self._peer:
             return "the component's domain is in no other"
         ping = make(
@@ -132,10 +133,12 @@ class Barrier:
         self, replying: Deferred[Element], conditions: tuple[str, ...]
     ) -> str | None:
         """
-        Why a reply is of no use.
+        Wait for a reply, and judge whether it proves anything.
 
-        @param conditions: Of an error that is; C{""} stands for any.
-        @raise Refusal: 503; 504, what has come back before does not now.
+        @param conditions: The error conditions that prove nothing; C{""} for any.
+        @return: The reason why the reply proves nothing; C{None} if it proves that the
+            server has processed the query.
+        @raise Refusal: 503 if the stream was lost; 504 if the method has worked before.
         """
         try:
             reply = await replying

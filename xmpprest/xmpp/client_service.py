@@ -1,4 +1,4 @@
-"""Connects, again and again: Twisted's L{ClientService}, but its owner has the say."""
+"""Connects and reconnects: Twisted's L{ClientService} with a reporter."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .connection_reporter import ConnectionReporter
 
 class ReportingClientService(ClientService):
     """
-    A client service that leaves it to a L{ConnectionReporter} to say what is wrong, and
-    when to try again.
+    A client service whose L{ConnectionReporter} logs each problem and chooses the delay
+    before the next attempt.
     """
 
     _log = Logger(observer=cast(ILogObserver, lambda event: None))
@@ -38,8 +38,7 @@ class ReportingClientService(ClientService):
         super().__init__(
             _WatchedEndpoint(endpoint, trouble.connectFailed),
             factory,
-            # The service counts failures to connect; a handshake that fails is one,
-            # too.
+            # The reporter counts failed handshakes as well; the service does not.
             retryPolicy=lambda attempt: trouble.nextDelay(),
             clock=clock,
         )
@@ -47,7 +46,7 @@ class ReportingClientService(ClientService):
 
 @implementer(IStreamClientEndpoint)
 class _WatchedEndpoint:
-    """An endpoint that tells why it could not connect; the service does not."""
+    """An endpoint that reports why it could not connect."""
 
     def __init__(
         self, endpoint: IStreamClientEndpoint, failed: Callable[[Failure], None]
@@ -56,7 +55,7 @@ class _WatchedEndpoint:
         self._failed = failed
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect, or tell why not."""
+        """Connect, and report a failure."""
 
         def failed(reason: Failure) -> Failure:
             self._failed(reason)

@@ -32,6 +32,8 @@ from twisted.words.protocols.jabber.xmlstream import (
 )
 from twisted.words.xish.domish import Element
 
+from ..concurrency import timers
+from ..concurrency.waiters import Waiters
 from ..core.errors import Refusal, StanzaError
 from ..core.policy.callback_response import errorReply
 from ..core.stanza import namespaces as ns
@@ -123,7 +125,7 @@ class ComponentService(Service):
         self._client = ReportingClientService(endpoint, factory, self.reporter, clock)
         self._stream: ComponentStream | None = None
         self._handshakeTimeout: IDelayedCall | None = None
-        self._closing: list[Deferred[None]] = []
+        self._closing: Waiters[None] = Waiters()
 
     def addObserver(self, observer: StreamObserver) -> None:
         """
@@ -140,7 +142,7 @@ class ComponentService(Service):
 
     @property
     def ready(self) -> bool:
-        """Whether stanzas can be sent."""
+        """C{True} while stanzas can be sent."""
         return self.sender.ready
 
     def startService(self) -> None:
@@ -162,16 +164,13 @@ class ComponentService(Service):
         abort = self._clock.callLater(STOP_TIMEOUT, stream.transport.abortConnection)
 
         def closed(result: None) -> Deferred[None] | None:
-            if abort.active():
-                abort.cancel()
+            timers.cancel(abort)
             # Unless it has been started again meanwhile.
             return None if self.running else self._client.stopService()
 
         if not self._endStream():
             stream.transport.loseConnection()
-        closing: Deferred[None] = Deferred()
-        self._closing.append(closing)
-        return closing.addCallback(closed)
+        return self._closing.wait().addCallback(closed)
 
     # --- the states of a connection ---
 
@@ -230,9 +229,7 @@ class ComponentService(Service):
         self.sender.iqTracker.failAll()
         if self.running:
             self.reporter.connectionLost(reason)
-        closing, self._closing = self._closing, []
-        for waiter in closing:
-            waiter.callback(None)
+        self._closing.release(None)
 
     def _footerReceived(self) -> None:
         """The server has ended the stream, in answer to us or on its own."""
@@ -260,9 +257,8 @@ class ComponentService(Service):
         self._stream.transport.abortConnection()
 
     def _cancelHandshakeTimeout(self) -> None:
-        timer, self._handshakeTimeout = self._handshakeTimeout, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        timers.cancel(self._handshakeTimeout)
+        self._handshakeTimeout = None
 
     # --- receiving ---
 
@@ -322,5 +318,5 @@ class ComponentService(Service):
 
 
 def _isStanza(element: Element) -> bool:
-    """Whether an element is a stanza, not one of the stream's (RFC 6120 §4.9, §8)."""
+    """Tell a stanza from an element of the stream itself (RFC 6120 §4.9, §8)."""
     return element.uri == ns.CLIENT and element.name in TYPES

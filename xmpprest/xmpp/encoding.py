@@ -1,6 +1,6 @@
 """
-A stanza as bytes on the stream: no more than servers take, and none that holds up their
-parser.
+Encodes stanzas for the stream: no longer than servers accept, and padded so that none
+delays their parser.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import re
 
 from ..core.errors import Problem, Refusal
 
-#: Bytes of a tag that may hold up the server's parser; see L{_padding}.
+#: Bytes above which a tag can delay the server's parser; L{_padding} says how.
 LONG_TAG = 1024
-#: Bytes of a stanza as it is written; Prosody closes the stream at 512 KiB.
+#: Maximum bytes of a stanza on the stream; Prosody closes the stream at 512 KiB.
 MAX_STANZA_BYTES = 500_000
-#: Bytes that a stamp may take; it has the component domain.
+#: Bytes reserved for a delay stamp, which contains the component domain.
 DELAY_RESERVE = 2048
 
 
 def encodeStanza(xml: str, limit: int) -> bytes:
     """
-    The bytes of a stanza.
+    Encode a stanza.
 
-    @raise Refusal: 413, there are more of them than that.
+    @param limit: Maximum number of bytes.
+    @raise Refusal: 413 if it is longer.
     """
     data = xml.encode("utf-8")
     if len(data) > LONG_TAG:
@@ -45,10 +46,10 @@ _TAG = re.compile(rb"<[^>]*>")
 
 def _padding(data: bytes) -> bytes:
     """
-    White space to follow a stanza with a long tag (RFC 6120 §4.6.1 allows it).
+    Return white space to write after a stanza with a long tag (RFC 6120 §4.6.1).
 
-    A server reads a long tag in pieces; since CVE-2023-52425 its expat may then hold
-    back the tag, and all that comes after it, until twice as much has come.
+    A server reads a long tag in pieces. Since CVE-2023-52425 its expat may hold back
+    the tag, and everything after it, until twice as many bytes have arrived.
     """
     longest = max(map(len, _TAG.findall(data)))
     return b" " * longest if longest > LONG_TAG else b""

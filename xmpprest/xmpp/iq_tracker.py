@@ -1,9 +1,9 @@
 """
 Pairs iq replies with the requests that wait for them (RFC 6120 §8.1.3, §8.2.3).
 
-A reply counts only if its id and its sender match, and so does each result of a query
-(XEP-0313 §4.2). The id on the wire is our own, random, so that neither callers nor
-strangers can make two requests collide.
+A reply, and each result of an archive query (XEP-0313 §4.2), counts only if its id and
+its sender match. The id on the wire is random and the gateway's own, so that neither
+clients nor strangers can make two requests collide.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from ..concurrency import timers
 from ..core.errors import Problem, Refusal, serviceUnavailable
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.stanza import jid, mam
@@ -27,7 +28,7 @@ from ..core.stanza.jid import JID
 
 
 def notConnected() -> Refusal:
-    """Refuse what needs the server, while there is no stream to it: 503."""
+    """Return the refusal for a request without a stream to the server: 503."""
     return serviceUnavailable(
         "remote-connection-failed",
         "The gateway has no connection to its XMPP server at the moment; try again.",
@@ -38,13 +39,14 @@ def notConnected() -> Refusal:
 @dataclass(slots=True)
 class _Wait:
     """
-    A request that waits.
+    A request that waits for its reply.
 
-    @ivar peers: Who may answer; C{None} among them is a reply without C{from}.
+    @ivar peers: The senders of a valid reply; C{None} stands for a missing C{from}.
     @ivar caller: The id, to and from that the caller gave.
-    @ivar since: When it began to, by the clock.
-    @ivar loopback: Whether our own request, coming back, is the answer.
-    @ivar collected: What came before the reply, if the request asks an archive.
+    @ivar since: Time of the request, by the clock.
+    @ivar loopback: Whether the request itself, when it comes back, is the reply.
+    @ivar collected: The results before the reply; C{None} for other than archive
+        queries.
     """
 
     deferred: Deferred[list[Element]]
@@ -58,12 +60,12 @@ class _Wait:
 
 class IQTracker:
     """
-    Every iq that waits for its reply; each wait ends by a reply, the timeout,
+    The iqs that wait for their replies. Each wait ends by a reply, its timeout,
     cancellation, or the loss of the stream.
 
-    @ivar late: Replies and results that came when nobody waited any more.
-    @ivar mismatched: Those with a right id from a wrong sender.
-    @ivar waitTimes: How many seconds each request has waited, but those to ourselves.
+    @ivar late: Number of replies and results that no request waited for any more.
+    @ivar mismatched: Number of replies and results with a right id from a wrong sender.
+    @ivar waitTimes: Seconds that requests have waited, except those to ourselves.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class IQTracker:
         """
         @param domain: The component domain, in its normal form.
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
-        @param sendUnseen: The same, for what nobody asked the gateway to send.
+        @param sendUnseen: Writes a stanza that no client has asked for; raises
+            L{Refusal}, too.
         """
         self._domain = domain
         self._ourselves = (JID("", domain, ""), None)
@@ -85,14 +88,14 @@ class IQTracker:
         self._writeUnseen = sendUnseen
         self._waits: dict[str, _Wait] = {}
         self._callers: set[tuple[str, str, str]] = set()
-        # Ours at sight, so that a late reply is not taken for somebody's stanza.
+        # Marks our ids, so that a late reply is not taken for an inbound stanza.
         self._prefix = secrets.token_urlsafe(6)
         self.late = 0
         self.mismatched = 0
         self.waitTimes = Histogram(LATENCY_BUCKETS)
 
     def __len__(self) -> int:
-        """How many requests wait."""
+        """Return the number of requests that wait."""
         return len(self._waits)
 
     def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
@@ -118,11 +121,12 @@ class IQTracker:
 
     def pingSelf(self, timeout: float) -> Deferred[Element]:
         """
-        Send an iq to ourselves. It comes back in order, behind all that the server
-        has routed before it.
+        Send an iq to the gateway itself. It comes back behind everything that the
+        server has routed before it.
 
         @param timeout: Seconds.
-        @return: Fires with the iq or an error; fails like L{request}.
+        @return: Fires with the iq or an error stanza; fails with L{Refusal}: 504 for a
+            timeout, 503 for a lost stream.
         """
         ping = make(
             "iq",
@@ -138,16 +142,16 @@ class IQTracker:
         return replying.addCallback(itemgetter(-1))
 
     def isLoopback(self, stanza: Element) -> bool:
-        """Whether it is what L{pingSelf} waits for."""
+        """Tell whether an inbound stanza is the iq of a L{pingSelf}."""
         wait = self._waits.get(stanza.getAttribute("id", ""))
         return wait is not None and wait.loopback
 
     def handleReply(self, stanza: Element) -> bool:
         """
-        Take an inbound stanza, if it answers a request of ours.
+        Handle an inbound stanza that answers a request of the gateway.
 
-        @return: Whether it is dealt with: given to who waits for it, or dropped as
-            late or forged. If not, it is a stanza like any other.
+        @return: C{True} if the request has got it, or if it was dropped as late or
+            forged; C{False} if it is an inbound stanza like any other.
         """
         if stanza.name == "message":
             return self._collect(stanza)
@@ -186,14 +190,14 @@ class IQTracker:
 
     def _dropLate(self, iq: Element, wireID: str) -> bool:
         """
-        Drop what comes back when nobody waits any more.
+        Drop a reply that no request waits for any more.
 
-        @return: Whether it is that.
+        @return: Whether the iq is one.
         """
         if not wireID.startswith(self._prefix):
             return False
         if not isResponse(iq) and _sender(iq) not in self._ourselves:
-            # A stranger's request, under an id that it has seen.
+            # A request of a stranger, with an id that it has seen.
             return False
         self.late += 1
         return True
@@ -255,7 +259,7 @@ class IQTracker:
         )
 
     def _end(self, wireID: str) -> _Wait:
-        """A request has waited."""
+        """Remove a request, and count how long it has waited."""
         wait = self._forget(wireID)
         if not wait.loopback:
             self.waitTimes.observe(self._clock.seconds() - wait.since)
@@ -264,8 +268,7 @@ class IQTracker:
     def _forget(self, wireID: str) -> _Wait:
         wait = self._waits.pop(wireID)
         self._callers.discard(wait.caller)
-        if wait.timer.active():
-            wait.timer.cancel()
+        timers.cancel(wait.timer)
         return wait
 
     def _newID(self) -> str:
@@ -285,6 +288,6 @@ def _doubled() -> Refusal:
 
 
 def _sender(stanza: Element) -> JID | None:
-    """Who a stanza is from, to compare; C{None} if it does not say."""
+    """Return the normalised sender of a stanza; C{None} if it names none."""
     sender = stanza.getAttribute("from")
     return jid.normaliseJID(sender) if sender else None

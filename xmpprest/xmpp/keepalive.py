@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
+from ..concurrency import timers
 from ..core.errors import Refusal
 from .stream import ComponentStream
 
@@ -48,8 +49,7 @@ class Keepalive:
     def stop(self) -> None:
         """Stop watching: the connection is lost."""
         self._stream = None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        timers.cancel(self._timer)
         self._timer = None
 
     def _check(self, stream: ComponentStream) -> None:

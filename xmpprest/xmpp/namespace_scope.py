@@ -1,9 +1,9 @@
 """
-Resolves the names in a stream (XML Namespaces 1.0), and forgives where expat does not.
+Resolves the names in a stream (XML Namespaces 1.0), more leniently than expat.
 
-Prosody and ejabberd write a stranger's C{<xml:a/>} as
-C{<a xmlns='http://www.w3.org/XML/1998/namespace'/>}, which is in no order. Expat's own
-resolution would close the stream over it, for everybody.
+Prosody and ejabberd write C{<xml:a/>} from a stranger as
+C{<a xmlns='http://www.w3.org/XML/1998/namespace'/>}, which is not well-formed. Expat's
+own resolution would end the stream because of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OUTSIDE: _Scope = {"": "", "xml": ns.XML}
 
 class NamespaceScope:
     """
-    The prefixes that are bound where the parser is.
+    The namespace prefixes that are bound at the position of the parser.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class NamespaceScope:
         self, name: str, attributes: Mapping[str, str]
     ) -> tuple[str, dict[str, str], dict[str, str]]:
         """
-        An element opens.
+        Enter an element.
 
-        @param name: As it is written, C{"prefix:local"}.
-        @param attributes: As they are written, declarations included.
-        @return: The name and the attributes as expat would have them, and the
+        @param name: The name as it is written, C{"prefix:local"}.
+        @param attributes: The attributes as they are written, with declarations.
+        @return: The name and the attributes as expat would return them, and the
             prefixes that the element declares.
         """
         scope, declared = self._scopes[-1], {}
@@ -55,15 +55,15 @@ class NamespaceScope:
 
     def close(self, depth: int) -> None:
         """
-        Elements have closed.
+        Leave elements.
 
-        @param depth: How many are open still.
+        @param depth: The number of elements that are still open.
         """
         del self._scopes[depth + 1 :]
 
 
 def _join(scope: _Scope, name: str) -> str:
-    """A name, after its namespace; a prefix that is bound to nothing means none."""
+    """Put the namespace of a name before it; an unbound prefix means no namespace."""
     prefix, _, local = name.rpartition(":")
     uri = scope.get(prefix, "")
     return f"{uri}{SEPARATOR}{local}" if uri else local

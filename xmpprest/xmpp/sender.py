@@ -51,7 +51,7 @@ class StanzaSender:
 
     @property
     def ready(self) -> bool:
-        """Whether stanzas can be sent: the stream is up, and neither side ended it."""
+        """C{True} while the stream is up and neither side has ended it."""
         return self._stream is not None
 
     def open(self, stream: XmlStream) -> None:

@@ -18,17 +18,18 @@ from ..core.stanza.build import LANG
 from ..core.stanza.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
 from .namespace_scope import NamespaceScope
 
-#: What one inbound stanza may hold; more than any server lets through unasked.
+#: Maximum elements and characters of an inbound stanza; more than servers let through
+#: by default.
 MAX_INBOUND_ELEMENTS = 16384
 MAX_INBOUND_TEXT = 2**20
 
 
 class TagBuffer:
     """
-    Hands data to expat so that no tag comes in two pieces.
+    Passes data to expat so that no tag comes in two pieces.
 
-    Since CVE-2023-52425 expat may hold back what completes a tag, until twice as much
-    has come. That can be turned off, but not in the Python of Debian 12.
+    Since CVE-2023-52425 expat may hold back the end of a tag until twice as many bytes
+    have arrived. This can be turned off, but not in the Python of Debian 12.
     """
 
     def __init__(self, parser: XMLParserType) -> None:
@@ -39,9 +40,9 @@ class TagBuffer:
 
     def feed(self, data: bytes) -> bytes:
         """
-        Take what has arrived.
+        Take data that has arrived.
 
-        @return: What to parse now; it may be nothing.
+        @return: The data to parse now; may be empty.
         """
         if not self._holds:
             return data
@@ -55,10 +56,10 @@ class TagBuffer:
 
 class StanzaStreamParser(TreeBuilder):
     """
-    Reads a stream, element by element; what C{domish.elementStream} is otherwise.
+    Parses a stream, element by element, in place of C{domish.elementStream}.
 
-    A stanza that exceeds a limit is not kept, and costs nobody the stream: it is
-    reported with its attributes only.
+    A stanza that exceeds a limit is reported with its attributes only; the stream goes
+    on.
     """
 
     DocumentStartEvent: Callable[[Element], None]
@@ -77,7 +78,7 @@ class StanzaStreamParser(TreeBuilder):
 
     def OversizedEvent(self, stub: Element, fault: str) -> None:
         """
-        A stanza was too large.
+        Report a stanza that was too large.
 
         @param stub: The stanza without its children.
         @param fault: Which limit it exceeds.
@@ -85,7 +86,7 @@ class StanzaStreamParser(TreeBuilder):
 
     def parse(self, data: bytes) -> None:
         """
-        Read what has arrived.
+        Parse data that has arrived.
 
         @raise ParserError: The stream is not well-formed.
         """
@@ -95,7 +96,7 @@ class StanzaStreamParser(TreeBuilder):
             raise ParserError(str(error)) from None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """The stream opens, or a stanza, or an element within one."""
+        """Handle a start tag: of the stream, of a stanza, or within one."""
         if self._fault is not None:
             self._depth += 1
             return
@@ -114,7 +115,7 @@ class StanzaStreamParser(TreeBuilder):
                 self._fault = str(error)
 
     def end(self, name: str) -> None:
-        """An element closes, or a stanza is complete, or the stream ends."""
+        """Handle an end tag: within a stanza, of one, or of the stream."""
         if self._depth == 0:
             self.DocumentEndEvent()
         elif self._fault is None:
@@ -128,7 +129,7 @@ class StanzaStreamParser(TreeBuilder):
             self._complete(self.root, self._fault)
 
     def text(self, data: str) -> None:
-        """Text, within a stanza or between two of them."""
+        """Handle text, within a stanza or between two of them."""
         if self._fault is None and self._current is not None:
             self._textLength += len(data)
             if self._textLength > MAX_INBOUND_TEXT:
@@ -153,7 +154,7 @@ class ComponentStream(XmlStream):
     """
     An XML stream that is read by L{StanzaStreamParser}.
 
-    @ivar lastReceivedAt: When the last bytes came, by the clock.
+    @ivar lastReceivedAt: Time of the last bytes from the server, by the clock.
     """
 
     transport: ITCPTransport
@@ -186,6 +187,6 @@ class ComponentStream(XmlStream):
         self.stream.DocumentEndEvent = self.onDocumentEnd
 
     def dataReceived(self, data: bytes) -> None:
-        """Bytes have come, so the server is alive."""
+        """Parse bytes, and note that the server is alive."""
         self.lastReceivedAt = self._clock.seconds()
         super().dataReceived(data)
