@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 import re
 
+from docutils import nodes
+from docutils.core import publish_doctree
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.docs.document import Document
 from tests.docs.world import ROOT
 
 CONTRIBUTING = Document(ROOT / "CONTRIBUTING.rst")
+#: What names a file, and what names something in one. NAME stands for any name.
+PATH = re.compile(r"(?!.*NAME)(?:xmpprest|tests|docs|newsfragments)/\S*\w|\.ci/run")
+NAME = re.compile(r"_?[A-Za-z]\w*(?:\.\w+)?(?<!\.py)(?<!\.yaml)")
 SCRIPT = (ROOT / ".ci" / "run").read_text()
 
 
@@ -61,13 +66,22 @@ class ContributingTests(SynchronousTestCase):
         """
         Each file that the document names is there.
         """
-        paths = [
-            each
-            for each in CONTRIBUTING.literals
-            if re.fullmatch(
-                r"(?:xmpprest|tests|docs|newsfragments)/\S*\w|\.ci/run", each
-            )
-        ]
-        self.assertIn(".ci/run", paths)
-        for each in paths:
+        found = [each for each in CONTRIBUTING.literals if PATH.fullmatch(each)]
+        self.assertIn(".ci/run", found)
+        for each in found:
             self.assertTrue((ROOT / each).exists(), each)
+
+    def test_names(self) -> None:
+        """
+        The classes, functions and constants of a step are in the files of that step.
+        """
+        checked = 0
+        for step in publish_doctree(CONTRIBUTING.text).findall(nodes.list_item):
+            literals = [each.astext() for each in step.findall(nodes.literal)]
+            paths = [ROOT / each for each in literals if PATH.fullmatch(each)]
+            texts = [each.read_text() for each in paths if each.is_file()]
+            for name in filter(NAME.fullmatch, literals) if texts else ():
+                for part in name.split("."):
+                    checked += 1
+                    self.assertTrue(any(part in text for text in texts), (name, paths))
+        self.assertGreater(checked, 10)

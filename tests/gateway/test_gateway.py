@@ -16,6 +16,7 @@ from twisted.words.xish.domish import Element
 
 import xmpprest
 from xmpprest import Config, Gateway, makeGateway
+from xmpprest.core.openapi.document import document
 from xmpprest.gateway.metrics import STORE_TIMEOUT
 
 from ..support.delivery import HeldConnection
@@ -514,6 +515,31 @@ class MonitoringTests(GatewayTestCase):
         gateway = self.start()
         for path, status in (("/livez", 200), ("/readyz", 503), ("/rest", 404)):
             self.assertEqual(self.get(path, gateway.admin).status, status)
+
+
+class RouteTests(GatewayTestCase):
+    """
+    The routes below C{/rest}.
+    """
+
+    def test_described(self) -> None:
+        """
+        The OpenAPI document has each route of the gateway's own, except the document
+        itself, its page, and the console.
+        """
+        site = self.start().site
+        described = {*document(DOMAIN, "1")["paths"]}
+        for first in re.split(", ", self.known("x", site, ", or (.*)[.]$")):
+            if first not in ("console", "docs", "openapi.json"):
+                routes = self.known(f"{first}/x/x/x", site, "there is (.*)[.]$")
+                self.assertEqual({*routes.split(", ")} - described, set())
+
+    def known(self, path: str, site: Site, pattern: str) -> str:
+        """Return what the error of a path that does not exist names instead."""
+        response = self.get(f"/rest/{path}", site, f"Authorization: Bearer {TOKEN}")
+        self.assertEqual(response.status, 404)
+        (found,) = re.findall(pattern, json.loads(response.body)["error"]["text"])
+        return str(found)
 
 
 class PublicTests(SynchronousTestCase):
