@@ -21,6 +21,7 @@ from xmpprest.core.codec.table import STANZAS
 from xmpprest.core.media import formats
 from xmpprest.core.openapi.data import load
 from xmpprest.core.openapi.document import document
+from xmpprest.core.policy.submission import MAX_ID
 from xmpprest.core.stanza.serializer import toXML
 
 # --- what is sent ---------------------------------------------------------------
@@ -185,6 +186,8 @@ def _isUnderstood(case: Any) -> bool:
     body = _withoutNull(case.body)
     if isinstance(body, dict) and "form" in body:
         body.pop("data", None)  # the form of a command counts
+    if isinstance(body, dict) and "type" in case.path_parameters:
+        body.pop("type", None)  # the type in the path counts
     return _isValid(schema, body, isText=case.media_type == formats.FORM)
 
 
@@ -212,8 +215,8 @@ def _withoutNull(value: Any) -> Any:
 def _widened(schema: Any, isText: bool) -> Any:
     """
     The schema of what is understood. A format is a hint; true stands for an empty
-    object, an empty object for true, and false for nothing; in a text there are more
-    words for true and false, and a list is written as one.
+    object, an empty object for true, and false for nothing; an id may be an integer; in
+    a text there are more words for true and false, and a list is written as one.
     """
     if isinstance(schema, list):
         return [_widened(part, isText) for part in schema]
@@ -221,6 +224,8 @@ def _widened(schema: Any, isText: bool) -> Any:
         return schema
     if schema.get("const") is True:
         return {"enum": [True, False, {}]}
+    if schema.get("maxLength") == MAX_ID:
+        return {"anyOf": [schema, {"type": "integer"}]}
     type = schema.get("type")
     if isText and isinstance(type, str) and type in _WORDS and "enum" not in schema:
         return _WORDS[type]

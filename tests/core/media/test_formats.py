@@ -146,10 +146,15 @@ class DecodeTests(CoreTestCase):
 
     def test_kind(self) -> None:
         """
-        Plain text is a chat message where nothing else is known, and never an iq.
+        Plain text is a chat message where nothing else is known, and never an iq. A
+        byte order mark is no part of it.
         """
         self.assertEqual(
             canonical(decode(TEXT, b"hi")),
+            canonical(xml("<message type='chat'><body>hi</body></message>")),
+        )
+        self.assertEqual(
+            canonical(decode(TEXT, b"\xef\xbb\xbfhi")),
             canonical(xml("<message type='chat'><body>hi</body></message>")),
         )
         problem = self.refusal(decode, TEXT, b"hi", StanzaContext("iq"))

@@ -175,7 +175,8 @@ def _decodeText(body: bytes, context: StanzaContext) -> Element:
         raise unsupportedMediaType(
             f"Plain text cannot stand for an {kind}; send JSON or XML."
         )
-    text = decodeUTF8(body)
+    # A byte order mark says only that the text is UTF-8 (RFC 3629 §6).
+    text = decodeUTF8(body).removeprefix("\ufeff")
     illegal = illegalCharacter(text)
     if illegal is not None:
         raise unprocessable("bad-format", illegal)
