@@ -38,11 +38,11 @@ WAITING = 20
 #: What is in the log; the first may be said of more than one error.
 SAID = (
     r"#error\] Cannot write to the store \S+: [^.]+\. Messages are refused until",
-    r"#error\] Messages for the callback cannot be kept \([^.]+\): until they can",
+    r"#error\] Inbound messages cannot be stored: [^.]+\. Until they can",
     r"#info\] The store \S+ works again\.",
 )
 #: What is none of the disk's faults.
-_CALLBACK = re.compile("The callback (gives no answer|answers again)")
+_CALLBACK = re.compile("The callback (does not respond|responds again)")
 
 
 class FaultMixin(_Base):
@@ -187,7 +187,7 @@ class FaultMixin(_Base):
         for told in world.refusals:
             self.assertRegex(
                 told,
-                "^503, 5: .*The message cannot be kept, and so it was not accepted:"
+                "^503, 5: .*The message cannot be stored, and so it was not accepted:"
                 f" {re.escape(world.disk.words)}",
             )
 

@@ -36,6 +36,9 @@ def describe(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return _REASONS[sqlite3.SQLITE_NOMEM]
     code = _code(error)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:
+        # SQLite could not extend the index of the log.
+        return _REASONS[sqlite3.SQLITE_FULL]
     words = _REASONS.get(code & 0xFF)
     if words is not None and code & 0xFF == sqlite3.SQLITE_IOERR:
         return f"{words} ({getattr(error, 'sqlite_errorname', code)})"
