@@ -106,6 +106,8 @@ class OutboxTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
+        #: Seconds by which the system clock was set forward, or back.
+        self.step = 0.0
         self.store = MemoryStore(limit=100_000)
         self.store.open()
         self.outbox = self.begin()
@@ -119,7 +121,7 @@ class OutboxTestCase(SynchronousTestCase):
             self.stream,
             live(**settings),
             clock=self.clock,
-            now=self.clock.seconds,
+            now=lambda: self.clock.seconds() + self.step,
             domain=DOMAIN,
         )
         outbox.startService()
@@ -201,6 +203,19 @@ class WritingTests(OutboxTestCase):
         self.assertEqual((found.stanza, found.acceptedAt, found.changedAt), ("", 0, 3))
         self.assertEqual((found.sender, found.to), (DOMAIN, TO))
         self.assertEqual(self.outbox.waiting, 0)
+
+    def test_clockSteps(self) -> None:
+        """A system clock that steps, back or forward, does not delay any message."""
+        self.connect()
+        for number, step in enumerate((-15.0, -3600.0, 15.0, 3600.0)):
+            self.step = 0.0
+            self.accept(number)
+            self.step = step
+            self.cross()
+            self.accept(number + 100)
+            self.cross()
+            self.assertEqual(self.stream.taken(), [f"m{number}", f"m{number + 100}"])
+        self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
 
     def test_oldestAt(self) -> None:
         """It is known when the first was accepted that is not confirmed."""
