@@ -24,8 +24,9 @@ from xmpprest._version import __version__
 from xmpprest.config.config import SETTINGS
 from xmpprest.config.loader import LoadedConfig
 from xmpprest.demo import Demo
+from xmpprest.service.gc_tuning import THRESHOLD
 from xmpprest.service.reload import ReloadOnSIGHUP
-from xmpprest.tap import GC_THRESHOLD, Options, makeService
+from xmpprest.tap import Options, makeService
 from xmpprest.web.server.listener import Listener
 
 from .support.programs import Place, Program, require, twist, twistd
@@ -373,7 +374,7 @@ class MakeServiceTests(SynchronousTestCase):
         """
         gc.set_threshold(700)
         self.make()
-        self.assertEqual(gc.get_threshold()[0], GC_THRESHOLD)
+        self.assertEqual(gc.get_threshold()[0], THRESHOLD)
 
     def test_plugin(self) -> None:
         """

@@ -91,7 +91,7 @@ class DeliveryScheduler:
         self.limit = limit
         self._conversations: dict[str, Conversation] = {}
         self.isComplete = options.store is None
-        self._queue = TurnQueue()
+        self._queue = TurnQueue(self._conversations)
         self._alarm: IDelayedCall | None = None
         self._alarmAt = 0.0
         self._probe: IDelayedCall | None = None
@@ -109,7 +109,7 @@ class DeliveryScheduler:
 
     def start(self) -> None:
         """Start to deliver transient stanzas, and accept stored ones."""
-        self._conversations = {}
+        self._conversations.clear()
         self._memory.used = self._memory.trees = 0
         self.stored.clear()
         self.transient.clear()

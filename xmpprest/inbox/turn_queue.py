@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Mapping
 from itertools import count
 
 from .conversation import Conversation, QueueState
@@ -17,11 +18,16 @@ class TurnQueue:
     two queues take turns, so that a flood of presence cannot hold up messages.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, conversations: Mapping[str, Conversation]) -> None:
+        """
+        @param conversations: All conversations by their names.
+        """
+        self._conversations = conversations
         self._transient: deque[Conversation] = deque()
         self._stored: deque[Conversation] = deque()
         self._isTransientsTurn = False
-        self._later: list[tuple[float, int, Conversation]] = []
+        #: Names, not conversations: so the garbage collector need not look at them.
+        self._later: list[tuple[float, int, str]] = []
         self._ties = count()
 
     def __len__(self) -> int:
@@ -44,7 +50,7 @@ class TurnQueue:
         conversation.state, conversation.dueAt = QueueState.WAITING, dueAt
         if conversation.entryAt != dueAt:
             conversation.entryAt = dueAt
-            entry = (dueAt, next(self._ties), conversation)
+            entry = (dueAt, next(self._ties), conversation.key)
             heapq.heappush(self._later, entry)
 
     def next(self, canDeliverStored: bool) -> Conversation | None:
@@ -80,7 +86,7 @@ class TurnQueue:
     @property
     def nextAt(self) -> float | None:
         """The time at which the next conversation is ready; C{None} if none waits."""
-        while self._later and not _isValid(self._later[0]):
+        while self._later and not self._isValid(self._later[0]):
             self._pop()
         return self._later[0][0] if self._later else None
 
@@ -93,18 +99,24 @@ class TurnQueue:
         found: list[Conversation] = []
         while len(found) < limit and (at := self.nextAt) is not None and at <= now:
             conversation = self._pop()
+            assert conversation is not None  # the entry is valid
             conversation.state = QueueState.IDLE
             found.append(conversation)
         return found
 
-    def _pop(self) -> Conversation:
-        dueAt, _, conversation = heapq.heappop(self._later)
-        if conversation.entryAt == dueAt:
+    def _pop(self) -> Conversation | None:
+        dueAt, _, key = heapq.heappop(self._later)
+        conversation = self._conversations.get(key)
+        if conversation is not None and conversation.entryAt == dueAt:
             conversation.entryAt = None
         return conversation
 
-
-def _isValid(entry: tuple[float, int, Conversation]) -> bool:
-    """Check whether a conversation still waits for the time of its entry."""
-    dueAt, _, conversation = entry
-    return conversation.state is QueueState.WAITING and conversation.dueAt == dueAt
+    def _isValid(self, entry: tuple[float, int, str]) -> bool:
+        """Check whether a conversation still waits for the time of its entry."""
+        dueAt, _, key = entry
+        conversation = self._conversations.get(key)
+        return (
+            conversation is not None
+            and conversation.state is QueueState.WAITING
+            and conversation.dueAt == dueAt
+        )

@@ -8,10 +8,10 @@ Times are in seconds since 1970, random numbers at least 0 and less than 1.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import inf
+from typing import NamedTuple
 
 #: Seconds before each attempt; L{MAX_BACKOFF} before all further ones.
 BACKOFF_SCHEDULE = (0.0, 1.0, 5.0, 30.0, 120.0, 300.0, 900.0, 1800.0)
@@ -84,8 +84,7 @@ def deferralDelay(wait: float, asked: int, random: float) -> float:
     return exact * (1 + JITTER * random)
 
 
-@dataclass(frozen=True, slots=True)
-class LastAttempt:
+class LastAttempt(NamedTuple):
     """
     The last attempt of a stanza that waits for the next.
 
