@@ -296,25 +296,6 @@ class DeadTests(AttemptTestCase):
         self.assertEqual([], self.world.incoming(DEAD))
         self.assertEqual(DELIVERED, self.world.record(self.webhookID)[0].state)
 
-    def test_blocked(self) -> None:
-        """
-        After two weeks a message is given up even if no other was answered: it may be
-        the one that is in their way.
-        """
-        self.world.message("two")
-        while "one" in self.world.incoming(PENDING):
-            self.assertEqual("one", self.world.posted()[-1])
-            self.world.answer(OUT)
-            self.world.clock.advance(600)
-        age = self.world.clock.seconds() - BEGINNING
-        self.assertTrue(MAX_RETRY_WINDOW <= age < MAX_RETRY_WINDOW + 2 * HOUR, age)
-        self.assertTrue(self.world.inbox.isPaused)
-        self.world.clock.advance(60)
-        self.assertEqual("two", self.world.posted()[-1])
-        self.world.answer(OK)
-        self.assertEqual(["one"], self.world.incoming(DEAD))
-        self.assertEqual(0, self.world.inbox.storedCount)
-
 
 class FaultTests(AttemptTestCase):
     """

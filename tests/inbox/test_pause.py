@@ -10,7 +10,6 @@ from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BOT, KeepingWorld
 from tests.support.doubles import said
 from xmpprest.core.policy.callback_response import CallbackResponse
-from xmpprest.core.policy.health import PAUSE_AFTER
 from xmpprest.core.policy.retry import MAX_RETRY_WINDOW
 from xmpprest.core.records import DEAD, PENDING, DeliveryAttempt
 from xmpprest.core.stanza.serializer import toXML
@@ -110,10 +109,6 @@ class PauseTests(DurableTestCase):
         self.world.answer(OUT, 0)
         self.world.answer(OUT, 1)
         self.world.answer(GONE, 2)
-
-    def isAnswered(self) -> bool:
-        """Whether all that was posted is."""
-        return all(post.said.called for post in self.world.callback.posts[-1:])
 
     def ask(self, said: CallbackResponse) -> None:
         """Have an iq come in, and be answered."""
@@ -240,26 +235,4 @@ class PauseTests(DurableTestCase):
         self.pause()
         self.stop()
         self.world.begin()
-        self.assertFalse(self.world.inbox.isPaused)
-
-    def test_patience(self) -> None:
-        """
-        Five days without any answer pause it, too.
-        """
-        self.world.message("one")
-        with capturedLogs() as logs:
-            while not self.world.inbox.isPaused:
-                self.world.answer(OUT)
-                while not self.world.inbox.isPaused and self.isAnswered():
-                    call = self.world.clock.getDelayedCalls()[0]
-                    self.world.clock.advance(call.getTime() - self.world.clock.rightNow)
-        _, attempts = self.world.record(self.world.callback.posts[0].id)
-        age = attempts[-1].at - attempts[0].at
-        self.assertTrue(PAUSE_AFTER <= age <= PAUSE_AFTER + 3600, age)
-        self.assertIn("it has not responded for 5 days.", said(logs)[-1])
-        self.assertEqual(2, len(logs))
-        count = len(self.world.posted())
-        self.world.clock.advance(60)
-        self.assertEqual(count + 1, len(self.world.posted()))
-        self.world.answer(OK)
         self.assertFalse(self.world.inbox.isPaused)
