@@ -10,11 +10,13 @@ import resource
 import signal
 import socket
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import NoReturn
 
 from twisted.application.service import IServiceMaker, MultiService
+from twisted.internet import reactor
 from twisted.plugin import getPlugins
 from twisted.python.usage import Options as AnyOptions
 from twisted.python.usage import UsageError
@@ -25,6 +27,7 @@ from xmpprest.config.config import SETTINGS
 from xmpprest.config.loader import LoadedConfig
 from xmpprest.demo import Demo
 from xmpprest.service.gc_tuning import THRESHOLD
+from xmpprest.service.monotonic import useMonotonicTime
 from xmpprest.service.reload import ReloadOnSIGHUP
 from xmpprest.tap import Options, makeService
 from xmpprest.web.server.listener import Listener
@@ -375,6 +378,15 @@ class MakeServiceTests(SynchronousTestCase):
         gc.set_threshold(700)
         self.make()
         self.assertEqual(gc.get_threshold()[0], THRESHOLD)
+
+    def test_monotonic(self) -> None:
+        """
+        Timers of the process do not depend on the system clock.
+        """
+        self.addCleanup(useMonotonicTime, reactor, reactor.seconds)
+        useMonotonicTime(reactor, time.time)
+        self.make()
+        self.assertIs(reactor.seconds, time.monotonic)
 
     def test_plugin(self) -> None:
         """

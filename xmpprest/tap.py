@@ -170,7 +170,7 @@ class Options(usage.Options):
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
         if self.parent is not None:
-            configureTwistLog(self.logFormat, self.parent)
+            configureTwistLog(self.logFormat, self.parent, _atEnd)
 
     def load(self) -> Config:
         """
@@ -266,7 +266,7 @@ def makeService(options: Options) -> IService:
     tuneGarbageCollection()
     loaded = options.loaded
     service = Demo(reactor, options.demo) if loaded is None else _run(loaded, options)
-    return withLogFormat(service, options.logFormat, options.parent)
+    return withLogFormat(service, options.logFormat, options.parent, _atEnd)
 
 
 def _run(loaded: LoadedConfig, options: Options) -> MultiService:
@@ -320,3 +320,8 @@ def _raiseFileLimit() -> None:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _atEnd(function: Callable[[], None]) -> None:
+    """Call a function once the reactor stops; a signal may end the process after."""
+    reactor.addSystemEventTrigger("after", "shutdown", function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from threading import Event
 
@@ -49,7 +50,13 @@ class LogWriterTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.pipe = Pipe()
-        self.writer = LogWriter(self.pipe, lambda count: f"{count} lost\n", limit=20)
+        self.ends: list[Callable[[], None]] = []
+        self.writer = LogWriter(
+            self.pipe,
+            lambda count: f"{count} lost\n",
+            limit=20,
+            atEnd=self.ends.append,
+        )
 
     def read(self) -> str:
         """Let the reader read; what it gets until the writer is closed."""
@@ -90,6 +97,16 @@ class LogWriterTests(SynchronousTestCase):
         writer.write("line\n")
         writer.close()
         writer.write("another\n")
+
+    def test_end(self) -> None:
+        """When the process ends, the last lines are written, also those after it."""
+        self.pipe.isRead.set()
+        self.writer.write("first\n")
+        (end,) = self.ends
+        end()
+        self.assertEqual(self.pipe.getvalue(), "first\n")
+        self.writer.write("last\n")
+        self.assertEqual(self.pipe.getvalue(), "first\nlast\n")
 
     def test_unused(self) -> None:
         """A writer that wrote nothing can be closed."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from io import StringIO
 from typing import Any, cast
 
@@ -105,6 +106,7 @@ class RunnerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.output = StringIO()
+        self.ends: list[Callable[[], None]] = []
 
     def test_twist(self) -> None:
         """twist writes in the format that is configured, else in its own."""
@@ -119,15 +121,19 @@ class RunnerTests(SynchronousTestCase):
                 "fileLogObserverFactory": OBSERVERS[chosen],
                 "logFormat": chosen,
             }
-            configureTwistLog(format, options)
+            configureTwistLog(format, options, self.ends.append)
             observer = options["fileLogObserverFactory"](self.output)
             self.assertEqual(self.observed(observer).startswith("{"), isJSON)
 
     def test_unblocked(self) -> None:
         """Standard output is written to in a thread, a regular file is not."""
-        self.assertIsInstance(unblocked(sys.stdout, "text"), LogWriter)
-        self.assertIsInstance(unblocked(sys.stderr, "json"), LogWriter)
-        self.assertIs(unblocked(self.output, "text"), self.output)
+        self.assertIsInstance(
+            unblocked(sys.stdout, "text", self.ends.append), LogWriter
+        )
+        self.assertIsInstance(
+            unblocked(sys.stderr, "json", self.ends.append), LogWriter
+        )
+        self.assertIs(unblocked(self.output, "text", self.ends.append), self.output)
 
     def test_twistd(self) -> None:
         """
@@ -143,7 +149,9 @@ class RunnerTests(SynchronousTestCase):
             ({"logfile": None, "syslog": True}, "json", False),
         ):
             application = cast(Componentized, Application("test"))
-            service = withLogFormat(MultiService(), format, {**options})
+            service = withLogFormat(
+                MultiService(), format, {**options}, self.ends.append
+            )
             service.setServiceParent(application)
             observer = application.getComponent(ILogObserver)
             self.assertEqual(observer is not None, isSet, options)
@@ -162,9 +170,9 @@ class RunnerTests(SynchronousTestCase):
     def test_others(self) -> None:
         """Other runners keep their log."""
         service = MultiService()
-        self.assertIs(withLogFormat(service, None, {}), service)
-        self.assertIs(withLogFormat(service, "text", {}), service)
-        self.assertIs(withLogFormat(service, "json", None), service)
+        self.assertIs(withLogFormat(service, None, {}, self.ends.append), service)
+        self.assertIs(withLogFormat(service, "text", {}, self.ends.append), service)
+        self.assertIs(withLogFormat(service, "json", None, self.ends.append), service)
         options: dict[str, Any] = {}
-        configureTwistLog("json", options)
+        configureTwistLog("json", options, self.ends.append)
         self.assertEqual(options, {})

@@ -23,7 +23,7 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
-from .log_writer import LogWriter
+from .log_writer import AtEnd, LogWriter
 
 #: The keys that Twisted adds to events for its legacy observers.
 _LEGACY = frozenset({"format", "isError", "message", "printed", "system", "time"})
@@ -96,13 +96,16 @@ def isFormatOfRunner(arguments: Sequence[str]) -> bool:
     return any(each.startswith("--log-f") and "file" not in each for each in options)
 
 
-def configureTwistLog(format: str | None, options: MutableMapping[str, Any]) -> None:
+def configureTwistLog(
+    format: str | None, options: MutableMapping[str, Any], atEnd: AtEnd
+) -> None:
     """
     Make C{twist} write its log in a format, and never wait for the log's reader.
 
     @param format: C{"text"} or C{"json"}; C{None} for what C{twist} has chosen.
     @param options: The options of C{twist}, while they are parsed. Those of C{twistd}
         are left alone; L{LogFormatService} is for them.
+    @param atEnd: Registers a function to be called when the process ends.
     """
     if "fileLogObserverFactory" not in options:
         return
@@ -111,7 +114,7 @@ def configureTwistLog(format: str | None, options: MutableMapping[str, Any]) -> 
         makeObserver = OBSERVERS[format]
         options["logFormat"] = format
     options["fileLogObserverFactory"] = lambda file: makeObserver(
-        unblocked(file, options["logFormat"])
+        unblocked(file, options["logFormat"], atEnd)
     )
 
 
@@ -120,14 +123,18 @@ class LogFormatService(MultiService):
     A service that gives C{twistd} a log observer when it becomes its application's.
     """
 
-    def __init__(self, format: str, options: MutableMapping[str, Any]) -> None:
+    def __init__(
+        self, format: str, options: MutableMapping[str, Any], atEnd: AtEnd
+    ) -> None:
         """
         @param format: C{"text"} or C{"json"}.
         @param options: The options of C{twistd}.
+        @param atEnd: Registers a function to be called when the process ends.
         """
         super().__init__()
         self._format = format
         self._options = options
+        self._atEnd = atEnd
 
     def setServiceParent(self, parent: Any) -> None:
         """Set the observer of the application, which begins to log after that."""
@@ -146,19 +153,20 @@ class LogFormatService(MultiService):
             return None
         name = self._options["logfile"]
         if name == "-" or (self._options.get("nodaemon") and not name):
-            return unblocked(sys.stdout, self._format)
+            return unblocked(sys.stdout, self._format, self._atEnd)
         if self._format == "text":
             return None
         file: IO[Any] = LogFile.fromFullPath(name or "twistd.log")
         return file
 
 
-def unblocked(file: IO[Any], format: str) -> IO[Any]:
+def unblocked(file: IO[Any], format: str, atEnd: AtEnd) -> IO[Any]:
     """
     Return a file whose writers never wait for its reader.
 
     @param file: A file of the log; only that of standard output or standard error has a
         reader, any other is returned as it is.
+    @param atEnd: Registers a function to be called when the process ends.
     """
     if file not in (sys.stdout, sys.stderr):
         return file
@@ -176,20 +184,24 @@ def unblocked(file: IO[Any], format: str) -> IO[Any]:
         OBSERVERS[format](written)(event)
         return written.getvalue()
 
-    return cast("IO[Any]", LogWriter(file, formatDropped))
+    return cast("IO[Any]", LogWriter(file, formatDropped, atEnd=atEnd))
 
 
 def withLogFormat(
-    service: IService, format: str | None, options: MutableMapping[str, Any] | None
+    service: IService,
+    format: str | None,
+    options: MutableMapping[str, Any] | None,
+    atEnd: AtEnd,
 ) -> IService:
     """
     Return a service whose log has a format under C{twistd}.
 
     @param format: C{"text"} or C{"json"}; C{None} for text.
     @param options: The options of C{twist} or C{twistd}; C{None} for another runner.
+    @param atEnd: Registers a function to be called when the process ends.
     """
     if options is None or "logfile" not in options:
         return service
-    whole = LogFormatService(format or "text", options)
+    whole = LogFormatService(format or "text", options, atEnd)
     service.setServiceParent(whole)
     return whole

@@ -14,6 +14,10 @@ MAX_WAITING = 4 * 2**20
 CLOSE_TIMEOUT = 2.0
 
 
+#: Registers a function to be called when the process ends.
+AtEnd = Callable[[Callable[[], None]], object]
+
+
 class LogWriter:
     """
     A file for a log observer, in front of one whose reader may stop reading, such as a
@@ -28,23 +32,32 @@ class LogWriter:
         file: IO[Any],
         formatDropped: Callable[[int], str],
         limit: int = MAX_WAITING,
+        atEnd: AtEnd = atexit.register,
     ) -> None:
         """
         @param formatDropped: Returns the line that says how many lines were dropped.
         @param limit: Characters that may wait.
+        @param atEnd: Registers L{close} to be called when the process ends.
         """
         self._file = file
         self._formatDropped = formatDropped
         self._limit = limit
+        self._atEnd = atEnd
         self._lines: deque[str] = deque()
         self._size = 0
         self._dropped = 0
         self._isClosed = False
+        self._isBlocked = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def write(self, line: str) -> None:
         """Queue a line; never waits for the reader."""
+        if self._isClosed:
+            # The last lines of the process.
+            if not self._isBlocked:
+                self._put(line)
+            return
         with self._changed:
             if self._size + len(line) > self._limit:
                 self._dropped += 1
@@ -67,15 +80,19 @@ class LogWriter:
             target=self._run, name="xmpprest-log", daemon=True
         )
         self._thread.start()
-        atexit.register(self.close)
+        self._atEnd(self.close)
 
     def close(self) -> None:
-        """Write what waits, for at most L{CLOSE_TIMEOUT} seconds."""
+        """
+        Write what waits, for at most L{CLOSE_TIMEOUT} seconds. Later lines are written
+        at once if the reader has taken all, else dropped.
+        """
         with self._changed:
             self._isClosed = True
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(CLOSE_TIMEOUT)
+            self._isBlocked = self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
