@@ -265,7 +265,9 @@ class DemoTests(SynchronousTestCase):
         It listens where curl can reach it by a URL.
         """
         make = partial(Demo, MemoryReactorClock(), {"listen": ("unix:/x",)})
-        self.assertIn("tcp: endpoints only", str(self.assertRaises(SystemExit, make)))
+        self.assertIn(
+            "only on tcp: endpoints", str(self.assertRaises(SystemExit, make))
+        )
 
     def test_badSetting(self) -> None:
         """
@@ -337,7 +339,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertIn("HTTP/1.1 200 OK", refused)
         self.assertIn('"condition": "item-not-found"', refused)
         found = program.expect(
-            r"In a browser: (\S+)\n.* and (\S+) lets .*\n.* is ([\w-]+)\n"
+            r"In a browser: (\S+)\n.* and on (\S+)\n.* is ([\w-]+)\n"
         )
         for page, title in ((found[1], "console"), (found[2], "xmpprest")):
             shown = self.run_(f"curl -sSL {page}")

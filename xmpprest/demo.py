@@ -55,11 +55,11 @@ _BOT = "Bot: "
 
 WELCOME = """
 xmpprest is up at {url}
-with an XMPP server, a peer that echoes, and a callback. Keep an eye on this
-terminal, and paste these into another one:
+with an XMPP server, a peer that echoes, and a callback. Watch this terminal,
+and paste these commands into another one:
 
-1. Send a message. 202 says that it was accepted. The peer sends it back, and
-   so the callback gets a message, too.
+1. Send a message. 202 means that it was accepted. The peer sends it back, and
+   the gateway POSTs that message to the callback.
 
    curl -i {url} \\
      -H 'Authorization: Bearer {token}' \\
@@ -73,13 +73,13 @@ terminal, and paste these into another one:
      -H 'Content-Type: application/json' \\
      -d '{{"to": "{peer}", "ping": true}}'
 
-3. Ask it what it is, in one URL.
+3. Ask the peer for its software version, with one URL.
 
    curl -i {url}/version/{peer} \\
      -H 'Authorization: Bearer {token}' \\
      -H 'Accept: application/json'
 
-4. Ping somebody who is not there. The reply is an error.
+4. Ping a user who does not exist. The reply is an error.
 
    curl -i {url} \\
      -H 'Authorization: Bearer {token}' \\
@@ -87,10 +87,10 @@ terminal, and paste these into another one:
      -d '{{"to": "{nobody}", "ping": true}}'
 
 In a browser: {url}/console/
-shows what passes, and {url}/docs lets you try
-each route. Both want the token, which is {token}
+shows the traffic, and on {url}/docs
+you can try each route. The token for both is {token}
 
-Ctrl-C ends it; nothing is left behind.
+Ctrl-C ends the demo; nothing is left behind.
 """
 
 
@@ -274,7 +274,9 @@ class Demo(MultiService):
         self._directory = TemporaryDirectory(prefix="xmpprest-demo-")
         self._listen = settings.get("listen", (freeEndpoint(),))[0]
         if not self._listen.startswith("tcp"):
-            raise SystemExit("xmpprest: the demo listens on tcp: endpoints only.")
+            raise SystemExit(
+                "xmpprest: The demo listens only on tcp: endpoints, such as tcp:8080."
+            )
 
     def startService(self) -> None:
         """

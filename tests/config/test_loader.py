@@ -194,16 +194,19 @@ class RefusalTests(SourcesTestCase):
 
     def test_strangeKey(self) -> None:
         """
-        An unknown key that resembles none is refused by naming those that are
-        known.
+        An unknown key that resembles none is refused with where the known ones are.
         """
         message = self.refusal(toml="zzz = 1")
-        self.assertIn("has an unknown key 'zzz'; known: domain, server, ", message)
         self.assertIn(
-            "secret-file, credentials-file, callback-signing-secret-file, tokens,"
-            " callbacks.",
-            message,
+            "has an unknown key 'zzz'; 'twist xmpprest --help' lists the keys", message
         )
+
+    def test_unquoted(self) -> None:
+        """
+        A text without quotes is refused with a hint.
+        """
+        message = self.refusal(toml="domain = gateway")
+        self.assertIn("(at line 1, column 10); a text needs quotes.", message)
 
     def test_contentType(self) -> None:
         """

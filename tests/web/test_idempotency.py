@@ -437,7 +437,7 @@ class TroubleTests(KeyTestCase):
         (line,) = said(logged)
         self.assertEqual(
             line,
-            "The answer for the idempotency key k1 was not kept: the disk is full.",
+            "The response for the idempotency key k1 was not stored: the disk is full.",
         )
         self.keys.problem = None
         response = self.keyed(IQ, {"Accept": JSON})
@@ -456,7 +456,7 @@ class TroubleTests(KeyTestCase):
         with capturedLogs() as logged:
             response = self.keyed(IQ, {"Accept": JSON})
         self.assertEqual(self.assertProblem(response, 503)["detail"], "Gone.")
-        self.assertIn("was not kept: the disk is full", said(logged)[0])
+        self.assertIn("was not stored: the disk is full", said(logged)[0])
 
     def test_unexpected(self) -> None:
         """What breaks in the midst of it may have happened, and is not done again."""

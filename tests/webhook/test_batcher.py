@@ -305,7 +305,9 @@ class AnswerTests(GatheringTestCase):
             )
         self.assertEqual(self.successResultOf(posting[0]), CallbackResponse(204))
         (line,) = said(logs)
-        self.assertIn(f"The callback's answer to {batch.id} has lines", line)
+        self.assertIn(
+            f"The callback's response to the batch {batch.id} has 1 lines", line
+        )
         self.assertIn("has another: 1. Each needs", line)
         self.assertNotIn("secret", repr(logs))
 

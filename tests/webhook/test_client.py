@@ -548,9 +548,9 @@ class DiscoveryTests(WebhookTestCase):
             self.reactor.advance(1)
         self.assertEqual(
             [
-                "The callback http://callback.example/{kind} cannot be reached"
-                " (Connection was refused by other side); stanzas are sent to it all"
-                " the same."
+                "The callback http://callback.example/{kind} does not answer the"
+                " OPTIONS request (Connection was refused by other side); stanzas are"
+                " POSTed to it anyway."
             ],
             said(logs),
         )

@@ -161,7 +161,7 @@ class BarrierTests(ComponentTestCase):
             self.server = self.connect()
             self.assertEqual(self.barrier.method, LOOPBACK)
             self.fallBack().addErrback(lambda reason: reason.trap(Refusal))
-        warnings = [line for line in said(logs) if "send back" in line]
+        warnings = [line for line in said(logs) if "does not return queries" in line]
         self.assertEqual(len(warnings), 1)
 
 

@@ -311,7 +311,8 @@ def _readTOML(written: RawSetting) -> dict[str, object]:
                 f"{path} has the table [{twice}] twice: remove one of them. 'xmpprest"
                 " token' appends a table each time it runs."
             ) from None
-        raise ConfigurationError(f"{path} is not valid TOML: {error}.") from None
+        hint = "; a text needs quotes" if "Invalid value" in str(error) else ""
+        raise ConfigurationError(f"{path} is not valid TOML: {error}{hint}.") from None
     known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
     toml.refuseUnknown(values, [*known, tables.TOKENS, tables.CALLBACKS], path)
     return values

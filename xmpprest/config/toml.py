@@ -14,6 +14,9 @@ from .setting import Setting, settingsOf
 
 _Made = TypeVar("_Made")
 
+#: Maximum number of keys in a message.
+_LISTED = 15
+
 
 def readTable(kind: type[_Made], table: object, where: str, **given: object) -> _Made:
     """
@@ -99,8 +102,15 @@ def refuseUnknown(keys: Iterable[str], known: Sequence[str], where: str) -> None
     for key in keys:
         if key not in known:
             near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+            hint = f"did you mean {near[0]}?" if near else _listed(known)
             raise ConfigurationError(f"{where} has an unknown key {key!r}; {hint}")
+
+
+def _listed(known: Sequence[str]) -> str:
+    """Return a hint at the known keys, which are too many to list for a whole file."""
+    if len(known) > _LISTED:
+        return "'twist xmpprest --help' lists the keys, with -- before each."
+    return f"known: {', '.join(known)}."
 
 
 def repeatedTable(text: str) -> str | None:

@@ -201,8 +201,8 @@ class WebhookBatcher:
     def _tell(self, reading: BatchResponse, id: str) -> None:
         if reading.unmatchedLines:
             _log.warn(
-                "The callback's answer to {batch} has lines that belong to no stanza of"
-                " it, or to one that has another: {count}. Each needs the id of one.",
+                "The callback's response to the batch {batch} has {count} lines that"
+                " were ignored: each line needs the id of another stanza of the batch.",
                 batch=id,
                 count=reading.unmatchedLines,
             )

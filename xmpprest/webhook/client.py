@@ -91,7 +91,7 @@ class WebhookClient(Service):
 
     def _undiscovered(self, reason: Failure) -> None:
         if not reason.check(CancelledError):
-            _log.failure("The callback could not be asked.", failure=reason)
+            _log.failure("The OPTIONS request to the callback crashed.", failure=reason)
 
     async def discover(self) -> None:
         """
@@ -109,8 +109,8 @@ class WebhookClient(Service):
             )
         except DeliveryError as reason:
             _log.warn(
-                "The callback {url} cannot be reached ({reason}); stanzas are sent"
-                " to it all the same.",
+                "The callback {url} does not answer the OPTIONS request ({reason});"
+                " stanzas are POSTed to it anyway.",
                 url=self._url,
                 reason=reason,
             )

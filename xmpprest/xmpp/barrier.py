@@ -32,13 +32,12 @@ LOOPBACK, PING, NONE = "loopback", "ping", "none"
 _NEXT = {
     LOOPBACK: (
         PING,
-        "The XMPP server does not send back what this component sends to itself"
-        " ({reason}). Whether it has taken a message is found out by a ping to {peer}"
-        " instead.",
+        "The XMPP server does not return queries that the gateway sends to itself"
+        " ({reason}). The gateway confirms messages with a ping to {peer} instead.",
     ),
     PING: (
         NONE,
-        "The XMPP server does not answer a ping to {peer}, either ({reason}). So the"
+        "The XMPP server does not answer a ping to {peer} either ({reason}). The"
         " gateway cannot confirm messages: they stay 'sent', and those in flight when"
         " the connection breaks may be lost.",
     ),
@@ -145,7 +144,7 @@ class Barrier:
         except Refusal as refusal:
             if refusal.problem.status != 504 or self._isProven:
                 raise
-            return f"nothing has come back within {TIMEOUT:g} s"
+            return f"no reply within {TIMEOUT:g} s"
         report = firstChild(reply, ns.CLIENT, "error")
         if reply.getAttribute("type") != "error" or report is None:
             return None

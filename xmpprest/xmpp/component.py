@@ -276,7 +276,7 @@ class ComponentService(Service):
             if not tracker.handleReply(stanza):
                 self._handler(stanza)
         except Exception:
-            _log.failure("An inbound {kind} could not be handled.", kind=stanza.name)
+            _log.failure("The handling of an inbound {kind} crashed.", kind=stanza.name)
 
     def _oversizedReceived(self, stub: Element, fault: str) -> None:
         """
@@ -311,7 +311,7 @@ class ComponentService(Service):
                 self.sender.send(stanza)
             except Refusal as refusal:
                 _log.warn(
-                    "The answer to {to} is lost: {reason}",
+                    "The reply to {to} was lost: {reason}",
                     to=stanza.getAttribute("to"),
                     reason=refusal.problem.text,
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -39,7 +40,8 @@ class BusyReactor(MemoryReactorClock):
         interface: str = "",
     ) -> IListeningPort:
         """Refuse."""
-        raise CannotListenError(interface, port, "Address already in use")
+        error = OSError(errno.EADDRINUSE, "Address already in use")
+        raise CannotListenError(interface, port, error)
 
 
 @implementer(IListeningPort)
@@ -135,10 +137,17 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual(
             str(raised.exception),
             f"xmpprest: cannot listen on {HTTP}:"
-            " Couldn't listen on 127.0.0.1:8080: Address already in use.",
+            " another program uses this address; stop it, or give another --listen.",
         )
         # As such twistd takes it, and says so, in the background.
         self.assertIsInstance(raised.exception, Exception)
+
+    def test_address(self) -> None:
+        """The log names the address as host and port."""
+        listener = Listener(HTTP, self.factory, self.reactor)
+        with capturedLogs() as logs:
+            listener.startService()
+        self.assertRegex(said(logs)[-1], r"^Listening for HTTP on [0-9.]+ port \d+\.$")
 
     def held(self) -> tuple[Listener, HeldServerEndpoint]:
         """A listener on an endpoint that takes its time, started."""

@@ -62,7 +62,9 @@ def _refused(reason: Failure, request: Request) -> Response | Failure:
         return reason
     if reason.check(Refusal):
         return problemResponse(cast(Refusal, reason.value).problem, request)
-    _log.failure("There is nothing to see at {path}.", reason, path=request.path)
+    _log.failure(
+        "The request for {path} could not be answered.", reason, path=request.path
+    )
     return problemResponse(INTERNAL_ERROR, request)
 
 

@@ -155,7 +155,7 @@ class IdempotencyGuard:
         except StoreUnavailable as error:
             # The request took effect, so the client gets its response all the same.
             _log.error(
-                "The answer for the idempotency key {key} was not kept: {reason}.",
+                "The response for the idempotency key {key} was not stored: {reason}.",
                 key=claim.key,
                 reason=error,
             )

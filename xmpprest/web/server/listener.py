@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
@@ -162,16 +164,34 @@ class Listener(Service):
         if isinstance(self._factory, GatewaySite):
             # Every port of Twisted's reactors is a file descriptor that can be paused.
             self._factory.listensOn(cast(Pausable, port))
-        _log.info("Listening for HTTP on {address}.", address=port.getHost())
+        _log.info("Listening for HTTP on {address}.", address=_shown(port.getHost()))
 
     def _failed(self, reason: Failure, tell: Callable[[str], object]) -> None:
-        """It cannot listen; few endpoints know that only later, when nobody asks."""
+        """Report a failure to listen, which a few endpoints find out only later."""
         if reason.check(CancelledError):
             return
-        problem = f"cannot listen on {self._description}: {reason.getErrorMessage()}"
+        problem = f"cannot listen on {self._description}: {self._words(reason)}"
         tell(problem)
         if self._opening is not None:
-            _log.error("There will be no HTTP: {problem}", problem=problem)
+            _log.error("The gateway does not serve HTTP: {problem}", problem=problem)
+
+    def _words(self, reason: Failure) -> str:
+        """Return why it cannot listen, and what to change."""
+        error = getattr(reason.value, "socketError", None)
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            return (
+                "another program uses this address; stop it, or give another"
+                f" --{self._setting}."
+            )
+        return reason.getErrorMessage()
+
+
+def _shown(address: Any) -> str:
+    """Return an address as text: C{127.0.0.1 port 8080}, or the path of a socket."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        return f"{address.host} port {address.port}"
+    name = getattr(address, "name", None)
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(address)
 
 
 def serverEndpoint(
