@@ -168,11 +168,9 @@ class RestResource(Resource):
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS
         if not route.isPublic:
-            self._cors.check(
-                header(request, b"origin"),
-                header(request, b"sec-fetch-site"),
-                header(request, b"host"),
-            )
+            origin = header(request, b"origin")
+            host = None if origin is None else header(request, b"host")
+            self._cors.check(origin, header(request, b"sec-fetch-site"), host)
             grant = self.authenticator.authenticate(authorizationOf(request))
             visit.grant = grant
             if route.permission is not None:

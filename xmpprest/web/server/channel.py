@@ -119,7 +119,6 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take data from the client, as the state requires."""
-        self.resetTimeout()
         state = self._state
         if state is State.IDLE or state is State.HEAD:
             self._readHead(self._buffer + data)
@@ -145,6 +144,7 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
             return
         self._buffer = data
         if self._state is not State.HEAD:
+            self.setTimeout(None)
             self._enter(State.HEAD, ARRIVAL_TIMEOUT, self._tooSlow)
 
     def _begin(self, head: RequestHead, rest: bytes) -> None:
@@ -228,10 +228,11 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
         if self._state is State.REFUSING or not self.persistent:
             self.loseConnection()
         else:
-            self._enter(State.QUEUED if self._buffer else State.IDLE)
             self.setTimeout(self.site.timeOut)
+            self._enter(State.QUEUED if self._buffer else State.IDLE)
             self._schedule()
-        self._updateReading()
+        if not self._isReading:
+            self._updateReading()
 
     def _schedule(self) -> None:
         """
@@ -360,7 +361,8 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
         @param act: What ends it then; C{None} if it may last for ever.
         """
         self._state = state
-        self._setTimer(delay, act)
+        if act is not None or self._timer is not None:
+            self._setTimer(delay, act)
 
     def _setTimer(self, delay: float, act: Callable[[], object] | None) -> None:
         """Set the timer of the current state; C{None} for none."""

@@ -33,9 +33,10 @@ class LazyTimeoutMixin(TimeoutMixin):
         @return: The previous one.
         """
         previous, self.timeOut = self.timeOut, period
-        self._since = self.seconds()
-        if period is not None and self._firing is None:
-            self._firing = self._later(period)
+        if period is not None:
+            self._since = self.seconds()
+            if self._firing is None:
+                self._firing = self._later(period)
         return previous
 
     def endTimeout(self) -> None:
