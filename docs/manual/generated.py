@@ -38,6 +38,10 @@ class Generated(Directive):
         name = self.arguments[0]
         if name not in _WRITERS:
             raise self.error(f"Expected one of {', '.join(_WRITERS)}, not {name!r}.")
+        environment = getattr(self.state.document.settings, "env", None)
+        if environment is not None:
+            # The page changes with the code, though its own file does not.
+            environment.note_reread()
         lines = _WRITERS[name]().splitlines()
         self.state_machine.insert_input(lines, f"generated {name}")
         return []

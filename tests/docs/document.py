@@ -128,6 +128,12 @@ class Document:
         (body,) = table.findall(nodes.tbody)
         return [[_cell(entry) for entry in row] for row in body]
 
+    @property
+    def rows(self) -> list[list[str]]:
+        """Return the text of each cell of all tables, row by row."""
+        rows = self._tree.findall(nodes.row)
+        return [[_oneLine(cell) for cell in row] for row in rows]
+
     def entries(self, section: str) -> list[Entry]:
         """Return the entries of all definition lists in a section."""
         return [

@@ -53,3 +53,12 @@ class DocumentTests(SynchronousTestCase):
         pages = [path.relative_to(index.parent) for path in DOCUMENTS if path != index]
         there = [str(path.with_suffix("")) for path in pages]
         self.assertEqual(sorted(named), sorted([*there, "genindex"]))
+
+    def test_tables(self) -> None:
+        """
+        No row of a table is the rest of the first cell of the row above it: a simple
+        table begins a row with each line whose first cell is not empty.
+        """
+        for path in (*DOCUMENTS, ROOT / "README.rst", ROOT / "CONTRIBUTING.rst"):
+            for first, *others in Document(path).rows:
+                self.assertTrue(any(others), (path.name, first))

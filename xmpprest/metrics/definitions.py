@@ -39,80 +39,84 @@ _SUFFIXES = {
 }
 
 METRICS = (
-    Metric("xmpprest_info", GAUGE, "Always 1; the version is its label.", ("version",)),
+    Metric(
+        "xmpprest_info", GAUGE, "Always 1. The label has the version.", ("version",)
+    ),
     # the stream
-    Metric("xmpprest_stream_up", GAUGE, "Whether stanzas can be sent: 1 or 0."),
+    Metric("xmpprest_stream_up", GAUGE, "Is 1 while stanzas can be sent, otherwise 0."),
     Metric(
         "xmpprest_reconnects",
         COUNTER,
-        "How often there was reason to connect anew, by what that was.",
+        "Reconnections to the XMPP server, by reason.",
         ("reason",),
     ),
     Metric(
         "xmpprest_stanzas",
         COUNTER,
-        "Stanzas written to the server (out) and read from it (in), by kind; without"
-        " the gateway's own queries to itself.",
+        "Stanzas written to the server (out) and read from it (in), by kind, without"
+        " the barriers of the gateway.",
         ("direction", "kind"),
     ),
     Metric(
         "xmpprest_barrier_seconds",
         HISTOGRAM,
-        "How long it took the server to show that it had taken what was written.",
+        "Time until the server has shown that it took what was written.",
     ),
     # queries
     Metric("xmpprest_iq_waiting", GAUGE, "Queries that wait for their reply."),
     Metric(
         "xmpprest_iq_wait_seconds",
         HISTOGRAM,
-        "How long queries have waited, until their reply, their timeout, or the loss"
+        "Time that queries have waited, until their reply, their timeout, or the loss"
         " of the stream.",
     ),
     Metric(
         "xmpprest_iq_dropped",
         COUNTER,
-        "Replies that nobody waited for any more (late), or that came from somebody"
-        " who was not asked (stranger).",
+        "Dropped replies: to a query that no longer waits (late), or from another"
+        " address than the query was sent to (stranger).",
         ("reason",),
     ),
     # HTTP
     Metric(
         "xmpprest_http_requests",
         COUNTER,
-        "Requests that were answered, by the route and the status; gone is the status"
-        " where the client left before.",
+        "Completed requests, by route and status. The status is gone if the client"
+        " left before the response.",
         ("route", "status"),
     ),
     Metric(
         "xmpprest_http_request_seconds",
         HISTOGRAM,
-        "How long it took to answer them, by the route; a query waits for its reply.",
+        "Response time of requests, by route. A query waits for its reply.",
         ("route",),
     ),
-    Metric("xmpprest_http_waiting", GAUGE, "Requests that wait for their answer."),
+    Metric("xmpprest_http_waiting", GAUGE, "Requests in progress."),
     # the outbox
     Metric(
         "xmpprest_outbox_messages",
         GAUGE,
-        "Messages that were accepted, and that the server has not taken yet.",
+        "Accepted messages that the server has not taken yet.",
     ),
     Metric(
         "xmpprest_outbox_oldest_seconds",
         GAUGE,
-        "How long ago the oldest of them was accepted; 0 if there is none.",
+        "Age of the oldest message that the server has not taken yet, 0 if there is"
+        " none.",
     ),
     # the inbox
     Metric(
         "xmpprest_inbox_stanzas",
         GAUGE,
-        "Stanzas that the callback has not answered yet: kept in the store (yes), or"
-        " only in memory (no).",
+        "Stanzas that the callback has not answered yet, in the store (kept is yes)"
+        " or in memory only (no).",
         ("kept",),
     ),
     Metric(
         "xmpprest_inbox_oldest_seconds",
         GAUGE,
-        "How long ago the oldest that is kept came in; 0 if there is none.",
+        "Age of the oldest stored stanza that the callback has not answered yet, 0 if"
+        " there is none.",
     ),
     Metric(
         "xmpprest_inbox_refused",
@@ -129,49 +133,50 @@ METRICS = (
     Metric(
         "xmpprest_dead_letters",
         GAUGE,
-        "Stanzas that were given up, and can be delivered again.",
+        "Dead letters: stanzas that could not be delivered, and can be delivered"
+        " again.",
     ),
     Metric(
         "xmpprest_callback_seconds",
         HISTOGRAM,
-        "How long each try to deliver to a callback took, by its result: the class of"
-        " the status, or none where there was no answer.",
+        "Time of each delivery attempt to a callback, by result: the class of the"
+        " status, or none if there was no response.",
         ("callback", "result"),
     ),
     Metric(
         "xmpprest_callback_paused",
         GAUGE,
-        "Whether a callback is paused, and tried only once a minute: 1 or 0.",
+        "Is 1 while a callback is paused and tried only once a minute, otherwise 0.",
         ("callback",),
     ),
     # the store
     Metric(
         "xmpprest_store_up",
         GAUGE,
-        "Whether the store has answered what was asked for this page: 1 or 0. If not,"
-        " what only it knows is left out.",
+        "Is 1 if the store has answered for this scrape, otherwise 0. Then the metrics"
+        " that only the store knows are left out.",
     ),
     Metric(
         "xmpprest_store_commit_seconds",
         HISTOGRAM,
-        "How long it took to bring something onto the disk.",
+        "Time of each commit to the disk.",
     ),
     Metric(
         "xmpprest_store_commit_calls",
         HISTOGRAM,
-        "How many calls of the store were done by one commit.",
+        "Calls of the store that one commit contains.",
     ),
     # the process
     Metric(
         "xmpprest_reactor_lag_seconds",
         HISTOGRAM,
-        "The lateness of a timer that fires once a second: for so long nothing else"
-        " was done.",
+        "Delay of a timer that fires once a second: the time in which the reactor did"
+        " nothing else.",
     ),
     Metric(
         "xmpprest_reactor_turn_max_seconds",
         GAUGE,
-        "The longest turn of the reactor since the last scrape: for so long everything"
-        " waited.",
+        "The longest turn of the reactor since the last scrape, in which everything"
+        " else waited.",
     ),
 )
