@@ -19,8 +19,8 @@ from xmpprest.core.media.formats import TEXT, XML
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.stanza.build import elements, result, withAttributes
 from xmpprest.core.stanza.serializer import toXML
-from xmpprest.core.stanza.stored import serialize
 from xmpprest.core.webhook.errors import DeliveryError
+from xmpprest.inbox.conversation import SMALL_SIZE, TREE_SIZE
 from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
 from xmpprest.inbox.options import InboxLimits, InboxOptions
 from xmpprest.inbox.router import InboxRouter, Subscriber
@@ -339,7 +339,7 @@ class LimitTests(InboxTestCase):
         """Let no more than three wait."""
         super().setUp()
         self.inbox = self.make(limit=3)
-        self.size = len(serialize(message("a")))
+        self.size = SMALL_SIZE
 
     def test_oneConversation(self) -> None:
         """
@@ -435,6 +435,76 @@ class LimitTests(InboxTestCase):
             stanza(f"<message type='groupchat' from='room@x/ann' to='{BOT}' id='1'/>")
         )
         self.assertEqual([], self.stream.sent)
+
+
+class MemoryTests(InboxTestCase):
+    """
+    Tests of how stanzas wait in memory.
+    """
+
+    def big(self, number: int) -> Element:
+        """Presence with 64 KB of elements."""
+        return stanza(
+            f"<presence from='user{number}@d{number}.example' to='{BOT}' id='{number}'>"
+            f"<x xmlns='urn:x'>{'<a/>' * 2048}{'y' * 57_000}</x></presence>"
+        )
+
+    def trees(self) -> int:
+        """The number of waiting stanzas that are in memory as trees."""
+        scheduler = self.inbox.inboxes["default"]._scheduler
+        recent = [each._recent or [] for each in scheduler._conversations.values()]
+        return sum(each._tree is not None for some in recent for each in some)
+
+    def test_large(self) -> None:
+        """
+        Large stanzas wait as XML, and as XML also while they are in flight.
+        """
+        self.inbox = self.make(limit=4)
+        for number in range(8):
+            self.inbox.receive(self.big(number))
+        self.assertEqual(4, len(self.callback.posts))
+        self.assertEqual(0, self.inbox.inboxes["default"]._scheduler._memory.trees)
+        self.assertEqual(0, self.trees())
+        for number in range(8):
+            self.callback.posts[number].said.callback(OK)
+        last = self.callback.posts[-1].stanza
+        self.assertEqual(toXML(self.big(7)), toXML(last))
+        self.assertEqual(0, self.inbox.transientCount)
+
+    def test_many(self) -> None:
+        """
+        Small stanzas wait as trees as long as there is memory for these.
+        """
+        self.inbox = self.make(limit=1000)
+        for number in range(1200):
+            self.inbox.receive(message("hi", f"user{number}@d{number}.example"))
+        scheduler = self.inbox.inboxes["default"]._scheduler
+        self.assertLessEqual(scheduler._memory.trees, TREE_SIZE)
+        for number in range(1200):
+            self.callback.posts[number].said.callback(OK)
+        self.assertEqual(0, scheduler._memory.trees)
+        self.assertEqual(0, self.inbox.transientCount)
+
+    def test_bytes(self) -> None:
+        """
+        What waits in memory is limited in bytes.
+        """
+        options = InboxOptions(
+            self.clock, live(), limits=InboxLimits(transientSize=200_000)
+        )
+        everything = StanzaFilter(KINDS, EVENTS)
+        self.inbox = InboxRouter(
+            self.stream.send,
+            lambda iq: None,
+            [Subscriber(self.callback, everything, 1)],
+            options,
+        )
+        self.inbox.startService()
+        with capturedLogs():
+            for number in range(5):
+                self.inbox.receive(self.big(number))
+        self.assertEqual(3, self.inbox.transientCount)
+        self.assertEqual(2, self.inbox.inboxes["default"].refusedCount)
 
 
 class AnswerTests(InboxTestCase):

@@ -140,7 +140,7 @@ class StanzaDeliverer:
         )
 
     async def _isReflection(self, queued: QueuedStanza) -> bool:
-        if b"groupchat" not in queued.xml:
+        if queued.xml and b"groupchat" not in queued.xml:
             return False
         return await self._reflections.isReflection(queued.element)
 

@@ -17,9 +17,10 @@ from ..core.stanza.stored import parseStored
 #: bytes of XML. The first one is exempt.
 COUNT = 32
 SIZE = 262_144
-#: Limit for all conversations together, in bytes of XML. Above it, only the stanzas
-#: that are due stay in memory.
+#: Limits for all conversations together, in bytes of XML and in number. Above them,
+#: only the stanzas that are due stay in memory.
 TOTAL_SIZE = 16_777_216
+TOTAL_COUNT = 4096
 #: Limit on the waiting stanzas that are also in memory as trees, in bytes of XML. A
 #: tree takes up to a hundred times the memory of its XML.
 TREE_SIZE = 262_144
@@ -27,8 +28,30 @@ TREE_SIZE = 262_144
 #: instead of being kept as a tree meanwhile.
 LARGE = 8192
 
+#: Limits on a transient stanza that may wait as a tree only, in elements and in
+#: characters; and the size in bytes that it counts for.
+SMALL_ELEMENTS = 24
+SMALL_TEXT = 1024
+SMALL_SIZE = 1024
+
 #: Due time of a stored stanza that has not been read from the store.
 UNKNOWN = -inf
+
+
+def isSmall(stanza: Element) -> bool:
+    """Check whether the tree of a stanza takes little memory."""
+    elements, text, index = [stanza], 0, 0
+    while index < len(elements):
+        for child in elements[index].children:
+            if isinstance(child, str):
+                text += len(child)
+            else:
+                elements.append(child)
+        if len(elements) > SMALL_ELEMENTS or text > SMALL_TEXT:
+            return False
+        text += sum(map(len, elements[index].attributes.values()))
+        index += 1
+    return True
 
 
 @dataclass(slots=True)
@@ -38,21 +61,29 @@ class MemoryUse:
 
     @ivar limit: Limit on C{used}.
     @ivar used: Size of the stored stanzas that are in memory, in bytes of XML.
+    @ivar held: Number of these.
     @ivar trees: Size of the stanzas that are kept as trees, in bytes of XML.
     """
 
     limit: int = TOTAL_SIZE
     used: int = 0
+    held: int = 0
     trees: int = 0
+
+    @property
+    def isFull(self) -> bool:
+        """Whether only stanzas that are due should stay in memory."""
+        return self.used >= self.limit or self.held >= TOTAL_COUNT
 
 
 @dataclass(slots=True, eq=False)
 class QueuedStanza:
     """
-    A stanza that waits for the callback, as XML.
+    A stanza that waits for the callback, as XML; a small transient one as a tree, as
+    long as there is memory for it.
 
     @ivar webhookID: Its id in requests to the callback.
-    @ivar xml: In UTF-8.
+    @ivar xml: In UTF-8; empty if there is only the tree.
     @ivar size: Its size in bytes of XML.
     @ivar receivedAt: In seconds since 1970.
     @ivar dueAt: Time of its next attempt, in seconds since 1970.
@@ -75,7 +106,7 @@ class QueuedStanza:
     _tree: Element | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.size = len(self.xml)
+        self.size = len(self.xml) or SMALL_SIZE
 
     @property
     def element(self) -> Element:
@@ -88,7 +119,7 @@ class QueuedStanza:
 
     def keepTree(self, stanza: Element, memory: MemoryUse) -> None:
         """Keep the tree of the stanza as long as there is memory for it."""
-        if memory.trees + self.size <= TREE_SIZE:
+        if self.size < LARGE and memory.trees + self.size <= TREE_SIZE:
             self._tree = stanza
             memory.trees += self.size
 
@@ -129,8 +160,6 @@ class Conversation:
     @ivar retryAt: Time of the next attempt of its first stored stanza; L{UNKNOWN} as
         long as that is not in memory.
     @ivar lastNumber: Bound of the numbers of its stored stanzas.
-    @ivar last: Last attempt of that stanza; C{None} if there was none, or if it was
-        made by an earlier process and is not known yet.
     """
 
     key: str
@@ -140,13 +169,14 @@ class Conversation:
     dueAt: float = 0.0
     entryAt: float | None = None
     retryAt: float = UNKNOWN
-    last: LastAttempt | None = None
     lastNumber: float = 0
     #: An empty tuple costs neither memory nor time of the garbage collector.
     _stored: tuple[QueuedStanza, ...] = ()
     _size: int = 0
     #: Transient stanzas and those that are being committed, in stream order.
     _recent: list[QueuedStanza] | None = None
+    #: A plain tuple of numbers, which the garbage collector need not look at.
+    _last: tuple[float, int | None, float, int] | None = None
 
     # --- what is there ---
 
@@ -154,6 +184,22 @@ class Conversation:
     def head(self) -> QueuedStanza | None:
         """The first stored stanza, if it is in memory."""
         return self._stored[0] if self._stored else None
+
+    @property
+    def last(self) -> LastAttempt | None:
+        """
+        Last attempt of the first stored stanza; C{None} if there was none, or if it was
+        made by an earlier process and is not known yet.
+        """
+        return None if self._last is None else LastAttempt(*self._last)
+
+    @last.setter
+    def last(self, attempt: LastAttempt | None) -> None:
+        if attempt is None:
+            self._last = None
+        else:
+            at, status, expeditedAt, deferrals = attempt
+            self._last = (at, status, expeditedAt, deferrals)
 
     @property
     def transient(self) -> QueuedStanza | None:
@@ -207,7 +253,7 @@ class Conversation:
         for each in self._recent[:place]:
             each.number = min(each.number, number - 1)
         self._number(place)
-        hasRoom = self._hasRoom and self.memory.used < self.memory.limit
+        hasRoom = self._hasRoom and not self.memory.isFull
         if self.hasMore or not hasRoom:
             self.hasMore = True
             stanza.dropTree(self.memory)
@@ -277,6 +323,7 @@ class Conversation:
         first.dropTree(self.memory)
         self._size -= first.size
         self.memory.used -= first.size
+        self.memory.held -= 1
         self.retryAt = self._stored[0].dueAt if self._stored else UNKNOWN
 
     def popTransient(self) -> QueuedStanza:
@@ -299,6 +346,7 @@ class Conversation:
         for each in self._stored:
             each.dropTree(self.memory)
         self.memory.used -= self._size
+        self.memory.held -= len(self._stored)
         self._size = 0
         self._stored = ()
 
@@ -312,3 +360,4 @@ class Conversation:
         self._stored += (stanza,)
         self._size += stanza.size
         self.memory.used += stanza.size
+        self.memory.held += 1

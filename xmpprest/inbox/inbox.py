@@ -35,7 +35,14 @@ from ..core.webhook.conversation_key import DEFAULT, ConversationKeys
 from ..ids import newWebhookID
 from .attempt import StanzaDeliverer
 from .capacity import Capacity
-from .conversation import Conversation, MemoryUse, QueuedStanza
+from .conversation import (
+    SMALL_SIZE,
+    TREE_SIZE,
+    Conversation,
+    MemoryUse,
+    QueuedStanza,
+    isSmall,
+)
 from .health_monitor import HealthMonitor
 from .options import InboxOptions, Precondition
 from .replies import ReplySender
@@ -368,7 +375,9 @@ class Inbox(Service):
         if not isWanted and self._options.reflections.isKnown(stanza):
             return
         key = self.keys.keyOf(stanza)
-        xml = serialize(stanza)
+        canStayTree = self._memory.trees + SMALL_SIZE <= TREE_SIZE
+        isTree = not isStored and canStayTree and isSmall(stanza)
+        xml = "" if isTree else serialize(stanza)
         now = self._options.now()
         queued = QueuedStanza(
             newWebhookID(),

@@ -110,7 +110,7 @@ class DeliveryScheduler:
     def start(self) -> None:
         """Start to deliver transient stanzas, and accept stored ones."""
         self._conversations.clear()
-        self._memory.used = self._memory.trees = 0
+        self._memory.used = self._memory.held = self._memory.trees = 0
         self.stored.clear()
         self.transient.clear()
         self.isComplete = self._store is None
@@ -237,8 +237,7 @@ class DeliveryScheduler:
         now = self._now()
         head = conversation.head
         if head is not None and (
-            conversation.retryAt - now > KEPT_IN_MEMORY
-            or self._memory.used >= self._memory.limit
+            conversation.retryAt - now > KEPT_IN_MEMORY or self._memory.isFull
         ):
             conversation.evict()
         isDue = conversation.retryAt <= now
