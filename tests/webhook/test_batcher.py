@@ -305,10 +305,8 @@ class AnswerTests(GatheringTestCase):
             )
         self.assertEqual(self.successResultOf(posting[0]), CallbackResponse(204))
         (line,) = said(logs)
-        self.assertIn(
-            f"The callback's response to the batch {batch.id} has 1 lines", line
-        )
-        self.assertIn("has another: 1. Each needs", line)
+        self.assertIn(f"response to the batch {batch.id} has lines that were", line)
+        self.assertIn("ignored (1): each line needs the id", line)
         self.assertNotIn("secret", repr(logs))
 
     def test_whole(self) -> None:

@@ -201,8 +201,9 @@ class WebhookBatcher:
     def _tell(self, reading: BatchResponse, id: str) -> None:
         if reading.unmatchedLines:
             _log.warn(
-                "The callback's response to the batch {batch} has {count} lines that"
-                " were ignored: each line needs the id of another stanza of the batch.",
+                "The callback's response to the batch {batch} has lines that were"
+                " ignored ({count}): each line needs the id of another stanza of the"
+                " batch.",
                 batch=id,
                 count=reading.unmatchedLines,
             )
