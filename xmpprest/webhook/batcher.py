@@ -1,9 +1,8 @@
 """
-Gathers what is posted to the callback at the same time: up to a number of stanzas of
-different conversations go in one request.
+Posts stanzas of different conversations to the callback in batches.
 
-Nothing waits until there are more. What comes in one turn of the reactor goes together,
-and what comes while as many requests are under way as may be goes with the next.
+No stanza waits for others. Stanzas that are posted in one reactor turn go together, and
+so do those that wait for a request in flight to end.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from ..ids import newID
 
 _log = Logger()
 
-#: How many stanzas are remembered that are to go alone.
+#: Number of stanzas that are remembered as to be posted alone.
 MAX_ISOLATED = 10_000
 
 
 class BatchPoster(Protocol):
-    """What posts; see L{WebhookClient<xmpprest.webhook.client.WebhookClient>}."""
+    """The part of L{xmpprest.webhook.client.WebhookClient} that posts batches."""
 
     def urlOf(self, stanza: Element) -> bytes:
-        """Where a stanza is posted."""
+        """Return the URL that a stanza is posted to."""
 
     async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
         """Post a batch; raises L{DeliveryError}."""
@@ -41,10 +40,10 @@ class BatchPoster(Protocol):
 
 class _Line:
     """
-    A stanza that somebody waits for the answer to.
+    A stanza whose caller waits for the response.
 
-    @ivar row: What it stands in: of each there is one in a batch at most.
-    @ivar batch: In which it is posted, once it is.
+    @ivar row: Its conversation; a batch has at most one stanza of each.
+    @ivar batch: The batch that it is posted in; C{None} before that.
     """
 
     def __init__(
@@ -60,9 +59,9 @@ class _Line:
 
 class _Batch:
     """
-    Stanzas that are posted together.
+    Stanzas that are posted in one request.
 
-    @ivar waiting: How many of them somebody still waits for.
+    @ivar waiting: Number of stanzas whose callers still wait.
     """
 
     def __init__(self, lines: Sequence[_Line]) -> None:
@@ -73,7 +72,7 @@ class _Batch:
 
 class WebhookBatcher:
     """
-    A callback that gets batches.
+    Posts stanzas in batches.
     """
 
     def __init__(
@@ -86,30 +85,31 @@ class WebhookBatcher:
         limit: int,
     ) -> None:
         """
-        @param most: How many stanzas a batch may have.
-        @param connections: How many may be posted at once.
-        @param limit: How many bytes a batch may have; a stanza that is longer by itself
-            goes alone.
+        @param most: Limit on the stanzas of a batch.
+        @param connections: Limit on the batches in flight.
+        @param limit: Limit on the bytes of a batch; a longer stanza is posted alone.
         """
         self._poster = poster
         self._clock = clock
         self._most = most
         self._free = connections
         self._limit = limit
-        #: Those that wait for their turn, in their order, by their URL.
+        #: Stanzas that wait for a request, in their order, by their URL.
         self._queues: dict[bytes, dict[_Line, None]] = {}
         self._soon: IDelayedCall | None = None
-        #: The ids of those that were in a batch which the callback has refused.
+        #: Ids of stanzas of refused batches, which are posted alone.
         self._apart: dict[str, None] = {}
 
     async def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
     ) -> CallbackResponse:
         """
-        Deliver a stanza; see
-        L{Webhook.post<xmpprest.webhook.client.WebhookClient.post>}.
+        Post a stanza, together with others.
 
-        @param stanza: Those before it of its conversation are answered.
+        @param id: Its id in requests to the callback, the same in each attempt.
+        @param isReflection: Whether it is marked as a reflection.
+        @return: The callback's response to this stanza.
+        @raise DeliveryError: The callback gave no valid response.
         """
         url = self._poster.urlOf(stanza)
         line = _Line(stanza, id, url, isReflection=isReflection)
@@ -121,7 +121,7 @@ class WebhookBatcher:
         return await line.said
 
     def _forget(self, line: _Line) -> None:
-        """Nobody waits for this one any more."""
+        """Drop a stanza whose caller no longer waits."""
         if line.batch is not None:
             line.batch.waiting -= 1
             if not line.batch.waiting:
@@ -138,12 +138,12 @@ class WebhookBatcher:
     # --- posting ---
 
     def _startSoon(self) -> None:
-        """Post as much as may be, together with what else comes in this turn."""
+        """Post batches at the end of this reactor turn."""
         if self._soon is None and self._free and self._queues:
             self._soon = self._clock.callLater(0, self._start)
 
     def _start(self) -> None:
-        """Post as much as may be."""
+        """Post batches while requests may be in flight."""
         self._soon = None
         while self._free and self._queues:
             self._free -= 1
@@ -155,7 +155,7 @@ class WebhookBatcher:
             batch.posting.addBoth(self._posted, batch)
 
     def _take(self) -> Sequence[_Line]:
-        """Those that go together next."""
+        """Remove the stanzas of the next batch from their queue."""
         url, queue = next(iter(self._queues.items()))
         lines = self._chosen(iter(queue))
         for line in lines:
@@ -167,7 +167,7 @@ class WebhookBatcher:
         return lines
 
     def _chosen(self, queue: Iterator[_Line]) -> Sequence[_Line]:
-        """The first that waits, and what may go with it."""
+        """Return the first stanza of a queue and others that may go with it."""
         first = next(queue)
         lines, rows, room = [first], {first.row}, self._limit - len(first.text)
         if first.id in self._apart:
@@ -209,14 +209,14 @@ class WebhookBatcher:
             )
 
     def _part(self, lines: Sequence[_Line]) -> None:
-        """One of these may be what the callback cannot take, and not the others."""
+        """Post these stanzas alone from now on: one of them may be at fault."""
         self._apart.update(dict.fromkeys(line.id for line in lines))
         while len(self._apart) > MAX_ISOLATED:
             # What was not kept does not come again.
             del self._apart[next(iter(self._apart))]
 
     def _failed(self, reason: Failure, lines: Sequence[_Line]) -> None:
-        """There is no answer to any of them."""
+        """Fail the stanzas of a batch that got no response."""
         if reason.check(ResponseLimitExceeded):
             # They are too many, or one of them takes too long.
             self._part(lines)

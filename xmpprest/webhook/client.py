@@ -1,4 +1,4 @@
-"""Posts stanzas to the callback, as its owner wants them, and brings the answer."""
+"""Posts stanzas to a callback in its format and returns the response."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
 
 
 def _type(stanza: Element) -> str:
-    """The type of a stanza; one that nobody knows counts as none (RFC 6121 §5.2.2)."""
+    """Return the type of a stanza; an unknown one counts as none (RFC 6121 §5.2.2)."""
     type = stanza.getAttribute("type")
     known = type is not None and type in TYPES[stanza.name]
     return str(type) if known else _DEFAULT_TYPE[stanza.name]
@@ -43,9 +43,9 @@ def _type(stanza: Element) -> str:
 
 class WebhookClient(Service):
     """
-    The callback.
+    Client of one callback.
 
-    @ivar contentType: What stanzas are posted as.
+    @ivar contentType: Media type of posted stanzas.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class WebhookClient(Service):
         @param contentType: One of L{formats.OUTPUT_TYPES}, until the callback itself
             has named another.
         @param domain: The component domain.
-        @param signer: Signs what is posted; C{None}, nobody does.
+        @param signer: Signs requests; C{None} for unsigned ones.
         @param now: Seconds since 1970, which a callback compares with its own clock.
         """
         self._client = client
@@ -78,7 +78,7 @@ class WebhookClient(Service):
         self.contentType = contentType
 
     def startService(self) -> None:
-        """Ask the callback what it wants; stanzas do not wait for that."""
+        """Ask the callback for its format; stanzas do not wait for that."""
         super().startService()
         self._discovering = Deferred.fromCoroutine(self.discover())
         self._discovering.addErrback(self._undiscovered)
@@ -95,7 +95,7 @@ class WebhookClient(Service):
 
     async def discover(self) -> None:
         """
-        Ask the callback what it wants, with C{OPTIONS}; whatever comes of it.
+        Ask the callback for its format, by an C{OPTIONS} request.
         """
         values = {
             "kind": "meta",
@@ -123,12 +123,13 @@ class WebhookClient(Service):
         self, stanza: Element, id: str, *, isReflection: bool = False
     ) -> CallbackResponse:
         """
-        Deliver a stanza.
+        Post a stanza.
 
-        @param id: What the callback knows it by, the same in each attempt; see
+        @param id: Its id in requests to the callback, the same in each attempt; see
             L{Signer.headers}.
-        @return: What the callback said.
-        @raise NoAnswer: It said nothing that counts.
+        @param isReflection: Whether it is marked as a reflection.
+        @return: The callback's response.
+        @raise DeliveryError: The callback gave no valid response.
         """
         if not isReflection:
             body = formats.encode([stanza], self.contentType)
@@ -148,17 +149,17 @@ class WebhookClient(Service):
 
     async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
         """
-        Deliver several stanzas at once. It is for the caller to wait for its turn.
+        Post several stanzas in one request.
 
-        @param url: That of each of them.
-        @param lines: See L{xmpprest.core.webhook.batch}.
-        @param id: What the callback knows this post by.
-        @raise NoAnswer: It said nothing that counts.
+        @param url: The URL of each of them.
+        @param lines: One line for each; see L{xmpprest.core.webhook.batch}.
+        @param id: Id of the request.
+        @raise DeliveryError: The callback gave no valid response.
         """
         return await self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
 
     def urlOf(self, stanza: Element) -> bytes:
-        """Where a stanza is posted."""
+        """Return the URL that a stanza is posted to."""
         return self._url.expand(
             {
                 "kind": stanza.name,

@@ -1,5 +1,5 @@
 """
-An HTTP client that no server can hold up, fill up or lead elsewhere.
+HTTP client with timeouts, response size limits and no redirects.
 
 Twisted's Agent, with the limits it does not have: on time, on the size of head and
 body, on the number of connections.
@@ -65,7 +65,7 @@ class HTTPResponse:
 
 class BoundedClient:
     """
-    Sends requests, and bounds what comes back.
+    Sends requests; limits the time and the size of responses.
     """
 
     def __init__(
@@ -107,7 +107,8 @@ class BoundedClient:
         but within L{STALE_TIME} it is likely.)
 
         @return: Whatever the server answered; redirects are not followed.
-        @raise NoAnswer: It did not; L{ResponseLimitExceeded}, not within the limits.
+        @raise DeliveryError: There was no valid response; L{ResponseLimitExceeded} if
+            it was not within the limits.
         """
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
         started = self._clock.seconds()
@@ -161,7 +162,7 @@ class BoundedClient:
 
 
 def _cause(problem: BaseException) -> BaseException:
-    """What is behind an error of Twisted's client, which wraps them in lists."""
+    """Return the cause of an error of Twisted's client, which wraps it in lists."""
     while isinstance(problem, ResponseFailed) and problem.reasons:
         problem = problem.reasons[0].value
     return problem
@@ -200,15 +201,15 @@ def _inWords(cause: BaseException, problem: Exception) -> str:
 
 class _Deadline:
     """
-    Cancels what takes too long.
+    Cancels an operation that takes too long.
 
-    @ivar missed: What did, in words; empty as long as nothing has.
+    @ivar missed: Why it was cancelled; empty if it was not.
     """
 
     def __init__(self, clock: IReactorTime, head: float, total: float) -> None:
         """
-        @param head: Seconds until the head of the answer must be here.
-        @param total: Seconds until all of it must.
+        @param head: Seconds until the head of the response must have arrived.
+        @param total: Seconds until the whole response must have arrived.
         """
         self._clock = clock
         self._end = clock.seconds() + total
@@ -218,17 +219,17 @@ class _Deadline:
         self.missed = ""
 
     def headArrived(self) -> None:
-        """Now there is time until the end."""
+        """Extend the deadline to the end of the response."""
         self._what = f"it did not finish its answer within {self._total:g} s"
         self._timer.reset(max(0, self._end - self._clock.seconds()))
 
     def stop(self) -> None:
-        """There is no more hurry."""
+        """Stop the deadline."""
         if self._timer.active():
             self._timer.cancel()
 
     def watch(self, deferred: Deferred[_T]) -> Deferred[_T]:
-        """This is what has to be done by then."""
+        """Cancel an operation if it misses the deadline."""
         self._cancel = deferred.cancel
         return deferred
 

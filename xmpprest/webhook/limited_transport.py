@@ -221,12 +221,12 @@ class _Meter(ProtocolWrapper):
         super().write(data)
 
     def writeSequence(self, data: list[bytes]) -> None:
-        """The same for several pieces."""
+        """Write several pieces."""
         self._begin()
         super().writeSequence(data)
 
     def _begin(self) -> None:
-        """What has come by now belongs to the answer before."""
+        """Count received bytes anew, for the next response."""
         self._kept = self._kept or self._received > 0
         self._received = self._interim = 0
 

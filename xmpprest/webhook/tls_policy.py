@@ -119,7 +119,7 @@ class _ExplainingCreator:
         return connection
 
     def _misnomer(self, certificate: crypto.X509) -> str:
-        """What is wrong with the names in a certificate, RFC 9525; mostly nothing."""
+        """Return the fault in the names of a certificate (RFC 9525); empty if none."""
         try:
             names = extract_patterns(certificate)
             verify_service_identity(names, [self._identity], [])
