@@ -151,16 +151,28 @@ _REFUSED = re.compile(
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     """
-    Whether a failure is one.
+    Return whether a reported failure is a failure.
 
-    ST202 is that what the schema allows was refused, ST201 that what it forbids was
-    accepted.
+    ST202 says that a request which the schema allows was refused, ST201 that one which
+    it forbids was accepted, ST104 and ST109 that the body or its type is missing.
     """
+    if failure.code in ("ST104", "ST109"):
+        return not _isBodiless(response)
     if failure.code == "ST202":
         return not _isUnsaid(case, response)
     if failure.code == "ST201":
         return not _isUnderstood(case)
     return True
+
+
+def _isBodiless(response: Any) -> bool:
+    """
+    Return whether a message was accepted from a client that does not ask for JSON. Such
+    a 202 has no body, which OpenAPI cannot express beside the body in JSON.
+    """
+    accept = response.request.headers.get("Accept", "")
+    isAccepted = response.status_code == 202 and not response.content
+    return isAccepted and "application/json" not in accept
 
 
 def _isUnsaid(case: Any, response: Any) -> bool:
