@@ -33,6 +33,7 @@ setup(
         "PyYAML>=6.0.1",
         "offapi>=0.1.4,<0.2",
         "prometheus-client>=0.20",
+        "wokkel>=18",
         "pyOpenSSL>=24.1",
         "service-identity>=24.1",
     ],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
+from wokkel.subprotocols import XMPPHandler
 
 from xmpprest.core.stanza.serializer import toXML
 
@@ -151,3 +153,51 @@ class ConnectionObserverTests(ComponentTestCase):
         server.open()
         server.lose()
         self.assertEqual(self.taken(), [])
+
+
+class _Handler(XMPPHandler):
+    """
+    A wokkel handler, as another Twisted program may have it.
+
+    @ivar heard: What the handler was told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def connectionInitialized(self) -> None:
+        """Send a message as soon as the stream is up."""
+        self.heard.append("initialized")
+        self.send(stanza(MESSAGE))
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Record the loss."""
+        super().connectionLost(reason)
+        self.heard.append("lost")
+
+
+class HandlerTests(ComponentTestCase):
+    """Handlers of wokkel can be added to the component."""
+
+    def test_handler(self) -> None:
+        """A handler is told of the stream, and can send."""
+        handler, recorder = _Handler(), Recorder()
+        handler.setHandlerParent(self.component)
+        self.component.addObserver(recorder)
+        self.connect().lose()
+        self.assertEqual(recorder.xml, [toXML(stanza(MESSAGE))])
+        self.assertEqual(handler.heard, ["initialized", "lost"])
+
+    def test_late(self) -> None:
+        """A handler that is added to a stream that is up is told at once."""
+        server = self.connect()
+        handler = _Handler()
+        handler.setHandlerParent(self.component)
+        self.assertEqual(server.stanza()["id"], "1")
+        self.assertEqual(handler.heard, ["initialized"])
+
+    def test_notQueued(self) -> None:
+        """What a handler sends without a stream is refused, and not queued unseen."""
+        self.refusedBy(lambda: self.component.send(stanza(MESSAGE)))
+        self.assertEqual(self.connect().stanzas(), [])

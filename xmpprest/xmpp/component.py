@@ -1,8 +1,10 @@
 """
 The component's connection to its XMPP server (XEP-0114): connects, and reconnects.
 
-Each connection goes through the states of L{State}. Twisted's L{ClientService} decides
-when to connect, Twisted's XML stream makes the handshake.
+wokkel's L{Component} on Twisted's L{ClientService}, which decides when to connect. Each
+connection goes through the states of L{State}. Unlike wokkel's own, this component
+takes any endpoint, logs why a server refuses it, notices a dead connection, pairs the
+replies to iqs by id and sender, and never queues a stanza that it cannot write.
 """
 
 from __future__ import annotations
@@ -23,14 +25,12 @@ from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import ConnectComponentAuthenticator
 from twisted.words.protocols.jabber.error import StreamError
 from twisted.words.protocols.jabber.xmlstream import (
-    INIT_FAILED_EVENT,
-    STREAM_AUTHD_EVENT,
-    STREAM_CONNECTED_EVENT,
-    STREAM_END_EVENT,
     STREAM_ERROR_EVENT,
     XmlStreamFactory,
 )
 from twisted.words.xish.domish import Element
+from wokkel.component import Component
+from wokkel.subprotocols import StreamManager
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
@@ -69,7 +69,7 @@ class State(Enum):
     CLOSING = auto()
 
 
-class ComponentService(Service):
+class ComponentService(Component):
     """
     The service that connects the gateway to its XMPP server as a component.
 
@@ -114,16 +114,10 @@ class ComponentService(Service):
         factory = XmlStreamFactory(self._authenticator)
         factory.protocol = partial(ComponentStream, clock)  # type: ignore[assignment]  # any callable will do
         factory.noisy = False
-        for event, handle in (
-            (STREAM_CONNECTED_EVENT, self._connected),
-            (STREAM_AUTHD_EVENT, self._established),
-            (INIT_FAILED_EVENT, self._handshakeFailed),
-            (STREAM_ERROR_EVENT, self._streamError),
-            (STREAM_END_EVENT, self._disconnected),
-        ):
-            factory.addBootstrap(event, handle)
+        factory.addBootstrap(STREAM_ERROR_EVENT, self._streamError)
+        # Not Component's own constructor, which takes only a host and a port.
+        StreamManager.__init__(self, factory, clock)
         self._client = ReportingClientService(endpoint, factory, self.reporter, clock)
-        self._stream: ComponentStream | None = None
         self._handshakeTimeout: IDelayedCall | None = None
         self._closing: Waiters[None] = Waiters()
 
@@ -145,9 +139,17 @@ class ComponentService(Service):
         """C{True} while stanzas can be sent."""
         return self.sender.ready
 
+    def send(self, obj: Element) -> None:
+        """
+        Write a stanza for a wokkel handler; see L{StanzaSender.send}.
+
+        @raise Refusal: 503 or 413; nothing was written, and nothing is queued.
+        """
+        self.sender.send(obj)
+
     def startService(self) -> None:
         """Connect, and stay connected."""
-        super().startService()
+        Service.startService(self)
         self._client.startService()
 
     def stopService(self) -> Deferred[None]:
@@ -157,8 +159,8 @@ class ComponentService(Service):
 
         @return: Fires once the connection is closed.
         """
-        super().stopService()
-        stream = self._stream
+        Service.stopService(self)
+        stream = self.xmlstream
         if stream is None:
             return self._client.stopService()
         abort = self._clock.callLater(STOP_TIMEOUT, stream.transport.abortConnection)
@@ -174,10 +176,10 @@ class ComponentService(Service):
 
     # --- the states of a connection ---
 
-    def _connected(self, stream: ComponentStream) -> None:
+    def _connected(self, xs: ComponentStream) -> None:
         """Enter HANDSHAKING: the server has accepted the connection."""
         self.state = State.HANDSHAKING
-        self._stream = stream
+        super()._connected(xs)
         self._authenticator.password = self._secret()
         self.reporter.connected()
         self._handshakeTimeout = self._clock.callLater(
@@ -186,19 +188,23 @@ class ComponentService(Service):
             f"the server did not accept the handshake within {HANDSHAKE_TIMEOUT:g} s",
         )
 
-    def _established(self, stream: ComponentStream) -> None:
+    def _authd(self, xs: ComponentStream) -> None:
         """Enter ONLINE: the server has accepted the handshake."""
+        # Not Component's own method, which would let wokkel pair the replies to iqs.
         self.state = State.ONLINE
+        self._initialized = True
         self._cancelHandshakeTimeout()
-        assert isinstance(stream.stream, StanzaStreamParser)
-        stream.stream.ElementEvent = self._stanzaReceived
-        stream.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
-        stream.stream.DocumentEndEvent = self._footerReceived
-        self._keepalive.start(stream)
-        self.sender.open(stream)
+        assert isinstance(xs.stream, StanzaStreamParser)
+        xs.stream.ElementEvent = self._stanzaReceived
+        xs.stream.OversizedEvent = self._oversizedReceived  # type: ignore[method-assign]
+        xs.stream.DocumentEndEvent = self._footerReceived
+        self._keepalive.start(xs)
+        self.sender.open(xs)
         self.reporter.streamEstablished()
         for observer in self._observers:
             observer.connected()
+        for handler in list(self):
+            handler.connectionInitialized()
 
     def _endStream(self) -> bool:
         """
@@ -209,10 +215,10 @@ class ComponentService(Service):
         """
         if self.state is not State.ONLINE:
             return False
-        assert self._stream is not None
         self.state = State.CLOSING
+        self._initialized = False
         self.reconnects += self.running
-        self._stream.sendFooter()
+        self.xmlstream.sendFooter()
         self.sender.close()
         for observer in self._observers:
             observer.disconnected()
@@ -223,9 +229,9 @@ class ComponentService(Service):
         self._cancelHandshakeTimeout()
         self._endStream()
         self.state = State.DISCONNECTED
-        self._stream = None
         # Before the iqs fail: one of them is the keepalive's own.
         self._keepalive.stop()
+        super()._disconnected(reason)
         self.sender.iqTracker.failAll()
         if self.running:
             self.reporter.connectionLost(reason)
@@ -233,9 +239,8 @@ class ComponentService(Service):
 
     def _footerReceived(self) -> None:
         """The server has ended the stream, in answer to us or on its own."""
-        assert self._stream is not None
         self._endStream()
-        self._stream.transport.loseConnection()
+        self.xmlstream.transport.loseConnection()
 
     def _streamError(self, reason: Failure) -> None:
         """The server has sent a stream error; Twisted closes the connection."""
@@ -244,7 +249,7 @@ class ComponentService(Service):
         self.reporter.streamError(reason)
         self._endStream()
 
-    def _handshakeFailed(self, reason: Failure) -> None:
+    def initializationFailed(self, reason: Failure) -> None:
         """The server's stream header is unusable for a handshake."""
         self._abortHandshake(
             f"the handshake cannot be made ({reason.getErrorMessage()}):"
@@ -252,9 +257,8 @@ class ComponentService(Service):
         )
 
     def _abortHandshake(self, reason: str) -> None:
-        assert self._stream is not None
         self.reporter.handshakeFailed(reason)
-        self._stream.transport.abortConnection()
+        self.xmlstream.transport.abortConnection()
 
     def _cancelHandshakeTimeout(self) -> None:
         timers.cancel(self._handshakeTimeout)
@@ -266,8 +270,7 @@ class ComponentService(Service):
         """Handle an inbound element: the outer edge, which logs every exception."""
         try:
             if not _isStanza(stanza):
-                assert self._stream is not None
-                self._stream.onElement(stanza)
+                self.xmlstream.onElement(stanza)
                 return
             tracker = self.sender.iqTracker
             if not tracker.isLoopback(stanza):
