@@ -13,11 +13,12 @@ On a page they are definition lists with a class, such as::
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.transforms import SphinxTransform
 
 #: The class of a definition list, and the type of its objects: one word for the role
@@ -56,7 +57,7 @@ class Objects(SphinxTransform):
 
     def _register(self, term: nodes.term, role: str, words: str) -> None:
         text = next(term.findall(nodes.literal)).astext()
-        domain = self.env.domains.standard_domain
+        domain = cast(StandardDomain, self.env.get_domain("std"))
         name = text
         if (role, name) in domain.objects:
             # The same JSON key in two kinds of stanza, which are sections.
