@@ -1,1 +1,1 @@
-"""The manual: its pages, and what is generated into them."""
+"""The manual: its pages, and the code that generates parts of them."""

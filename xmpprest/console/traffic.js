@@ -224,7 +224,7 @@ function select(line) {
   byId("stanza-title").textContent = `${direction.arrow} ${label(stanza)}`;
   byId("stanza-note").replaceChildren(
     time(stanza.time),
-    `, ${direction.title}, from ${stanza.from || "an unknown address"} to ${stanza.to || "nobody"},`,
+    `, ${direction.title}, from ${stanza.from || "an unknown address"} to ${stanza.to || "an unknown address"},`,
     ` ${stanza.size} characters`,
   );
   byId("stanza-forms").hidden = false;
