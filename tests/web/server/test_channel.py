@@ -212,6 +212,18 @@ class AdmissionTests(SiteTestCase):
             client.send(body[10:])
             self.assertEqual(client.response().status, 202)
 
+    def test_upgrade(self) -> None:
+        """An offer of HTTP/2, as Java's client makes it, is ignored, not the body."""
+        headers = {
+            "Connection": "Upgrade, HTTP2-Settings",
+            "Upgrade": "h2c",
+            "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+        }
+        client = self.client()
+        client.send(request(headers=headers) + request())
+        self.settle()
+        self.assertEqual([r.status for r in client.responses()], [202, 202])
+
     def test_slow(self) -> None:
         """A body that does not come within 30 s gets a response of the API: 408."""
         client = self.client()

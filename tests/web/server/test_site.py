@@ -6,10 +6,12 @@ from collections.abc import Callable
 from io import BytesIO
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.web.resource import EncodingResourceWrapper, Resource
-from twisted.web.server import GzipEncoderFactory, Request
+from twisted.web.server import NOT_DONE_YET, GzipEncoderFactory, Request
 
 from xmpprest.web.server.channel import (
     ARRIVAL_TIMEOUT,
@@ -502,6 +504,34 @@ class OtherResourceTests(SiteTestCase):
         head = client.transport.taken().partition(b"\r\n\r\n")[0]
         self.assertIn(b"Content-Encoding: gzip", head)
         self.assertIn(b"Transfer-Encoding: chunked", head)
+
+    def test_webSocket(self) -> None:
+        """A connection that becomes a WebSocket is theirs, and counts until its end."""
+        received: list[bytes] = []
+
+        class Socket(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                received.append(data)
+
+            def connectionLost(self, reason: Failure = connectionDone) -> None:
+                received.append(b"lost")
+
+        class SocketResource(Resource):
+            isLeaf = True
+
+            def render_GET(self, request: Request) -> int:
+                request.channel._protocolUpgradeForWebsockets(Socket())
+                return NOT_DONE_YET
+
+        self.site = GatewaySite(makeRoot({"s": SocketResource()}), 0, self.clock)
+        client = self.client()
+        client.send(request(b"", method="GET", path="/s"))
+        client.send(b"frame")
+        self.clock.advance(IDLE_TIMEOUT)
+        self.assertEqual(len(self.site.channels), 1)
+        client.leave()
+        self.assertEqual(received, [b"frame", b"lost"])
+        self.assertEqual((len(self.site.channels), self.timers()), (0, []))
 
     def test_fails(self) -> None:
         """An exception in one becomes a 500, also after its body has arrived."""

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Protocol, cast
 
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from ...core.errors import Problem, Refusal
-from .body import Body, BufferedBody, StreamingBody, requestTimeout
+from .body import BufferedBody, StreamingBody, requestTimeout
 from .framing import Framing, LengthFraming, framingOf
 from .head import RequestHead, parseHead
 from .idle_timeout import LazyTimeoutMixin
@@ -156,12 +156,12 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
         self.persistent = head.isPersistent
         request = self.requestFactory(self)
         self.requests.append(request)
-        length, body = head.length, cast(Body, None)
-        if length is not None and length <= len(rest) and length <= self.site.bodyLimit:
+        length = head.length
+        if length is not None and length <= min(len(rest), self.site.bodyLimit):
+            request.body, self._buffer = BufferedBody(rest[:length]), rest[length:]
             self._enter(State.HANDLING)
-            body, self._buffer = BufferedBody(rest[:length]), rest[length:]
         else:
-            body = StreamingBody(
+            request.body = StreamingBody(
                 self,
                 self.site.reactor,
                 length=length,
@@ -169,12 +169,11 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
                 left=self._timeLeft(),
                 expectsContinue=head.expectsContinue,
             )
-            self._enter(State.BODY)
             self._buffer, self._framing = b"", framingOf(length)
-            request.body = body
+            self._enter(State.BODY)
             self._readBody(rest)
         self.setTimeout(None)
-        request.handle(head, body)
+        request.handle(head)
 
     def _readBody(self, data: bytes) -> None:
         """Pass on a part of the body that arrives."""
@@ -309,6 +308,20 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
         super().connectionLost(reason)
         self.endTimeout()
         self.site.channelClosed(self)
+
+    def _protocolUpgradeForWebsockets(self, protocol: IProtocol) -> None:
+        """
+        Hand the connection over to a WebSocket of another program's resource (see
+        L{HTTPChannel}), which takes the place of this object's methods.
+        """
+        super()._protocolUpgradeForWebsockets(protocol)
+        lost = self.connectionLost
+
+        def connectionLost(reason: Failure = connectionDone) -> None:
+            self.site.channelClosed(self)
+            lost(reason)
+
+        self.connectionLost = connectionLost  # type: ignore[method-assign]
 
     def drain(self) -> None:
         """Close the connection, after the response to a request that is handled."""

@@ -1,4 +1,4 @@
-"""Listens for HTTP, at an endpoint that somebody has named."""
+"""Listens for HTTP at a configured endpoint."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from .site import GatewaySite, Pausable
 
 _log = Logger()
 
-#: Descriptions of endpoints that have certificates.
+#: Matches endpoints that have certificates.
 _TLS = re.compile("(haproxy:)?(tls|ssl):")
 
 
 class ListenError(SystemExit, Exception):
     """
-    The end, with a sentence. It is an C{Exception}, too, or twistd would not hear of it
-    in the background, and wait for ever.
+    The gateway cannot listen: ends the process with a message. It is an C{Exception},
+    too, because twistd in the background ignores C{SystemExit} and would hang.
     """
 
 
 class _Rehearsal:
     """
-    A reactor that listens to nobody, but shows what would be listened with.
+    A reactor that does not listen, but shows which factory it would use.
 
-    @ivar factory: What would make something of each connection; with TLS, in it.
+    @ivar factory: The factory of connections; with TLS, the one that wraps it.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -56,19 +56,19 @@ class _Rehearsal:
         return getattr(self._reactor, name)
 
     def listenTCP(self, port: int, factory: IProtocolFactory, **_: object) -> None:
-        """See L{IReactorTCP<twisted.internet.interfaces.IReactorTCP>}."""
+        """Note the factory of a port; see L{IReactorTCP}."""
         self.factory = factory
 
     def listenSSL(
         self, port: int, factory: IProtocolFactory, contextFactory: Any, **_: object
     ) -> None:
-        """See L{IReactorSSL<twisted.internet.interfaces.IReactorSSL>}."""
+        """Note the factory of a port with TLS; see L{IReactorSSL}."""
         self.factory = TLSMemoryBIOFactory(contextFactory, False, factory)
 
 
 class Listener(Service):
     """
-    Listens for HTTP; if it cannot, the gateway does not start.
+    A port that accepts HTTP connections. The gateway does not start without it.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Listener(Service):
         setting: str = "listen",
     ) -> None:
         """
-        @param description: A Twisted server endpoint.
-        @param setting: Where somebody has written it.
-        @raise ValueError: It is none, or names a file that cannot be used.
+        @param description: A Twisted server endpoint, like C{tcp:8080}.
+        @param setting: The setting that has it, for messages.
+        @raise ValueError: The description is invalid, or names an unusable file.
         """
         self._description = description
         self._setting = setting
@@ -93,17 +93,16 @@ class Listener(Service):
 
     @property
     def address(self) -> Any:
-        """Where it listens, once it does: an C{IAddress}."""
+        """Return the address of the open port, an C{IAddress}."""
         assert self._port is not None
         return self._port.getHost()
 
     def reloadCertificates(self) -> Callable[[], None]:
         """
-        Read the certificates again, if there are any.
+        Read the certificates again, if the endpoint has any.
 
-        @return: Is to be called to show them to those who connect from then on. Those
-            who are connected stay so.
-        @raise ValueError: They cannot be used.
+        @return: Makes the port use them for new connections; open ones are kept.
+        @raise ValueError: The certificates cannot be used.
         """
         if not _TLS.match(self._description):
             return lambda: None
@@ -116,7 +115,7 @@ class Listener(Service):
         return partial(self._renew, rehearsal.factory)
 
     def _renew(self, factory: Any) -> None:
-        """Let the port go on with another factory around the same."""
+        """Give the port another factory, which wraps the same site."""
         port: Any = self._port
         if port is None or factory is None:
             return
@@ -126,9 +125,9 @@ class Listener(Service):
 
     def privilegedStartService(self) -> None:
         """
-        Begin to listen, while the process may still use low ports.
+        Open the port while the process may still use ports below 1024.
 
-        @raise CannotListen: It cannot.
+        @raise ListenError: The port cannot be opened.
         """
         super().privilegedStartService()
         problems: list[str] = []
@@ -140,13 +139,13 @@ class Listener(Service):
         self._opening = opening
 
     def startService(self) -> None:
-        """Begin to listen, unless that was done early."""
+        """Open the port, unless L{privilegedStartService} has opened it."""
         super().startService()
         if self._opening is None:
             self.privilegedStartService()
 
     def stopService(self) -> Deferred[Any] | None:
-        """Stop listening, and see those out that are being served."""
+        """Close the port, and the connections after their responses."""
         super().stopService()
         if self._opening is not None:
             self._opening.cancel()
@@ -156,7 +155,7 @@ class Listener(Service):
         stopping: Deferred[object] = maybeDeferred(port.stopListening)
         if not isinstance(self._factory, GatewaySite):
             return stopping
-        # Those that wait are answered when the stream is closed.
+        # Waiting requests are answered when the stream is closed.
         return gatherResults([stopping, self._factory.drain()])
 
     def _opened(self, port: IListeningPort) -> None:
@@ -198,16 +197,15 @@ def serverEndpoint(
     description: str, reactor: Any, setting: str = "listen"
 ) -> IStreamServerEndpoint:
     """
-    Where to listen.
+    Parse the description of a server endpoint.
 
-    @param setting: Where somebody has written it.
-    @raise ValueError: The description is no server endpoint, or names a file that
-        cannot be used.
+    @param setting: The setting that has it, for the message.
+    @raise ValueError: The description is invalid, or names an unusable file.
     """
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except Exception as error:
-        # The parsers of endpoints raise whatever they like.
+        # The parsers of endpoints raise exceptions of many types.
         raise ValueError(
             f"{setting} is {description!r}: expected a Twisted server endpoint like"
             f" tcp:8080:interface=127.0.0.1 ({error})."

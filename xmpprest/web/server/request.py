@@ -112,14 +112,10 @@ class GatewayRequest(Request):
 
     # --- from the connection ---
 
-    def handle(self, head: RequestHead, body: Body) -> None:
-        """
-        Handle the request.
-
-        @param body: It may still arrive.
-        """
+    def handle(self, head: RequestHead) -> None:
+        """Handle the request; its body may still arrive."""
         target = head.target
-        self.head, self.body = head, body
+        self.head = head
         self.method, self.uri, self.path = head.method, target.uri, target.path
         self.clientproto = head.version
         self.site = self.channel.site

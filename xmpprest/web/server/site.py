@@ -95,10 +95,10 @@ class GatewaySite(Site):
 
     def refuse(self, request: GatewayRequest, problem: Problem) -> None:
         """Answer a request that no resource sees, and count it."""
-        visit = self._visits.begin(request)
-        common = ((REQUEST_ID, visit.id),)
+        context = self._visits.begin(request)
+        common = ((REQUEST_ID, context.id),)
         write(problemResponse(problem, request), request, common)
-        self._visits.end(visit, request)
+        self._visits.end(context, request)
 
     def getResourceFor(self, request: Request) -> IResource:
         """Find the resource of a request, for less than L{Site}'s own method."""
