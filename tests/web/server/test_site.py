@@ -523,7 +523,8 @@ class OtherResourceTests(SiteTestCase):
                 request.channel._protocolUpgradeForWebsockets(Socket())
                 return NOT_DONE_YET
 
-        self.site = GatewaySite(makeRoot({"s": SocketResource()}), 0, self.clock)
+        root = makeRoot({"s": SocketResource()})
+        self.site = GatewaySite(root, self.settings, self.clock)
         client = self.client()
         client.send(request(b"", method="GET", path="/s"))
         client.send(b"frame")

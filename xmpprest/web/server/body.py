@@ -46,6 +46,8 @@ class BufferedBody:
     A body that arrived together with its head.
     """
 
+    __slots__ = ("_content",)
+
     def __init__(self, content: bytes) -> None:
         self._content = content
 

@@ -70,15 +70,6 @@ class RequestHead(NamedTuple):
     isPersistent: bool
     expectsContinue: bool
 
-    def lines(self, name: bytes) -> Sequence[bytes]:
-        """
-        Return the values of a header field, one for each line.
-
-        @param name: In lower case.
-        """
-        value = self.fields.get(name)
-        return self.repeated.get(name) or (() if value is None else (value,))
-
 
 _NONE: Mapping[bytes, Sequence[bytes]] = {}
 
