@@ -22,11 +22,11 @@ from .testbed import Case
 
 #: The titles of the tables, by the figure whose ratios they show.
 GROUPS: Mapping[str, str] = {
-    "rate": "How many in a second",
-    "p99": "How late",
-    "cpu": "What much else costs",
-    "ready": "From start to ready",
-    "growth": "For a while",
+    "rate": "Throughput",
+    "p99": "Latency",
+    "cpu": "Cost of a large store",
+    "ready": "Startup",
+    "growth": "Long run",
 }
 
 #: The file with every figure.
@@ -45,7 +45,7 @@ def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
     parts = []
     for server in _distinct(each.server for each in results):
         if shown := _shown(results, server):
-            parts.append(f"What was to be shown, {server}:\n\n{shown}\n")
+            parts.append(f"Targets ({server}):\n\n{shown}\n")
         for figure, title in GROUPS.items():
             found = [
                 (case, _of(results, server, case))
@@ -53,7 +53,7 @@ def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
                 if case.compared == figure and _of(results, server, case)
             ]
             if found:
-                parts.append(f"{title}, {server}:\n\n{_group(found)}\n")
+                parts.append(f"{title} ({server}):\n\n{_group(found)}\n")
     return "\n".join(parts)
 
 
@@ -71,7 +71,12 @@ def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
         if value or name not in TROUBLES
     }
     names = [name for name in COLUMNS if name in present]
-    headings = ("case", "who, or with", "ratio", *(COLUMNS[name][0] for name in names))
+    headings = (
+        "case",
+        "candidate or size",
+        "ratio",
+        *(COLUMNS[name][0] for name in names),
+    )
     rows = [headings]
     for case, results in found:
         mine = _distinct(each.row for each in results)
@@ -94,11 +99,11 @@ def _group(found: Sequence[tuple[Case, list[Result]]]) -> str:
 
 def _shown(results: Sequence[Result], server: str) -> str:
     """Return the table of the measured targets, and whether each is met."""
-    rows = [("what", "wanted", "measured", "")]
+    rows = [("target", "required", "measured", "result")]
     for target in TARGETS:
         found = target.measured([each for each in results if each.server == server])
         if found is not None:
-            verdict = "hit" if target.met(found) else "missed"
+            verdict = "met" if target.met(found) else "missed"
             rows.append((target.text, target.wanted, f"{found:.2f}", verdict))
     return table(rows) if len(rows) > 1 else ""
 

@@ -104,20 +104,26 @@ def _same(text: str, case: str, one: str, other: str) -> Target:
 
 
 TARGETS = (
-    _atLeast("POST, store on: times mod_rest", 2, "post-json-16", MOD_REST),
-    _atLeast("POST, store on: times slixmpp", 1.2, "post-json-16", SLIXMPP),
+    _atLeast(
+        "POST with a store: rate relative to mod_rest", 2, "post-json-16", MOD_REST
+    ),
+    _atLeast(
+        "POST with a store: rate relative to slixmpp", 1.2, "post-json-16", SLIXMPP
+    ),
     Target(
-        "POST, store on: CPU, times twisted.web's",
+        "POST with a store: CPU relative to twisted.web",
         *(1.2, False),
         partial(_times, "post-json-16", "cpu", XMPPREST_SQLITE, EMPTY),
     ),
-    _atLeast("iq: times mod_rest", 1.2, "ping-16", MOD_REST),
-    _atLeast("iq: times slixmpp", 1.1, "ping-16", SLIXMPP),
-    Target("iq at 500/s: p99 ms later than raw", 3, False, _later),
-    _atLeast("callback, store on: times mod_rest", 2, "callback", MOD_REST),
-    Target("batch: times the less of 10,000/s and half of raw", 1, True, _batch),
+    _atLeast("iq: rate relative to mod_rest", 1.2, "ping-16", MOD_REST),
+    _atLeast("iq: rate relative to slixmpp", 1.1, "ping-16", SLIXMPP),
+    Target("iq at 500/s: p99 ms more than raw", 3, False, _later),
+    _atLeast(
+        "callback with a store: rate relative to mod_rest", 2, "callback", MOD_REST
+    ),
+    Target("batch: rate relative to 10,000/s or half of raw, if less", 1, True, _batch),
     Target(
-        "KB a waiting iq, its connection included",
+        "memory of a waiting iq with its connection, KB",
         *(8, False),
         partial(_median, "waiting", XMPPREST_SQLITE, "waiting"),
     ),
@@ -127,14 +133,52 @@ TARGETS = (
         False,
         partial(_median, "soak", XMPPREST_SQLITE, "growth"),
     ),
-    _same("POST: CPU, 10,000 rows and none", "rows-post", "10,000", "0"),
-    _same("POST: CPU, a million rows and none", "rows-post", "1,000,000", "0"),
-    _same("callback: CPU, 10,000 rows and none", "rows-callback", "10,000", "0"),
-    _same("callback: CPU, a million rows and none", "rows-callback", "1,000,000", "0"),
-    _same("POST: CPU, 1,000 recipients and one", "people-post", "1,000", "1"),
-    _same("POST: CPU, 100,000 recipients and one", "people-post", "100,000", "1"),
-    _same("callback: CPU, 1,000 senders and one", "people-callback", "1,000", "1"),
-    _same("callback: CPU, 100,000 senders and one", "people-callback", "100,000", "1"),
-    _atLeast("POST: store on, times store off", 0.8, "post-json-16", XMPPREST_MEMORY),
-    _atLeast("callback: store on, times store off", 0.8, "callback", XMPPREST_MEMORY),
+    _same(
+        "POST: CPU with 10,000 stored rows relative to none", "rows-post", "10,000", "0"
+    ),
+    _same(
+        "POST: CPU with a million stored rows relative to none",
+        "rows-post",
+        "1,000,000",
+        "0",
+    ),
+    _same(
+        "callback: CPU with 10,000 stored rows relative to none",
+        "rows-callback",
+        "10,000",
+        "0",
+    ),
+    _same(
+        "callback: CPU with a million stored rows relative to none",
+        "rows-callback",
+        "1,000,000",
+        "0",
+    ),
+    _same(
+        "POST: CPU with 1,000 recipients relative to one", "people-post", "1,000", "1"
+    ),
+    _same(
+        "POST: CPU with 100,000 recipients relative to one",
+        "people-post",
+        "100,000",
+        "1",
+    ),
+    _same(
+        "callback: CPU with 1,000 senders relative to one",
+        "people-callback",
+        "1,000",
+        "1",
+    ),
+    _same(
+        "callback: CPU with 100,000 senders relative to one",
+        "people-callback",
+        "100,000",
+        "1",
+    ),
+    _atLeast(
+        "POST: rate with a store relative to none", 0.8, "post-json-16", XMPPREST_MEMORY
+    ),
+    _atLeast(
+        "callback: rate with a store relative to none", 0.8, "callback", XMPPREST_MEMORY
+    ),
 )
