@@ -476,6 +476,7 @@ class MemoryTests(InboxTestCase):
         Small stanzas wait as trees as long as there is memory for these.
         """
         self.inbox = self.make(limit=1000)
+        self.inbox.inboxes["default"]._scheduler.limit = 1
         for number in range(1200):
             self.inbox.receive(message("hi", f"user{number}@d{number}.example"))
         scheduler = self.inbox.inboxes["default"]._scheduler

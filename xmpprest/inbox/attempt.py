@@ -24,7 +24,7 @@ from ..core.stanza.build import withArticle
 from ..core.stanza.stored import UnparsableStanza, parseStoredHead
 from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs, newID
-from .conversation import LARGE, MemoryUse, QueuedStanza
+from .conversation import MemoryUse, QueuedStanza
 from .health_monitor import HealthMonitor
 from .options import InboxOptions
 from .reflections import ReflectionFilter
@@ -240,10 +240,8 @@ class StanzaDeliverer:
     async def _call(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
         """Call the callback; a large stanza is not in memory as a tree meanwhile."""
         self._scope.raiseIfCancelled()
-        if queued.size >= LARGE:
-            queued.dropTree(self._memory)
         calling = self._caller.call(
-            queued.element, queued.webhookID, isReflection=isReflection
+            queued.parse(self._memory), queued.webhookID, isReflection=isReflection
         )
         return await self._scope.run(Deferred.fromCoroutine(calling))
 

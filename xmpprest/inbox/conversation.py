@@ -123,6 +123,20 @@ class QueuedStanza:
             self._tree = stanza
             memory.trees += self.size
 
+    def parse(self, memory: MemoryUse) -> Element:
+        """
+        Return the stanza for a request. The tree of a large one is not kept meanwhile.
+
+        @raise UnparsableStanza: The XML cannot be parsed.
+        """
+        if self.size >= LARGE:
+            self.dropTree(memory)
+            return self.element
+        if self._tree is None:
+            self._tree = self.element
+            memory.trees += self.size
+        return self._tree
+
     def dropTree(self, memory: MemoryUse) -> None:
         """Keep no more than the XML."""
         if self._tree is not None:

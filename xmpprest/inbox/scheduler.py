@@ -499,6 +499,7 @@ class DeliveryScheduler:
         deferrals = before.consecutiveDeferrals + 1 if isDeferred else 0
         conversation.last = LastAttempt(at, status, expeditedAt, deferrals)
         head.attempts += 1
+        head.dropTree(self._memory)
         head.dueAt = result.dueAt
         if isFirst:
             conversation.retryAt = result.dueAt
