@@ -1,1 +1,1 @@
-"""Tests of the whole gateway by programs that know nothing of it but its document."""
+"""Tests that need time, threads, sockets or processes, but no XMPP server."""

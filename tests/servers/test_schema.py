@@ -11,8 +11,8 @@ it is checked
   - that it is 405, with C{Allow}, for another method,
   - that what the schema allows is accepted, and what it forbids is refused.
 
-The last has exceptions, each with its reason in L{tests.integration.hooks}. There are
-no links between the operations, so that the checks which need a resource that was
+The last has exceptions, each with its reason in L{tests.servers.schema_hooks}. There
+are no links between the operations, so that the checks which need a resource that was
 created or deleted have nothing to do.
 """
 
@@ -104,7 +104,7 @@ class SchemaTests(SynchronousTestCase):
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "PYTHONIOENCODING": "utf-8",
-            "SCHEMATHESIS_HOOKS": "tests.integration.hooks",
+            "SCHEMATHESIS_HOOKS": "tests.servers.schema_hooks",
         }
         asked = subprocess.run(
             command,
