@@ -40,7 +40,9 @@ SIZES = "size-"
 
 
 def tables(results: Sequence[Result], cases: Iterable[Case]) -> str:
-    """Return all tables: per server, the targets and then all figures."""
+    """
+    Return all tables: for each server, first its targets, then all its measurements.
+    """
     known = list(cases)
     parts = []
     for server in _distinct(each.server for each in results):

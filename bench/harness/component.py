@@ -82,7 +82,7 @@ class LoadComponent:
         await self._writer.drain()
 
     def message(self, sender: int, to: str, body: str = HELLO, id: str = "") -> None:
-        """Send a message from one of many senders."""
+        """Send a message from the sender with a number."""
         self.write(
             f"<message from='p{sender:06}@{self.domain}' to='{to}' type='chat'"
             f" id='{id}'><body>{body}</body></message>"

@@ -14,7 +14,7 @@ from xmpprest.core.errors import (
     unprocessable,
 )
 
-#: The table of behaviour.md §2.2, row by row: what the sender is told.
+#: The table of callback.rst, row by row: what the sender is told.
 TOLD: dict[tuple[int, ...], tuple[str, str]] = {
     (400, 411, 416, 422): ("modify", "bad-request"),
     (401, 511): ("auth", "not-authorized"),

@@ -112,7 +112,7 @@ class KeepTests(DurableTestCase):
         for number in range(len(others)):
             self.world.answer(OUT, number)
         self.assertEqual([], self.world.clock.getDelayedCalls())
-        # Presence and probes are dropped without an error (behaviour.md §2.2, rule 6).
+        # Presence and probes are dropped without an error (callback.rst, rule 6).
         self.assertEqual(
             [("iq", "error")] * 2,
             [(answer.name, answer["type"]) for answer in self.world.stream.sent],

@@ -1,6 +1,6 @@
 """
 A callback that does harm, over real sockets: each stanza gets what the contract says
-(behaviour.md §2.2), memory stays flat, and nobody else has to wait.
+(callback.rst), memory stays flat, and nobody else has to wait.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from xmpprest.inbox.replies import ReplySender
 from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient
 
-#: behaviour.md §1.5
+#: docs/reference/http-api.rst
 SIZE_LIMIT = 192 * 1024
 #: Seconds; those of a test that is to run into them, and of the others, which are over
 #: long before, however busy the machine is.

@@ -141,7 +141,7 @@ class LanguageMixin(GatewayMixin):
 
 class CallbackMixin(GatewayMixin):
     """
-    What the callback's answers mean (behaviour.md §2.2), to an independent client.
+    What the callback's answers mean (callback.rst), to an independent client.
     """
 
     async def _ask(self, user: User, stanza: str, *answer: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: behaviour.md §1.5
+#: docs/reference/http-api.rst
 SIZE_LIMIT = 192 * 1024
 
 _TO = "to='nobody@localhost'"

@@ -482,7 +482,7 @@ class EchoTests(FormatTestCase):
 
 class DefectTests(FormatTestCase):
     """
-    What mod_rest gets wrong (behaviour.md §4), and what others do.
+    What mod_rest gets wrong (docs/reference/mod-rest.rst), and what others do.
     """
 
     def detail(self, status: int, value: Value) -> str:

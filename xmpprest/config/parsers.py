@@ -99,8 +99,7 @@ def integerUpTo(most: int) -> Parser:
 
 def optionalChoices(*known: str) -> Parser:
     """
-    Return a parser of comma-separated words from a fixed set; none of them is valid,
-    too.
+    Return a parser of comma-separated words from a fixed set. The list may be empty.
     """
     read = choices(*known)
     return lambda written: read(written) if written.strip() else frozenset()

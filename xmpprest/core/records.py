@@ -25,7 +25,7 @@ class StoreUnusable(Exception):
 
 # --- outbound messages ----------------------------------------------------------
 
-#: The states of an outbound message (behaviour.md §5), in their order.
+#: The states of an outbound message (reliability.rst), in their order.
 QUEUED = "queued"
 #: Written to the stream. It is stored only for messages that cannot be confirmed; other
 #: messages stay queued in the store until they are.

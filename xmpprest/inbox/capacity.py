@@ -21,7 +21,7 @@ class Capacity:
     The stanzas that wait for one callback, counted by sender.
 
     A stanza is refused if it does not fit, or if its bare sender or the domain of its
-    sender would then hold more than is still free (behaviour.md §5, I{Limits}). So no
+    sender would then hold more than is still free (reliability.rst, I{Limits}). So no
     sender and no domain ever holds more than half.
 
     @ivar count: Number of waiting stanzas.

@@ -237,7 +237,7 @@ class Conversation:
         Check whether a transient stanza is delivered next.
 
         @param canDeliverStored: Whether a stored stanza would be delivered now. If not,
-            transient stanzas do not wait for it (behaviour.md §2.2, I{Order}).
+            transient stanzas do not wait for it (callback.rst, I{Order}).
         """
         first = self.transient
         if first is None:

@@ -62,7 +62,7 @@ class ReplySender:
     ) -> ReplyPlan:
         """
         Apply the limit on automatic replies, so that two bots cannot answer each other
-        forever (behaviour.md §2.2, I{Loops}).
+        forever (callback.rst, I{Loops}).
 
         @param plan: The plan that a callback's response has led to.
         @param newID: Makes ids for replies.

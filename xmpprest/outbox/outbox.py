@@ -1,7 +1,7 @@
 """
 The durable outbox: accepted messages are stored until the server has them.
 
-A message is committed, written, and confirmed by a barrier behind it (behaviour.md §5).
+A message is committed, written, and confirmed by a barrier behind it (reliability.rst).
 """
 
 from __future__ import annotations

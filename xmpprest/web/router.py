@@ -1,5 +1,5 @@
 """
-The routes below C{/rest} (behaviour.md §1.1).
+The routes below C{/rest} (docs/reference/http-api.rst).
 
 The first segment decides: one of the gateway's own names, a kind of stanza, or the
 payload of an iq.

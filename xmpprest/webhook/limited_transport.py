@@ -143,7 +143,10 @@ class LimitedEndpointFactory:
         self._endpoints: dict[tuple[bytes, bytes, int], _MeteredEndpoint] = {}
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """The endpoint for a request; the agent asks for each."""
+        """
+        Return the endpoint for the URI of a request. The agent calls this for each
+        request.
+        """
         key = (uri.scheme, uri.host, uri.port)
         endpoint = self._endpoints.get(key)
         if endpoint is None:

@@ -1,5 +1,5 @@
 """
-Finds out whether the server has processed what was written to it (behaviour.md §5).
+Finds out whether the server has processed what was written to it (reliability.rst).
 
 XEP-0114 has no acknowledgements. But a server processes a stream in order: when a query
 that the gateway sends to itself comes back, everything before it was processed.

@@ -42,7 +42,7 @@ _NORMAL = (("", "type"), "normal")
 
 def kept(stanza: Element) -> Canonical:
     """
-    What of a stanza its JSON form has to say (behaviour.md §1.4 and §3): other
+    What of a stanza its JSON form has to say (docs/reference/json.rst): other
     attributes than its own go without saying, as does white space between its
     children, and a message without a type is normal.
     """

@@ -16,8 +16,10 @@ from tests.core.codec.case import CoreTestCase, xml
 from tests.core.codec.pairs import kept
 from tests.core.codec.stanzamaker import stanzas, within
 from tests.support.canonical import canonical
+from xmpprest.core.codec.fields_presence import PRESENCE
 from xmpprest.core.codec.mapping import NO_CONTEXT, StanzaContext, toForm
-from xmpprest.core.codec.table import KEYS, STANZAS
+from xmpprest.core.codec.slots import LocalizedChild
+from xmpprest.core.codec.table import KEYS, MESSAGE, STANZAS
 from xmpprest.core.errors import Refusal
 from xmpprest.core.media.values import Value
 from xmpprest.core.stanza import namespaces as ns
@@ -544,14 +546,20 @@ class EncodeTests(CoreTestCase):
 
     def test_language(self) -> None:
         """
-        Of several bodies, subjects or statuses the key holds the first in the stanza's
-        own language, else the first; all of them are in C{xml}.
+        Of several elements of a text in different languages, such as bodies, the key
+        holds the first in the stanza's own language, else the first; all of them are in
+        C{xml}.
         """
-        for kind, key in (
-            ("message", "body"),
-            ("message", "subject"),
-            ("presence", "status"),
-        ):
+        localized = [
+            (kind, key)
+            for kind, fields in (("message", MESSAGE), ("presence", PRESENCE))
+            for key, field in fields.items()
+            if isinstance(field.slot, LocalizedChild)
+        ]
+        self.assertLessEqual(
+            {("message", "body"), ("presence", "status")}, {*localized}
+        )
+        for kind, key in localized:
             for lang, children, value in (
                 ("", (("en", "hi"), (None, "plain")), "plain"),
                 ("de", (("en", "hi"), ("de", "hallo")), "hallo"),

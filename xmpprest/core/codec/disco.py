@@ -48,7 +48,7 @@ class ExtensionForms(NotFormField):
         return forms or None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add a form of type result for each."""
+        """Add a data form of type result to the parent element for each FORM_TYPE."""
         checkFormSize(value, at)
         if not isinstance(value, dict):
             raise wrongType(at, "an object", value)

@@ -154,8 +154,7 @@ class StanzaMapping:
 
     def _inferred(self, value: Mapping[str, Value]) -> str:
         """
-        Infer the kind from the type, then from the keys, else message (behaviour.md
-        §3).
+        Infer the kind from the type, then from the keys, else message.
         """
         type = value.get("type")
         if isinstance(type, str) and type in _KIND_BY_TYPE:

@@ -121,7 +121,7 @@ class Scalar:
 
     def fromText(self, text: str, at: str) -> Value:
         """
-        Return the value for the text of a form or a query.
+        Convert the text of a form field or query parameter to the value.
 
         @raise Refusal: 422, the text stands for no value.
         """

@@ -41,7 +41,7 @@ class Shape(Protocol):
 
     @property
     def isText(self) -> bool:
-        """Whether a text in a form can stand for it."""
+        """Whether the text of a form field can give such a value."""
 
     @property
     def parameters(self) -> Mapping[str, Schema]:
@@ -65,7 +65,7 @@ class Shape(Protocol):
 
     def fromText(self, text: str, at: str) -> Value:
         """
-        Return the value for the text of a form.
+        Convert the text of a form field to a value.
 
         @raise Refusal: 422, the text stands for no value.
         """
@@ -87,7 +87,7 @@ class Slot(Protocol):
 
     @property
     def isText(self) -> bool:
-        """Whether a text in a form can stand for it."""
+        """Whether the text of a form field can give such a value."""
 
     def position(self, element: Element) -> int:
         """
@@ -110,7 +110,7 @@ class Slot(Protocol):
 
     def fromText(self, text: str, at: str) -> Value:
         """
-        Return the value for the text of a form.
+        Convert the text of a form field to a value.
 
         @raise Refusal: 422, the text stands for no value.
         """
@@ -205,7 +205,7 @@ class Text(NoFormKeys):
         return element(*name, None, [text] if text else [])
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the scalar for the text of a form."""
+        """Convert the text of a form field to the scalar."""
         return self.scalar.fromText(text, at)
 
 
@@ -233,7 +233,7 @@ class AttributeValue(NoFormKeys):
         return element(*name, {self.attribute: self.scalar.toText(value, at)})
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the scalar for the text of a form."""
+        """Convert the text of a form field to the scalar."""
         return self.scalar.fromText(text, at)
 
 
@@ -262,7 +262,7 @@ class ChildText(NoFormKeys):
         return element(*name, None, [inner] if inner else [])
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the value for the text of a form."""
+        """Convert the text of a form field to a value."""
         return self.text.fromText(text, at)
 
 

@@ -43,7 +43,7 @@ class _OfScalar:
         return -1
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the scalar for the text of a form."""
+        """Convert the text of a form field to the scalar."""
         return self.scalar.fromText(text, at)
 
 
@@ -106,7 +106,7 @@ class _Within:
 
     @property
     def isText(self) -> bool:
-        """Whether a text in a form can stand for the child."""
+        """Whether the text of a form field can give the child's value."""
         return self.shape.isText
 
     def position(self, element: Element) -> int:
@@ -122,7 +122,7 @@ class _Within:
         return [c for c in elements(element) if (c.uri, c.name) in names]
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the value of the shape for the text of a form."""
+        """Convert the text of a form field to the value of the child's shape."""
         return self.shape.fromText(text, at)
 
 
@@ -141,7 +141,7 @@ class Child(_Within):
         return self.shape.read(found[0]) if found else None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add the child."""
+        """Add the child element with this value to the parent element C{into}."""
         made = self.shape.write((self.uri or into.uri, self.name), value, at)
         if made is not None:
             into.children.append(made)
@@ -184,7 +184,7 @@ class Children(_Within):
         return [self.shape.read(child) for child in self._found(element)] or None
 
     def write(self, value: Value, at: str, into: Element) -> None:
-        """Add a child for each item."""
+        """Add a child element to the parent element C{into} for each item."""
         if not isinstance(value, list):
             raise wrongType(at, "a list", value)
         if len(value) > MAX_ELEMENTS:
@@ -391,5 +391,5 @@ class VirtualSlot:
             self.shape.scalar.toText(item, f"{at}[{number}]")
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return the value for the text of a form or a query."""
+        """Convert the text of a form field or query parameter to the value."""
         return self.shape.fromText(text, at)

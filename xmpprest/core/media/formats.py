@@ -291,7 +291,7 @@ REFLECTION_TYPES = tuple({JSON, CBOR} & {*FORMATS})
 def encodeReflection(stanza: Element, name: str) -> bytes:
     """
     Write a message that a room has sent back to its author, with the key
-    C{"reflection": true} (behaviour.md §2.2).
+    C{"reflection": true} (callback.rst).
 
     @param name: One of L{REFLECTION_TYPES}.
     """

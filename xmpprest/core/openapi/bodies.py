@@ -29,7 +29,10 @@ def _answer(description: str, example: Any) -> JSONObject:
 
 
 def _ifCBOR(part: JSONObject) -> JSONObject:
-    """Return the content of CBOR, if the extra C{cbor} is installed."""
+    """
+    Return the OpenAPI C{content} entry of the CBOR media type; empty without the extra
+    C{cbor}.
+    """
     return {formats.CBOR: part} if formats.CBOR in formats.FORMATS else {}
 
 
@@ -110,7 +113,10 @@ def _form(
 
 
 def _single(example: JSONObject) -> JSONObject:
-    """Return the part of an example that a form can hold."""
+    """
+    Reduce an example to the keys that a form can give: those with a single text as
+    value.
+    """
     return {k: v for k, v in example.items() if isinstance(v, str | int)}
 
 

@@ -104,7 +104,7 @@ def interpretResponse(
 ) -> ReplyPlan:
     """
     Decide what to send after a callback's response. The numbers in the code are those
-    of the rules in behaviour.md §2.2; the first rule that matches counts.
+    of the rules in callback.rst; the first rule that matches counts.
 
     @param stanza: The inbound stanza.
     @param newID: Generates ids for replies that have none.
@@ -132,7 +132,7 @@ def interpretResponse(
 def onUnreachable(stanza: Element) -> ReplyPlan:
     """
     Decide what to send if the callback gave no response and the stanza is not stored
-    (behaviour.md §2.2, rule 6). A presence is dropped without an error, since that
+    (callback.rst, rule 6). A presence is dropped without an error, since that
     would show the bot as broken until the sender's next login; a subscription is not.
     """
     return ReplyPlan(
@@ -171,7 +171,7 @@ def errorReply(stanza: Element, reason: StanzaError) -> tuple[Element, ...]:
 
 def unhandledReply(stanza: Element) -> tuple[Element, ...]:
     """
-    Make the error for a stanza that no callback wants (behaviour.md §2.3).
+    Make the error for a stanza that no callback wants (callback.rst).
 
     @return: Empty for presence and headlines, and where L{errorReply} is empty.
     """

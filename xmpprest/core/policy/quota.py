@@ -1,4 +1,4 @@
-"""Limits on queued stanzas in number and in bytes, shared fairly (behaviour.md §5)."""
+"""Limits on queued stanzas in number and in bytes, shared fairly (reliability.rst)."""
 
 from __future__ import annotations
 

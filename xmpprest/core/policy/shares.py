@@ -6,7 +6,7 @@ from __future__ import annotations
 class Shares:
     """
     Counts what each token holds of a capacity, so that none occupies all of it: a token
-    may hold as much as is still free, and so at most half (behaviour.md §5, I{Limits}).
+    may hold as much as is still free, and so at most half (reliability.rst, I{Limits}).
     """
 
     def __init__(self) -> None:

@@ -3,9 +3,8 @@ The lines of a callback batch, one stanza each, and the lines of its response.
 
     {"id": "msg_1", "stanza": {"kind": "message", "body": "Hello", …}}
 
-    {"id": "msg_1", "status": 204}
-    {"id": "msg_2", "reply": {"body": "Hello"}}
-    {"id": "msg_3", "status": 503, "retry_after": 60}
+    {"id": "msg_1", "status": 204} {"id": "msg_2", "reply": {"body": "Hello"}} {"id":
+    "msg_3", "status": 503, "retry_after": 60}
 
 The C{id} is the C{webhook-id} that the stanza would have alone. A line of the response
 stands for the response to that stanza alone; its keys are those of C{/rest/batch}.

@@ -33,7 +33,10 @@ def conversationOf(stanza: Element) -> tuple[str, str]:
 
 
 def senderOf(key: str) -> str:
-    """Return the bare sender of a conversation, its long parts shortened."""
+    """
+    Return the sender's bare address from a conversation key, with overlong parts
+    shortened.
+    """
     parts = key.split(SEPARATOR)
     return parts[2] if key.startswith(SEPARATOR) else parts[0]
 

@@ -171,7 +171,8 @@ class DatabaseFile:
 
     def isInPlace(self) -> bool:
         """
-        Return whether the open files are still those in the directory.
+        Return whether the open files still have their names in the directory; false if
+        a name was deleted.
 
         @raise FileGone: Another file has the name of the store.
         """

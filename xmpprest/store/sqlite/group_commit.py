@@ -126,7 +126,7 @@ class GroupCommitter:
         return self._connection
 
     def _succeed(self) -> None:
-        """Log the recovery if the last commit failed."""
+        """Record a successful commit; log a recovery if the commit before it failed."""
         if self._trouble is not None and self._trouble == self._told:
             self._tell(
                 LogLevel.info, "The store {path} works again.", path=self._file.path

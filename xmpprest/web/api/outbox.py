@@ -1,4 +1,4 @@
-"""Shows accepted messages, and drops queued ones: C{/rest/outbox} (behaviour.md §5)."""
+"""Shows accepted messages, and drops queued ones: C{/rest/outbox} (reliability.rst)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Runs a request with an idempotency key only once (behaviour.md §5).
+Runs a request with an idempotency key only once (reliability.rst).
 
 The first response is stored and replayed to repetitions. A request that was refused
 before it had any effect leaves no record, so that it can be repeated.
@@ -38,7 +38,10 @@ class IdempotencyStore(Protocol):
         """
 
     def finishRequest(self, key: str, answer: bytes | None) -> Awaitable[None]:
-        """Store the response; C{None} removes the key."""
+        """
+        Store the response under its idempotency key; with C{None}, forget the key, so
+        that the request can be repeated.
+        """
 
 
 #: Runs a request, and returns an awaitable of its response. If it raises L{Refusal} or

@@ -99,9 +99,10 @@ class Listener(Service):
 
     def reloadCertificates(self) -> Callable[[], None]:
         """
-        Read the certificates again, if the endpoint has any.
+        Read the certificates again, if there are any.
 
-        @return: Makes the port use them for new connections; open ones are kept.
+        @return: A function that puts the new certificates into use for new connections;
+            open connections keep theirs.
         @raise ValueError: The certificates cannot be used.
         """
         if not _TLS.match(self._description):
