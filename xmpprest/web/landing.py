@@ -49,5 +49,5 @@ def landingPage(base: str) -> Response:
 
 def relativeBase(request: Request) -> str:
     """Return the base for the page at the API's own path, wherever it is mounted."""
-    path = request.uri.partition(b"?")[0].decode("latin-1")
+    path = request.path.decode("latin-1")
     return "" if path.endswith("/") else f"{path.rpartition('/')[2]}/"
