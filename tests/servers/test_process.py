@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Starts a server, says where, and waits for a death it cannot tidy up after.
 DOOMED = """
 import sys
-from tests.servers import {module}
+from tests.support import {module}
 server = {module}.{kind}()
 server.start()
 print(server.directory, server.componentPort, flush=True)

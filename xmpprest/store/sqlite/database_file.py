@@ -93,7 +93,7 @@ class DatabaseFile:
         self._connect = connect
         self._lock: int | None = None
         self._isOurs = False
-        #: Device and inode of the open files, by suffix.
+        #: Device and inode of the open files, by path.
         self._identities: dict[str, tuple[int, int]] = {}
 
     def open(self) -> Connection:
@@ -136,8 +136,9 @@ class DatabaseFile:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._limit(connection)
             self._identities = {
-                suffix: _identity(self.path + suffix) or (0, 0)
-                for suffix in ("", "-wal")
+                path: (found.st_dev, found.st_ino)
+                for path in (self.path, f"{self.path}-wal")
+                if (found := os.stat(path))
             }
         except BaseException:
             connection.close()
@@ -176,12 +177,13 @@ class DatabaseFile:
 
         @raise FileGone: Another file has the name of the store.
         """
-        for suffix, identity in self._identities.items():
-            found = _identity(self.path + suffix)
-            if found != identity:
-                if found is not None:
-                    raise FileGone(errno.ESTALE, _REPLACED)
+        for path, identity in self._identities.items():
+            try:
+                found = os.stat(path)
+            except FileNotFoundError:
                 return False
+            if (found.st_dev, found.st_ino) != identity:
+                raise FileGone(errno.ESTALE, _REPLACED)
         return True
 
     def restore(self, connection: Connection) -> Connection:
@@ -210,7 +212,7 @@ class DatabaseFile:
 
     def _rewrite(self, connection: Connection) -> None:
         """Write the content of a connection to the directory."""
-        if _identity(self.path) is None:
+        if not os.path.exists(self.path):
             copy = f"{self.path}.restored"
             with suppress(FileNotFoundError):
                 os.unlink(copy)
@@ -330,15 +332,6 @@ def _damage(what: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Return the device and the inode of a file; C{None} if there is none."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _synchronise(path: str) -> None:
