@@ -41,7 +41,9 @@ export class Traffic {
 
   /** Show that a callback's reply was not sent. */
   complain({ callback, from, reason }) {
-    this.#later({ text: `Callback ${callback}, reply to ${from} not sent: ${reason}` });
+    this.#enqueue({
+      text: `The reply of the callback ${callback} to ${from} was not sent: ${reason}`,
+    });
   }
 
   /** Show that stanzas are missing. */
