@@ -59,7 +59,7 @@ class PouringTestCase(SiteTestCase):
         return Response(200, contentType="text/plain", chunks=self.pieces(body))
 
     async def pieces(self, body: Body) -> AsyncGenerator[bytes]:
-        """What has come, in capitals."""
+        """Yield the pieces of a body in capitals."""
         try:
             while data := await body.read():
                 self.read.append(data)
@@ -81,7 +81,7 @@ class ArrivingTests(PouringTestCase):
     """Bodies on their way."""
 
     def test_atOnce(self) -> None:
-        """What has come is answered before the end has."""
+        """The response to a part is written before the rest of the body arrives."""
         client = self.client()
         client.send(head() + chunk(b"ab"))
         self.assertIn(chunk(b"AB"), client.transport.value())
@@ -141,7 +141,7 @@ class ArrivingTests(PouringTestCase):
         self.assertEqual(self.ends, ["complete"] * 2)
 
     def test_anyPieces(self) -> None:
-        """It does not matter in which pieces a request arrives."""
+        """A request may arrive in pieces of any size."""
         data = chunked(b"hello", 2).replace(b"/rest", PATH.encode(), 1)
         for size in (1, 2, 3, 7, 50):
             client = self.client()
@@ -155,7 +155,7 @@ class ArrivingTests(PouringTestCase):
         self.assertEqual(self.ask(b"x" * 6000, path="/rest/echo").status, 413)
 
     def test_refused(self) -> None:
-        """Who may not post is told so before the body comes, which nobody reads."""
+        """A client without permission is refused before its body arrives."""
         client = self.client()
         client.send(head(Authorization=None, Expect="100-continue"))
         response = client.response()
@@ -189,7 +189,7 @@ class ArrivingTests(PouringTestCase):
         self.assertEqual(client.response().body, b"A")
 
     def test_malformed(self) -> None:
-        """What is no chunk ends the answer, not in the midst of it."""
+        """A malformed chunk ends the response, behind a complete piece."""
         client = self.client()
         client.send(head() + chunk(b"a") + b"garbage\r\n")
         self.assertEqual(client.response().body, b"A!")
@@ -202,7 +202,7 @@ class ArrivingTests(PouringTestCase):
 
 
 class PressureTests(PouringTestCase):
-    """Who is faster than the other waits."""
+    """A reader and a client wait for each other."""
 
     def test_notRead(self) -> None:
         """A client is not read from while nobody wants what it has sent."""
@@ -286,7 +286,7 @@ class EndTests(PouringTestCase):
         self.assertEqual(self.resource.pendingRequests, 0)
 
     def test_leavesWithKey(self) -> None:
-        """Nor is the rest of what is to be done once; what has come is done."""
+        """A request with a key is ended, too; the part that has come is handled."""
         gate = self.gate = Deferred()
         client = self.client()
         client.send(head(**{"Idempotency-Key": "k"}) + chunk(b"a"))

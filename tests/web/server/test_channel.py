@@ -155,7 +155,7 @@ class UnreadTests(SiteTestCase):
 
 
 class AdmissionTests(SiteTestCase):
-    """What is decided when the head is complete."""
+    """Decisions that are made when the head is complete."""
 
     def assertEarly(self, head: bytes, status: int) -> None:
         """The response comes before any of the body; then the connection closes."""

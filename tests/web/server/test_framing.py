@@ -72,7 +72,7 @@ class FramingTests(SynchronousTestCase):
                 )
 
     def test_before(self) -> None:
-        """What came before something malformed is part of the body."""
+        """Complete chunks before a malformed one are part of the body."""
         framing = framingOf(None)
         self.assertEqual(framing.feed(b"5\r\nhello\r\nx\r\n"), b"hello")
         self.assertTrue(framing.isMalformed)
@@ -100,7 +100,7 @@ class FramingTests(SynchronousTestCase):
     def test_anyPieces(
         self, chunks: list[bytes], sizes: list[int], rest: bytes
     ) -> None:
-        """It does not matter in which chunks and pieces a body comes."""
+        """Chunks and pieces of a body may have any size."""
         data = b"".join(b"%X\r\n%b\r\n" % (len(each), each) for each in chunks)
         framing = framingOf(None)
         body = feed(framing, data + b"0\r\n\r\n" + rest, sizes)

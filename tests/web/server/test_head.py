@@ -157,7 +157,7 @@ class IncompleteTests(HeadTestCase):
             self.refusal(data[: data.index(b"\r\n\r\n") + 4])
 
     def test_hopeless(self) -> None:
-        """What cannot become a head is refused before its end."""
+        """Data that cannot become a head is refused before its end."""
         for data in (
             b"\x16\x03\x01\x02\x00\x01",  # TLS
             b"GET / HTTP/1.1\nHost: a\n",

@@ -60,7 +60,7 @@ class HeldPort:
         self.isPaused = False
 
     def startListening(self) -> None:
-        """It does already."""
+        """Do nothing: the port is open."""
 
     def stopListening(self) -> Deferred[None]:
         """Close it."""
@@ -96,7 +96,7 @@ class ListenerTests(SynchronousTestCase):
         self.factory: Any = ServerFactory()
 
     def test_listens(self) -> None:
-        """It listens where it is told, once it is started, and says so."""
+        """A started listener listens at its endpoint, and logs that."""
         listener = Listener(HTTP, self.factory, self.reactor)
         self.assertEqual(self.reactor.tcpServers, [])
         with capturedLogs() as events:
@@ -108,7 +108,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertIn("8080", line)
 
     def test_privileged(self) -> None:
-        """It listens while the process has its privileges, and only once."""
+        """The port is opened while the process has its privileges, and only once."""
         listener = Listener(HTTP, self.factory, self.reactor)
         listener.privilegedStartService()
         self.assertEqual(len(self.reactor.tcpServers), 1)

@@ -72,7 +72,7 @@ class SizeTests(SiteTestCase):
         self.assertLingers(client)
 
     def test_json(self) -> None:
-        """It is refused in the form that is asked for."""
+        """The error has the format that Accept names."""
         client = self.client()
         client.send(request(b"", {"Content-Length": "9" * 30, "Accept": "*/*;q=0.1"}))
         self.assertXMLProblem(client.response(), 413)
@@ -93,7 +93,7 @@ class SizeTests(SiteTestCase):
         self.assertLingers(client)
 
     def test_oneChunk(self) -> None:
-        """The same within one chunk, and one packet."""
+        """Chunks and packets of any size are limited together."""
         for size in (1, 7, 100_000):
             client = self.client()
             client.send(chunked(b"x" * 20_000, size))
@@ -185,13 +185,13 @@ class TimeTests(SiteTestCase):
         self.assertCut(client)
 
     def test_requestLine(self) -> None:
-        """So is one that never ends its first line."""
+        """A first line that never ends is cut off, too."""
         client = self.client()
         self.trickle(client, b"POST /" + b"x" * 100, 30)
         self.assertCut(client)
 
     def test_body(self) -> None:
-        """So is a body, whether its length is known or not."""
+        """A body that trickles is cut off, with or without a known length."""
         for data in (
             request(b"x" * 1000),
             chunked(b"x" * 1000, 1),
@@ -257,7 +257,7 @@ class TimeTests(SiteTestCase):
         self.assertEqual(client.response().status, 202)
 
     def test_afterLongPoll(self) -> None:
-        """What was pipelined meanwhile has its 30 s from then on."""
+        """A request pipelined meanwhile has 30 s from the response on."""
         client = self.client()
         client.send(request(IQ))
         client.send(request()[:50])
@@ -348,7 +348,7 @@ class ConnectionTests(SiteTestCase):
         self.assertFalse(client.transport.disconnecting)
 
     def test_anyPieces(self) -> None:
-        """It does not matter in which pieces requests arrive."""
+        """Requests may arrive in pieces of any size."""
         data = request() + chunked(MESSAGE, 10) + request(b"") + request()
         for size in (1, 2, 3, 7, 100, len(data)):
             client = self.client()
@@ -637,7 +637,7 @@ class DrainTests(SiteTestCase):
         self.successResultOf(drained)
 
     def test_stuck(self) -> None:
-        """Nobody holds up the end for longer than 5 s."""
+        """A client delays the end for 5 s at most."""
         client = self.client()
         client.send(request(IQ))
         drains = [self.site.drain(), self.site.drain()]

@@ -182,7 +182,7 @@ class SmugglingTests(SiteTestCase):
     def test_anything(
         self, at: int, cut: int, put: bytes, sizes: list[int], chunked: bool
     ) -> None:
-        """Whatever is changed in a request, it is answered, or waits, or is closed."""
+        """A request with any change is answered, waits, or is closed."""
         data = request()
         if chunked:
             data = raw("POST /rest HTTP/1.1", [CHUNKED], b"3\r\nabc\r\n0\r\n\r\n")
