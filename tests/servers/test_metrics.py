@@ -69,9 +69,10 @@ class MetricsTests(GatewayMixin, TestCase):
         self.seen: dict[str, set[float]] = {}
         path = self.mktemp()
         await self.giveUp(path)
-        await self.startGateway(store=f"sqlite:{path}")
+        await self.startGateway(store=f"sqlite:{path}", inboxLimit=4, replyLimit=1)
         await self.until(lambda now: now["xmpprest_dead_letters"] == 1)
         await self.send()
+        await self.refuse()
         await self.ask()
         await self.loseStream()
         await self.pause()
@@ -109,6 +110,25 @@ class MetricsTests(GatewayMixin, TestCase):
         delivery.respond(204, "", b"")
         await self.until(lambda now: now["xmpprest_inbox_stanzas"] == 0)
 
+    async def refuse(self) -> None:
+        """A user sends more than a share of the inbox, and gets more than a reply."""
+        user = await self.login("juliet")
+        for number in range(6):
+            user.send(
+                f"<message to='{BOT}' type='chat' id='{number}'><body/></message>"
+            )
+        await self.until(lambda now: now["xmpprest_inbox_refused"] > 0)
+        first = await self.delivered()
+        self.callback.answer = lambda delivery: (200, "text/plain", b"Hello")
+        first.respond(200, "text/plain", b"Hello")
+        user.send(f"<message to='{BOT}' type='chat'><body>7</body></message>")
+        user.send(f"<message to='{BOT}' type='chat'><body>8</body></message>")
+        await self.until(lambda now: now["xmpprest_replies_dropped"] > 0)
+        await self.until(lambda now: now["xmpprest_inbox_stanzas"] == 0)
+        self.callback.answer = None
+        while self.callback.deliveries.pending:
+            await self.delivered()
+
     async def ask(self) -> None:
         """A query waits; the reply to another one comes too late."""
         asking = self.post(PING)
@@ -124,8 +144,7 @@ class MetricsTests(GatewayMixin, TestCase):
     async def loseStream(self) -> None:
         """The stream is lost; then there is none while somebody sends."""
         component = self.gateway.component
-        assert component._stream is not None
-        component._stream.transport.abortConnection()
+        component.xmlstream.transport.abortConnection()
         await self.until(lambda now: now["xmpprest_reconnects"] > 0)
         await self.connected()
         await component.stopService()
