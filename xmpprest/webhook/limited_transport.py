@@ -246,11 +246,11 @@ class _Meter(ProtocolWrapper):
         return self._received > self._limit or self._interim > INTERIM_LIMIT
 
     def stopProducing(self) -> None:
-        """Nobody wants what still comes."""
+        """Abort the connection; the rest of the response is not wanted."""
         cast(ITCPTransport, self.transport).abortConnection()
 
     def loseConnection(self) -> None:
-        """Close, but do not let the other side draw it out, as TLS would."""
+        """Close the connection; abort it if the server delays the end of TLS."""
         super().loseConnection()
         if self.connected and self._goodbye is None:
             self._goodbye = self._clock.callLater(CLOSE_TIMEOUT, self.stopProducing)

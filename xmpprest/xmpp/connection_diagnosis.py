@@ -34,7 +34,7 @@ _TLS_FAULTS = (
 
 class ConnectionFailed(Exception):
     """
-    There is no stream; the message is the reason, as the end of a sentence.
+    The attempt to connect failed. The message is the reason, as the end of a sentence.
 
     @ivar reached: Whether the server was reached.
     """
