@@ -529,7 +529,7 @@ class RouteTests(GatewayTestCase):
         """
         site = self.start().site
         described = {*document(DOMAIN, "1")["paths"]}
-        for first in re.split(", ", self.known("x", site, ", or (.*)[.]$")):
+        for first in re.split(", ", self.known("x", site, "the others are (.*)[.]$")):
             if first not in ("console", "docs", "openapi.json"):
                 routes = self.known(f"{first}/x/x/x", site, "there is (.*)[.]$")
                 self.assertEqual({*routes.split(", ")} - described, set())

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 from tests.inbox.test_stored_delivery import OK, OUT, DurableTestCase
 from tests.support.delivery import ANN, BEGINNING, BOT, KeepingWorld
 from tests.support.doubles import said
+from xmpprest.core.errors import REPORT_BUG
 from xmpprest.core.media.formats import TEXT, XML
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.retry import MAX_RETRY_WINDOW, MIN_ATTEMPTS, RETRY_WINDOW
@@ -314,7 +315,7 @@ class FaultTests(AttemptTestCase):
         error = "The gateway failed (ZeroDivisionError); see its log."
         self.assertEqual(
             [
-                f"Delivery of {self.webhookID} crashed.",
+                f"The delivery of {self.webhookID} crashed. {REPORT_BUG}",
                 f"Dead letter: {self.webhookID} cannot be delivered: {error}",
             ],
             said(logs),

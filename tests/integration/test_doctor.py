@@ -624,7 +624,7 @@ class CommandTests(SynchronousTestCase):
         code, said = self.run_("doctor", "--iq-timeout", "soon")
         self.assertEqual(code, 1)
         self.assertRegex(said, r"^FAILED   configuration: --iq-timeout is 'soon'")
-        self.assertIn("\n1 check has failed: change what", said)
+        self.assertIn("\n1 check has failed: do what", said)
 
     def test_unknown(self) -> None:
         """
@@ -663,7 +663,7 @@ class FindingsTests(SynchronousTestCase):
             ([good], "All checks have passed.", 0),
             ([good, odd], "The gateway works, but look at the warning.", 0),
             ([odd, odd], "look at the 2 warnings.", 0),
-            ([odd, bad], "1 check has failed: change what", 1),
+            ([odd, bad], "1 check has failed: do what", 1),
             ([bad, bad], "2 checks have failed. Start with the first", 1),
         ):
             self.assertIn(words, summary(findings))

@@ -266,7 +266,7 @@ class PathTests(PathTestCase):
         """A first segment that does not exist is refused with those that do."""
         for path in ("/nowhere/chat/x", "/chat", "//message", "/%25"):
             text = self.refusal(404, path)
-            self.assertIn("message, presence, iq to POST to", text)
+            self.assertIn("POST to message, presence, iq;", text)
             self.assertIn(", ".join(PAYLOADS), text)
             self.assertIn("echo", text)
 
@@ -506,7 +506,7 @@ class PayloadPathTests(PathTestCase):
         """A payload that does not exist is refused with those that do."""
         for path in ("/iq/pong/x", "/iq/error/x", "/iq/body/x", "/iq/to/x", "/iq//x"):
             text = self.refusal(404, path)
-            self.assertIn(f"get, set or a payload: {', '.join(PAYLOADS)}.", text)
+            self.assertIn(f"use get, set or one of {', '.join(PAYLOADS)}.", text)
 
     def test_noRecipient(self) -> None:
         """Somebody has to say whom it is for; the payload cannot."""

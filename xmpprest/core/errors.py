@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 
+#: The end of a log message about an unexpected exception, whose traceback follows.
+REPORT_BUG = "This is a bug in xmpprest; please report it with the traceback below."
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -155,7 +155,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
 
 @dataclass(frozen=True, slots=True)
 class InboundHandler:
-    """Gives inbound stanzas to the outbox, if they are errors, and to the inboxes."""
+    """Gives every inbound stanza to the inboxes, and errors also to the outbox."""
 
     outbox: Outbox | DirectOutbox
     inbox: InboxRouter

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
-from ..core.errors import INTERNAL_SERVER_ERROR, Refusal, errorFromStatus
+from ..core.errors import INTERNAL_SERVER_ERROR, REPORT_BUG, Refusal, errorFromStatus
 from ..core.policy import retry
 from ..core.policy.callback_response import (
     NO_REPLY,
@@ -105,7 +105,9 @@ class StanzaDeliverer:
         except UnparsableStanza as error:
             return self._dead(queued, f"The stored XML cannot be parsed: {error}.")
         except Exception as error:
-            _log.failure("Delivery of {id} crashed.", id=queued.webhookID)
+            _log.failure(
+                "The delivery of {id} crashed. " + REPORT_BUG, id=queued.webhookID
+            )
             name = type(error).__name__
             return self._dead(queued, f"The gateway failed ({name}); see its log.")
 

@@ -86,10 +86,10 @@ class Capacity:
 
     def add(self, key: str, size: int, count: int = 1) -> None:
         """
-        Count stanzas of one conversation, without a check.
+        Add stanzas of one conversation to the totals, without checking the limits.
 
-        @param size: Of all of them.
-        @param count: Their number; -1 to forget one, whose size is negative, too.
+        @param size: Their total size in bytes; negative to remove stanzas.
+        @param count: Their number; -1 to remove one.
         """
         self.count += count
         self.size += size

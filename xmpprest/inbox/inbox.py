@@ -22,7 +22,7 @@ from twisted.words.xish.domish import Element
 from ..concurrency import timers
 from ..concurrency.cancel_scope import CancelScope
 from ..concurrency.waiters import Waiters
-from ..core.errors import RESOURCE_CONSTRAINT
+from ..core.errors import REPORT_BUG, RESOURCE_CONSTRAINT
 from ..core.histogram import Histogram
 from ..core.policy.callback_response import (
     onUnreachable,
@@ -69,7 +69,7 @@ class AddressSet(Protocol):
     """A set of addresses."""
 
     def __contains__(self, address: str, /) -> bool:
-        """Check whether an address is in the set."""
+        """Check whether the set contains an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,11 @@ class Inbox(Service):
 
     def _notFound(self, reason: Failure) -> None:
         if not reason.check(CancelledError):
-            _log.failure("Search for stored stanzas crashed.", failure=reason)
+            _log.failure(
+                "Reading stored stanzas crashed; a restart delivers them. "
+                + REPORT_BUG,
+                failure=reason,
+            )
 
     # --- inbound stanzas ---
 
@@ -425,7 +429,11 @@ class Inbox(Service):
             (conversation, queued),
         )
         committing.addErrback(
-            lambda reason: _log.failure("Handling of a commit crashed.", failure=reason)
+            lambda reason: _log.failure(
+                "Scheduling a stored stanza crashed; a restart delivers it. "
+                + REPORT_BUG,
+                failure=reason,
+            )
         )
 
     def _committed(
@@ -458,7 +466,11 @@ class Inbox(Service):
     def _logFailedCommit(self, reason: Failure) -> None:
         now = self._options.steady()
         if not reason.check(StoreUnavailable):
-            _log.failure("Commit of a stanza crashed.", failure=reason)
+            _log.failure(
+                "Storing a stanza crashed; it has one attempt, or is refused. "
+                + REPORT_BUG,
+                failure=reason,
+            )
         elif now >= self._quietUntil:
             self._quietUntil = now + LOG_INTERVAL
             _log.error(

@@ -19,6 +19,7 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
 from ..concurrency.waiters import Waiters
+from ..core.errors import REPORT_BUG
 from ..core.policy.callback_response import (
     ReplyPlan,
     unhandledReply,
@@ -295,4 +296,7 @@ class InboxRouter(Service):
 
 def _failed(reason: Failure) -> None:
     if not reason.check(CancelledError):
-        _log.failure("Background task for stored stanzas crashed.", failure=reason)
+        _log.failure(
+            "Assigning stored stanzas crashed; a restart repeats it. " + REPORT_BUG,
+            failure=reason,
+        )

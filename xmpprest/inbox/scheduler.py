@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from ..concurrency import timers
 from ..concurrency.cancel_scope import CancelScope
 from ..concurrency.waiters import Waiters
+from ..core.errors import REPORT_BUG
 from ..core.policy.health import PROBE_INTERVAL
 from ..core.policy.retry import (
     RETRY_AFTER_STATUSES,
@@ -378,7 +379,9 @@ class DeliveryScheduler:
     def _worked(self, result: Failure | None) -> None:
         self._busy -= 1
         if result is not None:
-            _log.failure("Delivery worker crashed.", failure=result)
+            _log.failure(
+                "A delivery worker crashed; others go on. " + REPORT_BUG, failure=result
+            )
         self.wake()
         if self._idle:
             self._idle.release(None)
@@ -412,7 +415,10 @@ class DeliveryScheduler:
         except CancelledError:
             conversation.retryAt = self._now() + ERROR_BACKOFF
         except Exception:
-            _log.failure("Delivery of a conversation crashed; it is retried later.")
+            _log.failure(
+                "Delivering a conversation crashed; it is tried again later. "
+                + REPORT_BUG
+            )
             conversation.evict()
             conversation.retryAt = self._now() + ERROR_BACKOFF
         finally:

@@ -19,7 +19,7 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
-from ..core.errors import Refusal, StanzaError
+from ..core.errors import REPORT_BUG, Refusal, StanzaError
 from ..core.records import (
     BOUNCED,
     CONFIRMED,
@@ -275,7 +275,10 @@ class OutboxSender:
 
     def _readFailed(self, reason: Failure) -> None:
         if not reason.check(StoreUnavailable):
-            _log.failure("Queued messages could not be read.", failure=reason)
+            _log.failure(
+                "Reading queued messages crashed; it is tried again. " + REPORT_BUG,
+                failure=reason,
+            )
         self._retryLater()
 
     def _retryLater(self) -> None:
@@ -309,7 +312,11 @@ class OutboxSender:
         """Let the next message start another barrier."""
         self._confirming = None
         if isinstance(result, Failure) and not result.check(CancelledError):
-            _log.failure("A barrier failed unexpectedly.", failure=result)
+            _log.failure(
+                "Asking the server what it has processed crashed; it is asked again. "
+                + REPORT_BUG,
+                failure=result,
+            )
             self._retryLater()
         elif self._state is not SenderState.CLOSED:
             self._flush()
@@ -440,4 +447,7 @@ def isAnswerFrom(report: Element, to: str) -> bool:
 
 def _recordFailed(reason: Failure) -> None:
     if not reason.check(CancelledError):
-        _log.failure("States of messages could not be recorded.", failure=reason)
+        _log.failure(
+            "Storing the states of messages crashed; it is tried again. " + REPORT_BUG,
+            failure=reason,
+        )

@@ -20,11 +20,13 @@ AtEnd = Callable[[Callable[[], None]], object]
 
 class LogWriter:
     """
-    A file for a log observer, in front of one whose reader may stop reading, such as a
-    pipe or a terminal.
+    A file object for a log observer that never blocks when the reader of the real file,
+    such
+    as a pipe, stops reading.
 
-    Lines that wait are bounded: if the reader does not keep up, lines are dropped, and
-    the first line after them says how many.
+    It holds a limited amount for a slow reader; further lines are dropped, and the next
+    line
+    that is written says how many.
     """
 
     def __init__(

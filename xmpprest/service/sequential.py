@@ -6,6 +6,8 @@ from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 
+from ..core.errors import REPORT_BUG
+
 _log = Logger()
 
 
@@ -26,4 +28,7 @@ class SequentialMultiService(MultiService):
                 await maybeDeferred(service.stopService)
             except Exception:
                 # The others must stop all the same.
-                _log.failure("{service} did not stop.", service=service)
+                _log.failure(
+                    "{service} failed to stop; the others are stopped. " + REPORT_BUG,
+                    service=service,
+                )

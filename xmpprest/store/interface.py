@@ -136,7 +136,7 @@ class Store(Protocol):
         """
         Read the pending stanzas of a conversation, in the order of their numbers.
 
-        @param after: The number before the first one.
+        @param after: Only stanzas with a higher number than this.
         """
 
     def pendingSizes(

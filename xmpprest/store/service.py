@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..concurrency.timers import cancel
+from ..core.errors import REPORT_BUG
 from ..core.live import Live, LiveSettings
 from ..core.records import StoreUnavailable, StoreUnusable
 from .interface import Store
@@ -127,4 +128,8 @@ def _tell(reason: Failure) -> None:
 def _failed(reason: Failure) -> None:
     """Ignore a failed purge; the store has logged the reason."""
     if not reason.check(StoreUnavailable):
-        _log.failure("Purging the store failed.", failure=reason)
+        _log.failure(
+            "Deleting old records from the store crashed; it is tried again. "
+            + REPORT_BUG,
+            failure=reason,
+        )

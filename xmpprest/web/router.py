@@ -170,8 +170,8 @@ class RouteTable:
                 f"There is nothing at {quoteShort(first)}; did you mean {nearest[0]!r}?"
             )
         return _notFound(
-            f"There is nothing at this path. Its first part is one of {', '.join(KEYS)}"
-            f" to POST to, {', '.join(PAYLOADS)} to GET, or {', '.join(own)}."
+            f"There is no such route. POST to {', '.join(KEYS)}; GET"
+            f" {', '.join(PAYLOADS)}; the others are {', '.join(own)}."
         )
 
 
@@ -209,15 +209,15 @@ def _given(kind: str, rest: Sequence[str]) -> StanzaContext:
         if word not in known:
             types = ", ".join(sorted(filter(None, known)))
             raise badRequest(
-                f"In the path, after {kind}, stands one of {types}, not "
-                f"{quoteShort(word)}."
+                f"{quoteShort(word)} cannot follow {kind} in the path; use one of"
+                f" {types}."
             )
         return StanzaContext(kind, word, to)
     if word in ("get", "set"):
         return StanzaContext(kind, word, to)
     if word not in PAYLOADS:
         raise _notFound(
-            "In the path, after iq, stands get, set or a payload:"
+            f"{quoteShort(word)} cannot follow iq in the path; use get, set or one of"
             f" {', '.join(PAYLOADS)}."
         )
     return StanzaContext(kind, None, to, word)

@@ -15,6 +15,7 @@ from twisted.words.xish.domish import Element
 
 from .._version import __version__
 from ..core.codec.mapping import UNTYPED
+from ..core.errors import REPORT_BUG
 from ..core.media import formats
 from ..core.media.framing import NDJSON
 from ..core.media.negotiation import negotiate
@@ -91,7 +92,10 @@ class WebhookClient(Service):
 
     def _undiscovered(self, reason: Failure) -> None:
         if not reason.check(CancelledError):
-            _log.failure("The OPTIONS request to the callback crashed.", failure=reason)
+            _log.failure(
+                "The OPTIONS request crashed; stanzas are POSTed anyway. " + REPORT_BUG,
+                failure=reason,
+            )
 
     async def discover(self) -> None:
         """

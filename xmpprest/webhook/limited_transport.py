@@ -170,7 +170,11 @@ class LimitedEndpointFactory:
 
 @implementer(IStreamClientEndpoint)
 class _MeteredEndpoint:
-    """Connects through a L{_Meter}."""
+    """
+    An endpoint whose connections count the bytes that they receive, and end when a
+    response
+    is too long.
+    """
 
     def __init__(
         self, endpoint: IStreamClientEndpoint, limit: int, clock: IReactorTime

@@ -40,7 +40,10 @@ class Backpressure:
         transport.registerProducer(self, True)  # type: ignore[attr-defined]
 
     def release(self) -> None:
-        """Stop counting, so that a TLS transport can close."""
+        """
+        Stop watching the transport: a TLS transport does not close while it has a
+        producer.
+        """
         if self._transport is not None:
             self._transport.unregisterProducer()  # type: ignore[attr-defined]
             self._transport = None

@@ -34,7 +34,7 @@ from wokkel.subprotocols import StreamManager
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
-from ..core.errors import Refusal, StanzaError
+from ..core.errors import REPORT_BUG, Refusal, StanzaError
 from ..core.policy.callback_response import errorReply
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import TYPES, error, isResponse, make, withArticle
@@ -279,7 +279,11 @@ class ComponentService(Component):
             if not tracker.handleReply(stanza):
                 self._handler(stanza)
         except Exception:
-            _log.failure("The handling of an inbound {kind} crashed.", kind=stanza.name)
+            _log.failure(
+                "The handling of an inbound {kind} crashed; it was not answered. "
+                + REPORT_BUG,
+                kind=stanza.name,
+            )
 
     def _oversizedReceived(self, stub: Element, fault: str) -> None:
         """

@@ -31,10 +31,10 @@ _ADVICE: Mapping[int, str] = {
 @dataclass(frozen=True)
 class ListenResult:
     """
-    The state of an endpoint.
+    Whether a program listens on an endpoint, and which one.
 
-    @ivar ready: The response of C{/readyz} if a gateway listens there.
-    @ivar mayBeOurs: Whether a gateway listens there, or may do so.
+    @ivar ready: The response of C{/readyz}; C{None} if no gateway listens there.
+    @ivar mayBeOurs: False only if it is certain that no gateway listens there.
     """
 
     finding: CheckResult

@@ -53,9 +53,7 @@ def summary(findings: Sequence[CheckResult]) -> str:
     faults = sum(each.state == FAILED for each in findings)
     doubts = sum(each.state == WARNING for each in findings)
     if faults == 1:
-        return (
-            "1 check has failed: change what its line says, and run the doctor again."
-        )
+        return "1 check has failed: do what its line says, and run the doctor again."
     if faults:
         return (
             f"{faults} checks have failed. Start with the first, which may be the cause"

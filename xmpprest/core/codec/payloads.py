@@ -47,7 +47,7 @@ class _OnePiece:
         return text
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """Return the texts by key, unchanged."""
+        """Return the query parameters unchanged, as texts by key."""
         return {**pairs}
 
 

@@ -255,7 +255,10 @@ class NamedChild:
             into.children.append(element(self.uri, name))
 
     def fromText(self, text: str, at: str) -> Value:
-        """Return one name, or the names between commas."""
+        """
+        Parse the text of a form field: one name, or several names with commas between
+        them.
+        """
         if self.many:
             names = text.split(",") if text else []
             return [self._scalar.fromText(name, at) for name in names]

@@ -158,7 +158,11 @@ def asFormField(schema: Schema) -> JSONObject:
 
 
 def requiredOf(schema: Schema) -> Sequence[str]:
-    """List the keys that an object must have; a schema may allow other values, too."""
+    """
+    Return the keys that a schema requires of an object. Alternatives of the schema that
+    are
+    not objects do not count.
+    """
     required: Sequence[str] = schema.get("anyOf", [schema])[0].get("required", ())
     return required
 

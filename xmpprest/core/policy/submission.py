@@ -109,7 +109,7 @@ def _recipient(to: str | None) -> str:
     if not to:
         raise unprocessable(
             "improper-addressing",
-            "The stanza has no 'to'; add the recipient, as in to='user@example.org'.",
+            "The stanza has no 'to'; add the recipient, such as user@example.org.",
         )
     try:
         return str(jid.parseJID(to))

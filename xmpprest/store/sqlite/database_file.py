@@ -188,11 +188,11 @@ class DatabaseFile:
 
     def restore(self, connection: Connection) -> Connection:
         """
-        Bring back deleted files from the open connection, which still has all content.
+        Write deleted files again from the open connection, which still has all content.
 
-        @param connection: Outside of a transaction; it is closed.
-        @return: A connection to the file that is in the directory now.
-        @raise FileGone: The disk refuses; the connection is still open.
+        @param connection: It must have no open transaction; it is closed on success.
+        @return: A connection to the new files.
+        @raise FileGone: The files cannot be written; the connection stays open.
         """
         try:
             self._rewrite(connection)

@@ -55,9 +55,9 @@ class Redeliverer(Protocol):
         self, webhookIDs: Sequence[str] | None, since: float, until: float
     ) -> Sequence[InboxRecord]:
         """
-        Redeliver dead letters.
+        Redeliver the dead letters that arrived within a time span.
 
-        @param webhookIDs: The ids to redeliver within the time span; C{None} for all.
+        @param webhookIDs: Redeliver only those with these ids; C{None} for all of them.
         """
 
 

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from ...concurrency.single_flight import SingleFlight
-from ...core.errors import Refusal
+from ...core.errors import REPORT_BUG, Refusal
 from ...core.media.values import Value
 from ...core.records import StoreUnavailable
 from ..response import Response, jsonResponse
@@ -144,7 +144,10 @@ def _reasonOf(failure: Failure) -> str:
     if failure.check(Refusal):
         return cast(Refusal, failure.value).problem.text
     if not failure.check(StoreUnavailable):
-        _log.failure("Health check failed unexpectedly.", failure=failure)
+        _log.failure(
+            "A health check crashed, and was reported as failed. " + REPORT_BUG,
+            failure=failure,
+        )
         return "it failed; the log says how"
     return failure.getErrorMessage()
 

@@ -33,8 +33,10 @@ class IdempotencyStore(Protocol):
         self, request: IdempotencyRecord
     ) -> Awaitable[IdempotencyRecord | None]:
         """
-        Store the key of a request that begins; return the record that has the key
-        already.
+        Store the key of a request that begins.
+
+        @return: The record of an earlier request with this key; C{None} if the key is
+            new.
         """
 
     def finishRequest(self, key: str, answer: bytes | None) -> Awaitable[None]:
@@ -217,8 +219,11 @@ def _unknown(why: str) -> Problem:
 
 def _lasting(problem: Problem) -> Problem:
     """
-    Return the problem to store for a failure, without advice to retry: with this key a
-    repetition has no effect.
+    Return the problem to store as the response to later requests with the same key.
+
+    The problem has no advice to retry, since a request with this key is answered from
+    the
+    record and never sent again.
 
     @param problem: The failure of a request that was sent; 503 if the stream was lost.
     """

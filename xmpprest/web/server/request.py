@@ -1,8 +1,9 @@
 """
-Requests, and the accessors for what they say.
+Requests, and functions that read their header fields, query and body.
 
-L{header}, L{headerLines}, L{queryOf} and L{bodyOf} work for every request, also on
-another program's site; no other module looks at raw header fields or URLs.
+The functions work for every request, also if another program's site serves the
+gateway's
+resources. No other module reads raw header fields or URLs.
 """
 
 from __future__ import annotations

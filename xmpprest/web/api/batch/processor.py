@@ -186,7 +186,7 @@ class _Signal:
         return self._waiting
 
     def fire(self) -> None:
-        """Report a change."""
+        """Wake the coroutine that waits for a change."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.callback(None)
