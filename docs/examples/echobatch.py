@@ -3,7 +3,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 def answer(line):
-    text = line["stanza"].get("body")
+    stanza = line["stanza"]
+    # Not errors, group chats, or the history of a room.
+    isNew = stanza["type"] in ("chat", "normal") and "delay" not in stanza
+    text = isNew and stanza.get("body")
     if not text:
         return {"id": line["id"], "status": 204}
     return {"id": line["id"], "reply": {"body": f"You said: {text}"}}

@@ -5,7 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Bot(BaseHTTPRequestHandler):
     def do_POST(self):
         stanza = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        text = stanza.get("body")
+        # Not errors, group chats, or the history of a room.
+        isNew = stanza["type"] in ("chat", "normal") and "delay" not in stanza
+        text = isNew and stanza.get("body")
         self.send_response(200 if text else 204)
         self.send_header("Content-Type", "application/json")
         self.end_headers()

@@ -116,6 +116,11 @@ class BotTests(WorldTestCase):
         bot = await self.begin(name, flags)
         start = f"<message from='{USER}/phone' to='bot@{DOMAIN}' type='chat'"
         self.send(f"{start} id='1'><composing xmlns='http://jabber.org/x'/></message>")
+        delay = "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>"
+        self.send(f"{start} id='3'><body>History</body>{delay}</message>")
+        for type in ("groupchat", "error"):
+            other = start.replace("chat", type)
+            self.send(f"{other} id='4'><body>Not for the bot</body></message>")
         for text in ("1 < 2, ünïcödé", 'a "quoted" line\nand another, 🤖'):
             self.send(f"{start} id='2'><body>{escape(text)}</body></message>")
             reply = await self.received()
