@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -118,7 +119,8 @@ class HotPathTests(ReloadTestCase):
 
     def countEmpty(self) -> int:
         """Return the instructions of a request to an empty resource."""
-        site: Any = Site(Empty())  # No Factory, to the types.
+        # The clock, or each connection would leave a timer in the real reactor.
+        site: Any = Site(Empty(), reactor=Clock())  # No Factory, to the types.
         site.log = lambda request: None
         client = HTTPClient(site)
         post(client, MESSAGE)

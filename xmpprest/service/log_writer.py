@@ -83,6 +83,8 @@ class LogWriter:
         )
         self._thread.start()
         self._atEnd(self.close)
+        # A process that exits before its reactor runs has no other end.
+        atexit.register(self.close)
 
     def close(self) -> None:
         """
