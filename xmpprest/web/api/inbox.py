@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from twisted.web.server import Request
 
 from ...core.codec.records import incomingDetailToJSON, incomingToJSON
-from ...core.codec.scalars import Scalar, integer, quoteShort, string, unknownKey
+from ...core.codec.scalars import Scalar, integer, quoteShort, string
 from ...core.errors import Problem, Refusal, notFound, storeUnavailable
 from ...core.media import formats
 from ...core.media.negotiation import parseContentType
@@ -25,9 +25,10 @@ from ...core.policy.redelivery_request import (
 from ...core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt, InboxRecord
 from ..idempotency.guard import IdempotencyGuard, ready
 from ..idempotency.key import idempotencyKeyOf
+from ..query import parseQuery
 from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
-from ..server.request import acceptsOf, header, pathTo, queryOf
+from ..server.request import acceptsOf, header, pathTo
 
 
 class InboxReader(Protocol):
@@ -231,16 +232,7 @@ def _asked(request: Request) -> _Asked:
 
     @raise Refusal: 400 if it is invalid.
     """
-    query = queryOf(request)
-    values: dict[str, Any] = {}
-    try:
-        for key, text in formats.parseForm(query).items():
-            if key not in _PARAMETERS:
-                raise unknownKey("", key, _PARAMETERS)
-            values[key] = _PARAMETERS[key].fromText(text, key)
-    except Refusal as refusal:
-        raise Refusal(replace(refusal.problem, status=400)) from None
-    return _Asked(**values)
+    return _Asked(**parseQuery(request, _PARAMETERS))
 
 
 #: Stanzas read at a time, since each may have some megabytes.

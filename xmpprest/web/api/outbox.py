@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from twisted.web.server import Request
 
 from ...core.codec.records import outgoingToJSON
-from ...core.codec.scalars import Scalar, integer, quoteShort, string, unknownKey
+from ...core.codec.scalars import Scalar, integer, quoteShort, string
 from ...core.errors import Problem, Refusal, notFound
-from ...core.media import formats
 from ...core.media.values import Value
 from ...core.policy.permissions import Grant
 from ...core.records import DROPPED, SENT, OutboxRecord
+from ..query import parseQuery
 from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
-from ..server.request import pathTo, queryOf
+from ..server.request import pathTo
 
 #: Messages read at a time, and pages read for one request: a token that sees few of
 #: many messages gets fewer than it asked for, and the path of the next page.
@@ -225,13 +225,4 @@ class _Query:
 
 
 def _parseQuery(request: Request) -> _Query:
-    query = queryOf(request)
-    values: dict[str, Any] = {}
-    try:
-        for key, text in formats.parseForm(query).items():
-            if key not in _PARAMETERS:
-                raise unknownKey("", key, _PARAMETERS)
-            values[key] = _PARAMETERS[key].fromText(text, key)
-    except Refusal as refusal:
-        raise Refusal(replace(refusal.problem, status=400)) from None
-    return _Query(**values)
+    return _Query(**parseQuery(request, _PARAMETERS))
