@@ -17,6 +17,7 @@ from twisted.words.xish.domish import Element
 import xmpprest
 from xmpprest import Config, Gateway, makeGateway
 from xmpprest.core.openapi.document import document
+from xmpprest.gateway.gateway import InboundHandler
 from xmpprest.gateway.metrics import STORE_TIMEOUT
 
 from ..support.delivery import HeldConnection
@@ -404,6 +405,55 @@ class ReceivingTests(GatewayTestCase):
         connection.answer(200, b"x" * 101)
         self.reactor.advance(0)
         self.assertIn("recipient-unavailable", server.stanza().toXml())
+
+
+class _Log:
+    """Stands for the outbox, the inboxes and an interceptor; logs their calls."""
+
+    def __init__(self, result: Element | None = None) -> None:
+        self.calls: list[tuple[str, Element]] = []
+        self.result = result
+
+    def intercept(self, stanza: Element) -> Element | None:
+        """Log the call; return the result that the test has set."""
+        self.calls.append(("intercept", stanza))
+        return self.result
+
+    def handleError(self, stanza: Element) -> None:
+        """Log the call."""
+        self.calls.append(("handleError", stanza))
+
+    def receive(self, stanza: Element) -> None:
+        """Log the call."""
+        self.calls.append(("receive", stanza))
+
+
+class InterceptorTests(SynchronousTestCase):
+    """
+    L{InboundHandler} asks its interceptors before the outbox and the inboxes.
+    """
+
+    def test_changed(self) -> None:
+        """
+        Each interceptor gets what the one before it has returned, then the outbox and
+        the inbox get what the last one has returned.
+        """
+        arrived, changed, final = (Element((None, "message")) for _ in range(3))
+        first, second, rest = _Log(changed), _Log(final), _Log()
+        handler = InboundHandler(rest, rest, (first, second))  # type: ignore[arg-type]  # doubles
+        handler.handle(arrived)
+        self.assertEqual(first.calls, [("intercept", arrived)])
+        self.assertEqual(second.calls, [("intercept", changed)])
+        self.assertEqual(rest.calls, [("handleError", final), ("receive", final)])
+
+    def test_handled(self) -> None:
+        """
+        A stanza that an interceptor has handled reaches no other handler.
+        """
+        second, rest = _Log(), _Log()
+        handler = InboundHandler(rest, rest, (_Log(), second))  # type: ignore[arg-type]  # doubles
+        handler.handle(Element((None, "presence")))
+        self.assertEqual((second.calls, rest.calls), ([], []))
 
 
 class RefusalTests(SynchronousTestCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import MultiService, Service
 from twisted.words.xish.domish import Element
@@ -153,15 +153,37 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
 
 
+class Interceptor(Protocol):
+    """A part of the gateway that handles some inbound stanzas itself."""
+
+    def intercept(self, stanza: Element) -> Element | None:
+        """
+        Handle an inbound stanza.
+
+        @return: The stanza for the next handler: the same or a changed copy; C{None} if
+            no other shall handle it.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class InboundHandler:
-    """Gives every inbound stanza to the inboxes, and errors also to the outbox."""
+    """
+    Gives every inbound stanza to the inboxes, and errors also to the outbox.
+
+    @ivar interceptors: Take each stanza before them, one after the other.
+    """
 
     outbox: Outbox | DirectOutbox
     inbox: InboxRouter
+    interceptors: Sequence[Interceptor] = ()
 
     def handle(self, stanza: Element) -> None:
         """Handle a stanza that answers no iq of the gateway."""
+        for each in self.interceptors:
+            left = each.intercept(stanza)
+            if left is None:
+                return
+            stanza = left
         self.outbox.handleError(stanza)
         self.inbox.receive(stanza)
 
