@@ -32,7 +32,12 @@ class _SQLite(suite.StoreTestCase):
         from twisted.internet import reactor
 
         self.path = Path(self.mktemp())
-        return SQLiteStore(str(self.path), reactor, self.connect)  # type: ignore[arg-type]
+        return SQLiteStore(
+            str(self.path),
+            reactor,  # type: ignore[arg-type]
+            self.connect,
+            lambda: self.keyLimit,
+        )
 
     def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """Open the file."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tests.support.doubles import stanza
+from xmpprest.core.errors import Refusal
 from xmpprest.core.records import Accepted, IdempotencyRecord, NewMessage, Submission
 from xmpprest.outbox.capacity import HIGH_WATER
 from xmpprest.store.memory import MemoryStore
@@ -22,11 +23,11 @@ class SlowStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keeping: Deferred[Sequence[int | IdempotencyRecord]] = Deferred()
+        self.keeping: Deferred[Sequence[int | IdempotencyRecord | Refusal]] = Deferred()
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
-    ) -> Deferred[Sequence[int | IdempotencyRecord]]:
+    ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
         """Wait."""
         return self.keeping
 

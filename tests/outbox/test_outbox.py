@@ -500,6 +500,26 @@ class RefusingTests(OutboxTestCase):
         self.assertEqual(found, earlier)
         self.assertEqual(self.stream.taken(), ["m1"])
 
+    def test_keyLimit(self) -> None:
+        """
+        A message whose idempotency key cannot be stored, because there are too many, is
+        refused with 503, alone or with others, and counts no longer.
+        """
+        self.store = MemoryStore(keyLimit=lambda: 0)
+        self.store.open()
+        self.outbox = self.begin()
+        self.connect()
+        key = IdempotencyRecord("key", b"print", b"202", 0.0)
+        problem = self.refused(self.outbox.enqueue(Submission(message(1), key)))
+        self.assertEqual(problem.status, 503)
+        pairs = [Submission(message(2), key), Submission(message(3))]
+        refused, accepted = self.wait(self.outbox.acceptAll(pairs))
+        assert isinstance(refused, Refusal)
+        self.assertEqual(refused.problem.status, 503)
+        self.assertEqual(accepted, Accepted(1))
+        self.assertEqual(self.stream.taken(), ["m3"])
+        self.assertEqual(self.outbox.waiting, 1)
+
 
 class BounceTests(OutboxTestCase):
     """

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from xmpprest.core.errors import Refusal
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
@@ -55,6 +56,9 @@ class StoreTestCase(TestCase):
     """
     A test that has a store.
     """
+
+    #: The maximum number of idempotency keys.
+    keyLimit = 1000
 
     def makeStore(self) -> Store:
         """The store to be asked; not open."""
@@ -325,7 +329,8 @@ class OutboxSuite(StoreTestCase):
         await self.accept("queued")
         await self.receive("msg_pending")
         await self.attempt(await self.receive("msg_dead"), DEAD, 9.0)
-        await self.store.purge(0.0, 0.0, 0.0, records=3)
+        # The idempotency key is one of four.
+        await self.store.purge(0.0, 0.0, 0.0, records=4)
         sent = [each for each in "abc" if await newest(self.store, each)]
         delivered = await self.store.listIncoming(DELIVERED, None, 10)
         self.assertEqual(sent, ["c"])
@@ -690,6 +695,96 @@ class AnswersSuite(StoreTestCase):
             [each.id for each in await self.store.queuedMessages(0, 9)], ["a"]
         )
         self.assertIsNone(await newest(self.store, "b"))
+
+    def begin(
+        self, key: str, answer: bytes | None = b"done"
+    ) -> Deferred[IdempotencyRecord | None]:
+        """Store the idempotency key of a request."""
+        return self.store.beginRequest(IdempotencyRecord(key, b"", answer, 1.0))
+
+    async def test_keyLimit(self) -> None:
+        """
+        A new idempotency key beyond the limit is refused with 503 and the setting to
+        raise, and known ones still get their response; one that is forgotten or expires
+        makes room.
+        """
+        self.keyLimit = 2
+        for key in ("one", "two"):
+            self.assertIsNone(await self.begin(key))
+        with self.assertRaises(Refusal) as raised:
+            await self.begin("three")
+        problem = raised.exception.problem
+        self.assertEqual(problem.status, 503)
+        self.assertEqual(problem.headers, (("Retry-After", "60"),))
+        self.assertIn("2 (record-limit)", problem.text)
+        self.assertEqual(
+            await self.begin("one"), IdempotencyRecord("one", b"", b"done", 1.0)
+        )
+        self.assertEqual(await self.store.keyCount(), 2)
+        await self.store.finishRequest("one", None)
+        self.assertIsNone(await self.begin("three"))
+        await self.store.purge(0.0, 0.0, answered=2.0)
+        self.assertEqual(await self.store.keyCount(), 0)
+        self.assertIsNone(await self.begin("four"))
+
+    async def test_keyLimitRaised(self) -> None:
+        """
+        The limit on idempotency keys can change while the store is open.
+        """
+        self.keyLimit = 1
+        await self.begin("one")
+        with self.assertRaises(Refusal):
+            await self.begin("two")
+        self.keyLimit = 2
+        self.assertIsNone(await self.begin("two"))
+
+    async def test_keyShares(self) -> None:
+        """
+        A token may have as many idempotency keys as are still free, and so half of the
+        limit; credentials may use everything that is free.
+        """
+        self.keyLimit = 8
+        for each in range(4):
+            self.assertIsNone(await self.begin(f"greedy\t{each}"))
+        with self.assertRaises(Refusal) as raised:
+            await self.begin("greedy\t4")
+        self.assertIn("'greedy'", raised.exception.problem.text)
+        for each in range(2):
+            self.assertIsNone(await self.begin(f"other\t{each}"))
+        with self.assertRaises(Refusal):
+            await self.begin("other\t2")
+        for each in range(2):
+            self.assertIsNone(await self.begin(f"{each}"))
+        with self.assertRaises(Refusal) as raised:
+            await self.begin("2")
+        self.assertNotIn("token", raised.exception.problem.text)
+        for each in range(4):
+            await self.store.finishRequest(f"greedy\t{each}", None)
+        self.assertIsNone(await self.begin("other\t2"))
+
+    async def test_messageBeyondKeyLimit(self) -> None:
+        """
+        A message whose new idempotency key is beyond the limit is not stored; the
+        others of the same commit are, and a known key gets its record.
+        """
+        self.keyLimit = 1
+        await self.begin("known")
+        keys = [IdempotencyRecord(each, b"", b"", 1.0) for each in ("known", "new")]
+        messages = [
+            NewMessage("a", TO, MESSAGE, 1.0, keys[0]),
+            NewMessage("b", TO, MESSAGE, 1.0, keys[1]),
+            NewMessage("c", TO, MESSAGE, 1.0),
+        ]
+        for known, new, plain in (
+            await self.store.addAllOutgoing(messages),
+            await gatherResults([*map(self.store.addOutgoing, messages)]),
+        ):
+            self.assertEqual(known, IdempotencyRecord("known", b"", b"done", 1.0))
+            assert isinstance(new, Refusal)
+            self.assertEqual(new.problem.status, 503)
+            self.assertIsInstance(plain, int)
+        kept = await self.store.queuedMessages(0, 10)
+        self.assertEqual([each.id for each in kept], ["c", "c"])
 
     async def test_acceptMany(self) -> None:
         """

@@ -11,6 +11,7 @@ from xmpprest.core.records import (
     StateChange,
     StoreUnavailable,
 )
+from xmpprest.store import memory
 from xmpprest.store.interface import Store
 from xmpprest.store.memory import MemoryStore
 
@@ -18,9 +19,9 @@ from . import suite
 from .suite import MESSAGE, TO, newest
 
 
-class _Memory:
+class _Memory(suite.StoreTestCase):
     def makeStore(self) -> Store:
-        return MemoryStore()
+        return MemoryStore(keyLimit=lambda: self.keyLimit)
 
 
 class MemoryOutboxTests(_Memory, suite.OutboxSuite):
@@ -101,18 +102,24 @@ class LimitTests(suite.StoreTestCase):
         with self.assertRaises(StoreUnavailable):
             await self.receive("msg_2")
 
-    async def test_answers(self) -> None:
+    async def test_keys(self) -> None:
         """
-        The first keys that were answered are forgotten first; those of requests that
-        run are not.
+        Idempotency keys are never evicted to make room for others.
         """
-        await self.store.beginRequest(IdempotencyRecord("one", b"", None, 1.0))
-        await self.store.beginRequest(IdempotencyRecord("two", b"", b"done", 1.0))
-        self.assertIsNone(
-            await self.store.beginRequest(IdempotencyRecord("three", b"", None, 1.0))
-        )
-        with self.assertRaises(StoreUnavailable):
-            await self.store.beginRequest(IdempotencyRecord("two", b"", None, 1.0))
-        self.assertIsNotNone(
-            await self.store.beginRequest(IdempotencyRecord("one", b"", None, 1.0))
-        )
+        keys = [IdempotencyRecord(f"{each}", b"", b"done", 1.0) for each in range(5)]
+        for key in keys:
+            await self.store.beginRequest(key)
+        for key in keys:
+            self.assertEqual(await self.store.beginRequest(key), key)
+
+    async def test_purgedKeys(self) -> None:
+        """
+        One purge deletes a limited number of idempotency keys, and the next ones the
+        others, so that the reactor is not blocked for long.
+        """
+        self.patch(memory, "PURGED_KEYS", 2)
+        for each in range(5):
+            await self.store.beginRequest(IdempotencyRecord(f"{each}", b"", b"", 1.0))
+        for left in (3, 1, 0):
+            await self.store.purge(0.0, 0.0, 2.0)
+            self.assertEqual(await self.store.keyCount(), left)

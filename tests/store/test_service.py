@@ -93,6 +93,30 @@ class StoreServiceTests(SynchronousTestCase):
         self.assertEqual(again.answer, b"interrupted")
         service.stopService()
 
+    def test_manyKeys(self) -> None:
+        """
+        The log says once that most of the idempotency keys are used, and again only
+        after they had become fewer.
+        """
+        service = self.make(succeed(None))
+        self.store.open()
+        keys = [f"{each}" for each in range(801)]
+        for key in keys:
+            self.store.beginRequest(IdempotencyRecord(key, b"", b"", 0))
+        with capturedLogs() as logs:
+            service.startService()
+            self.clock.advance(PURGE_INTERVAL)
+            self.assertEqual(len(said(logs)), 1)
+            self.assertIn(
+                "801 idempotency keys are stored, of at most 1000", said(logs)[0]
+            )
+            self.store.finishRequest("0", None)
+            self.clock.advance(PURGE_INTERVAL)
+            self.store.beginRequest(IdempotencyRecord("0", b"", b"", 0))
+            self.clock.advance(PURGE_INTERVAL)
+            self.assertEqual(len(said(logs)), 2)
+        service.stopService()
+
     def test_unusable(self) -> None:
         """The gateway does not start with a store that is of no use."""
         service = self.make(fail(StoreUnusable("The store is in use.")))

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
+from xmpprest.core.policy.key_quota import refuseKey
 from xmpprest.core.policy.permissions import Grant
 from xmpprest.core.records import IdempotencyRecord, StoreUnavailable
 from xmpprest.web.idempotency.guard import interruptedAnswer, serializeResponse
@@ -426,6 +427,19 @@ class TroubleTests(KeyTestCase):
                 self.assertEqual(response["Retry-After"], "5")
         self.assertEqual(self.sent(), [])
         self.assertEqual(self.ask().status, 202)
+
+    def test_keyLimit(self) -> None:
+        """
+        A request whose idempotency key cannot be stored, because there are too many, is
+        refused with 503 and Retry-After, and nothing is sent.
+        """
+        self.keys.problem = refuseKey("k1", 7)
+        for body in (PRESENCE, IQ):
+            response = self.keyed(body, {"Accept": JSON})
+            text = self.assertProblem(response, 503)["detail"]
+            self.assertIn("7 (record-limit)", text)
+            self.assertEqual(response["Retry-After"], "60")
+        self.assertEqual(self.sent(), [])
 
     def test_end(self) -> None:
         """An answer that cannot be kept is given; asked again, nobody knows it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..core.media import formats
 from ..core.policy.authentication import parseCredential
+from ..core.policy.key_quota import KEY_LIMIT
 from ..core.stanza.build import TYPES
 from ..core.webhook.conversation_key import DEFAULT
 from . import parsers
@@ -192,9 +193,9 @@ class Config:
     )
     recordLimit: int = setting(
         parsers.positiveInteger,
-        "Maximum number of records of sent and delivered messages; the oldest are"
-        " deleted first.",
-        1_000_000,
+        "Maximum number of records of sent and delivered messages, the oldest of which"
+        " are deleted first, and of idempotency keys, which are not deleted early.",
+        KEY_LIMIT,
     )
     deadDays: float = setting(
         parsers.days,

@@ -82,7 +82,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     """
     settings = Live(liveSettings(config))
     authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
-    store = makeStore(config, reactor)
+    store = makeStore(config, settings, reactor)
     # To send: first the sender, then all that uses it, last its connection.
     sender = StanzaSender(config.domain, reactor)
     outbox = makeOutbox(config, settings, store, sender, reactor)

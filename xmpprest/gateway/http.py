@@ -103,6 +103,7 @@ def makeHTTPSide(
         parts.store,
         parts.outbox,
         parts.inbox,
+        settings,
         reactor,
         time.time,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._version import __version__
 from ..concurrency.single_flight import SingleFlight
 from ..core.histogram import Histogram
+from ..core.live import Live, LiveSettings
 from ..core.media.values import Value
 from ..core.records import DEAD, PENDING, QueueDepth
 from ..inbox.router import InboxRouter
@@ -29,6 +30,20 @@ from ..xmpp.component import ComponentService
 STORE_TIMEOUT = 1.0
 
 
+class StoreDepths(NamedTuple):
+    """
+    Numbers that only the store knows.
+
+    @ivar pending: The stanzas to be delivered.
+    @ivar dead: The dead letters.
+    @ivar keys: The number of idempotency keys.
+    """
+
+    pending: QueueDepth
+    dead: QueueDepth
+    keys: int
+
+
 @dataclass
 class MetricsCollector:
     """
@@ -44,6 +59,7 @@ class MetricsCollector:
     store: Store
     outbox: Outbox | DirectOutbox
     inbox: InboxRouter
+    settings: Live[LiveSettings]
     reactor: Any
     now: Callable[[], float]
     lag: ReactorLag = field(init=False)
@@ -54,9 +70,8 @@ class MetricsCollector:
         self._depthsQuery = SingleFlight(
             self._depths, self.reactor, timeout=STORE_TIMEOUT, fallback=None
         )
-        #: The depths of the inbox and of the dead letters; C{None} while the store is
-        #: unavailable.
-        self._known: Sequence[QueueDepth] | None = None
+        #: C{None} while the store is unavailable.
+        self._known: StoreDepths | None = None
         self.readings = self._readings()
         self._exposition = Exposition(self.readings)
 
@@ -69,11 +84,15 @@ class MetricsCollector:
         """Ask the store for the values that only it has."""
         self._known = await self._depthsQuery.get()
 
-    def _depths(self) -> Deferred[Sequence[QueueDepth] | None]:
+    def _depths(self) -> Deferred[StoreDepths | None]:
         """Ask the store for the depths; C{None} if it is unavailable."""
-        asking = [self.store.incomingDepth(state) for state in (PENDING, DEAD)]
+        asking: list[Deferred[Any]] = [
+            self.store.incomingDepth(PENDING),
+            self.store.incomingDepth(DEAD),
+            self.store.keyCount(),
+        ]
         depths = gatherResults(asking, consumeErrors=True)
-        return depths.addCallbacks(lambda found: found, lambda _: None)
+        return depths.addCallbacks(lambda found: StoreDepths(*found), lambda _: None)
 
     def _readings(self) -> dict[str, Reading]:
         """Return the readings, by the name of the metric."""
@@ -95,19 +114,23 @@ class MetricsCollector:
             "xmpprest_http_request_seconds": visits.latencies,
             "xmpprest_http_waiting": lambda: _one(self.resource.pendingRequests),
             "xmpprest_outbox_messages": lambda: _one(self.outbox.waiting),
+            "xmpprest_outbox_bytes": lambda: _one(self.outbox.waitingBytes),
             "xmpprest_outbox_oldest_seconds": lambda: self._age(self.outbox.oldestAt),
             "xmpprest_inbox_stanzas": lambda: _each(
                 {"yes": self.inbox.storedCount, "no": self.inbox.transientCount}
             ),
+            "xmpprest_inbox_bytes": lambda: _each(
+                {"yes": self.inbox.storedSize, "no": self.inbox.transientSize}
+            ),
             "xmpprest_inbox_oldest_seconds": lambda: (
-                self._age(self._known[0].oldest) if self._known else {}
+                self._age(self._known.pending.oldest) if self._known else {}
             ),
             "xmpprest_inbox_refused": lambda: _each(
                 {name: each.refusedCount for name, each in self.inbox.inboxes.items()}
             ),
             "xmpprest_replies_dropped": lambda: _one(self.inbox.droppedReplies),
             "xmpprest_dead_letters": lambda: (
-                _one(self._known[1].count) if self._known else {}
+                _one(self._known.dead.count) if self._known else {}
             ),
             "xmpprest_callback_seconds": lambda: {
                 (name, result): tally
@@ -120,6 +143,10 @@ class MetricsCollector:
             "xmpprest_store_up": lambda: _one(self._known is not None),
             "xmpprest_store_commit_seconds": lambda: _one(commits.seconds),
             "xmpprest_store_commit_calls": lambda: _one(commits.calls),
+            "xmpprest_idempotency_keys": lambda: (
+                _one(self._known.keys) if self._known else {}
+            ),
+            "xmpprest_record_limit": lambda: _one(self.settings.value.recordLimit),
             "xmpprest_reactor_lag_seconds": lambda: _one(self.lag.seconds),
             "xmpprest_reactor_turn_max_seconds": self._longestTurn,
         }

@@ -24,12 +24,17 @@ def isDurable(config: Config) -> bool:
     return config.store != "memory"
 
 
-def makeStore(config: Config, reactor: Any) -> Store:
+def makeStore(config: Config, settings: Live[LiveSettings], reactor: Any) -> Store:
     """Make the store that the configuration names."""
+
+    def keyLimit() -> int:
+        return settings.value.recordLimit
+
     if isDurable(config):
-        return SQLiteStore(config.store.partition(":")[2], reactor)
+        path = config.store.partition(":")[2]
+        return SQLiteStore(path, reactor, keyLimit=keyLimit)
     # For idempotency keys.
-    return MemoryStore()
+    return MemoryStore(keyLimit=keyLimit)
 
 
 def makeStoreService(

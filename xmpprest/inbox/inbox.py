@@ -203,6 +203,11 @@ class Inbox(Service):
         return self._scheduler.transient.count
 
     @property
+    def transientSize(self) -> int:
+        """The size of these stanzas, in bytes of XML."""
+        return self._scheduler.transient.size
+
+    @property
     def storedCount(self) -> int:
         """The number of stored stanzas that are to be delivered."""
         return self._scheduler.stored.count

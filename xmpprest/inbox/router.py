@@ -115,6 +115,17 @@ class InboxRouter(Service):
         return sum(each.storedCount for each in (*self.inboxes.values(), *leaving))
 
     @property
+    def storedSize(self) -> int:
+        """The size of these stanzas, in bytes of XML."""
+        leaving = [each for each, usesStore in self._leaving.items() if usesStore]
+        return sum(each.storedSize for each in (*self.inboxes.values(), *leaving))
+
+    @property
+    def transientSize(self) -> int:
+        """The size of the transient stanzas, in bytes of XML."""
+        return sum(each.transientSize for each in self._all)
+
+    @property
     def freeCapacity(self) -> int:
         """The number of further stanzas that may be stored."""
         return sum(each.freeCapacity for each in self.inboxes.values())

@@ -104,12 +104,24 @@ METRICS = (
         "Age of the oldest message that the server has not taken yet, 0 if there is"
         " none.",
     ),
+    Metric(
+        "xmpprest_outbox_bytes",
+        GAUGE,
+        "Bytes of the messages that the server has not taken yet.",
+    ),
     # the inbox
     Metric(
         "xmpprest_inbox_stanzas",
         GAUGE,
         "Stanzas that the callback has not answered yet, in the store (kept is yes)"
         " or in memory only (no).",
+        ("kept",),
+    ),
+    Metric(
+        "xmpprest_inbox_bytes",
+        GAUGE,
+        "Bytes of XML of the stanzas that the callback has not answered yet, in the"
+        " store (kept is yes) or in memory only (no).",
         ("kept",),
     ),
     Metric(
@@ -166,6 +178,13 @@ METRICS = (
         HISTOGRAM,
         "Calls of the store that one commit contains.",
     ),
+    Metric(
+        "xmpprest_idempotency_keys",
+        GAUGE,
+        "Stored idempotency keys. When they reach record-limit, requests with new keys"
+        " are refused.",
+    ),
+    Metric("xmpprest_record_limit", GAUGE, "The setting record-limit."),
     # the process
     Metric(
         "xmpprest_reactor_lag_seconds",

@@ -8,6 +8,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
+from ..core.errors import Refusal
 from ..core.records import (
     IdempotencyRecord,
     NewMessage,
@@ -23,11 +24,13 @@ class OutboxStore(Protocol):
     L{Store<xmpprest.store.interface.Store>}.
     """
 
-    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]: ...
+    def addOutgoing(
+        self, message: NewMessage
+    ) -> Deferred[int | IdempotencyRecord | Refusal]: ...
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
-    ) -> Deferred[Sequence[int | IdempotencyRecord]]: ...
+    ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]: ...
 
     def queuedMessages(
         self, after: int, limit: int

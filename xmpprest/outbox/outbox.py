@@ -210,6 +210,8 @@ class Outbox(Service):
             (result,) = await _shielded(stored)
         except StoreUnavailable as error:
             raise _notStored(error) from None
+        if isinstance(result, Refusal):
+            raise result
         return result
 
     async def acceptAll(
@@ -286,15 +288,16 @@ class Outbox(Service):
     def _stored(
         self,
         queued: Sequence[QueuedMessage],
-        results: Sequence[int | IdempotencyRecord],
-    ) -> list[Accepted | IdempotencyRecord]:
+        results: Sequence[int | IdempotencyRecord | Refusal],
+    ) -> list[Accepted | IdempotencyRecord | Refusal]:
         """
         Send the messages that were stored.
 
-        @param results: For each message, its number or the record with the same key.
+        @param results: For each message its number, the record with the same
+            idempotency key, or the refusal of the key.
         """
         new: list[QueuedMessage] = []
-        accepted: list[Accepted | IdempotencyRecord] = []
+        accepted: list[Accepted | IdempotencyRecord | Refusal] = []
         for message, result in zip(queued, results, strict=True):
             if isinstance(result, int):
                 message.number = result

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from ..core.errors import Refusal
 from ..core.histogram import CommitMetrics
 from ..core.records import (
     DeliveryAttempt,
@@ -55,19 +56,22 @@ class Store(Protocol):
 
     # --- outbox ---
 
-    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]:
+    def addOutgoing(
+        self, message: NewMessage
+    ) -> Deferred[int | IdempotencyRecord | Refusal]:
         """
         Store a message to send, and its idempotency record with it.
 
-        @return: The number of the message; or the record that has the same idempotency
-            key already, and the message is not stored.
+        @return: The number of the message. If the message is not stored: the record
+            that has the same idempotency key already, or the refusal of a new key
+            because there are too many.
         """
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
-    ) -> Deferred[Sequence[int | IdempotencyRecord]]:
+    ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
         """
-        Store several messages to send, or none of them.
+        Store several messages to send in one commit.
 
         @return: For each message the result that L{addOutgoing} would give.
         """
@@ -213,7 +217,7 @@ class Store(Protocol):
         Store the idempotency key of a request that has begun.
 
         @return: The record with that key if there is one already; then nothing is
-            stored.
+            stored. Fails with L{Refusal} if there are too many keys.
         """
 
     def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
@@ -221,6 +225,9 @@ class Store(Protocol):
         Store the response of a request; with C{None}, forget the key so that it can be
         used again.
         """
+
+    def keyCount(self) -> Deferred[int]:
+        """Count the idempotency keys."""
 
     def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
         """
@@ -240,6 +247,7 @@ class Store(Protocol):
             stanzas.
         @param dead: The time for dead stanzas.
         @param answered: The time for idempotency keys, by their first use.
-        @param records: The number of records of messages that left the queue and of
-            delivered stanzas to keep: of more, the oldest are deleted. C{None} for all.
+        @param records: The number of records to keep, of messages that left the queue,
+            of delivered stanzas, and of idempotency keys: of more, the oldest are
+            deleted, but no key. C{None} for all.
         """

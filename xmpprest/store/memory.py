@@ -3,20 +3,23 @@ A store in memory, which is lost when the process ends.
 
 It serves gateways without durability, and tests. Its Deferreds have fired when they are
 returned. Its size is limited: at the limit nothing new is stored, and completed records
-are dropped.
+are dropped, except idempotency keys.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from heapq import nlargest, nsmallest
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 
+from ..core.errors import Refusal
 from ..core.histogram import CommitMetrics
+from ..core.policy.key_quota import KEY_LIMIT, fits, keyOwner, refuseKey
 from ..core.records import (
     BOUNCED,
     DEAD,
@@ -35,9 +38,11 @@ from ..core.records import (
     StoreUnavailable,
 )
 
-#: Maximum number of waiting messages, of waiting stanzas and of keys, and of completed
-#: records of each kind.
+#: Maximum number of waiting messages, of waiting stanzas, and of completed records of
+#: each kind.
 LIMIT = 10_000
+#: Maximum number of idempotency keys that one purge deletes: it blocks the reactor.
+PURGED_KEYS = 20_000
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -70,8 +75,14 @@ class MemoryStore:
     @ivar commits: Empty metrics, since nothing is committed.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        """@param limit: The maximum number of records of each kind, for tests."""
+    def __init__(
+        self, limit: int = LIMIT, keyLimit: Callable[[], int] = lambda: KEY_LIMIT
+    ) -> None:
+        """
+        @param limit: The maximum number of records of each kind, for tests.
+        @param keyLimit: Returns the maximum number of idempotency keys.
+        """
+        self._keyLimit = keyLimit
         self.isOpen = False
         self.commits = CommitMetrics()
         self._limit = limit
@@ -91,6 +102,8 @@ class MemoryStore:
         self._attempts: dict[int, list[DeliveryAttempt]] = {}
         self._numbers: dict[str, int] = {}
         self._answered: dict[str, IdempotencyRecord] = {}
+        #: The number of idempotency keys, by the token that they belong to.
+        self._keysByOwner: Counter[str] = Counter()
 
     def open(self) -> Deferred[None]:
         self.isOpen = True
@@ -107,23 +120,23 @@ class MemoryStore:
     # outbox
 
     @_call
-    def addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord:
+    def addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord | Refusal:
         return self._addOutgoing(message)
 
     @_call
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
-    ) -> Sequence[int | IdempotencyRecord]:
+    ) -> Sequence[int | IdempotencyRecord | Refusal]:
         self._requireRoom(range(len(self._waiting) + len(messages) - 1))
         return [self._addOutgoing(each) for each in messages]
 
-    def _addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord:
+    def _addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord | Refusal:
         known = message.idempotency
         if known is not None and known.key in self._answered:
             return self._answered[known.key]
         self._requireRoom(self._waiting)
-        if known is not None:
-            self._begin(known)
+        if known is not None and (refusal := self._begin(known)) is not None:
+            return refusal
         number = next(self._numbering)
         self._waiting[number] = OutboxRecord(
             number,
@@ -315,14 +328,22 @@ class MemoryStore:
 
     @_call
     def beginRequest(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
-        return self._begin(request)
+        if (earlier := self._begin(request)) is not None and isinstance(
+            earlier, Refusal
+        ):
+            raise earlier
+        return earlier
 
     @_call
     def finishRequest(self, key: str, answer: bytes | None) -> None:
         if answer is None:
-            self._answered.pop(key, None)
+            self._forgetKeys([key] if key in self._answered else ())
         elif key in self._answered:
             self._answered[key] = replace(self._answered[key], answer=answer)
+
+    @_call
+    def keyCount(self) -> int:
+        return len(self._answered)
 
     @_call
     def failInterruptedRequests(self, answer: bytes) -> None:
@@ -342,15 +363,23 @@ class MemoryStore:
             for number in list(self._incoming[state]):
                 if self._attempts[number][-1].at < before:
                     self._forgetIncoming(state, number)
-        for key in [key for key, each in self._answered.items() if each.at < answered]:
-            del self._answered[key]
+        # The keys are in the order of their times, unless the clock was set back.
+        old = takewhile(lambda each: each.at < answered, self._answered.values())
+        self._forgetKeys([each.key for each in islice(old, PURGED_KEYS)])
         self._limitRecords(records)
+
+    @property
+    def _recordCount(self) -> int:
+        delivered = self._incoming[DELIVERED]
+        return len(self._done) + len(delivered) + len(self._answered)
 
     def _limitRecords(self, limit: int | None) -> None:
         delivered = self._incoming[DELIVERED]
-        while limit is not None and len(self._done) + len(delivered) > limit:
+        while limit is not None and self._recordCount > limit:
             number = next(iter(delivered), None)
             sent = next(iter(self._done.values()), None)
+            if number is None and sent is None:
+                return
             if number is None or (
                 sent and sent.changedAt <= self._attempts[number][-1].at
             ):
@@ -359,17 +388,23 @@ class MemoryStore:
             else:
                 self._forgetIncoming(DELIVERED, number)
 
-    def _begin(self, request: IdempotencyRecord) -> IdempotencyRecord | None:
+    def _begin(self, request: IdempotencyRecord) -> IdempotencyRecord | Refusal | None:
         if request.key in self._answered:
             return self._answered[request.key]
-        if len(self._answered) >= self._limit:
-            known = self._answered.values()
-            oldest = next((each for each in known if each.answer is not None), None)
-            if oldest is None:
-                raise StoreUnavailable("too many requests are running")
-            del self._answered[oldest.key]
+        owner, limit = keyOwner(request.key), self._keyLimit()
+        if not fits(len(self._answered), self._keysByOwner[owner], owner, limit):
+            return refuseKey(request.key, limit)
         self._answered[request.key] = request
+        self._keysByOwner[owner] += 1
         return None
+
+    def _forgetKeys(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            del self._answered[key]
+            owner = keyOwner(key)
+            self._keysByOwner[owner] -= 1
+            if not self._keysByOwner[owner]:
+                del self._keysByOwner[owner]
 
     def _forgetOutgoing(self, number: int) -> None:
         message = self._done.pop(number)

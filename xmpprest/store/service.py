@@ -24,6 +24,8 @@ RETRY = 1.0
 #: Seconds between two purges.
 PURGE_INTERVAL = 60.0
 DAY = 86_400.0
+#: Share of C{record-limit} at which the number of idempotency keys is logged.
+MANY_KEYS = 0.8
 #: Days for which an idempotency key is stored.
 KEY_DAYS = 7.0
 
@@ -60,6 +62,7 @@ class StoreService(Service):
         self._settings = settings
         self._clock = clock
         self._retry: IDelayedCall | None = None
+        self._hasManyKeys = False
         self._tidying = LoopingCall(self._tidy)
         self._tidying.clock = clock
 
@@ -99,7 +102,7 @@ class StoreService(Service):
             self._retry = self._clock.callLater(RETRY, self._failInterrupted)
 
     def _tidy(self) -> Deferred[None]:
-        """Purge completed records."""
+        """Purge completed records, and watch the number of idempotency keys."""
         now, settings = self._now(), self._settings.value
         forgetting = self._store.purge(
             done=now - settings.recordDays * DAY,
@@ -107,7 +110,22 @@ class StoreService(Service):
             answered=now - KEY_DAYS * DAY,
             records=settings.recordLimit,
         )
-        return forgetting.addErrback(_failed)
+        forgetting.addCallback(lambda _: self._store.keyCount())
+        return forgetting.addCallbacks(self._warn, _failed)
+
+    def _warn(self, keys: int) -> None:
+        """Log once that most of the idempotency keys are used that may be stored."""
+        limit = self._settings.value.recordLimit
+        hasMany = keys > limit * MANY_KEYS
+        if hasMany and not self._hasManyKeys:
+            _log.warn(
+                "{keys} idempotency keys are stored, of at most {limit} (record-limit)."
+                " At the limit, requests with new keys are refused with 503. Raise"
+                " record-limit, or find the client that uses so many keys.",
+                keys=keys,
+                limit=limit,
+            )
+        self._hasManyKeys = hasMany
 
 
 def _refuse(reason: Failure) -> None:

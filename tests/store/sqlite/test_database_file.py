@@ -376,6 +376,21 @@ class SchemaTests(FileTestCase):
         )
         self.assertEqual(outbox_queries.queued(connection, 0, 10), [expected])
 
+    def test_countedKeys(self) -> None:
+        """
+        The idempotency keys of an older file count, altogether and for each token.
+        """
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(connection.close)
+        migrate(connection, MIGRATIONS[:3])
+        connection.executemany(
+            "INSERT INTO answered (key, fingerprint, at) VALUES (?, '', 1.0)",
+            [("plain",), ("a\t1",), ("a\t2",), ("b\t1",)],
+        )
+        migrate(connection)
+        rows = connection.execute("SELECT * FROM depth WHERE of LIKE 'keys%'")
+        self.assertEqual({*rows}, {("keys", 4), ("keys a", 2), ("keys b", 1)})
+
     def test_keys(self) -> None:
         """
         In a file without status keys each queued message gets one of its own, and its

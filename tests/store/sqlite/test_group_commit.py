@@ -365,7 +365,7 @@ class TroubleTests(CommitterTestCase):
         results = self.committer.commit(
             [
                 accept("a"),
-                partial(idempotency_queries.beginRequest, request=running),
+                partial(idempotency_queries.beginRequest, request=running, limit=9),
                 large,
             ]
         )

@@ -139,6 +139,30 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "DROP TRIGGER outgoingLess",
         "DELETE FROM depth WHERE of = 'queued'",
     ),
+    # Idempotency keys are limited in number, altogether and for each token, whose name
+    # stands before the tab.
+    (
+        """
+        INSERT INTO depth SELECT 'keys ' || substr(key, 1, instr(key, char(9)) - 1),
+            count(*) FROM answered WHERE instr(key, char(9)) GROUP BY 1
+        """,
+        "INSERT INTO depth SELECT 'keys', count(*) FROM answered",
+        """
+        CREATE TRIGGER answeredMore AFTER INSERT ON answered BEGIN
+            UPDATE depth SET count = count + 1 WHERE of = 'keys';
+            INSERT INTO depth
+                SELECT 'keys ' || substr(new.key, 1, instr(new.key, char(9)) - 1), 1
+                WHERE instr(new.key, char(9))
+                ON CONFLICT DO UPDATE SET count = count + 1;
+        END
+        """,
+        """
+        CREATE TRIGGER answeredLess AFTER DELETE ON answered BEGIN
+            UPDATE depth SET count = count - 1 WHERE of = 'keys'
+                OR of = 'keys ' || substr(old.key, 1, instr(old.key, char(9)) - 1);
+        END
+        """,
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

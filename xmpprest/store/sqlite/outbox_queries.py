@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from sqlite3 import Connection
 
+from ...core.errors import Refusal
+from ...core.policy.key_quota import KEY_LIMIT
 from ...core.records import (
     QUEUED,
     IdempotencyRecord,
@@ -29,12 +31,19 @@ _WITHOUT_STANZA = _COLUMNS.format(stanza="''")
 
 
 def add(
-    connection: Connection, messages: Sequence[NewMessage]
-) -> Sequence[int | IdempotencyRecord]:
-    """Implement L{Store.addAllOutgoing}."""
+    connection: Connection,
+    messages: Sequence[NewMessage],
+    keyLimit: Callable[[], int] = lambda: KEY_LIMIT,
+) -> Sequence[int | IdempotencyRecord | Refusal]:
+    """
+    Implement L{Store.addAllOutgoing}.
+
+    @param keyLimit: Returns the maximum number of idempotency keys.
+    """
+    limit = keyLimit()
     earlier = [
         each.idempotency
-        and idempotency_queries.beginRequest(connection, each.idempotency)
+        and idempotency_queries.begin(connection, each.idempotency, limit)
         for each in messages
     ]
     numbers = iter(

@@ -1,4 +1,4 @@
-"""SQL of the records of completed stanzas: messages that left the queue, deliveries."""
+"""SQL of the records of completed stanzas and of idempotency keys."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from sqlite3 import Connection
 
 
 def count(connection: Connection) -> int:
-    """Return the number of records."""
+    """
+    Return the number of records: messages that left the queue, delivered stanzas, and
+    idempotency keys.
+    """
     # All rows are counted in an index alone; a condition would read each row.
     ((number,),) = connection.execute(
         "SELECT (SELECT count(*) FROM outgoing)"
         " - (SELECT count(*) FROM outgoing WHERE state = 'queued')"
-        " + (SELECT count FROM depth WHERE of = 'delivered')"
+        " + (SELECT sum(count) FROM depth WHERE of IN ('delivered', 'keys'))"
     )
     assert isinstance(number, int)
     return number
@@ -19,7 +22,7 @@ def count(connection: Connection) -> int:
 
 def deleteOldest(connection: Connection, limit: int) -> int:
     """
-    Delete the oldest records.
+    Delete the oldest records of stanzas; idempotency keys stay.
 
     @return: How many were deleted.
     """

@@ -10,7 +10,9 @@ from typing import TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
 
+from ...core.errors import Refusal
 from ...core.histogram import CommitMetrics
+from ...core.policy.key_quota import KEY_LIMIT
 from ...core.records import (
     BOUNCED,
     DEAD,
@@ -49,11 +51,16 @@ class SQLiteStore:
         path: str,
         reactor: Reactor,
         connect: Callable[..., Connection] = sqlite3.connect,
+        keyLimit: Callable[[], int] = lambda: KEY_LIMIT,
     ) -> None:
         """
         @param path: The path of the file; SQLite puts others beside it.
         @param connect: Opens the file; for tests.
+        @param keyLimit: Returns the maximum number of idempotency keys.
         """
+        self._keyLimit = keyLimit
+        # One object, so that the calls can be coalesced.
+        self._addMessages = partial(outbox_queries.add, keyLimit=keyLimit)
         self._writer = WriterThread(path, reactor, connect)
 
     @property
@@ -69,13 +76,15 @@ class SQLiteStore:
     def check(self) -> Deferred[None]:
         return self._call(_touch)
 
-    def addOutgoing(self, message: NewMessage) -> Deferred[int | IdempotencyRecord]:
-        return self._writer.submit(Coalescable(outbox_queries.add, message))
+    def addOutgoing(
+        self, message: NewMessage
+    ) -> Deferred[int | IdempotencyRecord | Refusal]:
+        return self._writer.submit(Coalescable(self._addMessages, message))
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
-    ) -> Deferred[Sequence[int | IdempotencyRecord]]:
-        return self._call(outbox_queries.add, messages)
+    ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
+        return self._call(self._addMessages, messages)
 
     def queuedMessages(
         self, after: int, limit: int
@@ -166,7 +175,10 @@ class SQLiteStore:
     def beginRequest(
         self, request: IdempotencyRecord
     ) -> Deferred[IdempotencyRecord | None]:
-        return self._call(idempotency_queries.beginRequest, request)
+        return self._call(idempotency_queries.beginRequest, request, self._keyLimit())
+
+    def keyCount(self) -> Deferred[int]:
+        return self._call(idempotency_queries.count)
 
     def finishRequest(self, key: str, answer: bytes | None) -> Deferred[None]:
         return self._call(idempotency_queries.finishRequest, key, answer)
