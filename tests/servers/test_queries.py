@@ -158,10 +158,19 @@ MODERATE = Query(
     {"id": "m", "reason": "no"},
     "set",
 )
+BLOCKLIST = Query("blocklist", "<blocklist xmlns='urn:xmpp:blocking'/>")
+NODE = Query(
+    "pubsub",
+    "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'/></pubsub>",
+    "items=news",
+    {"items": "news"},
+)
+VCARD = Query("vcard", "<vCard xmlns='vcard-temp'/>")
 
 QUERIES = (
     *(VERSION, DISCO, ITEMS, COMMANDS, PING, LAST, TIME, STATS, REGISTER, SERVICES),
     *(TURN, SLOT, OOB, PROMPT, ARCHIVE, COMMAND, PAYLOAD, MODERATE),
+    *(BLOCKLIST, NODE, VCARD),
 )
 
 

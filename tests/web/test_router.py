@@ -663,6 +663,20 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
         ("complete=true", f"<fin xmlns='{ns.MAM}' complete='true'/>"),
     ],
     "time": [("", f"<time xmlns='{ns.TIME}'/>")],
+    "block": [("", "<block xmlns='urn:xmpp:blocking'/>")],
+    "unblock": [("", "<unblock xmlns='urn:xmpp:blocking'/>")],
+    "blocklist": [("", "<blocklist xmlns='urn:xmpp:blocking'/>")],
+    "pubsub": [
+        (
+            "items=news",
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='news'/>"
+            "</pubsub>",
+        ),
+    ],
+    "vcard": [
+        ("", "<vCard xmlns='vcard-temp'/>"),
+        ("fn=Juliet", "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>"),
+    ],
     "moderate": [
         (
             "id=m&retract=&reason=no",
@@ -680,10 +694,11 @@ class QueryTests(PathTestCase):
     """
 
     def test_all(self) -> None:
-        """Every payload can be asked for; archive, command and moderate set."""
+        """Every payload can be asked for; those that change something set."""
+        sets = ("archive", "block", "command", "moderate", "unblock")
         self.assertEqual(set(QUERIES), set(PAYLOADS))
         for name, queries in QUERIES.items():
-            type = "set" if name in ("archive", "command", "moderate") else "get"
+            type = "set" if name in sets else "get"
             for query, payload in queries:
                 path = f"/{name}/example.org{query and '?'}{query}"
                 sent = f"<iq to='example.org' type='{type}'>{payload}</iq>"

@@ -1767,6 +1767,641 @@ PAIRS = (
         </iq>
         """,
     ),
+    Pair(
+        "XEP-0393",
+        {
+            "kind": "message",
+            "type": "normal",
+            "body": "> _ <",
+            "unstyled": True,
+        },
+        """
+        <message>
+          <body>&gt; _ &lt;</body>
+          <unstyled xmlns='urn:xmpp:styling:0'/>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0394, all of it in one",
+        {
+            "kind": "message",
+            "type": "normal",
+            "body": "There is really no reason to worry.",
+            "markup": {
+                "spans": [
+                    {
+                        "start": 9,
+                        "end": 15,
+                        "styles": ["emphasis", "strong", "code", "deleted"],
+                    }
+                ],
+                "code_blocks": [{"start": 23, "end": 48, "language": "bash"}],
+                "lists": [
+                    {"start": 31, "end": 89, "ordered": False, "items": [31, 47]}
+                ],
+                "quotes": [{"start": 0, "end": 57}, {"start": 11, "end": 34}],
+            },
+        },
+        """
+        <message>
+          <body>There is really no reason to worry.</body>
+          <markup xmlns='urn:xmpp:markup:0'>
+            <span start='9' end='15'>
+              <emphasis/>
+              <strong/>
+              <code/>
+              <deleted/>
+            </span>
+            <bcode start='23' end='48' language='bash'/>
+            <list start='31' end='89' ordered='false'>
+              <li start='31'/>
+              <li start='47'/>
+            </list>
+            <bquote start='0' end='57'/>
+            <bquote start='11' end='34'/>
+          </markup>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0513, all of it in one",
+        {
+            "kind": "message",
+            "type": "groupchat",
+            "to": "news@chat.commons.example",
+            "body": "Hello, Alice!",
+            "mentions": [
+                {
+                    "begin": 7,
+                    "end": 12,
+                    "occupant_id": "alice@occupant-id",
+                    "lang": "en",
+                    "noping": True,
+                },
+                {"jid": "alice@commons.example"},
+                {
+                    "mentions": "urn:xmpp:mentions:0#channel",
+                    "uri": "xmpp:news@chat.commons.example",
+                    "active": True,
+                },
+            ],
+        },
+        """
+        <message to='news@chat.commons.example' type='groupchat'>
+          <body>Hello, Alice!</body>
+          <mention xmlns='urn:xmpp:mentions:0' begin='7' end='12' hreflang='en'
+              occupantid='alice@occupant-id'>
+            <noping/>
+          </mention>
+          <mention xmlns='urn:xmpp:mentions:0' jid='alice@commons.example'/>
+          <mention xmlns='urn:xmpp:mentions:0' mentions='urn:xmpp:mentions:0#channel'
+              uri='xmpp:news@chat.commons.example'>
+            <active/>
+          </mention>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0490",
+        {
+            "kind": "message",
+            "type": "normal",
+            "to": "romeo@montegue.lit",
+            "displayed": "the-msg-1",
+            "displayed_sync": {
+                "by": "juliet@capulet.lit",
+                "id": "0423e3a9-d516-493d-bb06-bee0e51ab9fb",
+            },
+        },
+        """
+        <message to='romeo@montegue.lit'>
+          <displayed xmlns='urn:xmpp:chat-markers:0' id='the-msg-1'/>
+          <displayed xmlns='urn:xmpp:mds:displayed:0'>
+            <stanza-id xmlns='urn:xmpp:sid:0' by='juliet@capulet.lit'
+                id='0423e3a9-d516-493d-bb06-bee0e51ab9fb'/>
+          </displayed>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0060, notifications of every sort in one",
+        {
+            "kind": "message",
+            "type": "normal",
+            "from": "pubsub.shakespeare.lit",
+            "to": "francisco@denmark.lit",
+            "id": "foo",
+            "pubsub_event": {
+                "items": {
+                    "node": "princely_musings",
+                    "items": [
+                        {
+                            "id": "ae890ac52d0df67ed7cfdf51b644e901",
+                            "publisher": "hamlet@denmark.lit",
+                            "xml": [
+                                "<entry xmlns='http://www.w3.org/2005/Atom'>"
+                                "<title>Soliloquy</title></entry>"
+                            ],
+                        },
+                        {"id": "4e30f35051b7b8b42abe083742187228", "json": {"a": [1]}},
+                    ],
+                    "retracted": ["ae890ac52d0df67ed7cfdf51b644e900"],
+                },
+                "purge": {"node": "princely_musings"},
+                "delete": {
+                    "node": "princely_musings",
+                    "redirect": "xmpp:hamlet@denmark.lit?;node=blog",
+                },
+                "configuration": {
+                    "node": "princely_musings",
+                    "form": {
+                        "type": "result",
+                        "fields": [{"var": "pubsub#title", "value": "Musings"}],
+                    },
+                },
+                "subscription": {
+                    "node": "princely_musings",
+                    "jid": "francisco@denmark.lit",
+                    "subid": "123-abc",
+                    "subscription": "subscribed",
+                    "expiry": "2006-02-28T23:59:59Z",
+                },
+            },
+        },
+        """
+        <message from='pubsub.shakespeare.lit' to='francisco@denmark.lit' id='foo'>
+          <event xmlns='http://jabber.org/protocol/pubsub#event'>
+            <items node='princely_musings'>
+              <item id='ae890ac52d0df67ed7cfdf51b644e901'
+                  publisher='hamlet@denmark.lit'>
+                <entry xmlns='http://www.w3.org/2005/Atom'>
+                  <title>Soliloquy</title>
+                </entry>
+              </item>
+              <item id='4e30f35051b7b8b42abe083742187228'>
+                <json xmlns='urn:xmpp:json:0'>{"a": [1]}</json>
+              </item>
+              <retract id='ae890ac52d0df67ed7cfdf51b644e900'/>
+            </items>
+            <purge node='princely_musings'/>
+            <delete node='princely_musings'>
+              <redirect uri='xmpp:hamlet@denmark.lit?;node=blog'/>
+            </delete>
+            <configuration node='princely_musings'>
+              <x xmlns='jabber:x:data' type='result'>
+                <field var='pubsub#title'>
+                  <value>Musings</value>
+                </field>
+              </x>
+            </configuration>
+            <subscription node='princely_musings' jid='francisco@denmark.lit'
+                subid='123-abc' subscription='subscribed'
+                expiry='2006-02-28T23:59:59Z'/>
+          </event>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0317",
+        {
+            "kind": "presence",
+            "type": "available",
+            "from": "meeting123@meetings.example.com/Harry",
+            "hats": [
+                {
+                    "title": "Host",
+                    "uri": "http://schemas.example.com/hats#host",
+                    "hue": 327.255249,
+                    "lang": "en-us",
+                    "xml": ["<badge xmlns='urn:example:badges' level='3'/>"],
+                },
+                {
+                    "title": "Presenter",
+                    "uri": "http://schemas.example.com/hats#presenter",
+                },
+            ],
+        },
+        """
+        <presence from='meeting123@meetings.example.com/Harry'>
+          <hats xmlns='urn:xmpp:hats:0'>
+            <hat title='Host' uri='http://schemas.example.com/hats#host'
+                hue='327.255249' xml:lang='en-us'>
+              <badge xmlns='urn:example:badges' level='3'/>
+            </hat>
+            <hat title='Presenter' uri='http://schemas.example.com/hats#presenter'/>
+          </hats>
+        </presence>
+        """,
+    ),
+    Pair(
+        "XEP-0191, the list",
+        {
+            "kind": "iq",
+            "type": "result",
+            "id": "blocklist1",
+            "blocklist": [
+                {"jid": "romeo@montague.net"},
+                {"jid": "iago@shakespeare.lit"},
+            ],
+        },
+        """
+        <iq type='result' id='blocklist1'>
+          <blocklist xmlns='urn:xmpp:blocking'>
+            <item jid='romeo@montague.net'/>
+            <item jid='iago@shakespeare.lit'/>
+          </blocklist>
+        </iq>
+        """,
+    ),
+    Pair(
+        "XEP-0191, unblock all",
+        {"kind": "iq", "type": "set", "id": "unblock2", "unblock": []},
+        "<iq type='set' id='unblock2'><unblock xmlns='urn:xmpp:blocking'/></iq>",
+    ),
+    Pair(
+        "XEP-0377, with all options",
+        {
+            "kind": "iq",
+            "type": "set",
+            "from": "juliet@example.com/chamber",
+            "id": "block1",
+            "block": [
+                {
+                    "jid": "romeo@example.net",
+                    "report": {
+                        "reason": "urn:xmpp:reporting:spam",
+                        "stanza_ids": [
+                            {"by": "romeo@example.net", "id": "28482-98726-73623"},
+                            {"by": "romeo@example.net", "id": "38383-38018-18385"},
+                        ],
+                        "text": "Never came trouble to my house like this.",
+                        "report_origin": True,
+                        "third_party": True,
+                    },
+                }
+            ],
+        },
+        """
+        <iq from='juliet@example.com/chamber' type='set' id='block1'>
+          <block xmlns='urn:xmpp:blocking'>
+            <item jid='romeo@example.net'>
+              <report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>
+                <stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.net'
+                    id='28482-98726-73623'/>
+                <stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.net'
+                    id='38383-38018-18385'/>
+                <text>Never came trouble to my house like this.</text>
+                <report-origin/>
+                <third-party/>
+              </report>
+            </item>
+          </block>
+        </iq>
+        """,
+    ),
+    Pair(
+        "XEP-0402, a bookmark is added",
+        {
+            "kind": "iq",
+            "type": "set",
+            "id": "pip1",
+            "pubsub": {
+                "publish": {
+                    "node": "urn:xmpp:bookmarks:1",
+                    "items": [
+                        {
+                            "id": "theplay@conference.shakespeare.lit",
+                            "bookmark": {
+                                "name": "The Play's the Thing",
+                                "autojoin": True,
+                                "nick": "JC",
+                                "password": "ophelia",
+                                "extensions": {
+                                    "xml": ["<state xmlns='urn:example' m='1'/>"]
+                                },
+                            },
+                        }
+                    ],
+                },
+                "publish_options": {
+                    "type": "submit",
+                    "fields": [{"var": "pubsub#access_model", "value": "whitelist"}],
+                },
+            },
+        },
+        """
+        <iq type='set' id='pip1'>
+          <pubsub xmlns='http://jabber.org/protocol/pubsub'>
+            <publish node='urn:xmpp:bookmarks:1'>
+              <item id='theplay@conference.shakespeare.lit'>
+                <conference xmlns='urn:xmpp:bookmarks:1' name="The Play's the Thing"
+                    autojoin='true'>
+                  <nick>JC</nick>
+                  <password>ophelia</password>
+                  <extensions>
+                    <state xmlns='urn:example' m='1'/>
+                  </extensions>
+                </conference>
+              </item>
+            </publish>
+            <publish-options>
+              <x xmlns='jabber:x:data' type='submit'>
+                <field var='pubsub#access_model'>
+                  <value>whitelist</value>
+                </field>
+              </x>
+            </publish-options>
+          </pubsub>
+        </iq>
+        """,
+    ),
+    Pair(
+        "XEP-0490, the items",
+        {
+            "kind": "iq",
+            "type": "result",
+            "id": "catchup-1",
+            "pubsub": {
+                "items": {
+                    "node": "urn:xmpp:mds:displayed:0",
+                    "max_items": 3,
+                    "subid": "123-abc",
+                    "items": [
+                        {
+                            "id": "romeo@montegue.lit",
+                            "displayed_sync": {
+                                "id": "0f710f2b-52ed-4d52-b928-784dad74a52b",
+                                "by": "juliet@capulet.lit",
+                            },
+                        }
+                    ],
+                },
+                "rsm": {"count": 19},
+            },
+        },
+        """
+        <iq type='result' id='catchup-1'>
+          <pubsub xmlns='http://jabber.org/protocol/pubsub'>
+            <items node='urn:xmpp:mds:displayed:0' max_items='3' subid='123-abc'>
+              <item id='romeo@montegue.lit'>
+                <displayed xmlns='urn:xmpp:mds:displayed:0'>
+                  <stanza-id xmlns='urn:xmpp:sid:0' by='juliet@capulet.lit'
+                      id='0f710f2b-52ed-4d52-b928-784dad74a52b'/>
+                </displayed>
+              </item>
+            </items>
+            <set xmlns='http://jabber.org/protocol/rsm'>
+              <count>19</count>
+            </set>
+          </pubsub>
+        </iq>
+        """,
+    ),
+    Pair(
+        "XEP-0060, requests of every sort in one",
+        {
+            "kind": "iq",
+            "type": "set",
+            "to": "pubsub.shakespeare.lit",
+            "id": "all",
+            "pubsub": {
+                "create": {"node": "princely_musings"},
+                "configure": {
+                    "type": "submit",
+                    "fields": [{"var": "pubsub#max_items", "value": "10"}],
+                },
+                "subscribe": {
+                    "node": "princely_musings",
+                    "jid": "francisco@denmark.lit",
+                },
+                "options": {
+                    "node": "princely_musings",
+                    "jid": "francisco@denmark.lit",
+                    "subid": "123-abc",
+                    "form": {
+                        "type": "submit",
+                        "fields": [{"var": "pubsub#digest", "value": "0"}],
+                    },
+                },
+                "unsubscribe": {
+                    "node": "princely_musings",
+                    "jid": "francisco@denmark.lit",
+                    "subid": "123-abc",
+                },
+                "subscription": {
+                    "node": "princely_musings",
+                    "jid": "francisco@denmark.lit",
+                    "subid": "123-abc",
+                    "subscription": "unconfigured",
+                },
+                "subscriptions": {
+                    "node": "node1",
+                    "subscriptions": [
+                        {
+                            "node": "node1",
+                            "jid": "francisco@denmark.lit",
+                            "subscription": "subscribed",
+                        }
+                    ],
+                },
+                "affiliations": {
+                    "node": "node1",
+                    "affiliations": [{"node": "node1", "affiliation": "owner"}],
+                },
+                "retract": {
+                    "node": "princely_musings",
+                    "notify": True,
+                    "items": [{"id": "ae890ac52d0df67ed7cfdf51b644e901"}],
+                },
+            },
+        },
+        """
+        <iq type='set' to='pubsub.shakespeare.lit' id='all'>
+          <pubsub xmlns='http://jabber.org/protocol/pubsub'>
+            <create node='princely_musings'/>
+            <configure>
+              <x xmlns='jabber:x:data' type='submit'>
+                <field var='pubsub#max_items'>
+                  <value>10</value>
+                </field>
+              </x>
+            </configure>
+            <subscribe node='princely_musings' jid='francisco@denmark.lit'/>
+            <options node='princely_musings' jid='francisco@denmark.lit'
+                subid='123-abc'>
+              <x xmlns='jabber:x:data' type='submit'>
+                <field var='pubsub#digest'>
+                  <value>0</value>
+                </field>
+              </x>
+            </options>
+            <unsubscribe node='princely_musings' jid='francisco@denmark.lit'
+                subid='123-abc'/>
+            <subscription node='princely_musings' jid='francisco@denmark.lit'
+                subid='123-abc' subscription='unconfigured'/>
+            <subscriptions node='node1'>
+              <subscription node='node1' jid='francisco@denmark.lit'
+                  subscription='subscribed'/>
+            </subscriptions>
+            <affiliations node='node1'>
+              <affiliation node='node1' affiliation='owner'/>
+            </affiliations>
+            <retract node='princely_musings' notify='true'>
+              <item id='ae890ac52d0df67ed7cfdf51b644e901'/>
+            </retract>
+          </pubsub>
+        </iq>
+        """,
+    ),
+    Pair(
+        "XEP-0054, with every element of its definition",
+        {
+            "kind": "iq",
+            "type": "result",
+            "to": "stpeter@jabber.org/roundabout",
+            "id": "v1",
+            "vcard": {
+                "version": "3.0",
+                "fn": "Peter Saint-Andre",
+                "n": {
+                    "family": "Saint-Andre",
+                    "given": "Peter",
+                    "middle": "M.",
+                    "prefix": "Mr.",
+                    "suffix": "jr.",
+                },
+                "nickname": "stpeter",
+                "photo": {"type": "image/png", "binval": "iVBORw0KGgo="},
+                "bday": "1966-08-06",
+                "adr": [
+                    {
+                        **dict.fromkeys(("home", "work", "postal", "parcel"), True),
+                        **dict.fromkeys(("dom", "intl", "pref"), True),
+                        "pobox": "7",
+                        "extadd": "Suite 600",
+                        "street": "1899 Wynkoop Street",
+                        "locality": "Denver",
+                        "region": "CO",
+                        "pcode": "80202",
+                        "ctry": "USA",
+                    }
+                ],
+                "label": [
+                    {
+                        **dict.fromkeys(("home", "work", "postal", "parcel"), True),
+                        **dict.fromkeys(("dom", "intl", "pref"), True),
+                        "lines": ["1899 Wynkoop Street", "Denver"],
+                    }
+                ],
+                "tel": [
+                    {"work": True, "voice": True, "number": "303-308-3282"},
+                    {
+                        **dict.fromkeys(("home", "fax", "pager", "msg", "cell"), True),
+                        **dict.fromkeys(("video", "bbs", "modem", "isdn"), True),
+                        **dict.fromkeys(("pcs", "pref"), True),
+                        "number": "303-555-1212",
+                    },
+                ],
+                "email": [
+                    {
+                        **dict.fromkeys(("home", "work", "internet", "pref"), True),
+                        "x400": True,
+                        "userid": "stpeter@jabber.org",
+                    }
+                ],
+                "jabberid": "stpeter@jabber.org",
+                "mailer": "mutt",
+                "tz": "-07:00",
+                "geo": {"lat": "39.7", "lon": "-105.0"},
+                "title": "Executive Director",
+                "role": "Patron Saint",
+                "logo": {"extval": "https://xmpp.example/logo.png"},
+                "org": {
+                    "orgname": "XMPP Standards Foundation",
+                    "orgunit": ["Council"],
+                },
+                "categories": {"keyword": ["saint"]},
+                "note": "Check out my blog!",
+                "prodid": "xmpprest",
+                "rev": "2002-01-01",
+                "sort_string": "Saintandre",
+                "sound": {"phonetic": "pe-ter", "binval": "AAAA", "extval": "urn:x"},
+                "uid": "4711",
+                "url": "https://stpeter.example/",
+                "desc": "More information about me is on my website.",
+                "class": dict.fromkeys(("public", "private", "confidential"), True),
+                "key": {"type": "pgp", "cred": "mQENBE"},
+            },
+        },
+        """
+        <iq type='result' to='stpeter@jabber.org/roundabout' id='v1'>
+          <vCard xmlns='vcard-temp'>
+            <VERSION>3.0</VERSION>
+            <FN>Peter Saint-Andre</FN>
+            <N>
+              <FAMILY>Saint-Andre</FAMILY>
+              <GIVEN>Peter</GIVEN>
+              <MIDDLE>M.</MIDDLE>
+              <PREFIX>Mr.</PREFIX>
+              <SUFFIX>jr.</SUFFIX>
+            </N>
+            <NICKNAME>stpeter</NICKNAME>
+            <PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO>
+            <BDAY>1966-08-06</BDAY>
+            <ADR>
+              <HOME/><WORK/><POSTAL/><PARCEL/><DOM/><INTL/><PREF/>
+              <POBOX>7</POBOX>
+              <EXTADD>Suite 600</EXTADD>
+              <STREET>1899 Wynkoop Street</STREET>
+              <LOCALITY>Denver</LOCALITY>
+              <REGION>CO</REGION>
+              <PCODE>80202</PCODE>
+              <CTRY>USA</CTRY>
+            </ADR>
+            <LABEL>
+              <HOME/><WORK/><POSTAL/><PARCEL/><DOM/><INTL/><PREF/>
+              <LINE>1899 Wynkoop Street</LINE>
+              <LINE>Denver</LINE>
+            </LABEL>
+            <TEL><WORK/><VOICE/><NUMBER>303-308-3282</NUMBER></TEL>
+            <TEL>
+              <HOME/><FAX/><PAGER/><MSG/><CELL/><VIDEO/><BBS/><MODEM/><ISDN/><PCS/>
+              <PREF/>
+              <NUMBER>303-555-1212</NUMBER>
+            </TEL>
+            <EMAIL>
+              <HOME/><WORK/><INTERNET/><PREF/><X400/>
+              <USERID>stpeter@jabber.org</USERID>
+            </EMAIL>
+            <JABBERID>stpeter@jabber.org</JABBERID>
+            <MAILER>mutt</MAILER>
+            <TZ>-07:00</TZ>
+            <GEO><LAT>39.7</LAT><LON>-105.0</LON></GEO>
+            <TITLE>Executive Director</TITLE>
+            <ROLE>Patron Saint</ROLE>
+            <LOGO><EXTVAL>https://xmpp.example/logo.png</EXTVAL></LOGO>
+            <ORG>
+              <ORGNAME>XMPP Standards Foundation</ORGNAME>
+              <ORGUNIT>Council</ORGUNIT>
+            </ORG>
+            <CATEGORIES><KEYWORD>saint</KEYWORD></CATEGORIES>
+            <NOTE>Check out my blog!</NOTE>
+            <PRODID>xmpprest</PRODID>
+            <REV>2002-01-01</REV>
+            <SORT-STRING>Saintandre</SORT-STRING>
+            <SOUND>
+              <PHONETIC>pe-ter</PHONETIC><BINVAL>AAAA</BINVAL><EXTVAL>urn:x</EXTVAL>
+            </SOUND>
+            <UID>4711</UID>
+            <URL>https://stpeter.example/</URL>
+            <DESC>More information about me is on my website.</DESC>
+            <CLASS><PUBLIC/><PRIVATE/><CONFIDENTIAL/></CLASS>
+            <KEY><TYPE>pgp</TYPE><CRED>mQENBE</CRED></KEY>
+          </vCard>
+        </iq>
+        """,
+    ),
 )
 
 _COMMAND = "<command xmlns='http://jabber.org/protocol/commands' node='list'/>"

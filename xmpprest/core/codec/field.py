@@ -16,8 +16,8 @@ from ..media.values import Value
 from ..stanza import namespaces as ns
 from ..stanza.build import hasMoreElementsThan, make
 from ..stanza.parser import MAX_ELEMENTS
-from ..stanza.serializer import escapeText, toXML
 from .payloads import Carbon
+from .raw_xml import writeRaw
 from .scalars import NotRepresentable, QName
 from .slots import Child, Children, NamedChild
 
@@ -81,7 +81,7 @@ class FieldTable:
                 inexact.update(positions)
         if inexact:
             first, last = min(inexact), max(inexact)
-            raw: list[Value] = [_raw(stanza, c) for c in content[first : last + 1]]
+            raw: list[Value] = [writeRaw(stanza, c) for c in content[first : last + 1]]
             found[first] = found.get(first, {}) | {"xml": raw}
         return {k: v for position in sorted(found) for k, v in found[position].items()}
 
@@ -158,16 +158,3 @@ def _isSame(made: Element | str, other: Element | str) -> bool:
         and len(made.children) == len(other.children)
         and all(map(_isSame, made.children, other.children))
     )
-
-
-def _raw(stanza: Element, child: Element | str) -> str:
-    """Write a child as XML, for a reader that implies C{jabber:client}."""
-    if isinstance(child, str):
-        return escapeText(child)
-    if stanza.localPrefixes:
-        # Its text may use prefixes that the stanza declares.
-        declared = {**stanza.localPrefixes, **child.localPrefixes}
-        copy = Element((child.uri, child.name), child.uri, child.attributes, declared)
-        copy.children = child.children
-        child = copy
-    return toXML(child)

@@ -10,10 +10,12 @@ from .disco import INFO, ITEMS
 from .field import Field
 from .fields_common import OOB
 from .payloads import PAGE
+from .pubsub import PUBSUB, PUBSUB_REQUEST
 from .queries import ARCHIVE_QUERY, COMMAND
-from .scalars import BOOLEAN, DATETIME, NUMBER, URI, integer, string
+from .scalars import BOOLEAN, DATETIME, JID, NUMBER, URI, integer, string
 from .shapes import Flag, ObjectShape, Shorthand, Text
-from .slots import Attribute, Child, Children, Content, ListShape
+from .slots import Attribute, Child, Children, Content, ListShape, LocalizedChild
+from .vcard import VCARD
 
 _SERVICE = ObjectShape(
     {
@@ -29,6 +31,32 @@ _SERVICE = ObjectShape(
         "action": Attribute("action", string("add", "delete", "modify")),
     },
     required=("type", "host"),
+)
+BLOCKING = "urn:xmpp:blocking"
+
+#: XEP-0377: what is reported about a blocked address.
+_REPORT = ObjectShape(
+    {
+        "reason": Attribute("reason", URI),
+        "stanza_ids": Children(
+            "stanza-id",
+            ObjectShape(
+                {"id": Attribute("id"), "by": Attribute("by", JID)}, ("id", "by")
+            ),
+            ns.SID,
+        ),
+        "text": LocalizedChild("text", Text()),
+        "report_origin": Child("report-origin", Flag()),
+        "third_party": Child("third-party", Flag()),
+    },
+    required=("reason",),
+)
+_BLOCKED = ObjectShape(
+    {
+        "jid": Attribute("jid", JID),
+        "report": Child("report", _REPORT, "urn:xmpp:reporting:1"),
+    },
+    required=("jid",),
 )
 _REGISTER = (
     *("instructions", "username", "nick", "password", "name", "first", "last"),
@@ -212,4 +240,21 @@ IQ: Mapping[str, Field] = {
             "urn:xmpp:message-moderate:1",
         ),
     ),
+    "block": Field(
+        "XEP-0191: Blocking Command",
+        Child("block", ListShape("item", Shorthand(_BLOCKED, "jid")), BLOCKING),
+    ),
+    "unblock": Field(
+        "XEP-0191: Blocking Command",
+        Child("unblock", ListShape("item", Shorthand(_BLOCKED, "jid")), BLOCKING),
+    ),
+    "blocklist": Field(
+        "XEP-0191: Blocking Command",
+        Child("blocklist", ListShape("item", Shorthand(_BLOCKED, "jid")), BLOCKING),
+        emptyResult=[],
+    ),
+    "pubsub": Field(
+        "XEP-0060: Publish-Subscribe", Child("pubsub", PUBSUB_REQUEST, PUBSUB)
+    ),
+    "vcard": Field("XEP-0054: vcard-temp", Child("vCard", VCARD, "vcard-temp")),
 }

@@ -8,11 +8,60 @@ from ..stanza import namespaces as ns
 from .field import Field
 from .fields_common import MUC_USER, OOB
 from .payloads import Carbon, XHTMLBody
+from .pubsub import DISPLAYED, DISPLAYED_SYNC, EVENT, PUBSUB_EVENT
 from .scalars import BOOLEAN, JID, URI, integer
-from .shapes import AttributeValue, ChildText, Flag, ObjectShape, Shorthand, Text
+from .shapes import AttributeValue, ChildValue, Flag, ObjectShape, Shorthand, Text
 from .slots import Attribute, Child, Children, Content, LocalizedChild, NamedChild
 
+MARKUP = "urn:xmpp:markup:0"
+
 _RANGE = ObjectShape({key: Attribute(key, integer()) for key in ("start", "end")})
+_SPAN = {key: Attribute(key, integer()) for key in ("start", "end")}
+_MENTION = ObjectShape(
+    {
+        "begin": Attribute("begin", integer()),
+        "end": Attribute("end", integer()),
+        "occupant_id": Attribute("occupantid"),
+        "jid": Attribute("jid", JID),
+        "mentions": Attribute("mentions", URI),
+        "uri": Attribute("uri", URI),
+        "lang": Attribute("hreflang"),
+        "active": Child("active", Flag()),
+        "noping": Child("noping", Flag()),
+    }
+)
+_MARKUP = ObjectShape(
+    {
+        "spans": Children(
+            "span",
+            ObjectShape(
+                {
+                    **_SPAN,
+                    "styles": NamedChild(
+                        ("code", "deleted", "emphasis", "strong"), MARKUP, many=True
+                    ),
+                },
+                ("start", "end"),
+            ),
+        ),
+        "code_blocks": Children(
+            "bcode",
+            ObjectShape({**_SPAN, "language": Attribute("language")}, ("start", "end")),
+        ),
+        "lists": Children(
+            "list",
+            ObjectShape(
+                {
+                    **_SPAN,
+                    "ordered": Attribute("ordered", BOOLEAN),
+                    "items": Children("li", AttributeValue("start", integer())),
+                },
+                ("start", "end"),
+            ),
+        ),
+        "quotes": Children("bquote", ObjectShape(_SPAN, ("start", "end"))),
+    }
+)
 _ENCRYPTION = AttributeValue("namespace")
 
 
@@ -48,7 +97,7 @@ def messageFields(forwarded: ObjectShape) -> Mapping[str, Field]:
         ),
         "oob_url": Field(
             "XEP-0066: Out of Band Data",
-            Child("x", ChildText("url", Text(URI)), "jabber:x:oob"),
+            Child("x", ChildValue("url", Text(URI)), "jabber:x:oob"),
         ),
         "oob": Field("XEP-0066: Out of Band Data", Child("x", OOB, "jabber:x:oob")),
         "replace": Field(
@@ -208,5 +257,21 @@ def messageFields(forwarded: ObjectShape) -> Mapping[str, Field]:
                 ),
                 "urn:xmpp:message-retract:1",
             ),
+        ),
+        "unstyled": Field(
+            "XEP-0393: Message Styling",
+            Child("unstyled", Flag(), "urn:xmpp:styling:0"),
+        ),
+        "markup": Field("XEP-0394: Message Markup", Child("markup", _MARKUP, MARKUP)),
+        "mentions": Field(
+            "XEP-0513: Explicit Mentions",
+            Children("mention", _MENTION, "urn:xmpp:mentions:0"),
+        ),
+        "displayed_sync": Field(
+            "XEP-0490: Message Displayed Synchronization",
+            Child("displayed", DISPLAYED_SYNC, DISPLAYED),
+        ),
+        "pubsub_event": Field(
+            "XEP-0060: Publish-Subscribe", Child("event", EVENT, PUBSUB_EVENT)
         ),
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..stanza import namespaces as ns
+from ..stanza.build import LANG
 from .field import Field
 from .fields_common import MUC_USER
-from .scalars import DATETIME, integer, string
+from .raw_xml import OtherChildren
+from .scalars import DATETIME, NUMBER, URI, integer, string
 from .shapes import AttributeValue, Flag, ObjectShape, Text
-from .slots import Attribute, Child, LocalizedChild
+from .slots import Attribute, Child, ListShape, LocalizedChild
 
 #: RFC 6121 §4.7.2.1
 SHOWS = ("away", "chat", "dnd", "xa")
@@ -66,5 +68,25 @@ PRESENCE: Mapping[str, Field] = {
     "idle_since": Field(
         "XEP-0319: Last User Interaction in Presence",
         Child("idle", AttributeValue("since", DATETIME), "urn:xmpp:idle:1"),
+    ),
+    "hats": Field(
+        "XEP-0317: Hats",
+        Child(
+            "hats",
+            ListShape(
+                "hat",
+                ObjectShape(
+                    {
+                        "title": Attribute("title"),
+                        "uri": Attribute("uri", URI),
+                        "hue": Attribute("hue", NUMBER),
+                        "lang": Attribute(LANG),
+                        "xml": OtherChildren(),
+                    },
+                    required=("title", "uri"),
+                ),
+            ),
+            "urn:xmpp:hats:0",
+        ),
     ),
 }

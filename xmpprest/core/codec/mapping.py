@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.words.xish.domish import Element
@@ -10,10 +10,10 @@ from twisted.words.xish.domish import Element
 from ..errors import Refusal, unprocessable
 from ..media.values import Value
 from ..stanza import jid
-from ..stanza import namespaces as ns
 from ..stanza.build import LANG, TYPES, elements, make, withArticle
-from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name, parseFragment
+from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name
 from .field import Field, FieldTable
+from .raw_xml import parseRaw
 from .scalars import ID, STRING, quoteShort, unknownKey, wrongType
 from .slots import Child
 
@@ -66,11 +66,12 @@ class StanzaMapping:
         @param likely: The kind of a key that several kinds have, where that kind is not
             message.
         @param sets: The payloads of iqs that have the type set unless they name
-            another.
+            another. C{pubsub.publish} stands for the payload C{pubsub} with the key
+            C{publish}.
         """
         self._kinds = {kind: FieldTable(kind, fields) for kind, fields in keys.items()}
         self._likely = likely
-        self._sets = tuple(sets)
+        self._sets = tuple(tuple(each.split(".")) for each in sets)
 
     # --- XML to JSON ---
 
@@ -124,7 +125,7 @@ class StanzaMapping:
         value = _completed(value, context, at)
         kind = self._kind(value, at)
         stanza = make(kind, self._attributes(value, kind, at))
-        raw = _parsed(value.get("xml"), f"{at}xml")
+        raw = parseRaw(value.get("xml"), f"{at}xml")
         overridden = self._kinds[kind].shadowedKeys(value, raw)
         fields = self._kinds[kind].fields
         for key, inner in value.items():
@@ -193,7 +194,7 @@ class StanzaMapping:
         elif type is None and value.get("error") is not None:
             attributes["type"] = "error"
         elif type is None and kind == "iq":
-            isSet = any(value.get(key) is not None for key in self._sets)
+            isSet = any(_has(value, path) for path in self._sets)
             attributes["type"] = "set" if isSet else "get"
         return attributes
 
@@ -240,6 +241,17 @@ class StanzaMapping:
         return value
 
 
+def _has(value: Mapping[str, Value], path: Sequence[str]) -> bool:
+    """Check whether nested objects have a value at the end of a path of keys."""
+    *parents, last = path
+    for key in parents:
+        inner = value.get(key)
+        if not isinstance(inner, dict):
+            return False
+        value = inner
+    return value.get(last) is not None
+
+
 def toForm(value: Mapping[str, Value]) -> dict[str, str]:
     """
     Return the part of a JSON form that a form can hold: strings, numbers, true as
@@ -284,35 +296,6 @@ def _completed(
 
 def _isSameAddress(one: Value, other: str) -> bool:
     return isinstance(one, str) and jid.normaliseJID(one) == jid.normaliseJID(other)
-
-
-def _parsed(value: Value, at: str) -> list[Element | str]:
-    """
-    Parse the XML strings of the key C{xml}.
-
-    @raise Refusal: 422, the value is not a list of well-formed XML.
-    """
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise wrongType(at, "a list of strings", value)
-    if len(value) > MAX_ELEMENTS:
-        raise unprocessable(
-            "resource-constraint",
-            f"The key {at!r} has more than {MAX_ELEMENTS} items; send fewer.",
-            at,
-        )
-    content = Element((None, "content"))
-    for number, item in enumerate(value):
-        where = f"{at}[{number}]"
-        text, start = STRING.toText(item, where), f"<xml xmlns='{ns.CLIENT}'>"
-        for child in parseFragment(start, text, "</xml>", where, "XML").children:
-            if isinstance(child, str):
-                # addContent joins adjacent texts.
-                content.addContent(child)
-            else:
-                content.children.append(child)
-    return content.children
 
 
 def _checkSize(stanza: Element) -> None:

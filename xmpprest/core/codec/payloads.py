@@ -121,6 +121,10 @@ def _depth(value: Value) -> int:
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
+#: A JSON container.
+JSON_VALUE = _JSON()
+
+
 class _Payload(ObjectShape):
     """A JSON value, which may be null, with its datatype (XEP-0432)."""
 
@@ -137,7 +141,7 @@ class _Payload(ObjectShape):
 JSON_PAYLOAD = _Payload(
     {
         "datatype": Attribute("datatype"),
-        "data": Child("json", _JSON(), ns.JSON),
+        "data": Child("json", JSON_VALUE, ns.JSON),
     },
     required=("datatype", "data"),
 )

@@ -9,7 +9,7 @@ object. Each has a JSON Schema (2020-12).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.words.xish.domish import Element
@@ -238,32 +238,52 @@ class AttributeValue(NoFormKeys):
 
 
 @dataclass(frozen=True)
-class ChildText(NoFormKeys):
-    """An element whose value is the text of its child of one name."""
+class ChildValue:
+    """
+    An element whose value is that of its child of one name.
+
+    @ivar shape: The shape of the child.
+    @ivar uri: The namespace of the child; C{None} for that of the element.
+    """
 
     name: str
-    text: Text = field(default_factory=Text)
+    shape: Shape
+    uri: str | None = None
 
     @property
     def schema(self) -> Schema:
-        """Return the schema of the text."""
-        return self.text.schema
+        """Return the schema of the child's shape."""
+        return self.shape.schema
+
+    @property
+    def isText(self) -> bool:
+        """Whether the text of a form field can give the child's value."""
+        return self.shape.isText
+
+    @property
+    def parameters(self) -> Mapping[str, Schema]:
+        """Return the schemas of the keys of the child's shape."""
+        return self.shape.parameters
 
     def read(self, element: Element) -> Value:
-        """Return the text of the first such child."""
+        """Return the value of the first such child."""
         for child in elements(element):
-            if child.name == self.name:
-                return self.text.read(child)
+            if (child.uri, child.name) == (self.uri or element.uri, self.name):
+                return self.shape.read(child)
         raise NotRepresentable
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """Make the element with a child that holds the text."""
-        inner = self.text.write((name[0], self.name), value, at)
+        """Make the element with the child."""
+        inner = self.shape.write((self.uri or name[0], self.name), value, at)
         return element(*name, None, [inner] if inner else [])
 
     def fromText(self, text: str, at: str) -> Value:
-        """Convert the text of a form field to a value."""
-        return self.text.fromText(text, at)
+        """Convert the text of a form field to the child's value."""
+        return self.shape.fromText(text, at)
+
+    def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
+        """Return the child's value for the keys of a query."""
+        return self.shape.fromPairs(pairs, at)
 
 
 @dataclass(frozen=True)

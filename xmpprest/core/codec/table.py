@@ -18,6 +18,7 @@ from .fields_message import messageFields
 from .fields_presence import PRESENCE
 from .forwarding import forwardedShape
 from .mapping import StanzaMapping
+from .pubsub import PUBSUB_SETS
 
 #: The fields that only messages have.
 MESSAGE = messageFields(forwardedShape(lambda: STANZAS))
@@ -34,5 +35,10 @@ PAYLOADS = (*IQ, "payload")
 
 #: The mapping by this table. Annotated, since a forwarded message refers to it.
 STANZAS: StanzaMapping = StanzaMapping(
-    KEYS, likely={"archive": "iq"}, sets=("archive", "command", "moderate")
+    KEYS,
+    likely={"archive": "iq"},
+    sets=(
+        *("archive", "block", "command", "moderate", "unblock"),
+        *(f"pubsub.{key}" for key in PUBSUB_SETS),
+    ),
 )
