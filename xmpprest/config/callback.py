@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ..core.media import formats
 from ..core.stanza.build import TYPES
 from ..core.stanza.jid_pattern import normalisePattern
+from ..core.updates import PULL_URL
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import parseSecret
 from . import parsers
@@ -18,6 +19,8 @@ EVENTS = ("bare", "full", "host")
 
 #: Maximum stanzas per POST; each of them waits for the slowest.
 MAX_BATCH = 100
+#: Concurrent requests to a callback by default.
+CONNECTIONS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class CallbackConfig:
     url: str = setting(
         parsers.url,
         "The URL to which stanzas are POSTed; may contain {kind}, {type}, {to} and"
-        " {from}.",
+        " {from}. pull: for a client that fetches them.",
         repr=False,
     )
     contentType: str = setting(
@@ -63,7 +66,7 @@ class CallbackConfig:
     connections: int = setting(
         parsers.positiveInteger,
         "Maximum number of concurrent requests to the callback.",
-        32,
+        CONNECTIONS,
     )
     batch: int = setting(
         parsers.integerUpTo(MAX_BATCH),
@@ -90,7 +93,9 @@ class CallbackConfig:
                 raise ValueError(
                     f"A callback has no {each}: add the key {each} to its table."
                 )
-        if self.reflections and self.contentType == formats.XML:
+        if self.isPull:
+            self._refuseRequestSettings()
+        elif self.reflections and self.contentType == formats.XML:
             raise ValueError(
                 "A callback with reflections gets XML, which cannot mark them: set its"
                 " content type to json or application/cbor, or reflections to false."
@@ -98,6 +103,31 @@ class CallbackConfig:
         object.__setattr__(
             self, "signingSecrets", validateSigningSecrets(self.signingSecrets)
         )
+
+    @property
+    def isPull(self) -> bool:
+        """Whether a client fetches its stanzas, and the gateway sends no requests."""
+        return self.url == PULL_URL
+
+    def _refuseRequestSettings(self) -> None:
+        """
+        Refuse settings of requests that a pull callback never gets.
+
+        @raise ValueError: There is one; the message names it.
+        """
+        known = (
+            ("content-type", self.contentType in (formats.XML, formats.JSON)),
+            ("connections", self.connections == CONNECTIONS),
+            ("batch", self.batch == 1),
+            ("ca-file", self.caFile is None),
+            ("signing-secret-file", not self.signingSecrets),
+        )
+        for key, isDefault in known:
+            if not isDefault:
+                raise ValueError(
+                    f"The callback {self.name} has the URL {PULL_URL}, so it gets no"
+                    f" requests, and {key} has no effect: remove {key}."
+                )
 
 
 def validateSigningSecrets(secrets: Sequence[str]) -> tuple[str, ...]:

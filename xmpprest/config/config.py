@@ -15,6 +15,7 @@ from ..core.stanza.build import TYPES
 from ..core.webhook.conversation_key import DEFAULT
 from . import parsers
 from .callback import (
+    CONNECTIONS,
     EVENTS,
     MAX_BATCH,
     CallbackConfig,
@@ -22,7 +23,7 @@ from .callback import (
     validateSigningSecrets,
 )
 from .setting import normaliseFields, setting, settingsOf
-from .tokens import TokenConfig, checkUniqueTokens
+from .tokens import TokenConfig, checkTokenCallbacks, checkUniqueTokens
 
 
 class ConfigurationError(ValueError):
@@ -90,7 +91,7 @@ class Config:
     callbackURL: str | None = setting(
         parsers.url,
         "POST inbound stanzas to this URL; may contain {kind}, {type}, {to} and"
-        " {from}.",
+        " {from}. pull: lets a client fetch them from /rest/updates.",
         repr=False,
     )
     callbackContentType: str = setting(
@@ -110,7 +111,7 @@ class Config:
     callbackConnections: int = setting(
         parsers.positiveInteger,
         "Maximum number of concurrent requests to the callback.",
-        32,
+        CONNECTIONS,
     )
     callbackBatch: int = setting(
         parsers.integerUpTo(MAX_BATCH),
@@ -232,6 +233,14 @@ class Config:
         self._set("callbackSigningSecrets", secrets)
         self._set("callbacks", tuple(self.callbacks))
         checkUniqueNames(self.allCallbacks)
+        checkTokenCallbacks(self.tokens, [each.name for each in self.allCallbacks])
+        for callback in self.allCallbacks:
+            if callback.isPull and self.store == "memory":
+                raise ValueError(
+                    f"The callback {callback.name} has the URL {callback.url}, so its"
+                    f" stanzas wait in the store, but store is memory: set store to"
+                    " sqlite:PATH."
+                )
         if self.iqTimeout > self.iqMaxTimeout:
             raise ValueError(
                 f"iq-timeout is {self.iqTimeout:g} s, which is more than iq-max-timeout"

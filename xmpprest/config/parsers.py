@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.media import formats
 from ..core.stanza import jid
+from ..core.updates import PULL_URL
 from ..core.webhook.url_template import URLTemplate
 
 #: Parses a text; raises ValueError("expected …").
@@ -148,7 +149,9 @@ def oneOf(*known: str) -> Parser:
 
 
 def url(written: str) -> str:
-    """Parse the URL of a callback."""
+    """Parse the URL of a callback: http, https, or C{pull:}."""
+    if written == PULL_URL:
+        return written
     URLTemplate(written)
     if MASK in written:
         raise ValueError(

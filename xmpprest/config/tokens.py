@@ -60,6 +60,12 @@ class TokenConfig:
         f"Rights beyond sending: {', '.join(PERMISSIONS)}.",
         frozenset(),
     )
+    callbacks: tuple[str, ...] = setting(
+        parsers.shortName,
+        "The callbacks with the URL pull: whose updates it may fetch; all without"
+        " this key. It needs the right updates.",
+        (),
+    )
 
     def __post_init__(self) -> None:
         normaliseFields(self)
@@ -79,6 +85,30 @@ class TokenConfig:
                 f"The token {self.name} has a burst but no rate: add a rate, or remove"
                 " the burst."
             )
+        if self.callbacks and "updates" not in self.may:
+            raise ValueError(
+                f"The token {self.name} has callbacks but not the right updates: add"
+                " updates to 'may', or remove the callbacks."
+            )
+
+
+def checkTokenCallbacks(
+    tokens: Sequence[TokenConfig], callbacks: Sequence[str]
+) -> None:
+    """
+    Check that the callbacks of tokens exist.
+
+    @param callbacks: The names of all callbacks.
+    @raise ValueError: A token names another; the message says what to change.
+    """
+    for token in tokens:
+        for name in token.callbacks:
+            if name not in callbacks:
+                known = ", ".join(callbacks) or "none"
+                raise ValueError(
+                    f"The token {token.name} has {name} in 'callbacks', but there is"
+                    f" no callback of this name (known: {known})."
+                )
 
 
 def checkUniqueTokens(tokens: Sequence[TokenConfig], domain: str) -> None:

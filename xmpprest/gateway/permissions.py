@@ -43,6 +43,7 @@ def _grant(token: TokenConfig, domain: str, bucket: RateLimiter | None) -> Grant
         defaultSender="" if domain in senders else only,
         rateLimiter=bucket,
         permissions=token.may,
+        callbacks=frozenset(token.callbacks),
     )
 
 

@@ -23,6 +23,7 @@ PERMISSIONS = {
     "redeliver": "redeliver inbound stanzas",
     "metrics": "read the metrics",
     "events": "watch the live events",
+    "updates": "fetch and answer updates",
 }
 
 
@@ -38,6 +39,7 @@ class Grant:
     @ivar recipients: The addresses that it may send to.
     @ivar defaultSender: The sender of its stanzas without C{from}; empty for the
         component domain.
+    @ivar callbacks: The callbacks whose updates it may fetch; empty for all.
     @ivar rateLimiter: The limit on its stanzas per second; C{None} for no limit.
     @ivar isBasic: Whether it was shown as Basic credentials, which browsers remember.
     """
@@ -48,6 +50,7 @@ class Grant:
     senders: JIDPatterns = ANY_JID
     recipients: JIDPatterns = ANY_JID
     defaultSender: str = ""
+    callbacks: frozenset[str] = frozenset()
     rateLimiter: RateLimiter | None = None
     isBasic: bool = False
 
@@ -123,6 +126,10 @@ class Grant:
                 "among what"
                 f" it may, under [tokens.{self.name}]."
             )
+
+    def canFetch(self, callback: str) -> bool:
+        """Whether it may fetch the updates of a callback, given the right to do so."""
+        return not self.callbacks or callback in self.callbacks
 
     def canSee(self, message: OutboxRecord) -> bool:
         """
