@@ -29,6 +29,7 @@ from xmpprest.core.records import (
     NewMessage,
     OutboxRecord,
     OutboxUsage,
+    PendingPlace,
     PendingSize,
     QueueDepth,
     StateChange,
@@ -392,7 +393,15 @@ class InboxSuite(StoreTestCase):
         """
         number = await self.receive("msg_1", at=1.5)
         expected = InboxRecord(
-            number, "msg_1", THEM, MESSAGE, PENDING, 1.5, attempts=0, dueAt=1.5
+            number,
+            "msg_1",
+            THEM,
+            MESSAGE,
+            PENDING,
+            1.5,
+            attempts=0,
+            dueAt=1.5,
+            position=number,
         )
         self.assertEqual(await self.pending(), [expected])
         self.assertEqual(await self.store.incomingByID("msg_1"), (expected, []))
@@ -616,13 +625,90 @@ class InboxSuite(StoreTestCase):
         three = await self.receive("msg_3", conversation="a")
         dead = await self.receive("msg_4", conversation="a")
         await self.attempt(dead, DEAD, 2.0)
-        await self.store.reassign([three, one, dead, 1000], "b")
+        positions = await self.store.reassign([three, one, dead, 1000], "b")
         moved = await self.store.pending("b", 0, 10)
         self.assertEqual([each.number for each in moved], [one, two, three])
         self.assertEqual({each.conversation for each in moved}, {"b"})
         self.assertEqual((await self.found("msg_4")).conversation, "a")
         self.assertEqual(await self.store.conversations("", 10), ["b"])
         self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(3, 1.0))
+        self.assertEqual(
+            [each.position for each in moved], [positions[1], two, positions[0]]
+        )
+        self.assertEqual(list(positions), sorted({*positions}))
+        self.assertGreater(positions[0], dead)
+        self.assertGreater(await self.receive("msg_5"), positions[-1])
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(4, 1.0))
+
+    async def test_positions(self) -> None:
+        """
+        The position of a stanza is its number; one that is redelivered gets a higher
+        one, and no later stanza gets the same.
+        """
+        first = await self.receive("msg_1")
+        await self.attempt(first, DEAD, 2.0)
+        second = await self.receive("msg_2")
+        self.assertEqual((await self.found("msg_2")).position, second)
+        before = await self.store.updatesOrigin()
+        self.assertGreaterEqual(before.last, second)
+        (again,) = await self.store.requeueDead(None, 0.0, inf, 9.0, 10)
+        self.assertEqual(again.number, first)
+        self.assertGreater(again.position, before.last)
+        self.assertEqual(await self.found("msg_1"), again)
+        third = await self.receive("msg_3")
+        self.assertGreater(third, again.position)
+        after = await self.store.updatesOrigin()
+        self.assertEqual(after.store, before.store)
+        self.assertGreaterEqual(after.last, third)
+        self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(3, 1.0))
+
+    async def test_pendingPlaces(self) -> None:
+        """
+        The places of pending stanzas are read by conversation and number, page by
+        page.
+        """
+        one = await self.receive("msg_1", at=1.0, conversation="b")
+        two = await self.receive("msg_2", at=2.0, conversation="a")
+        three = await self.receive("msg_3", at=3.0, conversation="b")
+        done = await self.receive("msg_4", conversation="b")
+        await self.attempt(done, DELIVERED, 2.0)
+        size = len(MESSAGE.encode())
+        everything = [
+            PendingPlace(two, two, "a", size, 2.0),
+            PendingPlace(one, one, "b", size, 1.0),
+            PendingPlace(three, three, "b", size, 3.0),
+        ]
+        places = self.store.pendingPlaces
+        self.assertEqual(await places("", 0, 10), everything)
+        self.assertEqual(await places("", 0, 2), everything[:2])
+        self.assertEqual(await places("b", one, 2), everything[2:])
+
+    async def test_pendingSince(self) -> None:
+        """
+        The age of a redelivered stanza counts from its redelivery, in its new place.
+        """
+        await self.attempt(await self.receive("msg_1"), DEAD, 2.0)
+        (again,) = await self.store.requeueDead(None, 0.0, inf, 9.0, 10)
+        (place,) = await self.store.pendingPlaces("", 0, 10)
+        self.assertEqual((place.since, place.position), (9.0, again.position))
+
+    async def test_pendingStanzas(self) -> None:
+        """
+        Pending stanzas are read by their numbers, in the order given, up to a size.
+        """
+        one, two, three = [await self.receive(f"msg_{each}") for each in range(3)]
+        done = await self.receive("msg_4")
+        await self.attempt(done, DELIVERED, 2.0)
+
+        async def read(size: int) -> list[int]:
+            found = await self.store.pendingStanzas([three, done, 9999, one, two], size)
+            self.assertEqual({each.stanza for each in found}, {MESSAGE})
+            return [each.number for each in found]
+
+        size = len(MESSAGE)
+        self.assertEqual(await read(3 * size), [three, one, two])
+        self.assertEqual(await read(2 * size), [three, one])
+        self.assertEqual(await read(0), [three])
 
 
 #: What L{StoreTestCase.attempt} records at 2.0.

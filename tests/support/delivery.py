@@ -27,9 +27,11 @@ from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import (
     DeliveryAttempt,
     InboxRecord,
+    PendingPlace,
     PendingSize,
     QueueDepth,
     StoreUnavailable,
+    UpdatesOrigin,
 )
 from xmpprest.core.stanza.stored import parseStored
 from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
@@ -313,8 +315,23 @@ class HeldStore:
     ) -> Deferred[Sequence[PendingSize]]:
         return self._call("pendingSizes", after, before, limit)
 
-    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+    def reassign(
+        self, numbers: Sequence[int], conversation: str
+    ) -> Deferred[Sequence[int]]:
         return self._call("reassign", numbers, conversation)
+
+    def updatesOrigin(self) -> Deferred[UpdatesOrigin]:
+        return self._call("updatesOrigin")
+
+    def pendingPlaces(
+        self, conversation: str, number: int, limit: int
+    ) -> Deferred[Sequence[PendingPlace]]:
+        return self._call("pendingPlaces", conversation, number, limit)
+
+    def pendingStanzas(
+        self, numbers: Sequence[int], size: int
+    ) -> Deferred[Sequence[InboxRecord]]:
+        return self._call("pendingStanzas", numbers, size)
 
     def recordAttempt(
         self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float

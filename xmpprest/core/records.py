@@ -180,6 +180,8 @@ class InboxRecord:
     @ivar stanza: The stanza as XML; empty once it is delivered.
     @ivar attempts: The number of attempts so far.
     @ivar dueAt: The time of the next attempt.
+    @ivar position: Its place in the order of updates: its number, or a higher one that
+        it got when it became pending again.
     """
 
     number: int
@@ -190,6 +192,37 @@ class InboxRecord:
     receivedAt: float
     attempts: int = 0
     dueAt: float = 0.0
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPlace:
+    """
+    A pending stanza without its content.
+
+    @ivar position: Its place in the order of updates.
+    @ivar size: Its size, in bytes of XML.
+    @ivar since: The time at which it arrived or became pending again.
+    """
+
+    number: int
+    position: int
+    conversation: str
+    size: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesOrigin:
+    """
+    What the cursors of updates refer to.
+
+    @ivar store: The identity of the store, a random number.
+    @ivar last: The highest position so far; 0 for none.
+    """
+
+    store: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)

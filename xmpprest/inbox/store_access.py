@@ -42,7 +42,9 @@ class InboxStore(Protocol):
         self, conversation: str, after: int, limit: int
     ) -> Deferred[Sequence[InboxRecord]]: ...
 
-    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]: ...
+    def reassign(
+        self, numbers: Sequence[int], conversation: str
+    ) -> Deferred[Sequence[int]]: ...
 
     def recordAttempt(
         self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float

@@ -26,9 +26,10 @@ from ..core.records import (
     QueueDepth,
     StateChange,
 )
+from .update_store import UpdateStore
 
 
-class Store(Protocol):
+class Store(UpdateStore, Protocol):
     """
     A store. Every Deferred may fail with L{StoreUnavailable}.
     """
@@ -154,10 +155,14 @@ class Store(Protocol):
         @param limit: Limit on the number of conversations.
         """
 
-    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+    def reassign(
+        self, numbers: Sequence[int], conversation: str
+    ) -> Deferred[Sequence[int]]:
         """
         Move pending stanzas to another conversation, in which their numbers determine
         their order. Stanzas that are no longer pending stay where they are.
+
+        @return: The new position of each stanza (L{UpdateStore}).
         """
 
     def recordAttempt(
@@ -194,8 +199,8 @@ class Store(Protocol):
         limit: int,
     ) -> Deferred[Sequence[InboxRecord]]:
         """
-        Make dead stanzas pending again, due at once. Their attempts stay on record but
-        no longer count.
+        Make dead stanzas pending again, due at once, with new positions
+        (L{UpdateStore}). Their attempts stay on record but no longer count.
 
         @param webhookIDs: The ids to requeue within the time span; C{None} for all.
         @param since: The beginning of the time span, inclusive.

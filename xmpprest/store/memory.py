@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from heapq import nlargest, nsmallest
 from itertools import count, islice, takewhile
+from secrets import randbits
 from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
@@ -32,10 +33,12 @@ from ..core.records import (
     NewMessage,
     OutboxRecord,
     OutboxUsage,
+    PendingPlace,
     PendingSize,
     QueueDepth,
     StateChange,
     StoreUnavailable,
+    UpdatesOrigin,
 )
 
 #: Maximum number of waiting messages, of waiting stanzas, and of completed records of
@@ -87,6 +90,7 @@ class MemoryStore:
         self.commits = CommitMetrics()
         self._limit = limit
         self._numbering = count(1)
+        self._identity = randbits(62)
         #: By number; records in final states in the order of completion.
         self._waiting: dict[int, OutboxRecord] = {}
         self._done: dict[int, OutboxRecord] = {}
@@ -218,7 +222,9 @@ class MemoryStore:
         self._requireRoom(self._incoming[PENDING])
         number = next(self._numbering)
         self._keep(
-            InboxRecord(number, webhookID, conversation, stanza, PENDING, at, 0, at)
+            InboxRecord(
+                number, webhookID, conversation, stanza, PENDING, at, 0, at, number
+            )
         )
         self._numbers[webhookID] = number
         self._attempts[number] = []
@@ -251,10 +257,49 @@ class MemoryStore:
         return found
 
     @_call
-    def reassign(self, numbers: Sequence[int], conversation: str) -> None:
-        for number in numbers:
+    def reassign(self, numbers: Sequence[int], conversation: str) -> Sequence[int]:
+        positions = [next(self._numbering) for _ in numbers]
+        for number, position in zip(numbers, positions, strict=True):
             if (old := self._incoming[PENDING].get(number)) is not None:
-                self._keep(replace(self._drop(old), conversation=conversation))
+                self._drop(old)
+                moved = replace(old, conversation=conversation, position=position)
+                self._keep(moved)
+        return positions
+
+    @_call
+    def updatesOrigin(self) -> UpdatesOrigin:
+        # A number that no stanza gets; all later ones are higher.
+        return UpdatesOrigin(self._identity, next(self._numbering))
+
+    @_call
+    def pendingPlaces(
+        self, conversation: str, number: int, limit: int
+    ) -> Sequence[PendingPlace]:
+        places = (
+            PendingPlace(
+                each.number,
+                each.position,
+                each.conversation,
+                len(each.stanza.encode()),
+                max(each.receivedAt, each.dueAt),
+            )
+            for each in self._incoming[PENDING].values()
+            if (each.conversation, each.number) > (conversation, number)
+        )
+        return nsmallest(limit, places, key=lambda e: (e.conversation, e.number))
+
+    @_call
+    def pendingStanzas(
+        self, numbers: Sequence[int], size: int
+    ) -> Sequence[InboxRecord]:
+        found: list[InboxRecord] = []
+        for number in numbers:
+            if (record := self._incoming[PENDING].get(number)) is not None:
+                size -= len(record.stanza)
+                if found and size < 0:
+                    break
+                found.append(record)
+        return found
 
     @_call
     def recordAttempt(
@@ -315,7 +360,10 @@ class MemoryStore:
         again = []
         for number in nsmallest(min(limit, room), numbers):
             dead = self._drop(self._incoming[DEAD][number])
-            again.append(replace(dead, state=PENDING, attempts=0, dueAt=at))
+            position = next(self._numbering)
+            again.append(
+                replace(dead, state=PENDING, attempts=0, dueAt=at, position=position)
+            )
             self._keep(again[-1])
         return again
 

@@ -18,7 +18,11 @@ from ...core.records import (
 )
 from .coalesce import execute, insert
 
-_COLUMNS = "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt"
+#: The columns of a L{InboxRecord}.
+COLUMNS = (
+    "number, webhookID, conversation, stanza, state, receivedAt, attempts, dueAt,"
+    " coalesce(position, number)"
+)
 
 #: Selects stanzas; a condition follows.
 _NEXT = (
@@ -68,7 +72,7 @@ def pending(
 ) -> Sequence[InboxRecord]:
     """Implement L{Store.pending}."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM incoming WHERE state = 'pending'"
+        f"SELECT {COLUMNS} FROM incoming WHERE state = 'pending'"
         " AND conversation = ? AND number > ? ORDER BY number LIMIT ?",
         (conversation, after, limit),
     )
@@ -89,12 +93,38 @@ def pendingSizes(
     return [PendingSize(*row) for row in rows]
 
 
-def reassign(connection: Connection, numbers: Sequence[int], conversation: str) -> None:
+def reassign(
+    connection: Connection, numbers: Sequence[int], conversation: str
+) -> Sequence[int]:
     """Implement L{Store.reassign}."""
+    positions = _newPositions(connection, len(numbers))
     connection.executemany(
-        "UPDATE incoming SET conversation = ? WHERE number = ? AND state = ?",
-        [(conversation, number, PENDING) for number in numbers],
+        "UPDATE incoming SET conversation = ?, position = ? WHERE number = ?"
+        " AND state = ?",
+        [
+            (conversation, position, number, PENDING)
+            for position, number in zip(positions, numbers, strict=True)
+        ],
     )
+    return positions
+
+
+def _newPositions(connection: Connection, count: int) -> Sequence[int]:
+    """
+    Return new positions, which no later stanza gets as its number. The number of
+    pending stanzas is computed from the sequence, so the count is corrected.
+    """
+    if not count:
+        return []
+    ((last,),) = connection.execute(
+        "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'incoming'"
+        " RETURNING seq",
+        (count,),
+    ).fetchall()
+    connection.execute(
+        "UPDATE depth SET count = count - ? WHERE of = ?", (count, PENDING)
+    )
+    return range(last - count + 1, last + 1)
 
 
 class RecordedAttempt(NamedTuple):
@@ -146,7 +176,7 @@ def listIncoming(
 ) -> Sequence[InboxRecord]:
     """Implement L{Store.listIncoming}."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM incoming WHERE state = ? AND number < ?"
+        f"SELECT {COLUMNS} FROM incoming WHERE state = ? AND number < ?"
         " ORDER BY number DESC LIMIT ?",
         (state, sys.maxsize if before is None else before, limit),
     )
@@ -158,7 +188,7 @@ def byID(
 ) -> tuple[InboxRecord, Sequence[DeliveryAttempt]] | None:
     """Implement L{Store.incomingByID}."""
     row = connection.execute(
-        f"SELECT {_COLUMNS}, tries FROM incoming WHERE webhookID = ?", (webhookID,)
+        f"SELECT {COLUMNS}, tries FROM incoming WHERE webhookID = ?", (webhookID,)
     ).fetchone()
     if row is None:
         return None
@@ -181,12 +211,16 @@ def requeueDead(
         numbers = _deadWithin(connection, since, until, limit)
     else:
         numbers = _deadAmong(connection, webhookIDs, since, until)[:limit]
+    positions = _newPositions(connection, len(numbers))
     connection.executemany(
-        "UPDATE incoming SET state = ?, attempts = 0, dueAt = ?, changedAt = ?"
-        " WHERE number = ?",
-        [(PENDING, at, at, number) for number in numbers],
+        "UPDATE incoming SET state = ?, attempts = 0, dueAt = ?, changedAt = ?,"
+        " position = ? WHERE number = ?",
+        [
+            (PENDING, at, at, position, number)
+            for position, number in zip(positions, numbers, strict=True)
+        ],
     )
-    found = f"SELECT {_COLUMNS} FROM incoming WHERE number = ?"
+    found = f"SELECT {COLUMNS} FROM incoming WHERE number = ?"
     rows = [connection.execute(found, (number,)).fetchone() for number in numbers]
     return [InboxRecord(*row) for row in rows]
 

@@ -163,6 +163,12 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         END
         """,
     ),
+    # The place among updates of a stanza that became pending again; NULL for its
+    # number. Cursors of clients are valid in the store with this random number only.
+    (
+        "ALTER TABLE incoming ADD COLUMN position INTEGER",
+        "INSERT INTO depth VALUES ('store', abs(random() >> 1))",
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

@@ -24,11 +24,19 @@ from ...core.records import (
     NewMessage,
     OutboxRecord,
     OutboxUsage,
+    PendingPlace,
     PendingSize,
     QueueDepth,
     StateChange,
+    UpdatesOrigin,
 )
-from . import idempotency_queries, inbox_queries, outbox_queries, record_queries
+from . import (
+    idempotency_queries,
+    inbox_queries,
+    outbox_queries,
+    record_queries,
+    update_queries,
+)
 from .coalesce import Coalescable
 from .migrations import PROBE_WRITE
 from .writer_thread import Reactor, WriterThread
@@ -131,7 +139,22 @@ class SQLiteStore:
     ) -> Deferred[Sequence[PendingSize]]:
         return self._call(inbox_queries.pendingSizes, after, before, limit)
 
-    def reassign(self, numbers: Sequence[int], conversation: str) -> Deferred[None]:
+    def updatesOrigin(self) -> Deferred[UpdatesOrigin]:
+        return self._call(update_queries.origin)
+
+    def pendingPlaces(
+        self, conversation: str, number: int, limit: int
+    ) -> Deferred[Sequence[PendingPlace]]:
+        return self._call(update_queries.places, conversation, number, limit)
+
+    def pendingStanzas(
+        self, numbers: Sequence[int], size: int
+    ) -> Deferred[Sequence[InboxRecord]]:
+        return self._call(update_queries.stanzas, numbers, size)
+
+    def reassign(
+        self, numbers: Sequence[int], conversation: str
+    ) -> Deferred[Sequence[int]]:
         return self._call(inbox_queries.reassign, numbers, conversation)
 
     def recordAttempt(
