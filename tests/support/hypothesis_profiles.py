@@ -32,8 +32,8 @@ class Profile(NamedTuple):
 _PROFILES = {
     "quick": Profile(20, 40, 100),
     "normal": Profile(50, 100, 100),
-    "servers": Profile(50, 100, 3_000),
-    "ci": Profile(500, 3_000, 3_000),
+    "servers": Profile(50, 100, 1_000),
+    "ci": Profile(200, 1_000, 1_000),
 }
 _NAME = os.environ.get("XMPPREST_HYPOTHESIS") or "quick"
 _USUAL, THOROUGH, FUZZ = _PROFILES[_NAME]

@@ -12,7 +12,7 @@ from ..support.gateway_process import SurvivalProsody
 from ..support.survival.ordeal import Ordeal, newSeed
 
 #: How often a gateway is killed.
-KILLS = 30
+KILLS = 15
 
 
 class KillGatewayTests(TestCase):
