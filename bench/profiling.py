@@ -1,22 +1,24 @@
 """
-Profiles the gateway while messages are POSTed.
+Profiles the gateway while messages pass through it.
 
 C{python -m bench.profiling [SECONDS]} starts the gateway under cProfile, with Prosody
-and its store, and runs wrk with 16 connections for SECONDS (10). It prints the share of
-each module and the functions with the most time of their own. Only the reactor's thread
-is profiled. cProfile overstates small functions, and other load on the machine
-distorts the figures.
+and its store, and runs wrk with 16 connections for SECONDS (10). With C{--inbound}, a
+hundred users send messages to the callback instead. It prints the share of each module
+and the functions with the most time of their own. Only the reactor's thread is
+profiled. cProfile overstates small functions, and other load on the machine distorts
+the figures.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import cProfile
 import pstats
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ from xmpprest.tap import Options, makeService
 from .candidates.candidate import Candidate
 from .candidates.registry import COMPONENT_NAMES, XMPPREST_SQLITE, XMPPRest
 from .candidates.servers import domain
-from .harness.component import HELLO
+from .harness.component import HELLO, flood
+from .harness.polling import waitForCount
 from .load.closed_loop import closedLoop
 from .testbed import TestBed, waitUntilReady
 
@@ -90,31 +93,50 @@ def run(path: str) -> None:
     profile.dump_stats(path)
 
 
-async def measure(seconds: int) -> tuple[Stats, int]:
+async def measure(seconds: int, *, isInbound: bool = False) -> tuple[Stats, int]:
     """
-    Send requests to a gateway for some seconds.
+    Let messages pass through a gateway for some seconds.
 
-    @return: Its profile, and the number of requests.
+    @param isInbound: Whether they go to the callback.
+    @return: Its profile, and the number of messages.
     """
     bed = TestBed("prosody", None)
     await bed.start()
-    gateway: Candidate | None = None
+    gateway: ProfiledXMPPRest | None = None
     try:
         gateway = ProfiledXMPPRest(bed)
         await asyncio.to_thread(waitUntilReady, gateway, bed.server.host)
-        request = gateway.message("json", bed.recipient, HELLO)
-        assert request is not None
-        answered = await closedLoop(
-            gateway.port, request, connections=CONNECTIONS, seconds=seconds
-        )
+        send = _receive if isInbound else _post
+        count = await send(bed, gateway, seconds)
         await asyncio.to_thread(gateway.profiled.shutdown)
         found: Any = pstats.Stats(str(gateway.profiled.profile))  # has no types
         stats = {where: it for where, it in found.stats.items() if where[2] != IDLE}
-        return stats, answered.count
+        return stats, count
     finally:
         if gateway is not None:
             gateway.stop()
         await bed.stop()
+
+
+async def _post(bed: TestBed, gateway: Candidate, seconds: int) -> int:
+    """POST messages, and return how many."""
+    request = gateway.message("json", bed.recipient, HELLO)
+    assert request is not None
+    answered = await closedLoop(
+        gateway.port, request, connections=CONNECTIONS, seconds=seconds
+    )
+    return answered.count
+
+
+async def _receive(bed: TestBed, gateway: Candidate, seconds: int) -> int:
+    """Send messages to the callback, and return how many."""
+    _, _, sent = await flood(
+        seconds,
+        lambda number: bed.peer.message(number % 100, gateway.domain, id=f"m{number}"),
+        bed.callback.count,
+    )
+    await waitForCount(bed.callback.count, sent)
+    return sent
 
 
 def moduleOf(path: str) -> str:
@@ -126,28 +148,36 @@ def moduleOf(path: str) -> str:
 
 
 def show(stats: Stats, count: int) -> None:
-    """Print the profile per request."""
+    """Print the profile per message."""
     own: defaultdict[str, float] = defaultdict(float)
     for (file, _, _), (_, _, alone, _, _) in stats.items():
         own[moduleOf(file)] += alone
     total = sum(own.values())
-    print(f"{count:,} requests, {total / count * 1e6:.0f} µs each, under cProfile\n")
+    print(f"{count:,} messages, {total / count * 1e6:.0f} µs each, under cProfile\n")
     for name, alone in sorted(own.items(), key=lambda item: -item[1])[:MODULES]:
         print(f"{alone / total:6.1%}  {name}")
-    print(f"\n{'µs':>6}  {'calls':>6}  of each request, alone")
+    print(f"\n{'µs':>6}  {'calls':>6}  of each message, alone")
     longest = sorted(stats.items(), key=lambda item: -item[1][2])[:FUNCTIONS]
     for (file, line, name), (_, calls, alone, _, _) in longest:
         where = f"{moduleOf(file)}:{line} {name}" if line else name
         print(f"{alone / count * 1e6:6.1f}  {calls / count:6.2f}  {where}")
 
 
-def main(seconds: str = "10") -> None:
+def main(arguments: Sequence[str]) -> None:
     """Profile and print."""
-    show(*asyncio.run(measure(int(seconds))))
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.profiling", description=__doc__
+    )
+    parser.add_argument("seconds", type=int, nargs="?", default=10)
+    parser.add_argument(
+        "--inbound", action="store_true", help="profile messages to the callback"
+    )
+    options = parser.parse_args(arguments)
+    show(*asyncio.run(measure(options.seconds, isInbound=options.inbound)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["run"]:
-        run(sys.argv[2])
+        run(*sys.argv[2:])
     else:
-        main(*sys.argv[1:])
+        main(sys.argv[1:])
