@@ -19,15 +19,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from twisted.internet import defer, task
+from twisted.internet import task
+from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from tests.support.doubles import live, stanza
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.inbox import Inbox, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import Inbox
 from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.replies import ReplySender
+from xmpprest.inbox.subscriber import Subscription
 from xmpprest.service.gc_tuning import tuneGarbageCollection
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -76,10 +79,13 @@ class Callback:
         self.isUp = False
         self.posts = 0
 
-    async def post(
+    def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         """Respond after L{PACE} seconds, or fail."""
+        return Deferred.fromCoroutine(self._post(stanza))
+
+    async def _post(self, stanza: Element) -> CallbackResponse:
         self.posts += 1
         await task.deferLater(self._reactor, PACE)
         if not self.isUp:
@@ -97,8 +103,10 @@ async def _measure(reactor: Any, conversations: int, place: Path) -> None:
     def makeInbox() -> Inbox:
         return Inbox(
             ReplySender(lambda reply: None, None, lambda iq: None, options),
-            callback,
-            StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+            Subscription(
+                callback,
+                StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+            ),
             options,
         )
 
@@ -165,7 +173,7 @@ def main() -> None:
     tuneGarbageCollection()
     with TemporaryDirectory() as place:
         task.react(
-            lambda reactor: defer.Deferred.fromCoroutine(
+            lambda reactor: Deferred.fromCoroutine(
                 _measure(reactor, conversations, Path(place) / "store.db")
             )
         )

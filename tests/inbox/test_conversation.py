@@ -15,13 +15,8 @@ from tests.support.doubles import NS_COMPONENT, stanza
 from xmpprest.core.records import PENDING, InboxRecord
 from xmpprest.core.stanza.stored import UnparsableStanza, parseStored, serialize
 from xmpprest.core.webhook.conversation_key import ConversationKeys
-from xmpprest.inbox.conversation import (
-    COUNT,
-    SIZE,
-    Conversation,
-    MemoryUse,
-    QueuedStanza,
-)
+from xmpprest.inbox.conversation import COUNT, SIZE, Conversation
+from xmpprest.inbox.queued_stanza import SMALL_SIZE, MemoryUse, QueuedStanza
 from xmpprest.xmpp.stream import StanzaStreamParser
 
 
@@ -117,7 +112,7 @@ class WrittenTests(SynchronousTestCase):
 
 def add(conversation: Conversation, number: int, size: int = 100) -> None:
     """Let a stanza arrive and be committed."""
-    queued = QueuedStanza("", b"x" * size, 0, 0)
+    queued = QueuedStanza("", b"x" * size, size, 0, 0)
     conversation.arrive(queued)
     conversation.committed(queued, number)
 
@@ -145,7 +140,8 @@ class ConversationTests(SynchronousTestCase):
     def held(self) -> list[float]:
         """Take out those in memory."""
         found: list[float] = []
-        while (head := self.conversation.head) is not None:
+        while self.conversation.stored:
+            head = self.conversation.stored[0]
             found.append(head.number)
             self.conversation.pop()
         return found
@@ -208,7 +204,7 @@ class ConversationTests(SynchronousTestCase):
         other.evict()
         self.assertEqual(0, self.memory.used)
         self.assertTrue(other.hasMore)
-        self.assertIsNone(other.head)
+        self.assertEqual((), other.stored)
 
     def test_releaseNothing(self) -> None:
         """
@@ -224,7 +220,7 @@ class ConversationTests(SynchronousTestCase):
         self.add(5)
         self.conversation.requeued(4)
         self.assertTrue(self.conversation.hasMore)
-        self.assertIsNone(self.conversation.head)
+        self.assertEqual((), self.conversation.stored)
 
 
 class OrderTests(SynchronousTestCase):
@@ -239,12 +235,12 @@ class OrderTests(SynchronousTestCase):
     def transient(self, name: str) -> None:
         """Let a transient stanza arrive."""
         self.conversation.arrive(
-            QueuedStanza(name, b"", 0, 0, isStored=False, isPatient=False)
+            QueuedStanza(name, b"", SMALL_SIZE, 0, 0, isStored=False, isPatient=False)
         )
 
     def stored(self, name: str) -> QueuedStanza:
         """Let a stanza arrive that is to be committed."""
-        queued = QueuedStanza(name, b"x", 0, 0)
+        queued = QueuedStanza(name, b"x", 1, 0, 0)
         self.conversation.arrive(queued)
         return queued
 
@@ -252,9 +248,9 @@ class OrderTests(SynchronousTestCase):
         """Remove the stanza that is delivered next and return its name."""
         if self.conversation.isTransientNext(canDeliverStored):
             return self.conversation.popTransient().webhookID
-        head = self.conversation.head
-        if head is None or not canDeliverStored:
+        if not (self.conversation.stored and canDeliverStored):
             return ""
+        head = self.conversation.stored[0]
         self.conversation.pop()
         return head.webhookID
 

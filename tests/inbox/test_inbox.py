@@ -20,10 +20,12 @@ from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.stanza.build import elements, result, withAttributes
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.conversation import SMALL_SIZE, TREE_SIZE
-from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import STOP_TIMEOUT
 from xmpprest.inbox.options import InboxLimits, InboxOptions
-from xmpprest.inbox.router import InboxRouter, Subscriber
+from xmpprest.inbox.queued_stanza import SMALL_SIZE, TREE_SIZE
+from xmpprest.inbox.router import InboxRouter
+from xmpprest.inbox.subscriber import Subscription
 from xmpprest.xmpp.builtin import BuiltinResponder
 
 KINDS = frozenset({"message", "presence", "iq"})
@@ -90,7 +92,7 @@ class InboxTestCase(SynchronousTestCase):
         inbox = InboxRouter(
             self.stream.send,
             builtin,
-            [Subscriber(self.callback, filter, limit)] if callback else [],
+            [Subscription(self.callback, filter, limit)] if callback else [],
             InboxOptions(
                 self.clock, live(), limits=InboxLimits(transientCount=2 * limit)
             ),
@@ -452,7 +454,7 @@ class MemoryTests(InboxTestCase):
     def trees(self) -> int:
         """The number of waiting stanzas that are in memory as trees."""
         scheduler = self.inbox.inboxes["default"]._scheduler
-        recent = [each._recent or [] for each in scheduler._conversations.values()]
+        recent = [each.recent or [] for each in scheduler._conversations.values()]
         return sum(each._tree is not None for some in recent for each in some)
 
     def test_large(self) -> None:
@@ -497,7 +499,7 @@ class MemoryTests(InboxTestCase):
         self.inbox = InboxRouter(
             self.stream.send,
             lambda iq: None,
-            [Subscriber(self.callback, everything, 1)],
+            [Subscription(self.callback, everything, 1)],
             options,
         )
         self.inbox.startService()
@@ -791,7 +793,7 @@ class StopTests(InboxTestCase):
         inbox = InboxRouter(
             self.stream.send,
             lambda iq: None,
-            [Subscriber(self.callback, everything)],
+            [Subscription(self.callback, everything)],
             InboxOptions(self.clock, live()),
             reply=reply,
         )
@@ -908,7 +910,7 @@ class EveryIqTests(SynchronousTestCase):
         inbox = InboxRouter(
             stream.send,
             builtin.answer,
-            [Subscriber(callback, selection)],
+            [Subscription(callback, selection)],
             InboxOptions(Clock(), live()),
         )
         inbox.startService()

@@ -22,9 +22,11 @@ from xmpprest.core.policy.retry import MIN_ATTEMPTS, RETRY_WINDOW
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.conversation_key import DEFAULT
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import STOP_TIMEOUT
 from xmpprest.inbox.options import InboxOptions
-from xmpprest.inbox.router import InboxRouter, Subscriber
+from xmpprest.inbox.router import InboxRouter
+from xmpprest.inbox.subscriber import Subscription
 
 OK = CallbackResponse(200)
 OUT = DeliveryError("it is out")
@@ -49,12 +51,12 @@ class InboxesTestCase(SynchronousTestCase):
         self.stream = HeldStream()
         self.callbacks: dict[str, HeldCallback] = {}
 
-    def way(self, name: str, selection: StanzaFilter = EVERYTHING) -> Subscriber:
+    def way(self, name: str, selection: StanzaFilter = EVERYTHING) -> Subscription:
         """The way to a callback, which is a new one."""
         self.callbacks[name] = HeldCallback()
-        return Subscriber(self.callbacks[name], selection, name=name)
+        return Subscription(self.callbacks[name], selection, name=name)
 
-    def begin(self, *subscribers: Subscriber, isStored: bool = True) -> None:
+    def begin(self, *subscribers: Subscription, isStored: bool = True) -> None:
         """A new process."""
         self.inboxes = InboxRouter(
             self.stream.send,
@@ -292,7 +294,7 @@ class AdoptionTests(InboxesTestCase):
         self.assertIn("no other callback receives 1 of", " ".join(said(logs)))
         self.assertEqual([], self.posted("orders"))
         self.assertEqual(1, self.pending())
-        self.inboxes.setSubscribers([self.way("new")])
+        self.inboxes.setSubscriptions([self.way("new")])
         self.assertEqual(["one"], self.posted("new"))
 
     def test_unreadable(self) -> None:
@@ -340,7 +342,7 @@ class ChangeTests(InboxesTestCase):
         before = self.callbacks["a"]
         self.message("one")
         self.message("two")
-        self.inboxes.setSubscribers([self.way("a")])
+        self.inboxes.setSubscriptions([self.way("a")])
         self.assertEqual([], before.cancelled)
         before.posts[0].said.errback(OUT)
         self.clock.advance(2)
@@ -353,18 +355,19 @@ class ChangeTests(InboxesTestCase):
         """
         More may be asked about at once, or fewer, from then on.
         """
-        self.begin(Subscriber(HeldCallback(), EVERYTHING, 1, "a"))
+        self.begin(Subscription(HeldCallback(), EVERYTHING, 1, "a"))
         for number in range(5):
             self.message(f"{number}", sender=f"user{number}@example.com")
         way = self.way("a")
-        self.inboxes.setSubscribers([Subscriber(way.callback, EVERYTHING, 3, "a")])
+        changed = Subscription(way.subscriber, EVERYTHING, 3, "a")
+        self.inboxes.setSubscriptions([changed])
         self.assertEqual(2, len(self.posted("a")))
 
     def test_connectionsStay(self) -> None:
         """
         Where as many may be asked about as before, those that are under way count.
         """
-        self.begin(Subscriber(HeldCallback(), EVERYTHING, 1, "a"))
+        self.begin(Subscription(HeldCallback(), EVERYTHING, 1, "a"))
         for number in range(3):
             query = (
                 f"<iq type='get' id='{number}' from='u{number}@example.com' to='{BOT}'>"
@@ -372,7 +375,8 @@ class ChangeTests(InboxesTestCase):
             )
             self.inboxes.receive(stanza(query))
         way = self.way("a")
-        self.inboxes.setSubscribers([Subscriber(way.callback, EVERYTHING, 1, "a")])
+        changed = Subscription(way.subscriber, EVERYTHING, 1, "a")
+        self.inboxes.setSubscriptions([changed])
         self.inboxes.receive(stanza(query.replace("u2", "u3")))
         self.assertEqual([], self.posted("a"))
 
@@ -382,8 +386,8 @@ class ChangeTests(InboxesTestCase):
         """
         self.begin(self.way("rest"))
         self.message("one", ORDERS)
-        rest = Subscriber(self.callbacks["rest"], EVERYTHING, name="rest")
-        self.inboxes.setSubscribers([self.way("orders", only(ORDERS)), rest])
+        rest = Subscription(self.callbacks["rest"], EVERYTHING, name="rest")
+        self.inboxes.setSubscriptions([self.way("orders", only(ORDERS)), rest])
         self.message("two", ORDERS)
         self.assertEqual(["one"], self.posted("rest"))
         self.assertEqual(["two"], self.posted("orders"))
@@ -396,7 +400,7 @@ class ChangeTests(InboxesTestCase):
         self.begin(self.way("old"))
         for id in ("one", "two"):
             self.message(id)
-        self.inboxes.setSubscribers([self.way("new")])
+        self.inboxes.setSubscriptions([self.way("new")])
         self.assertEqual([], self.posted("new"))
         self.assertEqual(2, self.inboxes.storedCount)
         self.answer("old", OK)
@@ -416,7 +420,7 @@ class ChangeTests(InboxesTestCase):
         self.inboxes.receive(stanza(iq))
         self.message("one")
         self.message("two")
-        self.inboxes.setSubscribers([self.way("new")])
+        self.inboxes.setSubscriptions([self.way("new")])
         self.answer("old", OK)
         self.assertEqual(["two"], self.posted("new"))
         self.assertEqual(1, self.inboxes.transientCount)
@@ -428,7 +432,7 @@ class ChangeTests(InboxesTestCase):
         """
         self.begin(self.way("old"))
         self.message("one")
-        self.inboxes.setSubscribers([self.way("new")])
+        self.inboxes.setSubscriptions([self.way("new")])
         self.answer("old", OUT)
         self.clock.advance(2)
         self.assertEqual(["one"], self.posted("new"))
@@ -441,7 +445,7 @@ class ChangeTests(InboxesTestCase):
         self.begin(self.way("old"), isStored=False)
         for id in ("one", "two"):
             self.message(id)
-        self.inboxes.setSubscribers([])
+        self.inboxes.setSubscriptions([])
         self.answer("old", OK)
         self.answer("old", OK)
         self.assertEqual(["one", "two"], self.posted("old"))
@@ -458,8 +462,8 @@ class ChangeTests(InboxesTestCase):
         self.message("one")
         self.message("two")
         old = self.callbacks["a"]
-        self.inboxes.setSubscribers([self.way("b", only(ORDERS))])
-        self.inboxes.setSubscribers([self.way("a")])
+        self.inboxes.setSubscriptions([self.way("b", only(ORDERS))])
+        self.inboxes.setSubscriptions([self.way("a")])
         self.message("three")
         self.assertEqual([], self.posted("a"))
         old.posts[0].said.callback(OK)
@@ -476,8 +480,8 @@ class ChangeTests(InboxesTestCase):
         self.begin(self.way("a"))
         self.message("one")
         old = self.callbacks["a"]
-        self.inboxes.setSubscribers([self.way("b", only(ORDERS))])
-        self.inboxes.setSubscribers([self.way("a")])
+        self.inboxes.setSubscriptions([self.way("b", only(ORDERS))])
+        self.inboxes.setSubscriptions([self.way("a")])
         self.end()
         self.assertEqual(1, len(old.cancelled))
         self.assertEqual(1, self.pending())
@@ -493,7 +497,7 @@ class ChangeTests(InboxesTestCase):
             [self.way("a")],
             InboxOptions(self.clock, live()),
         )
-        inboxes.setSubscribers([self.way("b")])
+        inboxes.setSubscriptions([self.way("b")])
         self.inboxes = inboxes
         inboxes.startService()
         self.message("one")

@@ -17,10 +17,11 @@ from xmpprest.core.records import DEAD, DELIVERED, PENDING
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.inbox import inbox
-from xmpprest.inbox.inbox import LOG_INTERVAL, StanzaFilter
+from xmpprest.inbox import backlog
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import LOG_INTERVAL
 from xmpprest.inbox.options import InboxLimits
-from xmpprest.inbox.router import Subscriber
+from xmpprest.inbox.subscriber import Subscription
 
 OK = CallbackResponse(204)
 OUT = DeliveryError("it is out")
@@ -143,7 +144,7 @@ class KeepTests(DurableTestCase):
         What no callback wants is not kept.
         """
         onlyIQs = StanzaFilter(frozenset({"iq"}), frozenset({"bare"}))
-        self.world.inbox.setSubscribers([Subscriber(self.world.callback, onlyIQs)])
+        self.world.inbox.setSubscriptions([Subscription(self.world.callback, onlyIQs)])
         self.world.message("one")
         self.assertEqual([], self.world.incoming(PENDING))
         self.assertEqual("error", self.world.stream.sent[0]["type"])
@@ -859,7 +860,7 @@ class RestartTests(DurableTestCase):
         """
         Many conversations are found page by page, no faster than they are dealt with.
         """
-        self.patch(inbox, "PAGE", 3)
+        self.patch(backlog, "PAGE", 3)
         for number in range(20):
             self.world.message(f"{number:02}", f"user{number:02}@example.com")
         self.stop()

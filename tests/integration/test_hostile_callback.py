@@ -20,9 +20,11 @@ from tests.support.doubles import DOMAIN, live, said, stanza
 from tests.support.loopback import Behaviour, LoopbackTestCase, friendly
 from xmpprest.core.media.formats import XML
 from xmpprest.core.stanza.build import elements
-from xmpprest.inbox.inbox import Inbox, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import Inbox
 from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.replies import ReplySender
+from xmpprest.inbox.subscriber import Subscription
 from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient
 
@@ -124,8 +126,7 @@ class HostileTests(LoopbackTestCase):
         options = InboxOptions(reactor, live())
         inbox = Inbox(
             ReplySender(stream.send, None, lambda iq: None, options),
-            webhook,
-            everything,
+            Subscription(webhook, everything),
             options,
         )
         inbox.startService()

@@ -26,9 +26,11 @@ from xmpprest.core.policy.retry import BACKOFF_SCHEDULE, RECOVERY_WINDOW
 from xmpprest.core.records import DEAD, PENDING
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox import conversation
-from xmpprest.inbox.inbox import STOP_TIMEOUT, Inbox, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import STOP_TIMEOUT, Inbox
 from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.replies import ReplySender
+from xmpprest.inbox.subscriber import Subscription
 
 #: Seconds that the callback takes for an answer.
 PACE = 0.05
@@ -59,10 +61,13 @@ class TimedCallback:
         self.tries: list[tuple[float, str]] = []
         self.inFlight = self.most = 0
 
-    async def post(
+    def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         """Answer, in time."""
+        return Deferred.fromCoroutine(self._post(stanza))
+
+    async def _post(self, stanza: Element) -> CallbackResponse:
         self.tries.append((self._clock.seconds(), stanza["id"]))
         self.inFlight += 1
         self.most = max(self.most, self.inFlight)
@@ -106,10 +111,12 @@ class OutageTestCase(SynchronousTestCase):
         )
         inbox = Inbox(
             ReplySender(HeldStream().send, None, lambda iq: None, options),
-            self.callback,
-            StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+            Subscription(
+                self.callback,
+                StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+                CONNECTIONS,
+            ),
             options,
-            concurrency=CONNECTIONS,
         )
         inbox.startService()
         return inbox

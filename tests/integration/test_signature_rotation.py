@@ -216,7 +216,7 @@ class RefusalTests(SynchronousTestCase):
             signer=Signer(secrets),
             now=lambda: time.time() - late,
         )
-        posting = Deferred.fromCoroutine(webhook.post(STANZAS[0], "w1"))
+        posting = webhook.post(STANZAS[0], "w1")
         return self.successResultOf(posting).status
 
     def test_tooEarly(self) -> None:

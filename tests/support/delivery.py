@@ -34,11 +34,12 @@ from xmpprest.core.records import (
     UpdatesOrigin,
 )
 from xmpprest.core.stanza.stored import parseStored
-from xmpprest.inbox.inbox import STOP_TIMEOUT, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import STOP_TIMEOUT
 from xmpprest.inbox.options import InboxLimits, InboxOptions
 from xmpprest.inbox.reflections import ReflectionFilter
-from xmpprest.inbox.router import InboxRouter, Subscriber
-from xmpprest.inbox.webhook_caller import Webhook
+from xmpprest.inbox.router import InboxRouter
+from xmpprest.inbox.subscriber import Subscriber, Subscription
 from xmpprest.store.memory import MemoryStore
 
 _T = TypeVar("_T")
@@ -244,14 +245,14 @@ class HeldCallback:
     posts: list[HeldPost] = field(default_factory=list)
     cancelled: list[Element] = field(default_factory=list)
 
-    async def post(
+    def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         """Keep a stanza."""
         post = HeldPost(stanza, Deferred(lambda _: self.cancelled.append(stanza)), id)
         post.isReflection = isReflection
         self.posts.append(post)
-        return await post.said
+        return post.said
 
 
 @dataclass
@@ -432,7 +433,7 @@ class KeepingWorld:
             self.stream.send,
             lambda iq: None,
             [
-                Subscriber(
+                Subscription(
                     self.door(),
                     EVERYTHING,
                     self._connections,
@@ -466,7 +467,7 @@ class KeepingWorld:
             self.clock.advance(STOP_TIMEOUT)
         assert stopping.called
 
-    def door(self) -> Webhook:
+    def door(self) -> Subscriber:
         """What the inbox gives stanzas to."""
         return self.callback
 

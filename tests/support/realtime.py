@@ -22,9 +22,11 @@ from tests.support.delivery import BOT, HeldStream, NoTLS
 from tests.support.doubles import DOMAIN, live, stanza
 from tests.support.loopback import BareFactory
 from xmpprest.core.media import formats
-from xmpprest.inbox.inbox import Inbox, StanzaFilter
+from xmpprest.inbox.filter import StanzaFilter
+from xmpprest.inbox.inbox import Inbox
 from xmpprest.inbox.options import InboxOptions
 from xmpprest.inbox.replies import ReplySender
+from xmpprest.inbox.subscriber import Subscription
 from xmpprest.store.sqlite.store import SQLiteStore
 from xmpprest.webhook.client import WebhookClient
 from xmpprest.webhook.http_client import BoundedClient
@@ -81,10 +83,12 @@ class RealWorld:
         options = InboxOptions(reactor, live(), self._store)
         self.inbox = Inbox(
             ReplySender(HeldStream().send, None, lambda iq: None, options),
-            self._webhook,
-            StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+            Subscription(
+                self._webhook,
+                StanzaFilter(frozenset({"message"}), frozenset({"bare"})),
+                CONNECTIONS,
+            ),
             options,
-            concurrency=CONNECTIONS,
         )
         self.fault: Fault = lambda transport, person: False
         self.seen: list[Seen] = []

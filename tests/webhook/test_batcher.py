@@ -74,11 +74,13 @@ class HeldPoster:
         """There is a URL for each kind."""
         return f"http://x/{stanza.name}".encode()
 
-    async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
+    def postBatch(
+        self, url: bytes, lines: bytes, id: str
+    ) -> Deferred[CallbackResponse]:
         """Keep a batch."""
         said: Deferred[CallbackResponse] = Deferred(lambda _: self.cancelled.append(id))
         self.batches.append(HeldBatch(url, lines, id, said))
-        return await said
+        return said
 
     @property
     def posted(self) -> list[list[str]]:
@@ -117,7 +119,7 @@ class GatheringTestCase(SynchronousTestCase):
         for each in stanzas:
             element = message(each) if isinstance(each, str) else each
             post = self.gathering.post(element, f"msg_{element['id']}")
-            found.append(Deferred.fromCoroutine(post))
+            found.append(post)
             # Not every test wants to know why there is no answer.
             self.addCleanup(found[-1].addErrback, lambda _: None)
         return found

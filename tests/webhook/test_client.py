@@ -65,7 +65,7 @@ class WebhookTestCase(SynchronousTestCase):
 
     def post(self, xml: str, id: str = "w1") -> Deferred[CallbackResponse]:
         """Post a stanza."""
-        return Deferred.fromCoroutine(self.webhook.post(stanza(xml), id))
+        return self.webhook.post(stanza(xml), id)
 
     def request(self, xml: str, url: str = "") -> HTTPRequest:
         """What a stanza is posted as."""
@@ -310,7 +310,7 @@ class LinesTests(WebhookTestCase):
         webhook = self.make(url, JSON, signer=Signer([OLD]))
         text = b'{"id": "w1"}\n{"id": "w2"}\n'
         target = webhook.urlOf(stanza(MESSAGE.replace("id=", "xml:lang='en' id=")))
-        posting = Deferred.fromCoroutine(webhook.postBatch(target, text, "batch_1"))
+        posting = webhook.postBatch(target, text, "batch_1")
         connection = self.server.accept()
         request = connection.request()
         self.assertEqual(("POST", "/message"), (request.method, request.target))
@@ -333,9 +333,8 @@ class LinesTests(WebhookTestCase):
         """
         An answer that is longer than one to a stanza may be is none.
         """
-        posting = Deferred.fromCoroutine(
-            self.webhook.postBatch(b"http://callback.example/", b"{}\n", "batch_1")
-        )
+        target = b"http://callback.example/"
+        posting = self.webhook.postBatch(target, b"{}\n", "batch_1")
         self.server.accept().answer(200, b"x" * 1001, NDJSON)
         self.reactor.advance(0)
         self.failureResultOf(posting, DeliveryError)

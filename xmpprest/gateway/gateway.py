@@ -96,7 +96,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         settings,
         store,
         sender,
-        subscribers=webhooks.subscribers,
+        subscriptions=webhooks.subscriptions,
         reply=outbox.accept,
         reflections=reflections,
         onComplaint=hub.complaint,

@@ -61,7 +61,7 @@ class Reloader:
         self._settings.value = liveSettings(config)
         authenticator.grants = grants
         self._webhooks.setPipelines(pipelines)
-        self._inbox.setSubscribers(self._webhooks.subscribers)
+        self._inbox.setSubscriptions(self._webhooks.subscriptions)
         self._config = config
         return [each.name for each in SETTINGS if each.field.name in later]
 

@@ -18,10 +18,11 @@ from ..core.stanza import jid
 from ..core.stanza.jid_pattern import JIDPatterns
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import Signer
-from ..inbox.inbox import StanzaFilter
+from ..inbox.filter import StanzaFilter
 from ..inbox.options import InboxOptions
 from ..inbox.reflections import ReflectionFilter, SentMessage
-from ..inbox.router import InboxRouter, Subscriber
+from ..inbox.router import InboxRouter
+from ..inbox.subscriber import Subscription
 from ..store.interface import Store
 from ..webhook.batcher import WebhookBatcher
 from ..webhook.client import WebhookClient
@@ -55,7 +56,7 @@ def makeInboxRouter(
     store: Store,
     sender: StanzaSender,
     *,
-    subscribers: Sequence[Subscriber],
+    subscriptions: Sequence[Subscription],
     reply: Callable[[Element], Awaitable[object]],
     reflections: ReflectionFilter,
     onComplaint: Callable[[ComplaintEvent], None],
@@ -76,7 +77,7 @@ def makeInboxRouter(
     return InboxRouter(
         sender.send,
         builtin.answer,
-        subscribers,
+        subscriptions,
         InboxOptions(
             reactor,
             settings,
@@ -113,10 +114,10 @@ class Webhooks(MultiService):
         self._made: Pipelines = ()
 
     @property
-    def subscribers(self) -> Sequence[Subscriber]:
+    def subscriptions(self) -> Sequence[Subscription]:
         """The callbacks in their order, and the stanzas that each is to get."""
         isLogged = self._settings.value.logsRequests
-        return [_makeSubscriber(each, isLogged) for each in self._made]
+        return [_makeSubscription(each, isLogged) for each in self._made]
 
     def setPipelines(self, made: Pipelines) -> None:
         """
@@ -138,13 +139,13 @@ def _isSame(old: CallbackConfig, new: CallbackConfig) -> bool:
     return (old.url, old.contentType) == (new.url, new.contentType)
 
 
-def _makeSubscriber(posting: WebhookPipeline, isLogged: bool) -> Subscriber:
+def _makeSubscription(posting: WebhookPipeline, isLogged: bool) -> Subscription:
     callback = posting.callback
     to = None if "*" in callback.to else JIDPatterns(*callback.to)
     selection = StanzaFilter(callback.stanzas, callback.events, to)
     # As many as fill all requests in flight.
     stanzas = callback.connections * callback.batch
-    return Subscriber(
+    return Subscription(
         posting.target,
         selection,
         stanzas,

@@ -14,8 +14,8 @@ from ..concurrency.cancel_scope import CancelScope
 from ..core.records import InboxRecord
 from ..core.stanza.stored import UnparsableStanza, parseStored
 from ..core.webhook.conversation_key import ConversationKeys, callbackOf
+from .callback_monitor import displayName
 from .conversation import COUNT
-from .health_monitor import displayName
 from .inbox import Inbox
 from .store_access import InboxStore, retryWhileUnavailable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.application.service import Service
@@ -26,36 +25,15 @@ from ..core.policy.callback_response import (
 )
 from ..core.records import InboxRecord
 from ..core.stanza.build import withArticle
-from ..core.webhook.conversation_key import DEFAULT
-from .inbox import Inbox, StanzaFilter
+from .inbox import Inbox
 from .options import InboxOptions
 from .reassignment import OrphanReassigner
 from .redelivery import Redeliverer, noDurableCallback
 from .replies import ReplySender
-from .webhook_caller import Webhook
+from .subscriber import Subscription
 
 _log = Logger()
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """
-    A callback and the stanzas that it receives.
-
-    @ivar name: Its name in the store and in the log.
-    @ivar concurrency: Limit on its stanzas in flight.
-    @ivar isLogged: Whether each attempt to deliver to it has a line in the log.
-    @ivar wantsReflections: Whether it gets messages that rooms send back to their
-        author.
-    """
-
-    callback: Webhook
-    filter: StanzaFilter
-    concurrency: int = 32
-    name: str = DEFAULT
-    isLogged: bool = False
-    wantsReflections: bool = False
 
 
 class InboxRouter(Service):
@@ -70,7 +48,7 @@ class InboxRouter(Service):
         self,
         send: Callable[[Element], None],
         builtin: Callable[[Element], Element | None],
-        subscribers: Sequence[Subscriber],
+        subscriptions: Sequence[Subscription],
         options: InboxOptions,
         *,
         reply: Callable[[Element], Awaitable[object]] | None = None,
@@ -78,7 +56,7 @@ class InboxRouter(Service):
         """
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
         @param builtin: Returns the gateway's own answer to an iq, or C{None}.
-        @param subscribers: Callbacks, each with another name.
+        @param subscriptions: Callbacks, each with another name.
         @param reply: Sends the callbacks' messages; raises L{Refusal}. If C{None}, they
             are written to the stream.
         """
@@ -98,7 +76,7 @@ class InboxRouter(Service):
                 options.store, options.now, self._reassigner, lambda: self.freeCapacity
             )
         self.inboxes: Mapping[str, Inbox] = {}
-        self.setSubscribers(subscribers)
+        self.setSubscriptions(subscriptions)
 
     # --- what others ask ---
 
@@ -176,7 +154,7 @@ class InboxRouter(Service):
         stopping = [each.stopService() for each in self._all]
         return gatherResults([*stopping, *self._tasks])
 
-    def setSubscribers(self, subscribers: Sequence[Subscriber]) -> None:
+    def setSubscriptions(self, subscriptions: Sequence[Subscription]) -> None:
         """
         Replace the callbacks.
 
@@ -185,7 +163,9 @@ class InboxRouter(Service):
         later ones. Requests in flight are not disturbed.
         """
         before = dict(self.inboxes)
-        self.inboxes = {each.name: self._changed(before, each) for each in subscribers}
+        self.inboxes = {
+            each.name: self._changed(before, each) for each in subscriptions
+        }
         if not self.running:
             return
         for removed in before.values():
@@ -193,35 +173,23 @@ class InboxRouter(Service):
             self._run(self._leave(removed))
         self._run(self._reassign())
 
-    def _changed(self, before: dict[str, Inbox], subscriber: Subscriber) -> Inbox:
-        known = before.pop(subscriber.name, None)
-        inbox = known or self._new(subscriber)
-        inbox.reconfigure(
-            subscriber.callback,
-            subscriber.filter,
-            subscriber.concurrency,
-            isLogged=subscriber.isLogged,
-            wantsReflections=subscriber.wantsReflections,
-        )
-        if known is None and self.running:
-            inbox.startService()
-        return inbox
+    def _changed(self, before: dict[str, Inbox], subscription: Subscription) -> Inbox:
+        known = before.pop(subscription.name, None)
+        if known is not None:
+            known.reconfigure(subscription)
+            return known
 
-    def _new(self, subscriber: Subscriber) -> Inbox:
         async def precondition() -> None:
             # Older stanzas come first, and those in flight to an end.
-            while self._isBeginning or self.isDraining(subscriber.name):
+            while self._isBeginning or self.isDraining(subscription.name):
                 await self._changes.wait()
 
-        return Inbox(
-            self._replies,
-            subscriber.callback,
-            subscriber.filter,
-            self._options,
-            concurrency=subscriber.concurrency,
-            name=subscriber.name,
-            precondition=precondition,
+        inbox = Inbox(
+            self._replies, subscription, self._options, precondition=precondition
         )
+        if self.running:
+            inbox.startService()
+        return inbox
 
     async def _begin(self) -> None:
         try:
@@ -267,7 +235,8 @@ class InboxRouter(Service):
 
         @param stanza: Any stanza but the reply to an iq that the gateway has sent.
         """
-        if not (stanza.getAttribute("from") and stanza.getAttribute("to")):
+        attributes = stanza.attributes
+        if not (attributes.get("from") and attributes.get("to")):
             # Servers must not send it (XEP-0114 §3), and an answer would have no
             # addresses: ejabberd closes the stream over that.
             _log.warn(

@@ -2,14 +2,15 @@
 Delivery scheduler: conversations run concurrently, each with one stanza in flight.
 
 Conversations that wait cost neither a timer nor a coroutine. A conversation that fails
-holds up no other one.
+holds up no other one. In the order of the flow: a stanza arrives (L{arrived},
+L{committed}), its conversation is queued (L{_place}), a worker takes it (L{wake},
+L{_work}), delivers its next stanza (L{_deliverNext}), and queues it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import islice
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,25 +22,15 @@ from ..concurrency import timers
 from ..concurrency.cancel_scope import CancelScope
 from ..concurrency.waiters import Waiters
 from ..core.errors import REPORT_BUG
-from ..core.policy.health import PROBE_INTERVAL
-from ..core.policy.retry import (
-    RETRY_AFTER_STATUSES,
-    LastAttempt,
-    expeditedRetryAt,
-    isPlausibleDelay,
-)
+from ..core.policy.retry import RETRY_AFTER_STATUSES, LastAttempt, isPlausibleDelay
 from ..core.records import PENDING, InboxRecord, StoreUnavailable
-from .attempt import AttemptResult, StanzaDeliverer
+from .callback_monitor import CallbackMonitor
 from .capacity import Capacity
-from .conversation import (
-    COUNT,
-    Conversation,
-    MemoryUse,
-    QueuedStanza,
-    QueueState,
-)
-from .health_monitor import HealthMonitor
+from .conversation import COUNT, Conversation, QueueState
+from .deliverer import AttemptResult, StanzaDeliverer
 from .options import InboxOptions
+from .outage_recovery import SLICE, OutageRecovery
+from .queued_stanza import MemoryUse, QueuedStanza
 from .store_access import RETRY_INTERVAL, InboxStore, retryWhileUnavailable
 from .turn_queue import TurnQueue
 
@@ -49,8 +40,6 @@ _log = Logger()
 ERROR_BACKOFF = 60.0
 #: Seconds until its next turn for which a conversation stays in memory.
 KEPT_IN_MEMORY = 60.0
-#: Number of conversations that one reactor turn handles when very many change.
-SLICE = 500
 
 
 class DeliveryScheduler:
@@ -66,7 +55,7 @@ class DeliveryScheduler:
     def __init__(
         self,
         deliverer: StanzaDeliverer,
-        monitor: HealthMonitor,
+        monitor: CallbackMonitor,
         scope: CancelScope,
         options: InboxOptions,
         memory: MemoryUse,
@@ -80,12 +69,11 @@ class DeliveryScheduler:
         @param memory: Memory that waiting stanzas take.
         """
         self._deliverer = deliverer
-        self._monitor = monitor
+        self._health = monitor.health
         self._scope = scope
         self._store: InboxStore | None = options.store
         self._clock = options.clock
         self._now = options.steady
-        self._random = options.random
         self._memory = memory
         self.stored = stored
         self.transient = transient
@@ -95,16 +83,22 @@ class DeliveryScheduler:
         self._queue = TurnQueue(self._conversations)
         self._alarm: IDelayedCall | None = None
         self._alarmAt = 0.0
-        self._probe: IDelayedCall | None = None
-        self._hastened: Iterator[Conversation] = iter(())
-        self._hastening: IDelayedCall | None = None
         #: Workers, and those of them that may use the store.
         self._busy = self._busyWithStore = 0
         self._isRunning = False
         #: Whether stored stanzas are delivered, apart from pauses.
         self._isOpen = False
+        #: Whether they are delivered at the moment.
+        self._deliversStored = False
         self._idle: Waiters[None] = Waiters()
-        monitor.addObserver(self)
+        self._recovery = OutageRecovery(
+            self._conversations,
+            monitor.health,
+            options,
+            probe=self._probe,
+            reschedule=self._reschedule,
+        )
+        monitor.observe(self)
 
     # --- start and stop ---
 
@@ -120,7 +114,7 @@ class DeliveryScheduler:
     def open(self) -> None:
         """Start to deliver stored stanzas, too."""
         self._isOpen = True
-        self.wake()
+        self.pauseChanged()
 
     def close(self) -> Deferred[None]:
         """
@@ -129,10 +123,16 @@ class DeliveryScheduler:
         @return: Fires once none is in flight and the store is not used.
         """
         self._isOpen = False
-        timers.cancel(self._probe)
-        self._probe = None
-        self._preferTransient()
+        self._recovery.stopProbing()
+        self.pauseChanged()
         return Deferred.fromCoroutine(self._whenStoreIsIdle())
+
+    def pauseChanged(self) -> None:
+        """Stop or start to deliver stored stanzas."""
+        self._deliversStored = self._isOpen and not self._health.isPaused
+        if not self._deliversStored:
+            self._queue.prefer()
+        self.wake()
 
     async def whenIdle(self) -> None:
         """Wait until no stanza is in flight, and no transient stanza waits."""
@@ -145,11 +145,11 @@ class DeliveryScheduler:
 
     def stop(self) -> None:
         """Start no more deliveries; the senders of transient stanzas get an error."""
-        self._isRunning = self._isOpen = False
+        self._isRunning = self._isOpen = self._deliversStored = False
         self._queue.clear()
-        for timer in (self._alarm, self._probe, self._hastening):
-            timers.cancel(timer)
-        self._alarm = self._probe = self._hastening = None
+        self._recovery.stop()
+        timers.cancel(self._alarm)
+        self._alarm = None
         for conversation in list(self._conversations.values()):
             self._bounceTransient(conversation)
 
@@ -172,8 +172,10 @@ class DeliveryScheduler:
         return found
 
     def arrived(self, conversation: Conversation) -> None:
-        """Let a conversation have its turn, after a transient stanza arrived."""
-        self._schedule(conversation)
+        """Queue a conversation after a change, unless it has a stanza in flight."""
+        if self._isRunning and conversation.state is not QueueState.DELIVERING:
+            self._place(conversation)
+            self.wake()
 
     def committed(
         self, conversation: Conversation, queued: QueuedStanza, number: int
@@ -190,7 +192,7 @@ class DeliveryScheduler:
             conversation = self.conversation(conversation.key)
             conversation.requeued(number)
             self.stored.add(conversation.key, queued.size)
-        self._schedule(conversation)
+        self.arrived(conversation)
 
     def commitFailed(
         self, conversation: Conversation, queued: QueuedStanza, *, isKept: bool
@@ -203,18 +205,18 @@ class DeliveryScheduler:
         conversation.commitFailed(queued, isKept)
         if not self._isRunning:
             self._bounceTransient(conversation)
-        self._schedule(conversation)
+        self.arrived(conversation)
 
     def addFromStore(self, key: str) -> None:
         """Deliver a conversation that an earlier process left in the store."""
-        self._schedule(self.conversation(key))
+        self.arrived(self.conversation(key))
 
     def requeue(self, page: Sequence[InboxRecord]) -> None:
         """Deliver stanzas that became pending again, in the order of their numbers."""
         for each in page:
             conversation = self.conversation(each.conversation)
             conversation.requeued(each.number)
-            self._schedule(conversation)
+            self.arrived(conversation)
 
     # --- the queue ---
 
@@ -223,49 +225,33 @@ class DeliveryScheduler:
         """The number of conversations with stored stanzas that are due."""
         return len(self._queue)
 
-    @property
-    def _canDeliverStored(self) -> bool:
-        return self._isOpen and not self._monitor.health.isPaused
-
-    def _schedule(self, conversation: Conversation) -> None:
-        """Queue a conversation after a change, unless it has a stanza in flight."""
-        if self._isRunning and conversation.state is not QueueState.DELIVERING:
-            self._place(conversation)
-            self.wake()
-
     def _place(self, conversation: Conversation) -> None:
         """Queue a conversation for its next turn, or forget it if it is empty."""
         now = self._now()
-        head = conversation.head
-        if head is not None and (
+        if conversation.stored and (
             conversation.retryAt - now > KEPT_IN_MEMORY or self._memory.isFull
         ):
             conversation.evict()
         isDue = conversation.retryAt <= now
-        if conversation.isTransientNext(isDue and self._canDeliverStored):
+        if conversation.recent and conversation.isTransientNext(
+            isDue and self._deliversStored
+        ):
             self._queue.addReady(conversation, True)
-        elif conversation.hasStored and isDue:
-            self._queue.addReady(conversation, False)
-        elif conversation.hasStored:
-            self._queue.addLater(conversation, conversation.retryAt)
-            self._setAlarm()
+        elif conversation.stored or conversation.hasMore:
+            if isDue:
+                self._queue.addReady(conversation, False)
+            else:
+                self._reschedule((conversation,))
         else:
             conversation.state = QueueState.IDLE
-            if conversation.isEmpty:
+            if not conversation.recent:
                 self._conversations.pop(conversation.key, None)
 
-    def wake(self) -> None:
-        """Start workers for conversations that are ready."""
-        if not self._isRunning:
-            return
-        while (
-            self._busy < self.limit
-            and (conversation := self._queue.next(self._canDeliverStored)) is not None
-        ):
-            self._start(conversation, isForced=False)
-        health = self._monitor.health
-        if self._probe or health.isPaused or health.failingSince is not None:
-            self._setProbe()
+    def _reschedule(self, conversations: Iterable[Conversation]) -> None:
+        """Queue conversations for the times of their next attempts."""
+        for each in conversations:
+            self._queue.addLater(each, each.retryAt)
+        self._setAlarm()
 
     def _setAlarm(self) -> None:
         """Set the timer for the first conversation that waits for a time."""
@@ -287,89 +273,37 @@ class DeliveryScheduler:
         self._setAlarm()
         self.wake()
 
-    # --- pauses, outages, recovery ---
+    # --- outages ---
 
-    def pauseChanged(self) -> None:
-        """Stop or start to deliver stored stanzas."""
-        self._preferTransient()
-        self.wake()
+    def recovered(self) -> None:
+        """Try conversations sooner that failed in an outage."""
+        self._recovery.hastenAll()
 
-    def _preferTransient(self) -> None:
-        if not self._canDeliverStored:
-            self._queue.prefer()
-            self.wake()
-
-    def _setProbe(self) -> None:
-        """Set the timer of the next probe, which notices that the callback is back."""
-        health = self._monitor.health
-        isFailing = health.failingSince is not None and bool(self._conversations)
-        if self._isOpen and (health.isPaused or isFailing):
-            if self._probe is None:
-                self._probe = self._clock.callLater(PROBE_INTERVAL, self._tryOne)
-        else:
-            timers.cancel(self._probe)
-            self._probe = None
-
-    def _tryOne(self) -> None:
-        self._probe = None
-        conversation = self._nextToProbe() if self._busy < self.limit else None
+    def _probe(self) -> None:
+        """Try one conversation before it is due."""
+        isFree = self._busy < self.limit
+        conversation = self._recovery.candidate() if isFree else None
         if conversation is None:
             self.wake()
         else:
             self._start(conversation, isForced=True)
 
-    def _nextToProbe(self) -> Conversation | None:
-        """
-        Return the conversation that has waited longest since its arrival or its last
-        attempt, at least a minute. In an outage, conversations that the callback has
-        asked to wait with do not count.
-        """
-        health, now = self._monitor.health, self._now()
-        if not (health.isPaused or health.isInOutage(now)):
-            return None
-        for each in self._conversations.values():
-            last = each.last or LastAttempt(-inf, None)
-            isWanted = health.isPaused or last.status not in RETRY_AFTER_STATUSES
-            if (
-                each.state is not QueueState.DELIVERING
-                and each.hasStored
-                and isWanted
-                and last.at + PROBE_INTERVAL <= now
-            ):
-                return each
-        return None
-
-    def recovered(self) -> None:
-        """Try conversations sooner that failed in an outage, a slice in each turn."""
-        self._hastened = iter(list(self._conversations.values()))
-        timers.cancel(self._hastening)
-        self._hastenSome()
-
-    def _hastenSome(self) -> None:
-        self._hastening = None
-        some = list(islice(self._hastened, SLICE))
-        for each in some:
-            if each.state is QueueState.WAITING and self._hasten(each):
-                self._queue.addLater(each, each.retryAt)
-        self._setAlarm()
-        if len(some) == SLICE:
-            self._hastening = self._clock.callLater(0, self._hastenSome)
-
-    def _hasten(self, conversation: Conversation) -> bool:
-        """
-        Make the next attempt earlier if the last one failed in an outage that is over.
-
-        @return: Whether it is earlier now.
-        """
-        last, recoveredAt = conversation.last, self._monitor.health.recoveredAt
-        if last is None or recoveredAt is None or last.at >= recoveredAt:
-            return False
-        dueAt = conversation.retryAt
-        soon = expeditedRetryAt(last, dueAt, self._now(), self._random())
-        conversation.retryAt = soon
-        return soon < dueAt
-
     # --- workers ---
+
+    def wake(self) -> None:
+        """Start workers for conversations that are ready."""
+        if not self._isRunning:
+            return
+        while (
+            self._busy < self.limit
+            and (conversation := self._queue.next(self._deliversStored)) is not None
+        ):
+            self._start(conversation, isForced=False)
+        health = self._health
+        if health.failingSince is not None or health.isPaused:
+            self._recovery.watch(self._isOpen)
+        elif self._recovery.isProbing:
+            self._recovery.stopProbing()
 
     def _start(self, conversation: Conversation, *, isForced: bool) -> None:
         self._busy += 1
@@ -389,13 +323,28 @@ class DeliveryScheduler:
     async def _work(self, first: Conversation, isForced: bool) -> None:
         """
         Deliver one stanza of one conversation after the other while any are ready.
+        Failures of a conversation end here.
 
         @param isForced: Whether the first conversation is tried before it is due.
         """
         conversation: Conversation | None = first
         while conversation is not None:
             conversation.state = QueueState.DELIVERING
-            await self._turn(conversation, isForced)
+            usesStore = bool(conversation.stored) or conversation.hasMore
+            self._busyWithStore += usesStore
+            try:
+                await self._deliverNext(conversation, isForced)
+            except CancelledError:
+                conversation.retryAt = self._now() + ERROR_BACKOFF
+            except Exception:
+                _log.failure(
+                    "Delivering a conversation crashed; it is tried again later. "
+                    + REPORT_BUG
+                )
+                conversation.evict()
+                conversation.retryAt = self._now() + ERROR_BACKOFF
+            finally:
+                self._busyWithStore -= usesStore
             conversation.state = QueueState.IDLE
             if self._isRunning:
                 self._place(conversation)
@@ -403,26 +352,8 @@ class DeliveryScheduler:
                 self._idle.release(None)
             isForced = False
             conversation = (
-                self._queue.next(self._canDeliverStored) if self._isRunning else None
+                self._queue.next(self._deliversStored) if self._isRunning else None
             )
-
-    async def _turn(self, conversation: Conversation, isForced: bool) -> None:
-        """Deliver the next stanza of a conversation; failures end here."""
-        usesStore = conversation.hasStored
-        self._busyWithStore += usesStore
-        try:
-            await self._deliverNext(conversation, isForced)
-        except CancelledError:
-            conversation.retryAt = self._now() + ERROR_BACKOFF
-        except Exception:
-            _log.failure(
-                "Delivering a conversation crashed; it is tried again later. "
-                + REPORT_BUG
-            )
-            conversation.evict()
-            conversation.retryAt = self._now() + ERROR_BACKOFF
-        finally:
-            self._busyWithStore -= usesStore
 
     async def _deliverNext(self, conversation: Conversation, isForced: bool) -> None:
         """
@@ -430,53 +361,47 @@ class DeliveryScheduler:
 
         @param isForced: Whether a stored stanza is tried before it is due.
         """
-        canFill = conversation.head is None and conversation.hasMore
-        if canFill and (self._canDeliverStored or isForced):
+        canFill = not conversation.stored and conversation.hasMore
+        if canFill and (self._deliversStored or isForced):
             await self._fill(conversation)
             if not self._isRunning:
                 return
-        head, now = conversation.head, self._now()
-        isDue = (self._canDeliverStored and conversation.retryAt <= now) or (
+        now = self._now()
+        isDue = (self._deliversStored and conversation.retryAt <= now) or (
             self._isOpen and isForced
         )
-        if conversation.isTransientNext(isDue):
-            await self._deliverTransient(conversation)
-        elif head is not None and isDue:
-            await self._deliverStored(conversation, head, now)
-
-    async def _deliverTransient(self, conversation: Conversation) -> None:
-        queued = conversation.popTransient()
-        try:
-            await self._deliverer.deliverTransient(queued)
-        finally:
-            self._forgetTransient(conversation, queued)
+        if conversation.recent and conversation.isTransientNext(isDue):
+            queued = conversation.popTransient()
+            try:
+                await self._deliverer.deliverTransient(queued)
+            finally:
+                self._forgetTransient(conversation, queued)
+        elif conversation.stored and isDue:
+            head, last = conversation.stored[0], conversation.last
+            # The callback may be back, and not take just this one: probe others first.
+            self._conversations[conversation.key] = self._conversations.pop(
+                conversation.key
+            )
+            deferrals = 0 if last is None else last.consecutiveDeferrals
+            result = await self._deliverer.attempt(head, deferrals)
+            assert self._store is not None
+            await retryWhileUnavailable(
+                self._scope,
+                partial(
+                    self._store.recordAttempt,
+                    int(head.number),
+                    result.attempt,
+                    result.state,
+                    result.dueAt,
+                ),
+            )
+            self._settle(conversation, head, result, now)
 
     def _forgetTransient(
         self, conversation: Conversation, queued: QueuedStanza
     ) -> None:
         queued.dropTree(self._memory)
         self.transient.remove(conversation.key, queued.size)
-
-    async def _deliverStored(
-        self, conversation: Conversation, head: QueuedStanza, now: float
-    ) -> None:
-        # The callback may be back, and not take just this one: probe others first.
-        key = conversation.key
-        self._conversations[key] = self._conversations.pop(key)
-        deferrals = conversation.last.consecutiveDeferrals if conversation.last else 0
-        result = await self._deliverer.attempt(head, deferrals)
-        assert self._store is not None
-        await retryWhileUnavailable(
-            self._scope,
-            partial(
-                self._store.recordAttempt,
-                int(head.number),
-                result.attempt,
-                result.state,
-                result.dueAt,
-            ),
-        )
-        self._settle(conversation, head, result, now)
 
     def _settle(
         self,
@@ -491,7 +416,7 @@ class DeliveryScheduler:
         @param at: When the attempt began.
         """
         # Stanzas before it may have become pending again meanwhile.
-        isFirst = conversation.head is head
+        isFirst = bool(conversation.stored) and conversation.stored[0] is head
         if result.state != PENDING:
             conversation.last = None
             self.stored.remove(conversation.key, head.size)
@@ -509,7 +434,7 @@ class DeliveryScheduler:
         head.dueAt = result.dueAt
         if isFirst:
             conversation.retryAt = result.dueAt
-            self._hasten(conversation)
+            self._recovery.hasten(conversation)
 
     # --- the store ---
 
@@ -517,15 +442,14 @@ class DeliveryScheduler:
         """Read the first stored stanzas of a conversation into memory."""
         assert self._store is not None
         try:
-            while conversation.head is None and conversation.hasMore:
+            while not conversation.stored and conversation.hasMore:
                 conversation.fill(await self._store.pending(conversation.key, 0, COUNT))
-            head = conversation.head
             if (
-                head is not None
+                conversation.stored
                 and conversation.retryAt > self._now()
                 and conversation.last is None
             ):
-                await self._recall(conversation, head)
+                await self._recall(conversation, conversation.stored[0])
         except StoreUnavailable:
             conversation.evict()
             conversation.retryAt = self._now() + RETRY_INTERVAL
@@ -547,4 +471,4 @@ class DeliveryScheduler:
         status = None if conversation.last is None else conversation.last.status
         if not isPlausibleDelay(head.dueAt - now, head.attempts, status):
             head.dueAt = conversation.retryAt = now
-        self._hasten(conversation)
+        self._recovery.hasten(conversation)

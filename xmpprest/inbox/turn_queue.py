@@ -79,8 +79,7 @@ class TurnQueue:
         """
         stored: deque[Conversation] = deque()
         for each in self._stored:
-            hasTransient = each.transient is not None
-            (self._transient if hasTransient else stored).append(each)
+            (self._transient if each.hasTransient else stored).append(each)
         self._stored = stored
 
     @property

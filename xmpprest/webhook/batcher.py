@@ -34,8 +34,10 @@ class BatchPoster(Protocol):
     def urlOf(self, stanza: Element) -> bytes:
         """Return the URL that a stanza is posted to."""
 
-    async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
-        """Post a batch; raises L{DeliveryError}."""
+    def postBatch(
+        self, url: bytes, lines: bytes, id: str
+    ) -> Deferred[CallbackResponse]:
+        """Post a batch; fails with L{DeliveryError}."""
 
 
 class _Line:
@@ -100,25 +102,23 @@ class WebhookBatcher:
         #: Ids of stanzas of refused batches, which are posted alone.
         self._apart: dict[str, None] = {}
 
-    async def post(
+    def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         """
         Post a stanza, together with others.
 
         @param id: Its id in requests to the callback, the same in each attempt.
         @param isReflection: Whether it is marked as a reflection.
-        @return: The callback's response to this stanza.
-        @raise DeliveryError: The callback gave no valid response.
+        @return: Fires with the callback's response to this stanza; fails with
+            L{DeliveryError}: there is no valid one.
         """
         url = self._poster.urlOf(stanza)
         line = _Line(stanza, id, url, isReflection=isReflection)
-        # A large tree must not stay in memory as long as the request takes.
-        del stanza
         line.said = Deferred(lambda _: self._forget(line))
         self._queues.setdefault(line.url, {})[line] = None
         self._startSoon()
-        return await line.said
+        return line.said
 
     def _forget(self, line: _Line) -> None:
         """Drop a stanza whose caller no longer waits."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -24,7 +24,7 @@ from ..core.stanza.build import LANG, TYPES
 from ..core.webhook.errors import DeliveryError
 from ..core.webhook.signing import Signer
 from ..core.webhook.url_template import URLTemplate
-from .http_client import BoundedClient
+from .http_client import BoundedClient, HTTPResponse
 
 _log = Logger()
 
@@ -123,17 +123,17 @@ class WebhookClient(Service):
         if said.status == 200 and accept:
             self.contentType = negotiate(accept, formats.OUTPUT_TYPES, self.contentType)
 
-    async def post(
+    def post(
         self, stanza: Element, id: str, *, isReflection: bool = False
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         """
         Post a stanza.
 
         @param id: Its id in requests to the callback, the same in each attempt; see
             L{Signer.headers}.
         @param isReflection: Whether it is marked as a reflection.
-        @return: The callback's response.
-        @raise DeliveryError: The callback gave no valid response.
+        @return: Fires with the callback's response; fails with L{DeliveryError}: there
+            is no valid one.
         """
         if not isReflection:
             body = formats.encode([stanza], self.contentType)
@@ -141,26 +141,26 @@ class WebhookClient(Service):
             body = formats.encodeReflection(stanza, self.contentType)
         else:
             # The callback has asked for a type that cannot mark reflections.
-            return CallbackResponse(204)
+            return succeed(CallbackResponse(204))
         headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
-        language = stanza.getAttribute(LANG)
+        language = stanza.attributes.get(LANG)
         if language and _LANGUAGE.fullmatch(language):
             headers.addRawHeader(b"Content-Language", language.encode())
-        url = self.urlOf(stanza)
-        # A large tree must not stay in memory as long as the request takes.
-        del stanza
-        return await self._send(url, headers, body, id)
+        return self._send(self.urlOf(stanza), headers, body, id)
 
-    async def postBatch(self, url: bytes, lines: bytes, id: str) -> CallbackResponse:
+    def postBatch(
+        self, url: bytes, lines: bytes, id: str
+    ) -> Deferred[CallbackResponse]:
         """
         Post several stanzas in one request.
 
         @param url: The URL of each of them.
         @param lines: One line for each; see L{xmpprest.core.webhook.batch}.
         @param id: Id of the request.
-        @raise DeliveryError: The callback gave no valid response.
+        @return: Fires with the callback's response; fails with L{DeliveryError}: there
+            is no valid one.
         """
-        return await self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
+        return self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
 
     def urlOf(self, stanza: Element) -> bytes:
         """Return the URL that a stanza is posted to."""
@@ -179,15 +179,19 @@ class WebhookClient(Service):
         headers.addRawHeader(b"Accept", accept.encode())
         return headers
 
-    async def _send(
+    def _send(
         self, url: bytes, headers: Headers, body: bytes, id: str
-    ) -> CallbackResponse:
+    ) -> Deferred[CallbackResponse]:
         for name, value in self._signer.headers(id, int(self._now()), body):
             headers.addRawHeader(name.encode(), value.encode())
-        said = await self._client.request(b"POST", url, headers, body)
-        return CallbackResponse(
-            said.status,
-            said.header("Content-Type"),
-            said.body,
-            said.header("Retry-After"),
-        )
+        requesting = self._client.request(b"POST", url, headers, body)
+        return Deferred.fromCoroutine(requesting).addCallback(_response)
+
+
+def _response(said: HTTPResponse) -> CallbackResponse:
+    return CallbackResponse(
+        said.status,
+        said.header("Content-Type"),
+        said.body,
+        said.header("Retry-After"),
+    )

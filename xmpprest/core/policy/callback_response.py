@@ -209,7 +209,7 @@ def _accepted(
         return ReplyPlan((result(stanza),), isGet, complaint)
     if wantsReceipt(stanza):
         return ReplyPlan((receipt(stanza, newID()),), complaint=complaint)
-    return ReplyPlan(complaint=complaint)
+    return NO_REPLY if complaint is None else ReplyPlan(complaint=complaint)
 
 
 def _reply(stanza: Element, response: CallbackResponse) -> Element:

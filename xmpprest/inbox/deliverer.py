@@ -1,36 +1,40 @@
-"""One attempt to deliver a stanza to the callback, and what follows from it."""
+"""One attempt to deliver a stanza to the subscriber, and what follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
+from ..core.codec.events import ComplaintEvent
 from ..core.errors import INTERNAL_SERVER_ERROR, REPORT_BUG, Refusal, errorFromStatus
 from ..core.policy import retry
 from ..core.policy.callback_response import (
     NO_REPLY,
     CallbackResponse,
+    ReplyComplaint,
     ReplyPlan,
+    interpretResponse,
     onUnreachable,
     undeliveredReply,
 )
 from ..core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt
 from ..core.stanza.build import withArticle
 from ..core.stanza.stored import UnparsableStanza, parseStoredHead
+from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs, newID
-from .conversation import MemoryUse, QueuedStanza
-from .health_monitor import HealthMonitor
+from .callback_monitor import AttemptStart, CallbackMonitor, displayName
 from .options import InboxOptions
-from .reflections import ReflectionFilter
+from .queued_stanza import MemoryUse, QueuedStanza
 from .replies import ReplySender
+from .subscriber import Subscriber
 from .trusted_clock import TrustedClock
-from .webhook_caller import WebhookCaller
 
 _log = Logger()
 
@@ -54,35 +58,39 @@ class AttemptResult:
 
 class StanzaDeliverer:
     """
-    Delivers single stanzas: calls the callback and sends its replies.
+    Delivers single stanzas: hands them to the subscriber and sends its replies.
 
+    @ivar subscriber: May be replaced; attempts under way stay with the old one.
     @ivar wantsReflections: Whether the callback gets messages that rooms send back to
         their author; may be replaced.
     """
 
     def __init__(
         self,
-        caller: WebhookCaller,
+        subscriber: Subscriber,
         replies: ReplySender,
-        monitor: HealthMonitor,
+        monitor: CallbackMonitor,
         *,
-        reflections: ReflectionFilter,
+        name: str = DEFAULT,
         scope: CancelScope,
         options: InboxOptions,
         memory: MemoryUse,
     ) -> None:
         """
-        @param reflections: Recognises messages that rooms send back.
-        @param scope: Ends requests under way.
+        @param monitor: Learns the result of each attempt.
+        @param name: Name of the callback.
+        @param scope: Ends attempts under way.
         @param memory: Memory that trees of stanzas take.
         """
-        self._caller = caller
+        self.subscriber = subscriber
+        self.wantsReflections = False
         self._replies = replies
         self._monitor = monitor
+        self._name = name
         self._scope = scope
         self._memory = memory
-        self._reflections = reflections
-        self.wantsReflections = False
+        self._reflections = options.reflections
+        self._onComplaint = options.onComplaint
         self._steady = options.steady
         self._now = options.now
         self._random = options.random
@@ -99,7 +107,16 @@ class StanzaDeliverer:
         @raise CancelledError: The gateway stops; the attempt does not count.
         """
         try:
-            return await self._attempt(queued, deferrals)
+            isReflection = b"groupchat" in queued.xml and (
+                await self._reflections.isReflection(queued.element)
+            )
+            if isReflection and not self.wantsReflections:
+                attempt = DeliveryAttempt(self._now(), None, REFLECTED)
+                return AttemptResult(attempt, DELIVERED, self._steady())
+            response = await self._post(queued, isReflection)
+            return await self._finish(queued, deferrals, response, isReflection)
+        except DeliveryError as reason:
+            return self._failed(queued, None, f"No response: {reason}.")
         except CancelledError:
             raise
         except UnparsableStanza as error:
@@ -111,51 +128,34 @@ class StanzaDeliverer:
             name = type(error).__name__
             return self._dead(queued, f"The gateway failed ({name}); see its log.")
 
-    async def _attempt(self, queued: QueuedStanza, deferrals: int) -> AttemptResult:
-        isReflection = await self._isReflection(queued)
-        if isReflection and not self.wantsReflections:
-            attempt = DeliveryAttempt(self._now(), None, REFLECTED)
-            return AttemptResult(attempt, DELIVERED, self._steady())
-        try:
-            response = await self._call(queued, isReflection)
-        except DeliveryError as reason:
-            return self._failed(queued, None, f"No response: {reason}.")
-        status, fault = response.status, _fault(response)
-        delay = retry.parseRetryAfter(status, response.retryAfter, self._now())
+    async def _finish(
+        self,
+        queued: QueuedStanza,
+        deferrals: int,
+        response: CallbackResponse,
+        isReflection: bool,
+    ) -> AttemptResult:
+        """Send the replies to a stanza, or plan its next attempt."""
+        status, now = response.status, self._now()
+        # The end of its sentence if the response is no success: "404 Not Found".
+        fault = None if response.isSuccess else errorFromStatus(status).text
+        delay = retry.parseRetryAfter(status, response.retryAfter, now)
         if delay is not None:
             delay = retry.deferralDelay(delay, deferrals + 1, self._random())
         if status == retry.GONE or delay is not None:
             return self._failed(queued, status, fault, delay)
-        stanza = queued.element
-        plan = NO_REPLY
         if not isReflection:
             newID = deriveIDs(queued.webhookID)
+            stanza = queued.element
             plan = self._plan(stanza, queued, response, newID)
-        try:
-            await self._replies.send(stanza, plan)
-        except Refusal as refusal:
-            error = f"The reply could not be sent: {refusal.problem.text}"
-            return self._failed(queued, status, error)
-        now = self._steady()
-        return AttemptResult(
-            DeliveryAttempt(self._now(), status, fault), DELIVERED, now
-        )
-
-    async def _isReflection(self, queued: QueuedStanza) -> bool:
-        if queued.xml and b"groupchat" not in queued.xml:
-            return False
-        return await self._reflections.isReflection(queued.element)
-
-    def _plan(
-        self,
-        stanza: Element,
-        queued: QueuedStanza,
-        response: CallbackResponse,
-        newID: Callable[[], str],
-    ) -> ReplyPlan:
-        """Return what follows from a response, within the limit on replies."""
-        plan = self._caller.interpret(stanza, queued.webhookID, response, newID)
-        return self._replies.limit(stanza, plan, newID)
+            if plan is not NO_REPLY:
+                try:
+                    await self._replies.send(stanza, plan)
+                except Refusal as refusal:
+                    error = f"The reply could not be sent: {refusal.problem.text}"
+                    return self._failed(queued, status, error)
+        attempt = DeliveryAttempt(now, status, fault)
+        return AttemptResult(attempt, DELIVERED, self._steady())
 
     def _failed(
         self,
@@ -205,7 +205,9 @@ class StanzaDeliverer:
         Deliver a stanza that is not stored, in a single attempt. Its sender gets the
         reply, or an error.
         """
-        plan = await self._askOnce(queued)
+        plan = await self._postOnce(queued)
+        if plan is NO_REPLY:
+            return
         stanza = _parse(queued)
         try:
             await self._replies.sendOrDrop(stanza, plan)
@@ -217,12 +219,14 @@ class StanzaDeliverer:
         stanza = _parse(queued)
         self._replies.sendNow(stanza, onUnreachable(stanza))
 
-    async def _askOnce(self, queued: QueuedStanza) -> ReplyPlan:
+    async def _postOnce(self, queued: QueuedStanza) -> ReplyPlan:
         try:
-            isReflection = await self._isReflection(queued)
+            isReflection = (not queued.xml or b"groupchat" in queued.xml) and (
+                await self._reflections.isReflection(queued.element)
+            )
             if isReflection and not self.wantsReflections:
                 return NO_REPLY
-            response = await self._call(queued, isReflection)
+            response = await self._post(queued, isReflection)
             if isReflection:
                 return NO_REPLY
             return self._plan(queued.element, queued, response, newID)
@@ -239,13 +243,71 @@ class StanzaDeliverer:
         )
         return ReplyPlan(undeliveredReply(stanza, INTERNAL_SERVER_ERROR))
 
-    async def _call(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
-        """Call the callback; a large stanza is not in memory as a tree meanwhile."""
+    # --- both ---
+
+    async def _post(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
+        """
+        Hand a stanza to the subscriber and wait for its response. A large stanza is not
+        in memory as a tree meanwhile.
+        """
         self._scope.raiseIfCancelled()
-        calling = self._caller.call(
-            queued.parse(self._memory), queued.webhookID, isReflection=isReflection
+        stanza, id = queued.parse(self._memory), queued.webhookID
+        sender = stanza.attributes.get("from")
+        attempt = AttemptStart(stanza.name, sender, id, perf_counter())
+        if isReflection:
+            posting = self.subscriber.post(stanza, id, isReflection=True)
+        else:
+            posting = self.subscriber.post(stanza, id)
+        del stanza
+        try:
+            response = await self._scope.run(posting)
+        except DeliveryError as reason:
+            self._monitor.failed(attempt, reason)
+            raise
+        self._monitor.responded(attempt, response.status)
+        return response
+
+    def _plan(
+        self,
+        stanza: Element,
+        queued: QueuedStanza,
+        response: CallbackResponse,
+        newID: Callable[[], str],
+    ) -> ReplyPlan:
+        """Return what follows from a response, within the limit on replies."""
+        plan = interpretResponse(stanza, response, newID)
+        if plan.complaint is not None:
+            self._complain(stanza, queued.webhookID, response.status, plan.complaint)
+        if plan.stanzas:
+            plan = self._replies.limit(stanza, plan, newID)
+        return plan
+
+    def _complain(
+        self, stanza: Element, id: str, status: int, complaint: ReplyComplaint
+    ) -> None:
+        """Log a fault in a response, and tell the operators who watch the events."""
+        sender = stanza.getAttribute("from")
+        _log.warn(
+            "{callback} responded to {stanza} from {sender} ({delivery}) with"
+            " {status}; {hint}",
+            callback=displayName(self._name),
+            delivery=id,
+            stanza=withArticle(stanza.name),
+            sender=sender,
+            status=status,
+            hint=complaint.reason,
+            key=complaint.key,
         )
-        return await self._scope.run(Deferred.fromCoroutine(calling))
+        event = ComplaintEvent(
+            self._name,
+            id,
+            stanza.name,
+            sender or "",
+            status,
+            complaint.reason,
+            complaint.key,
+        )
+        self._onComplaint(event)
 
 
 def _parse(queued: QueuedStanza) -> Element:
@@ -257,8 +319,3 @@ def _parse(queued: QueuedStanza) -> Element:
         stanza = Element((None, kind))
         stanza.attributes.update(attributes)
         return stanza
-
-
-def _fault(response: CallbackResponse) -> str | None:
-    """Return why a response is no success, as in C{"404 Not Found"}."""
-    return None if response.isSuccess else errorFromStatus(response.status).text
