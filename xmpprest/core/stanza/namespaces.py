@@ -21,12 +21,18 @@ DISCO_INFO = "http://jabber.org/protocol/disco#info"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 #: XEP-0045
 MUC_USER = "http://jabber.org/protocol/muc#user"
+#: XEP-0054
+VCARD = "vcard-temp"
 #: XEP-0059
 RSM = "http://jabber.org/protocol/rsm"
 #: XEP-0071
 XHTML = "http://www.w3.org/1999/xhtml"
 #: XEP-0092
 VERSION = "jabber:iq:version"
+#: XEP-0115
+CAPS = "http://jabber.org/protocol/caps"
+#: XEP-0153
+VCARD_UPDATE = "vcard-temp:x:update"
 #: XEP-0184
 RECEIPTS = "urn:xmpp:receipts"
 #: XEP-0199
