@@ -106,9 +106,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(meter.each(0), {})
 
     def test_memory(self) -> None:
-        """
-        What a process has written to is its memory.
-        """
+        """The memory of a process is what it has written to."""
         before = residentBytes(os.getpid())
         held = b"x" * 2**26
         self.assertGreater(residentBytes(os.getpid()), before + len(held) // 2)

@@ -68,9 +68,7 @@ class PacingTests(SynchronousTestCase):
         self.assertIsNone(pacing.due)
 
     def test_steady(self) -> None:
-        """
-        What is answered at once has not waited.
-        """
+        """An immediate answer has no waiting time."""
         world = Standstill(100, 200, 0)
         world.run()
         self.assertEqual(len(world.pacing.times), 200)

@@ -30,7 +30,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def results(case: str, figure: str, **rows: list[float]) -> list[Result]:
-    """Of one figure, for each row and round; C{_} stands for a blank in their names."""
+    """
+    Return the results of one figure, for each row and round; C{_} stands for a blank in
+    their names.
+    """
     return [
         Result("prosody", case, who.replace("_", " "), number, {figure: value})
         for who, values in rows.items()
@@ -44,9 +47,7 @@ class FigureTests(SynchronousTestCase):
     """
 
     def test_percentile(self) -> None:
-        """
-        It is one of the values, the least that so many do not exceed.
-        """
+        """A percentile is one of the values: the least that so many do not exceed."""
         hundred = [float(number) for number in range(1, 101)]
         for share, expected in ((0.5, 50), (0.99, 99), (0.999, 100), (0, 1), (1, 100)):
             self.assertEqual(percentile(hundred, share), expected, share)
@@ -61,7 +62,8 @@ class FigureTests(SynchronousTestCase):
 
     def test_ratio(self) -> None:
         """
-        It is the median of the ratios of each round, not the ratio of medians.
+        The ratio is the median of the ratios of each round, not the ratio of the
+        medians.
         """
         # While the machine was slow, both were.
         found = results("x", "rate", a=[100, 10, 90], b=[50, 5, 90])
@@ -132,9 +134,7 @@ class FileTests(SynchronousTestCase):
     """
 
     def test_read(self) -> None:
-        """
-        What was written is read as it was, and drawn.
-        """
+        """Written results are read back equal, and can be drawn."""
         place = Path(self.mktemp())
         series = ({"at": 5.0, "rss": 60.0, "p99": 2.0},)
         found = [
@@ -147,9 +147,7 @@ class FileTests(SynchronousTestCase):
         self.assertTrue((place / "prosody-soak-rss.svg").exists())
 
     def test_together(self) -> None:
-        """
-        Of what two runs have measured, the later counts; of other things, each.
-        """
+        """If two runs have measured the same thing, the later one counts."""
         one, other, together = (Path(self.mktemp()) for _ in range(3))
         first = results("post-json-16", "rate", a=[1, 2], b=[3])
         second = results("post-json-16", "rate", a=[4])
@@ -171,9 +169,7 @@ class TargetTests(SynchronousTestCase):
     """
 
     def test_nothing(self) -> None:
-        """
-        Of nothing measured, nothing is said.
-        """
+        """Targets that nothing has measured are left out."""
         self.assertEqual({each.measured([]) for each in TARGETS}, {None})
 
     def test_known(self) -> None:
@@ -215,9 +211,7 @@ class TargetTests(SynchronousTestCase):
             self.assertEqual(batch.measured(found), expected)
 
     def test_apart(self) -> None:
-        """
-        What is to cost the same is neither to cost more nor less.
-        """
+        """A target of equal costs allows neither more nor less."""
         text = "POST: CPU with 10,000 stored rows relative to none"
         (rows,) = [each for each in TARGETS if each.text == text]
         for many in (250, 160):
@@ -258,17 +252,13 @@ class PlotTests(SynchronousTestCase):
         self.assertLess(y2, y1)
 
     def test_flat(self) -> None:
-        """
-        Of nothing but noughts, or of one point, there is a plot, too.
-        """
+        """A plot of noughts only, or of one point, can be drawn."""
         for points in ([(0, 0), (1, 0)], [(5, 3)]):
             ElementTree.fromstring(svg_plots.lines("t", "x", "y", {"a": points}))
         ElementTree.fromstring(svg_plots.bars("t", {"a": 0}))
 
     def test_plots(self) -> None:
-        """
-        There is one of every case, by size, and over time where there is more.
-        """
+        """Every case has a plot by size, and one over time where that was measured."""
         series = [{"at": 5, "rss": 60, "p99": 2}, {"at": 10, "rss": 61, "p99": 3}]
         found = [
             Result("prosody", "soak", XMPPREST_SQLITE, 0, {"growth": 1.5}, series),

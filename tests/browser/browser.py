@@ -62,7 +62,7 @@ class Browser:
 
     @property
     def title(self) -> str:
-        """What the tab is called."""
+        """Return the title of the tab."""
         return self._driver.title
 
     def see(self, selector: str) -> WebElement:
@@ -149,7 +149,7 @@ class Browser:
         self._driver.save_screenshot(str(_screenshots() / f"{name}.png"))
 
     def complaints(self) -> list[str]:
-        """What is on its console since the last time: refusals, errors, warnings."""
+        """Return the new lines of the console: refusals, errors, warnings."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
     def requested(self) -> list[str]:

@@ -94,7 +94,7 @@ class ConsoleTestCase(SynchronousTestCase):
             response.read()
 
     def text(self, selector: str) -> str:
-        """What an element says, be it in view or not."""
+        """Return the text of an element, in view or not."""
         found = self.browser.waitFor("document.querySelector(arguments[0])", selector)
         text: str = found.get_property("textContent")
         return text
@@ -139,7 +139,7 @@ class ConsoleTestCase(SynchronousTestCase):
 
 class FlowTests(ConsoleTestCase):
     """
-    What can be done.
+    Actions of the console.
     """
 
     def doAll(self, width: int, scheme: str) -> None:
@@ -173,7 +173,7 @@ class FlowTests(ConsoleTestCase):
         self.assertIn("Stanza-Id", self.text("#reply-headers"))
 
     def seeTraffic(self) -> None:
-        """It has been seen, and its echo; both as XML and as JSON."""
+        """Check that the stanza and its echo are shown, as XML and as JSON."""
         self.browser.waitFor(ROW, "Echo: Hello!")
         row = self.browser.waitFor(ROW, "Hello!")
         self.browser.script("arguments[0].click()", row)
@@ -183,7 +183,7 @@ class FlowTests(ConsoleTestCase):
         self.keep(f"{self.browser.width}-traffic")
 
     def lookUp(self) -> None:
-        """It is looked up."""
+        """Look up the status of the stanza."""
         self.browser.click("#reply-lookup")
         self.browser.see("#outbox-result [data-state]")
         self.assertEqual(
@@ -225,7 +225,7 @@ class FlowTests(ConsoleTestCase):
 
 class LookingOnTests(ConsoleTestCase):
     """
-    What is looked at.
+    Views of the console.
     """
 
     def test_traffic(self) -> None:
@@ -331,9 +331,7 @@ class LookingOnTests(ConsoleTestCase):
         self.assertCalm()
 
     def test_markup(self) -> None:
-        """
-        Whatever is in a stanza is text, wherever it is shown.
-        """
+        """Markup in a stanza is shown as text everywhere."""
         self.start(WIDE, letters=letter(WRITTEN, f"{ATTRIBUTE}@{PEER}/{ATTRIBUTE}"))
         self.browser.script("window.hacked = () => { window.isHacked = true }")
         self.signIn()

@@ -42,9 +42,7 @@ class NewTokenTests(SourcesTestCase):
         self.assertEqual((len(made), TOKEN_BYTES * 8), (10, 256))
 
     def test_random(self) -> None:
-        """
-        It is what the source of randomness gives, as many bytes as are asked of it.
-        """
+        """The token is made of the random bytes, as many as are asked for."""
         asked: list[int] = []
 
         def random(size: int) -> str:

@@ -91,9 +91,7 @@ class CallbackTests(SourcesTestCase):
         self.assertEqual(names, ["b", "a", DEFAULT])
 
     def test_bad(self) -> None:
-        """
-        What is missing or bad is refused, and what shows no secret is said.
-        """
+        """Missing and bad values are refused, and repeated if they hold no secret."""
         good = {"name": "a", "url": URL}
         for change, expected in (
             ({"name": None}, "A callback has no name"),
@@ -126,9 +124,7 @@ class CallbackTests(SourcesTestCase):
             self.assertIn("each needs its own", str(error))
 
     def test_repr(self) -> None:
-        """
-        What a programmer sees of one has neither its URL nor its secrets.
-        """
+        """The C{repr} of a callback has neither its URL nor its secrets."""
         shown = repr(
             CallbackConfig(name="a", url="http://x:y@z/", signingSecrets=(OLD,))
         )
@@ -177,9 +173,7 @@ class TableTests(SourcesTestCase):
             self.assertEqual(alerts.signingSecrets, expected)
 
     def test_fedBack(self) -> None:
-        """
-        What is printed is good as a file again, and has no secret.
-        """
+        """Printed callbacks can be read back, and hold no secret."""
         old, new = self.secrets()
         text = f'{TWO}signing-secret-file = ["{old}", "{new}"]\n'
         loaded = self.load(toml=text)
@@ -191,8 +185,8 @@ class TableTests(SourcesTestCase):
 
     def test_refused(self) -> None:
         """
-        What is no table, or has an unknown key, or a file that is of no use, is
-        refused with where it is.
+        A value that is no table, an unknown key, and an unusable file are refused with
+        their place.
         """
         empty = self.file("# none\n")
         missing = str(Path(self.mktemp()))

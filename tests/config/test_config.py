@@ -190,18 +190,14 @@ class SettingTests(SynchronousTestCase):
     """
 
     def test_good(self) -> None:
-        """
-        What somebody writes for a setting becomes the value that it means.
-        """
+        """The text of a setting becomes its value."""
         for name, table in GOOD.items():
             for texts, value in table:
                 expected = texts[0] if value is None else value
                 self.assertEqual(setting(name).parse(texts), expected, (name, texts))
 
     def test_bad(self) -> None:
-        """
-        What is no value of a setting is refused by naming what was expected.
-        """
+        """An invalid text is refused with the expected form."""
         for name, table in BAD.items():
             for texts, message in table:
                 error = self.assertRaises(ValueError, setting(name).parse, texts)

@@ -30,7 +30,7 @@ ENOUGH = {
 
 class SourcesTestCase(SynchronousTestCase):
     """
-    What the tests here have in common.
+    The base class of these tests.
     """
 
     def file(self, text: str | bytes) -> str:
@@ -82,9 +82,7 @@ class PrecedenceTests(SourcesTestCase):
         self.assertEqual(loaded.config.iqMaxTimeout, 300)
 
     def test_where(self) -> None:
-        """
-        It is known where each value is from.
-        """
+        """The source of each value is known."""
         environ = {**ENOUGH, "XMPPREST_NAME": "env"}
         path = self.file("waiting-limit = 4")
         flags = {"iq-timeout": ["1"], "config": [path]}
@@ -134,7 +132,7 @@ class PrecedenceTests(SourcesTestCase):
 
 class RefusalTests(SourcesTestCase):
     """
-    What is said about bad settings.
+    Errors about bad settings.
     """
 
     def test_badValue(self) -> None:
@@ -210,8 +208,9 @@ class RefusalTests(SourcesTestCase):
 
     def test_contentType(self) -> None:
         """
-        What the callback gets is named in short or in full; a type that is not
-        written is refused with those that are.
+        A media type is given in short or in full; an unknown one is refused with a list
+        of
+        the known ones.
         """
         for written, contentType in {
             "xml": "application/xmpp+xml",
@@ -469,9 +468,7 @@ class SecretTests(SourcesTestCase):
             )
 
     def test_credentials(self) -> None:
-        """
-        There is a credential on each line, but for empty lines and comments.
-        """
+        """Each line is a credential, except for empty lines and comments."""
         text = "# Ann\nBearer abc\n\n  bearer   def  \n  # Bob\n"
         for flags, environ in [
             ({"credentials-file": [self.file(text)]}, ENOUGH),
@@ -510,12 +507,12 @@ class SigningSecretTests(SourcesTestCase):
         environ: Mapping[str, str] = ENOUGH,
         toml: str | None = None,
     ) -> tuple[str, ...]:
-        """Those that are found."""
+        """Return the secrets that are found."""
         return self.load(flags, environ, toml).config.callbackSigningSecrets
 
     def test_none(self) -> None:
         """
-        There need not be any; a directory of systemd's may be without, too.
+        No secret is required; a credentials directory of systemd may have none either.
         """
         self.assertEqual(self.secrets(), ())
         environ = {**ENOUGH, "CREDENTIALS_DIRECTORY": str(Path().absolute())}
@@ -546,9 +543,7 @@ class SigningSecretTests(SourcesTestCase):
         self.assertEqual(self.secrets(flags, environ, toml), (made["flag"],))
 
     def test_several(self) -> None:
-        """
-        There is one on each line, but for empty lines and comments.
-        """
+        """Each line is a secret, except for empty lines and comments."""
         text = f"# since May\n{NEW}\r\n\n  {OLD}  \n  # until June\n"
         flags = {"callback-signing-secret-file": [self.file(text)]}
         self.assertEqual(self.secrets(flags), (NEW, OLD))
@@ -593,8 +588,8 @@ class SigningSecretTests(SourcesTestCase):
 
     def test_notDescribed(self) -> None:
         """
-        What is printed has the file's name, and nothing of what is in it; as a file
-        it gives the same secrets.
+        The printed configuration has the name of the file and no secret; read back, it
+        gives the same secrets.
         """
         flags = {"callback-signing-secret-file": [self.file(f"{OLD}\n{NEW}")]}
         text = self.load(flags).describe()
@@ -664,7 +659,7 @@ class DescribeTests(SourcesTestCase):
 
     def test_fedBack(self) -> None:
         """
-        What is printed is TOML, and as a file it gives the same configuration.
+        The printed configuration is TOML; read back, it gives the same configuration.
         """
         flags = {
             "secret-file": [self.file("hush")],
@@ -683,9 +678,7 @@ class DescribeTests(SourcesTestCase):
 
     @given(st.text(), st.floats(1e-6, 1e15))
     def test_fedBackAnything(self, name: str, seconds: float) -> None:
-        """
-        The same for every text and number that a setting takes.
-        """
+        """Every text and number that a setting accepts can be printed and read back."""
         flags = {
             "name": [name],
             "iq-timeout": [str(seconds)],

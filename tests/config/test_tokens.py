@@ -52,8 +52,9 @@ class TokenTests(SynchronousTestCase):
 
     def test_defaults(self) -> None:
         """
-        It may send anything from and to anybody as often as it likes, and nothing
-        else, unless it is said.
+        By default a token may send from every address to every address without a limit,
+        and
+        nothing else.
         """
         token = make()
         self.assertEqual((token.from_, token.to), (("*",), ("*",)))
@@ -147,7 +148,7 @@ class TogetherTests(SynchronousTestCase):
 
     def test_from(self) -> None:
         """
-        What a token may send from is at the gateway's domain, or may be.
+        The C{from} of a token must be at the gateway's domain, or be able to match it.
         """
         for good in (
             *("*", "gateway.example", "*@gateway.example", "bot@gateway.example/x"),
@@ -209,9 +210,7 @@ class TableTests(SourcesTestCase):
         self.assertIn("has an unknown key 'token'; did you mean tokens?", near)
 
     def test_bad(self) -> None:
-        """
-        What is bad is refused by naming the file, the table, and the key.
-        """
+        """A bad token is refused with the file, the table and the key."""
         for old, new, message in (
             ("rate = 10", "rate = 0", "rate in [tokens.notifier] in "),
             ("rate = 10", "rate = 0", " is '0': expected a number of stanzas"),
@@ -249,9 +248,7 @@ class TableTests(SourcesTestCase):
             self.assertNotIn("0123456789abcdef", refusal)
 
     def test_fedBack(self) -> None:
-        """
-        What C{--print-config} prints of tokens is good as a file again.
-        """
+        """Tokens that C{--print-config} prints can be read back."""
         toml = f'{NOTIFIER}\n[tokens.other]\nsha256 = "{OTHER}"\nkinds = []'
         text = self.load(toml=toml).describe()
         tables = tomllib.loads(text)["tokens"]

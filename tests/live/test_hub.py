@@ -53,7 +53,7 @@ class LiveTestCase(SynchronousTestCase):
     def take(
         self, watcher: EventSubscription, limit: int = 10_000
     ) -> list[tuple[str, Any]]:
-        """What a watcher is told: the name and the data of each event."""
+        """Return the name and the data of each event that a watcher has got."""
         found = []
         for id, event in watcher.read(limit):
             self.lastID = id
@@ -63,7 +63,7 @@ class LiveTestCase(SynchronousTestCase):
         return found
 
     def stanzas(self, watcher: EventSubscription, limit: int = 10_000) -> list[str]:
-        """The same of stanzas, their ids, but of what is lost, the reason."""
+        """Return the ids of these stanzas, and the reason for those that were lost."""
         return [
             data["json"]["id"] if name == "stanza" else f"lost: {data['reason']}"
             for name, data in self.take(watcher, limit)
@@ -78,7 +78,7 @@ class LiveTestCase(SynchronousTestCase):
 
 class EventTests(LiveTestCase):
     """
-    What is told.
+    The content of events.
     """
 
     def test_stanza(self) -> None:
@@ -119,9 +119,7 @@ class EventTests(LiveTestCase):
         self.assertEqual(received["json"]["type"], "probe")
 
     def test_large(self) -> None:
-        """
-        Of a stanza that is too large to look at it is told only what it is.
-        """
+        """The event of a very large stanza has only its kind."""
         watcher = self.live.subscribe(EventFilter())
         self.take(watcher)
         self.live.sent(message(1, "x" * MAX_XML_SHOWN))
@@ -213,13 +211,14 @@ class WantedTests(LiveTestCase):
         self.assertEqual(self.seen(), ["1", "2", "3", "4"])
 
     def test_kinds(self) -> None:
-        """Those of a kind."""
+        """A filter by kind."""
         self.assertEqual(self.seen(kinds={"message", "iq"}), ["1", "3", "4"])
 
     def test_whose(self) -> None:
         """
-        Those with an address at either end: with its resource, with any, or with
-        anybody at a domain.
+        A filter by address, at either end: with its resource, with any, or any user of
+        a
+        domain.
         """
         for address, ids in {
             "a@example.org": ["1", "2"],
@@ -232,14 +231,14 @@ class WantedTests(LiveTestCase):
             self.assertEqual(self.seen(jid=jid.parseJID(address)), ids, address)
 
     def test_others(self) -> None:
-        """Of all else, everything is told."""
+        """Filters do not apply to other events."""
         watcher = self.live.subscribe(EventFilter(kinds={"iq"}))
         self.assertEqual([name for name, _ in self.take(watcher)], ["state"])
 
 
 class WatcherTests(LiveTestCase):
     """
-    Who is told.
+    Watchers and their events.
     """
 
     def test_watched(self) -> None:
@@ -287,9 +286,7 @@ class WatcherTests(LiveTestCase):
         self.live.subscribe(EventFilter())
 
     def test_now(self) -> None:
-        """
-        Who begins to watch does not see stanzas that have passed.
-        """
+        """A new watcher does not get stanzas that have passed."""
         first = self.live.subscribe(EventFilter())
         self.send(1)
         second = self.live.subscribe(EventFilter())
@@ -298,9 +295,7 @@ class WatcherTests(LiveTestCase):
         self.assertEqual(self.stanzas(second), ["2"])
 
     def test_pieces(self) -> None:
-        """
-        Who takes a few at a time gets all of them, in their order, once.
-        """
+        """A watcher that takes a few at a time gets all of them, in order, once."""
         watcher = self.live.subscribe(EventFilter())
         self.send(*range(5))
         taken = [self.stanzas(watcher, 2) for _ in range(4)]
@@ -308,8 +303,8 @@ class WatcherTests(LiveTestCase):
 
     def test_slow(self) -> None:
         """
-        Who reads more slowly than stanzas pass is told that some are lost, and reads
-        on with the oldest that is kept.
+        A watcher that is too slow is told that stanzas were lost, and goes on with the
+        oldest that is kept.
         """
         watcher = self.live.subscribe(EventFilter())
         self.send(1)
@@ -320,9 +315,7 @@ class WatcherTests(LiveTestCase):
         self.assertEqual(len(self.stanzas(watcher)), COUNT - 2)
 
     def test_size(self) -> None:
-        """
-        What is kept is limited in its size, too.
-        """
+        """The kept events are limited in size, too."""
         watcher = self.live.subscribe(EventFilter())
         large = message(1, "x" * (SIZE // 4))
         for _ in range(5):
@@ -353,7 +346,7 @@ class ShareTests(LiveTestCase):
 
 class ResumingTests(LiveTestCase):
     """
-    Who was away reads on.
+    A watcher that comes back.
     """
 
     def setUp(self) -> None:
@@ -364,14 +357,16 @@ class ResumingTests(LiveTestCase):
         watcher.close()
 
     def resumed(self) -> list[str]:
-        """What is told of stanzas to who comes back, and one that passes then."""
+        """
+        Return the stanzas that a returning watcher gets, and one that passes then.
+        """
         watcher = self.live.subscribe(EventFilter(), self.lastID)
         self.send(99)
         return self.stanzas(watcher)
 
     def test_soon(self) -> None:
         """
-        What has passed in the meantime is told, and nothing of it twice.
+        A watcher gets the stanzas that passed in the meantime, and none of them twice.
         """
         self.send(2)
         self.live.connected()

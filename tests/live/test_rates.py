@@ -16,7 +16,7 @@ SCHEMA = Draft202012Validator({**eventSchemas({})[RATES]})
 
 
 def tally(*seconds: float) -> Histogram:
-    """What took so long."""
+    """Return a histogram of these durations."""
     made = Histogram(LATENCY_BUCKETS)
     for each in seconds:
         made.observe(each)
@@ -39,7 +39,7 @@ class RatesTests(SynchronousTestCase):
         self.rates = RateSampler(readings, self.told.append, self.clock)
 
     def next(self) -> Any:
-        """What is told at the next look."""
+        """Return the event of the next interval."""
         self.clock.advance(INTERVAL)
         told = self.told.pop()
         SCHEMA.validate({"time": "2026-01-01T00:00:00.000Z", **told})
@@ -58,7 +58,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual(told["latencies"], dict.fromkeys(LATENCIES, none))
 
     def test_counts(self) -> None:
-        """What has happened since the last look is told, and no earlier."""
+        """The event has the counts since the previous one, and no earlier ones."""
         stanzas = self.values["xmpprest_stanzas"]
         stanzas.update({("out", "message"): 10, ("in", "iq"): 20})
         self.rates.startService()
@@ -75,7 +75,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual(self.next()["counts"], dict.fromkeys(COUNTS, 0))
 
     def test_queues(self) -> None:
-        """What waits is told as it is, unless it is not known."""
+        """The event has the current lengths of the queues, if they are known."""
         self.values["xmpprest_outbox_messages"][()] = 3
         self.values["xmpprest_inbox_stanzas"].update({("yes",): 4, ("no",): 1})
         self.rates.startService()
@@ -95,7 +95,7 @@ class RatesTests(SynchronousTestCase):
         self.assertEqual(told["p99"], 0.0025)
 
     def test_beyond(self) -> None:
-        """Of what takes longer than anybody measures, the longest is told."""
+        """A duration beyond the highest bucket is shown as the longest."""
         self.rates.startService()
         self.values["xmpprest_barrier_seconds"][()] = tally(1e6)
         told = self.next()["latencies"]["barriers"]

@@ -1,4 +1,4 @@
-"""What the tests of the core share."""
+"""The base class of the tests of the core."""
 
 from __future__ import annotations
 

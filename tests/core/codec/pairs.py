@@ -42,9 +42,9 @@ _NORMAL = (("", "type"), "normal")
 
 def kept(stanza: Element) -> Canonical:
     """
-    What of a stanza its JSON form has to say (docs/reference/json.rst): other
-    attributes than its own go without saying, as does white space between its
-    children, and a message without a type is normal.
+    Return the part of a stanza that its JSON form has to hold
+    (docs/reference/json.rst): without other attributes than its own, without white
+    space between its children, and with the type normal for a message without a type.
     """
     uri, name, attributes, content = canonical(stanza)
     implied = _NORMAL if name == "message" else None

@@ -71,7 +71,7 @@ def _known(kind: str) -> tuple[Element, ...]:
 
 
 def _copy(part: Element) -> Element:
-    """The same element, which may be changed."""
+    """Return a copy of an element, which may be changed."""
     copy = Element((part.uri, part.name), part.uri, dict(part.attributes))
     copy.localPrefixes = dict(part.localPrefixes)
     copy.children = [c if isinstance(c, str) else _copy(c) for c in part.children]
@@ -234,14 +234,14 @@ ANYTHING: st.SearchStrategy[Value] = st.recursive(
 
 @st.composite
 def jsonForms(draw: st.DrawFn) -> Value:
-    """What the schema of some kind of stanza allows."""
+    """Generate values that the schema of some kind of stanza allows."""
     kind = draw(st.sampled_from(("message", "presence", "iq")))
     return _drawn(draw, COMPONENTS["schemas"][kind], 0)
 
 
 @st.composite
 def nearlyJSONForms(draw: st.DrawFn) -> Value:
-    """The same, with one value in it put in place of another."""
+    """Generate such values with one value in them replaced by another."""
     form = draw(jsonForms())
     ways = [*_ways(form)]
     *way, last = draw(st.sampled_from(ways)) if ways else [None]

@@ -17,7 +17,7 @@ from xmpprest.core.stanza.serializer import toXML
 
 
 def _stripped(element: Canonical) -> Canonical:
-    """The same without indentation."""
+    """Return an element without indentation."""
     uri, name, attributes, content = element
     if all(isinstance(each, str) for each in content):
         return element
@@ -45,7 +45,8 @@ class CorpusTests(SynchronousTestCase):
 
     def test_breadth(self) -> None:
         """
-        There are examples of both RFCs and of at least 48 extensions, and of some of
+        The corpus has examples of both RFCs and of at least 48 extensions, and of some
+        of
         them many.
         """
         names = {example.specification for example in self.examples}
@@ -88,9 +89,7 @@ class CorpusTests(SynchronousTestCase):
             self.assertEqual(compact, _stripped(pretty), about)
 
     def test_roundTrip(self) -> None:
-        """
-        What is written of each is read as the same.
-        """
+        """Each example is read back equal after it was written."""
         for example in self.examples:
             about = (example.specification, example.number)
             for document in (example.pretty, example.compact):

@@ -101,8 +101,9 @@ class WholeTests(_FormsTestCase):
 
     def test_fields(self) -> None:
         """
-        What a field holds is a string, or for several a list; lines of text are one
-        string. Both ways.
+        The value of a field is a string, or a list if it may have several values; lines
+        of
+        text are one string. This holds in both directions.
         """
         self.assertEqual({None, *FIELD_TYPES}, {type for type, *_ in FIELDS})
         for type, texts, whole, _ in FIELDS:
@@ -201,9 +202,7 @@ class WholeTests(_FormsTestCase):
     )
 
     def test_beyond(self) -> None:
-        """
-        What no key can say is not lost.
-        """
+        """Content of a form without a key is not lost."""
         for content in self.beyond:
             stanza = f"<message>{_form(content, 'form')}</message>"
             value = STANZAS.encode(xml(stanza))
@@ -211,9 +210,7 @@ class WholeTests(_FormsTestCase):
             self.assertMakes(value, stanza)
 
     def test_twice(self) -> None:
-        """
-        Of two forms the first is read, and none is lost.
-        """
+        """If a stanza has two forms, the key has the first, and neither is lost."""
         stanza = f"<message>{_form('', 'form')}{_form('', 'cancel')}</message>"
         value = STANZAS.encode(xml(stanza))
         self.assertEqual(value["dataform"], {"type": "form"})
@@ -280,7 +277,7 @@ REFUSED_DATA: tuple[tuple[Any, str], ...] = (
 
 class RefusalTests(CoreTestCase):
     """
-    What is refused of forms.
+    Forms that are refused.
     """
 
     def test_refused(self) -> None:
@@ -332,9 +329,7 @@ class CompactTests(_FormsTestCase):
             self.assertNotIn("data", self.command(_field(None, ("a",)), type))
 
     def test_nameless(self) -> None:
-        """
-        What has no name is left out, since it can be seen in the form.
-        """
+        """A field without a name is left out; the complete form shows it."""
         command = self.command("<title>t</title><field><value>a</value></field>")
         self.assertEqual(command["data"], {})
         self.assertEqual(
@@ -414,7 +409,8 @@ class ExtensionsTests(_FormsTestCase):
 
     def test_values(self) -> None:
         """
-        What a field holds is read by its type, and written by what it is.
+        The value of a field is read by the field's type, and written by the value's
+        type.
         """
         for type, texts, _, short in FIELDS:
             value = self.disco(_form(self.formType + _field(type, texts), "result"))

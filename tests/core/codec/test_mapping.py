@@ -255,7 +255,7 @@ MISTAKEN: tuple[tuple[Any, str], ...] = (
 
 class RefusalTests(CoreTestCase):
     """
-    What L{STANZAS.decode} refuses.
+    Values that L{STANZAS.decode} refuses.
     """
 
     def assertRefused(self, value: Value, given: StanzaContext = NO_CONTEXT) -> str:
@@ -294,9 +294,7 @@ class RefusalTests(CoreTestCase):
             self.assertIn("must be one object, as in {", self.assertRefused(value))
 
     def test_example(self) -> None:
-        """
-        What the text gives as an example is one.
-        """
+        """The example in the text of the error is valid."""
         stanza = STANZAS.decode(
             {"kind": "message", "to": "user@example.org", "body": "Hello"}
         )
@@ -308,9 +306,7 @@ class RefusalTests(CoreTestCase):
         )
 
     def test_kind(self) -> None:
-        """
-        There are three kinds.
-        """
+        """A stanza has one of three kinds."""
         # Any, as above.
         kinds: Any = ("stanza", "Message", "", 1, True, [], {}, ["iq"])
         for kind in kinds:
@@ -322,9 +318,7 @@ class RefusalTests(CoreTestCase):
             )
 
     def test_given(self) -> None:
-        """
-        What is known before may be said again, but not contradicted.
-        """
+        """A body may repeat what its context says, but not contradict it."""
         given = StanzaContext(kind="iq", type="get", to="a@b")
         expected = canonical(xml("<iq type='get' to='a@b'/>"))
         # Any, as above.
@@ -413,16 +407,14 @@ class LimitTests(CoreTestCase):
     """
 
     def assertTooLarge(self, value: Value, what: str) -> None:
-        """It is refused, and the text says what there is too much of."""
+        """Check that a value is refused, with a text that names the exceeded limit."""
         problem = self.refusal(STANZAS.decode, value)
         self.assertEqual(problem.status, 422)
         self.assertIn(what, problem.text)
         self.assertSentence(problem.text)
 
     def test_depth(self) -> None:
-        """
-        It may be as deep as what the parser reads, and no deeper.
-        """
+        """JSON may be as deep as XML that the parser accepts, and no deeper."""
 
         def nested(levels: int) -> str:
             return "<a>" * levels + "</a>" * levels
@@ -449,7 +441,7 @@ class LimitTests(CoreTestCase):
 
     def test_elements(self) -> None:
         """
-        It may hold as many elements as what the parser reads, and no more.
+        JSON may make as many elements as XML that the parser accepts, and no more.
         """
         many = ["<a/>"] * (MAX_ELEMENTS - 1)
         STANZAS.decode({"xml": [*many]})
@@ -504,7 +496,7 @@ class LimitTests(CoreTestCase):
 
     def test_prefixes(self) -> None:
         """
-        It may declare as many prefixes as what the parser reads, and no more.
+        JSON may declare as many prefixes as XML that the parser accepts, and no more.
         """
 
         def declaring(count: int) -> str:
@@ -546,9 +538,9 @@ class EncodeTests(CoreTestCase):
 
     def test_language(self) -> None:
         """
-        Of several elements of a text in different languages, such as bodies, the key
-        holds the first in the stanza's own language, else the first; all of them are in
-        C{xml}.
+        If a text is there in several languages, such as a body, its key has the first
+        one
+        in the stanza's own language, else the first one; C{xml} has all of them.
         """
         localized = [
             (kind, key)
@@ -688,9 +680,9 @@ class EncodeTests(CoreTestCase):
 
     def test_inexact(self) -> None:
         """
-        What no key can carry stands in C{xml}; from the first such child to the last,
-        with what is between, and nothing else. The keys are there all the same, if
-        they are of any use.
+        Children that no key can hold exactly are in C{xml}, from the first to the last
+        of
+        them with everything between. Their keys are there, too, as far as possible.
         """
         for content, raw, others in self.inexact:
             declared = " xmlns:p='urn:p'" if "'p:t'" in content else ""
@@ -830,9 +822,7 @@ class PairsTests(CoreTestCase):
         )
 
     def test_refused(self) -> None:
-        """
-        What a form cannot hold is refused, and so is what is wrong.
-        """
+        """Values that a form cannot hold are refused, and so are invalid ones."""
         for form, expected in (
             ({"bdoy": "a"}, "The key 'bdoy' is not known; did you mean 'body'?"),
             ({"xml": "<a/>", "subjct": ""}, "The key 'subjct' is not known; did you"),
@@ -868,9 +858,7 @@ class PairsTests(CoreTestCase):
         ),
     )
     def test_anything(self, kind: str, form: dict[str, str]) -> None:
-        """
-        Whatever stands in a form, there is a value or a refusal.
-        """
+        """Every form gives a value or a refusal."""
         with contextlib.suppress(Refusal):
             STANZAS.decode(
                 STANZAS.fromForm(form, StanzaContext(kind)), StanzaContext(kind)

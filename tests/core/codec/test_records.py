@@ -33,7 +33,7 @@ DEFINED = f"<gone xmlns='{ns.STANZA_ERRORS}'/>"
 
 
 def bounced(error: str) -> Any:
-    """What is told of a message that bounced."""
+    """Return the JSON form of a message that bounced."""
     xml = f"<message type='error' from='a' id='m'><body>hi</body>{error}</message>"
     return outgoingToJSON(OutboxRecord(1, "m", "a", "", BOUNCED, 0.0, 1.0, xml))
 
@@ -44,7 +44,7 @@ class OutgoingTests(CoreTestCase):
     """
 
     def test_errors(self) -> None:
-        """Of an error it tells what has a key, and all as XML."""
+        """The JSON form has the keys of an error, and the complete error as XML."""
         for xml, error in (
             (f"<error type='cancel'>{DEFINED}</error>", ("cancel", "gone")),
             (
@@ -62,7 +62,7 @@ class OutgoingTests(CoreTestCase):
             Draft202012Validator({**OUTGOING_SCHEMA}).validate(told)
 
     def test_strange(self) -> None:
-        """What is no proper error is told as XML, or not at all."""
+        """A malformed error is there as XML, or not at all."""
         told = bounced("<error type='odd'/>")
         self.assertEqual(
             (told["error"], told["error_xml"]), ({}, "<error type='odd'/>")
@@ -90,7 +90,7 @@ class IncomingTests(CoreTestCase):
     """
 
     def test_schemas(self) -> None:
-        """Whatever is known of a stanza, the schemas have it."""
+        """The schemas allow every form of an inbound stanza."""
         listed = Draft202012Validator({**INCOMING_SCHEMA})
         whole = Draft202012Validator({**incomingDetailSchema({"type": "object"})})
         for state in (PENDING, DELIVERED, DEAD):
@@ -104,7 +104,7 @@ class IncomingTests(CoreTestCase):
                     whole.validate(incomingDetailToJSON(stanza, attempts))
 
     def test_large(self) -> None:
-        """What was received may be larger than what can be sent."""
+        """An inbound stanza may be larger than an outbound one."""
         inner = "<x xmlns='y'/>" * (MAX_ELEMENTS + 1)
         xml = f"<message from='a' to='b'>{inner}</message>"
         stanza = InboxRecord(1, "msg_1", "c", xml, DEAD, 0.0)
@@ -114,7 +114,8 @@ class IncomingTests(CoreTestCase):
 
     def test_disorderly(self) -> None:
         """
-        What cannot be read is told as XML, with what its first tag says.
+        A malformed stanza is there as XML, with the kind and addresses of its first
+        tag.
         """
         listed = Draft202012Validator({**INCOMING_SCHEMA})
         whole = Draft202012Validator({**incomingDetailSchema({"type": "object"})})

@@ -110,9 +110,7 @@ class PairsTests(_JSONTestCase):
         self.assertEqual([*STANZAS.encode(stanza)], ["kind", "type", "subject", "body"])
 
     def test_complete(self) -> None:
-        """
-        There is a pair for every key of every kind, and for those of all kinds.
-        """
+        """Every key of every kind has a pair, and so has every key of all kinds."""
         found = {kind: set[str]() for kind in KEYS}
         for pair in PAIRS:
             found[pair.value["kind"]].update(pair.value)
@@ -123,8 +121,7 @@ class PairsTests(_JSONTestCase):
 
     def test_completeWithin(self) -> None:
         """
-        There is a pair for every key of every object within; for those that are only
-        read, a shorthand.
+        Every key of every object within has a pair, or a shorthand if it is only read.
         """
         known = {
             key
@@ -145,9 +142,7 @@ class PairsTests(_JSONTestCase):
         self.assertEqual(known - written - read, set())
 
     def test_payloads(self) -> None:
-        """
-        What a path may name is an iq's, and one element.
-        """
+        """Payloads that a path may name are keys of an iq, each for one element."""
         for key in PAYLOADS:
             self.assertIsInstance(KEYS["iq"][key].slot, Child)
 
@@ -164,7 +159,7 @@ def _keysOf(schema: Schema) -> Iterator[_Key]:
 
 
 def _keysIn(schema: Schema, value: Value) -> Iterator[_Key]:
-    """Those of them that a value has."""
+    """Yield the keys of these objects that a value has."""
     for branch in schema.get("anyOf", ()):
         yield from _keysIn(branch, value)
     if isinstance(value, list):
@@ -184,8 +179,8 @@ class RoundTripTests(_JSONTestCase):
 
     def test_corpus(self) -> None:
         """
-        Of every example of the specifications nothing is lost, whether it is as it is
-        on the wire or as it is in print.
+        Every example of the specifications survives the conversion to JSON and back,
+        compact or indented.
         """
         for example in examples():
             about = (example.specification, example.number)
@@ -201,8 +196,9 @@ class RoundTripTests(_JSONTestCase):
     @given(stanzas())
     def test_fromXML(self, stanza: Element) -> None:
         """
-        Of no stanza anything is lost, and its JSON form is what was promised; what is
-        made of that has the same JSON form.
+        Every stanza survives the conversion to JSON and back. Its JSON form conforms to
+        the
+        schema, and is the same after another round.
         """
         value = STANZAS.encode(stanza)
         self.assertKept(stanza, value)
@@ -213,8 +209,9 @@ class RoundTripTests(_JSONTestCase):
     @given(jsonForms())
     def test_fromJSON(self, form: Value) -> None:
         """
-        What is promised to be understood makes a stanza that can be written and read,
-        or is refused with a sentence; and of what was made nothing is lost.
+        JSON that conforms to the schema makes a stanza that can be written and read, or
+        is
+        refused with a sentence; such a stanza survives the conversion to JSON and back.
         """
         self.assertStanzaOrRefusal(form)
 

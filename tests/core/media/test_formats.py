@@ -59,9 +59,7 @@ class ContentTypeTests(CoreTestCase):
             self.assertEqual(parseContentType(header), parsed, header)
 
     def test_malformed(self) -> None:
-        """
-        What is no media type is an error.
-        """
+        """A malformed media type is an error."""
         for header in (
             "",
             "text",
@@ -79,9 +77,7 @@ class ContentTypeTests(CoreTestCase):
             self.assertRaises(ValueError, parseContentType, header)
 
     def test_formats(self) -> None:
-        """
-        What is read is read in UTF-8, by whichever name.
-        """
+        """Every name of UTF-8 is accepted as a charset."""
         for header, name in {
             "application/xmpp+xml": XML,
             "APPLICATION/XMPP+XML; charset=UTF-8": XML,
@@ -292,7 +288,7 @@ class NegotiateTests(CoreTestCase):
 
     def test_ties(self) -> None:
         """
-        Of types with equal weights, those named exactly come first, in the header's
+        Among types with equal weights, those named exactly come first, in the header's
         order, before wildcards and the default.
         """
         for accept, chosen in {
@@ -313,9 +309,7 @@ class NegotiateTests(CoreTestCase):
 
     @given(st.text(st.sampled_from('ab/xy*;q=.019, \t"nan')))
     def test_anything(self, accept: str) -> None:
-        """
-        Whatever a client accepts, it gets something.
-        """
+        """Every C{Accept} header selects a format."""
         offers = ["a/a", "b/x"]
         self.assertIn(negotiate(accept, offers, "a/a"), offers)
 

@@ -85,7 +85,7 @@ STREAMS = [
 
 
 def pieces(splitter: StanzaFramer, data: Iterable[bytes]) -> Iterator[bytes | int]:
-    """What is in a stream, as in the table."""
+    """Return the pieces of a stream, as in the table."""
     try:
         for each in data:
             for piece in splitter.feed(each):
@@ -108,7 +108,7 @@ class SplittingTests(SynchronousTestCase):
                 self.assertEqual(found, expected, (stream, size))
 
     def test_isBetween(self) -> None:
-        """It is known whether something has begun."""
+        """The splitter knows whether a piece has begun."""
         for type, complete, begun in (
             (NDJSON, (b"", b"\n", b"{}\n"), (b"{", b'{"a"')),
             (XML, (b"<xmpp>", b"\n", b"<a/>", b" "), (b"<", b"a", b">", b"b<c/>")),
@@ -124,7 +124,7 @@ class SplittingTests(SynchronousTestCase):
                 self.assertFalse(splitter.atBoundary, data)
 
     def test_isBounded(self) -> None:
-        """What is too long is not held, however long it gets."""
+        """A piece that is too long is not kept, however long it gets."""
         held = 10 * LIMIT
         for type, start, more in (
             (NDJSON, b"", b"x"),
@@ -162,7 +162,7 @@ class SplittingTests(SynchronousTestCase):
     @settings(max_examples=30)
     @given(st.lists(stanzas(), max_size=5), st.integers(1, 200))
     def test_anyStanzas(self, elements: list[Element], size: int) -> None:
-        """What is written as XML comes apart as it was put together."""
+        """Stanzas that were written one after the other are split again."""
         written = [toXML(each).encode() for each in elements]
         stream = b"<xmpp>" + b"\n".join(written) + b"</xmpp>"
         data = [stream[i : i + size] for i in range(0, len(stream), size)]

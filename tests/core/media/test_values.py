@@ -164,7 +164,7 @@ def _nested(depth: int) -> Value:
 
 class _Cases(CoreTestCase):
     """
-    What the tests of both formats share.
+    Tests of both formats.
     """
 
     def assertTraps(self, read: Reader, traps: Iterable[Trap]) -> None:
@@ -251,8 +251,9 @@ class JSONTests(_Cases):
 
     def test_written(self) -> None:
         """
-        What is written is UTF-8, readable, and in order; no number is written that
-        JSON has not.
+        JSON is written in UTF-8, readable, in the order of the keys, and without
+        numbers
+        that JSON does not have.
         """
         self.assertEqual(
             toJSON({"b": ["\u00e9\U0001f600\n", None, True, 1.5], "a": {}}),
@@ -264,9 +265,7 @@ class JSONTests(_Cases):
     @settings(max_examples=THOROUGH // 5)
     @given(_VALUES)
     def test_roundTrip(self, value: Value) -> None:
-        """
-        What is written is read again as the same value.
-        """
+        """A value that was written is read back equal."""
         self.assertReads(fromJSON, toJSON(value), value)
 
     @settings(max_examples=THOROUGH // 5)
@@ -275,9 +274,7 @@ class JSONTests(_Cases):
     )
     @example(b'{"a":"\\')
     def test_anything(self, body: bytes) -> None:
-        """
-        Whatever the bytes, there is a value or a refusal, and no other error.
-        """
+        """All bytes give a value or a refusal, and no other error."""
         self.assertValueOrRefusal(fromJSON, body)
 
 
@@ -342,9 +339,7 @@ class CBORTests(_Cases):
             self.assertReads(fromCBOR, toCBOR(text), text)
 
     def test_written(self) -> None:
-        """
-        What is written is plain, and has definite lengths.
-        """
+        """CBOR is written with definite lengths."""
         self.assertEqual(
             toCBOR({"a": [1, None, True, "\u00fc"]}).hex(), "a161618401f6f562c3bc"
         )
@@ -353,17 +348,13 @@ class CBORTests(_Cases):
     @settings(max_examples=THOROUGH // 5)
     @given(_VALUES)
     def test_roundTrip(self, value: Value) -> None:
-        """
-        What is written is read again as the same value.
-        """
+        """A value that was written is read back equal."""
         self.assertReads(fromCBOR, toCBOR(value), value)
 
     @settings(max_examples=THOROUGH // 5)
     @given(st.binary(max_size=64) | _NEARLY_CBOR)
     def test_anything(self, body: bytes) -> None:
-        """
-        Whatever the bytes, there is a value or a refusal, and no other error.
-        """
+        """All bytes give a value or a refusal, and no other error."""
         self.assertValueOrRefusal(fromCBOR, body)
 
 

@@ -101,7 +101,7 @@ def examplesOf(content: Any) -> list[Any]:
 
 
 def valid(schema: Any) -> Draft202012Validator:
-    """What checks values against a schema of the document."""
+    """Return a validator of values for a schema of the document."""
     root = {"components": DOCUMENT["components"], "allOf": [schema]}
     return Draft202012Validator(root, validate_formats=False)
 
@@ -112,7 +112,7 @@ class DocumentTests(SynchronousTestCase):
     """
 
     def test_valid(self) -> None:
-        """It is an OpenAPI document, and can be written as JSON."""
+        """The document is valid OpenAPI, and can be written as JSON."""
         self.assertEqual(json.loads(json.dumps(DOCUMENT)), DOCUMENT)
         self.assertTrue(DOCUMENT["openapi"].startswith("3.1."))
         validate(DOCUMENT)
@@ -121,7 +121,7 @@ class DocumentTests(SynchronousTestCase):
             self.assertRegex(name, r"^\w+$")
 
     def test_references(self) -> None:
-        """What it refers to is there, and of what is there all is referred to."""
+        """All references have a target, and all components are referred to."""
         found = {*references(DOCUMENT)}
         components = DOCUMENT["components"]
         kinds = ("schemas", "parameters", "responses")
@@ -163,7 +163,9 @@ class DocumentTests(SynchronousTestCase):
                     self.assertEqual(content, expected, path)
 
     def test_keys(self) -> None:
-        """Whatever does something takes a key, and says what may come of that."""
+        """
+        Every operation requires credentials, and describes the errors of bad ones.
+        """
         for path, method, operation in operations():
             parameters = map(resolved, operation.get("parameters", ()))
             takesKey = "Idempotency-Key" in {each["name"] for each in parameters}
@@ -268,7 +270,7 @@ class DocumentTests(SynchronousTestCase):
         self.assertIn('"user@localhost"', json.dumps(document("localhost", "")))
 
     def test_size(self) -> None:
-        """It is short enough for a page that everybody may load."""
+        """The document is short enough for a page that everybody may load."""
         self.assertLess(len(json.dumps(DOCUMENT, separators=(",", ":"))), 200_000)
 
 
@@ -307,7 +309,7 @@ class ExampleTests(SynchronousTestCase):
                     valid(content["schema"]).validate(example)
 
     def test_required(self) -> None:
-        """What a path or a query must have, has an example."""
+        """Every required parameter has an example."""
         for path, _, operation in operations():
             for parameter in map(resolved, operation.get("parameters", ())):
                 if parameter.get("required"):
@@ -442,7 +444,7 @@ class SentTests(SiteTestCase):
                 self.assertTaken(self.send("GET", query, b"", {}), query)
 
     def test_records(self) -> None:
-        """What is answered of records has the schema that is told of it."""
+        """Responses about records conform to their schemas."""
         for path, method, operation in operations():
             if isOfRecords(path):
                 body = b'{"ids": ["x"]}'

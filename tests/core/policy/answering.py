@@ -1,4 +1,4 @@
-"""What a callback can be asked and can answer, for the tests of the rules."""
+"""Inbound stanzas and responses of callbacks, for the tests of the rules."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def stanzaJSON(value: Value, status: int = 200) -> CallbackResponse:
 def inFormats(
     said: Mapping[str, Value], status: int = 200
 ) -> Iterator[CallbackResponse]:
-    """The same answer in JSON, in CBOR, and if a form can hold it, as a form."""
+    """Yield a response in JSON, in CBOR and, if a form can hold it, as a form."""
     value = {**said}
     yield stanzaJSON(value, status)
     yield CallbackResponse(
@@ -93,7 +93,7 @@ class AnswerTestCase(CoreTestCase):
     """
 
     def verdict(self, inbound: str, said: CallbackResponse) -> ReplyPlan:
-        """What follows."""
+        """Return the plan that follows from a response."""
         return interpretResponse(xml(inbound), said, counting())
 
     def assertSent(

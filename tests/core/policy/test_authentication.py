@@ -68,10 +68,7 @@ class AuthenticatorTests(CoreTestCase):
         )
 
     def test_grant(self) -> None:
-        """
-        Who shows a token gets what that one may do, also once the grants were
-        replaced.
-        """
+        """A token has its own grant, also after the grants were replaced."""
         one, other = Grant("one"), Grant("other")
         self.authenticator.grants = (
             *grantAll(TOKENS[:1], one),
@@ -102,8 +99,9 @@ class AuthenticatorTests(CoreTestCase):
 
     def test_refused(self) -> None:
         """
-        What is missing, malformed or wrong is refused with 401 and with a challenge
-        for each scheme, and the text does not repeat it.
+        Missing, malformed and wrong credentials are refused with 401 and a challenge
+        for
+        each scheme, in a text that does not repeat them.
         """
         token = TOKENS[0].encode()
         for header in (

@@ -362,9 +362,7 @@ class ReceiptTests(AnswerTestCase):
         )
 
     def test_notWithError(self) -> None:
-        """
-        What is answered by an error was not accepted.
-        """
+        """A stanza that is answered by an error gets no receipt."""
         self.assertSent(
             self.verdict(
                 self.inbound, stanzaXML(f"<message type='error'>{BUSY}</message>")
@@ -378,9 +376,7 @@ class ReceiptTests(AnswerTestCase):
         self.assertEqual(len(onUnreachable(xml(self.inbound)).stanzas), 1)
 
     def test_notInRoom(self) -> None:
-        """
-        Nobody in a room gets a receipt.
-        """
+        """A message in a room gets no receipt."""
         self.assertSent(
             self.verdict(
                 f"<message {ROOM_IN} id='i' type='groupchat'>{REQUEST}</message>",
@@ -468,8 +464,9 @@ class FormatTests(AnswerTestCase):
 
     def test_addressed(self) -> None:
         """
-        It goes from where the stanza went to where it came from; of its own
-        attributes only id, type and lang count.
+        A reply goes from the recipient to the sender of the stanza; of its own
+        attributes
+        only id, type and lang count.
         """
         own: dict[str, Value] = {"to": "a@b", "from": "c@d", "id": "r", "lang": "de"}
         self.assertReplies(
@@ -557,9 +554,7 @@ class FormatTests(AnswerTestCase):
         )
 
     def test_result(self) -> None:
-        """
-        What an iq is answered with becomes its result, whatever type it says.
-        """
+        """The reply to an iq is its result, even if it names another type."""
         results: tuple[tuple[Mapping[str, Value], str], ...] = (
             (
                 {"version": {"name": "Bot", "version": "1"}},
@@ -596,8 +591,9 @@ class FormatTests(AnswerTestCase):
 
     def test_error(self) -> None:
         """
-        What has an error is one, with the id of what it answers, also if it does not
-        say so.
+        A reply with an error is a stanza of type error with the id of the stanza that
+        it
+        answers, even if it does not name that type.
         """
         gone: dict[str, Value] = {"error": {"type": "wait", "condition": "gone"}}
         for inbound in (CHAT, PRESENCE, GET):

@@ -125,9 +125,7 @@ class AcceptedTests(AnswerTestCase):
                 )
 
     def test_noReceipt(self) -> None:
-        """
-        There is no receipt in a room, nor without an id, nor for a receipt.
-        """
+        """Messages of a room, messages without an id, and receipts get no receipt."""
         for inbound in (
             f"<message {ROOM_IN} id='i' type='groupchat'>{REQUEST}</message>",
             f"<message {IN} type='chat'>{REQUEST}</message>",
@@ -316,9 +314,7 @@ class NoReplyTests(AnswerTestCase):
                 )
 
     def test_traps(self) -> None:
-        """
-        What is made to do harm is no reply, and the warning is short.
-        """
+        """A malicious response is no reply, and the warning about it is short."""
         for contentType, traps in ((JSON, jsonTraps()), (CBOR, cborTraps())):
             for trap in traps:
                 if not trap.body:
@@ -335,9 +331,7 @@ class NoReplyTests(AnswerTestCase):
                 )
 
     def test_iq(self) -> None:
-        """
-        What cannot be the result of an iq is none: two children, another kind, text.
-        """
+        """Two children, another kind, or a text cannot be the result of an iq."""
         for contentType, body, warning in (
             (XML, f"<iq>{PING}{PING}</iq>", "at most one child"),
             (XML, "<message/>", "A message cannot answer an iq."),

@@ -64,9 +64,7 @@ class HealthTests(SynchronousTestCase):
         self.assertTrue(self.health.isPaused)
 
     def test_isWell(self) -> None:
-        """
-        It is well while it takes stanzas, be it not all of them.
-        """
+        """A callback is healthy while it accepts stanzas, even if it refuses some."""
         self.assertFalse(self.health.isHealthy(0))
         self.health.failed(0)
         self.assertFalse(self.health.isHealthy(0))
@@ -78,9 +76,7 @@ class HealthTests(SynchronousTestCase):
         self.assertFalse(self.health.isHealthy(3))
 
     def test_isOut(self) -> None:
-        """
-        It is out after a minute of nothing but failures.
-        """
+        """A callback is down after a minute of failures only."""
         self.assertFalse(self.health.isInOutage(1000))
         self.health.failed(1000)
         self.health.failed(1000 + OUTAGE_AFTER - 1)

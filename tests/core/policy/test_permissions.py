@@ -74,8 +74,9 @@ class CheckTests(CoreTestCase):
 
     def test_may(self) -> None:
         """
-        What a token may send passes, to and from every client of those that it says;
-        so does everything, of who may do everything.
+        A token may send to and from every client of its addresses; an unlimited token
+        may
+        send everything.
         """
         for good in (
             stanza(),
@@ -129,7 +130,9 @@ class SpendTests(CoreTestCase):
 
     def test_rate(self) -> None:
         """
-        What is too often is 429, which says when it is not any more, in whole seconds.
+        A stanza above the rate is refused with 429, and with the whole seconds until
+        the
+        next one is allowed.
         """
         clock = Clock()
         grant = Grant("slow", rateLimiter=RateLimiter(0.4, 2, clock.seconds))
@@ -149,9 +152,7 @@ class SpendTests(CoreTestCase):
         grant.consumeRateLimit()
 
     def test_noRate(self) -> None:
-        """
-        Who has no rate sends as often as he likes.
-        """
+        """A token without a rate sends without a limit."""
         for _ in range(10_000):
             FULL_ACCESS.consumeRateLimit()
 
@@ -162,9 +163,7 @@ class RightTests(CoreTestCase):
     """
 
     def test_has(self) -> None:
-        """
-        What a token has the right to do it may; the credentials have every right.
-        """
+        """A token has its own rights; credentials have every right."""
         Grant("scraper", frozenset({"metrics"})).requirePermission("metrics")
         for right in PERMISSIONS:
             FULL_ACCESS.requirePermission(right)

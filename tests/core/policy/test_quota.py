@@ -58,11 +58,11 @@ class QuotaTests(SynchronousTestCase):
         )
 
     def test_lastPlace(self) -> None:
-        """Of a limit of one, a single holder can have it."""
+        """A single holder can have the only place of a limit of one."""
         self.assertIsNone(self.quota.excess(1000, (ANN,), Amount(1, 1000)))
 
     def test_remove(self) -> None:
-        """What is removed is free again, for its holders and for all."""
+        """A removed entry frees its place, for its holders and for all."""
         self.fill(ANN)
         self.quota.remove(Amount(50, 50), (ANN,))
         self.assertEqual(self.quota.total, Amount(0, 0))

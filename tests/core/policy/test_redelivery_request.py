@@ -29,7 +29,7 @@ class MomentTests(CoreTestCase):
     """
 
     def test_moments(self) -> None:
-        """It reads what RFC 3339 §5.8 has, and what else there is."""
+        """A moment is read in the formats of RFC 3339 §5.8 and in seconds."""
         for text, seconds in (
             ("1970-01-01T00:00:00Z", 0.0),
             ("1970-01-01T00:00:00.5Z", 0.5),

@@ -44,9 +44,7 @@ class DelayTests(SynchronousTestCase):
 
     @given(st.integers(0, 200), st.floats(0, 1, exclude_max=True))
     def test_jitter(self, attempts: int, random: float) -> None:
-        """
-        It may be a fifth more or less.
-        """
+        """A delay may be a fifth longer or shorter."""
         exact = backoffDelay(attempts, 0.5)
         self.assertLessEqual(
             abs(backoffDelay(attempts, random) - exact), 0.2001 * exact
@@ -60,9 +58,7 @@ class DelayTests(SynchronousTestCase):
         self.assertAlmostEqual(36, backoffDelay(3, 0.999999), 3)
 
     def test_postponed(self) -> None:
-        """
-        What the callback asked for may only become more.
-        """
+        """A delay that the callback asked for may only become longer."""
         self.assertEqual(60, deferralDelay(60, 1, 0))
         self.assertAlmostEqual(72, deferralDelay(60, 1, 0.999999), 3)
 
@@ -107,8 +103,9 @@ class HastenedTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        What got no answer is tried within the minute, not within the second; what was
-        answered, or is due sooner, is not touched.
+        A stanza without a response is tried again within the minute, not within the
+        second;
+        one with a response, or one that is due sooner, is left alone.
         """
         for status, dueAt, random, expected in (
             (None, 3600.0, 0.0, 101.0),
@@ -125,9 +122,7 @@ class HastenedTests(SynchronousTestCase):
 
     @given(st.floats(0, 3600), st.floats(0, 3600), st.floats(0, 1, exclude_max=True))
     def test_again(self, since: float, wait: float, random: float) -> None:
-        """
-        What fails all the same is not hastened twice within a minute.
-        """
+        """A stanza that fails again is not hastened twice within a minute."""
         last = LastAttempt(1000.0, None, 1000.0)
         now = 1000.0 + since
         found = expeditedRetryAt(last, now + wait, now, random)
@@ -143,13 +138,14 @@ class RetryAfterTests(SynchronousTestCase):
     """
 
     def wait(self, header: str | None, status: int = 503) -> float | None:
-        """What a header means, half a minute before that day in November."""
+        """
+        Return the seconds that a header means, half a minute before that day in
+        November.
+        """
         return parseRetryAfter(status, header, NOVEMBER - 30)
 
     def test_table(self) -> None:
-        """
-        It may be a number of seconds, or a date in any of the three formats.
-        """
+        """The header is a number of seconds, or a date in any of the three formats."""
         for header, expected in {
             "120": 120,
             " 120 ": 120,
@@ -168,9 +164,7 @@ class RetryAfterTests(SynchronousTestCase):
             self.assertEqual(expected, self.wait(header), header[:40])
 
     def test_garbage(self) -> None:
-        """
-        What cannot be understood counts as if it were not there.
-        """
+        """A malformed header is ignored."""
         for header in (
             None,
             "",
@@ -187,17 +181,13 @@ class RetryAfterTests(SynchronousTestCase):
             self.assertIsNone(self.wait(header), header)
 
     def test_statuses(self) -> None:
-        """
-        It counts with 429 and 503 only.
-        """
+        """The header counts only with 429 and 503."""
         self.assertEqual(60, self.wait("60", 429))
         for status in (200, 204, 301, 404, 413, 500, 502, 504):
             self.assertIsNone(self.wait("60", status), status)
 
     @given(st.text(max_size=40))
     def test_anything(self, header: str) -> None:
-        """
-        Whatever it is, it is garbage or within the limits.
-        """
+        """Every header is ignored or gives a time within the limits."""
         wait = self.wait(header)
         self.assertTrue(wait is None or MIN_WAIT <= wait <= MAX_WAIT, wait)

@@ -129,8 +129,8 @@ class SubmissionTests(CoreTestCase):
 
     def test_sent(self) -> None:
         """
-        What is missing is added, what does not belong is left out, and the rest is
-        sent as it was written.
+        Missing attributes are added, foreign ones are left out, and the content is sent
+        unchanged.
         """
         for written, sent in SENT.items():
             stanza = buildSubmission(xml(written), DOMAIN, counting())
@@ -147,19 +147,14 @@ class SubmissionTests(CoreTestCase):
                 self.assertEqual(stanza["type"], type)
 
     def test_new(self) -> None:
-        """
-        What the client has written stays as it was.
-        """
+        """The stanza of the client is not changed."""
         written = xml(f"<message {_TO} a='b'><body>hi</body></message>")
         before = canonical(written)
         buildSubmission(written, DOMAIN, counting())
         self.assertEqual(canonical(written), before)
 
     def test_unprocessable(self) -> None:
-        """
-        What is no proper stanza is refused with 422, its condition, and what to
-        change.
-        """
+        """An invalid stanza is refused with 422, its condition, and a hint."""
         for written, (condition, reason) in UNPROCESSABLE.items():
             problem = self.refusal(buildSubmission, xml(written), DOMAIN, counting())
             self.assertEqual(
@@ -171,9 +166,7 @@ class SubmissionTests(CoreTestCase):
             self.assertSentence(problem.text)
 
     def test_foreign(self) -> None:
-        """
-        Nobody sends in the name of another domain: 403.
-        """
+        """A sender at another domain is refused with 403."""
         for sender in FOREIGN:
             written = xml(f"<message {_TO} from='{sender}'/>")
             problem = self.refusal(buildSubmission, written, DOMAIN, counting())

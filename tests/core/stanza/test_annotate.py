@@ -24,7 +24,7 @@ class IdentifiedTests(SynchronousTestCase):
         return withOriginID(message, toXML(message))
 
     def test_added(self) -> None:
-        """It is the last child, and the same as the id, whatever that is."""
+        """The origin-id is the last child and equals the id of the stanza."""
         for id in ("m1", "<'&\">", "ä\u2028"):
             message = parseDocument(b"<message><body>hi</body></message>")
             message["id"] = id
@@ -34,7 +34,7 @@ class IdentifiedTests(SynchronousTestCase):
             self.assertEqual((originID.uri, originID["id"]), (SID, id))
 
     def test_once(self) -> None:
-        """Who has given one keeps it."""
+        """An origin-id that the stanza already has is kept."""
         xml = f"<message id='m1'><origin-id xmlns='{SID}' id='x'/></message>"
         self.assertEqual(self.identified(xml), toXML(parseDocument(xml.encode())))
 
@@ -53,7 +53,7 @@ class DelayedTests(SynchronousTestCase):
     """
 
     def test_added(self) -> None:
-        """It says by whom, and since when."""
+        """The delay names the gateway and the time."""
         xml = withDelay("<message><body>hi</body></message>", "gateway.example", 1.5)
         delay = firstChild(parseDocument(xml.encode()), DELAY, "delay")
         assert delay is not None
@@ -61,7 +61,7 @@ class DelayedTests(SynchronousTestCase):
         self.assertEqual(delay["stamp"], "1970-01-01T00:00:01.500Z")
 
     def test_once(self) -> None:
-        """Who has said so already keeps it."""
+        """A delay that the stanza already has is kept."""
         xml = (
             f"<message><delay xmlns='{DELAY}' stamp='2002-09-10T23:08:25Z'/></message>"
         )

@@ -92,7 +92,7 @@ class ReadTests(CoreTestCase):
 
 class KindTests(CoreTestCase):
     """
-    What stanzas are told from each other by.
+    Functions that classify stanzas.
     """
 
     def test_isRequest(self) -> None:
@@ -125,8 +125,9 @@ class KindTests(CoreTestCase):
 
     def test_isFromRoom(self) -> None:
         """
-        What comes through a room shows it: by its type, by what the room adds, or by
-        an address that no person's presence comes from.
+        A stanza from a room is recognised by its type, by elements that rooms add, or
+        by an
+        address that no user's presence has.
         """
         person, room = "from='a@b/c'", "from='room@muc.example'"
         for document, expected in {

@@ -156,9 +156,7 @@ class ParseTests(CoreTestCase):
             self.assertEqual(tuple(parseJID(text)), parts, text)
 
     def test_bad(self) -> None:
-        """
-        What is no address is refused, with a reason that goes on a sentence.
-        """
+        """An invalid address is refused, with a reason that continues a sentence."""
         for text, reason in BAD.items():
             with self.assertRaises(ValueError, msg=text) as context:
                 parseJID(text)
@@ -212,9 +210,7 @@ class NormaliseTests(CoreTestCase):
     @settings(max_examples=THOROUGH // 5)
     @given(_NEAR)
     def test_anything(self, text: str) -> None:
-        """
-        It fails for no text.
-        """
+        """Normalising never raises."""
         normaliseJID(text)
 
 

@@ -75,9 +75,7 @@ class AddressesTests(CoreTestCase):
                 self.assertNotIn(address, addresses, pattern)
 
     def test_several(self) -> None:
-        """
-        Of several patterns one has to hold; without any, nothing does.
-        """
+        """An address has to match one of several patterns; it matches no empty list."""
         addresses = JIDPatterns("a@x", "*@y")
         self.assertIn("a@x", addresses)
         self.assertIn("b@y", addresses)
@@ -129,9 +127,7 @@ class AddressesTests(CoreTestCase):
         )
 
     def test_bad(self) -> None:
-        """
-        What is no pattern is refused with what is.
-        """
+        """An invalid pattern is refused with an example of a valid one."""
         for bad in ("", "@x", "a b@x", "a@", "a@b@c", "a/", "-x.y", "a..b", "\u0378@x"):
             error = self.assertRaises(ValueError, JIDPatterns, bad)
             self.assertIn("or a pattern like *@example.org or *", str(error), bad)

@@ -77,8 +77,9 @@ class WithQueryIDTests(CoreTestCase):
 
     def test_changed(self) -> None:
         """
-        It is added, replaced and taken away; all else stays, prefixes included, and
-        so does the stanza that it was made from.
+        A queryid is added, replaced and removed; everything else stays, with its
+        prefixes,
+        and so does the original stanza.
         """
         for old, new in (
             ("1", "2"),
@@ -102,9 +103,7 @@ class WithQueryIDTests(CoreTestCase):
             self.assertEqual(canonical(stanza), canonical(xml(before)))
 
     def test_place(self) -> None:
-        """
-        It keeps its place among the attributes.
-        """
+        """The queryid keeps its place among the attributes."""
         stanza = xml(f"<iq><query {MAM} a='1' queryid='q' b='2'/></iq>")
         self.assertIn(
             " a='1' queryid='&lt;' b='2'/>", toXML(withQueryID(stanza, "q", "<"))
@@ -112,7 +111,7 @@ class WithQueryIDTests(CoreTestCase):
 
     def test_others(self) -> None:
         """
-        What has another queryid, or is another specification's, stays as it is.
+        A stanza with another queryid, or of another specification, stays as it is.
         """
         stanza = xml(
             f"<iq><fin {MAM} queryid='2'/><fin {MAM}/><query queryid='1'/>"
@@ -122,9 +121,7 @@ class WithQueryIDTests(CoreTestCase):
         self.assertEqual(canonical(changed), canonical(stanza))
 
     def test_shared(self) -> None:
-        """
-        What is inside is shared, not copied.
-        """
+        """The content is shared, not copied."""
         stanza = xml(RESULT.replace("{id}", "queryid='1'"))
         changed = withQueryID(stanza, "1", "2")
         self.assertIs(changed.children[0], stanza.children[0])

@@ -92,13 +92,14 @@ REFUSED: Mapping[bytes | str, str] = {
 
 class RefusalTests(CoreTestCase):
     """
-    What L{parseDocument} does not take.
+    Documents that L{parseDocument} refuses.
     """
 
     def test_refused(self) -> None:
         """
-        What is no document of RFC 6120 is refused with 400, and the text says what
-        is wrong with it.
+        A document that RFC 6120 does not allow is refused with 400, with a text that
+        says
+        what is wrong with it.
         """
         for document, reason in REFUSED.items():
             body = document.encode() if isinstance(document, str) else document
@@ -127,9 +128,7 @@ class RefusalTests(CoreTestCase):
     @settings(max_examples=THOROUGH // 5)
     @given(st.binary(max_size=64) | st.text(max_size=64).map(str.encode))
     def test_anything(self, body: bytes) -> None:
-        """
-        Whatever the bytes, there is an element or a refusal, and no other error.
-        """
+        """All bytes give an element or a refusal, and no other error."""
         try:
             parseDocument(body)
         except Refusal as refusal:
@@ -138,7 +137,7 @@ class RefusalTests(CoreTestCase):
 
 class AcceptanceTests(CoreTestCase):
     """
-    What L{parseDocument} takes, and what it makes of it.
+    Documents that L{parseDocument} accepts, and their elements.
     """
 
     def test_namespace(self) -> None:

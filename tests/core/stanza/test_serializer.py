@@ -145,18 +145,14 @@ class ToXMLTests(CoreTestCase):
         self.assertEqual(toXML(element), "<a xmlns='urn:x'><b/></a>")
 
     def test_deep(self) -> None:
-        """
-        What the parser lets through can be written.
-        """
+        """Every element that the parser accepts can be written."""
         document = "<a>" * 63 + "<a/>" + "</a>" * 63
         self.assertEqual(toXML(xml(document)), document)
 
     @settings(max_examples=THOROUGH // 5)
     @given(trees())
     def test_roundTrip(self, tree: Element) -> None:
-        """
-        What is written is read as the same.
-        """
+        """An element that was written is read back equal."""
         written = toXML(tree)
         again = parseDocument(written.encode("utf-8"))
         self.assertEqual(canonical(again), canonical(tree), written)
@@ -182,7 +178,7 @@ def _qname(name: str) -> QName:
 
 
 def _read(element: ElementTree.Element) -> Canonical:
-    """What another parser has read."""
+    """Read XML by another parser."""
     content: list[Canonical | str] = [element.text or ""]
     for child in element:
         content += [_read(child), child.tail or ""]
@@ -191,7 +187,7 @@ def _read(element: ElementTree.Element) -> Canonical:
 
 
 def _inStream(element: Canonical) -> Canonical:
-    """The same where the stanza's own namespace is the stream's."""
+    """Write an element for a stream whose namespace is its own."""
     uri, name, attributes, content = element
     if uri != ns.CLIENT:
         return element

@@ -102,7 +102,7 @@ class ReadTests(CoreTestCase):
         self.assertEqual(toXML(parseStored(xml), ""), xml)
 
     def test_large(self) -> None:
-        """It may be larger than what is sent."""
+        """A stored stanza may be larger than one that is sent."""
         for inner in (
             "<x xmlns='y'/>" * (MAX_ELEMENTS + 1),
             "<x xmlns:p='y'/>" * (MAX_PREFIXES + 1),
@@ -113,7 +113,7 @@ class ReadTests(CoreTestCase):
             self.assertEqual(len(stanza.children), inner.count("<x x") or 1)
 
     def test_unreadable(self) -> None:
-        """What cannot be read is said to be so, with the reason."""
+        """A malformed stored stanza raises an error with the reason."""
         deep = f"<message>{'<x>' * MAX_DEPTH}{'</x>' * MAX_DEPTH}</message>"
         for xml in (*disorderly(), *NOTHING, deep, "<message xmlns='urn:x'/>"):
             self.assertRegex(
@@ -127,7 +127,7 @@ class HeadTests(CoreTestCase):
     """
 
     def test_attributes(self) -> None:
-        """It has the kind and the attributes."""
+        """The head has the kind and the attributes."""
         for xml in (
             "<iq to='a&amp;b' from='\u2615'/>",
             "<iq to='a&amp;b' from='\u2615'><x/></iq>",
@@ -138,7 +138,7 @@ class HeadTests(CoreTestCase):
             )
 
     def test_disorderly(self) -> None:
-        """It is read even where the stanza cannot be."""
+        """The head of a malformed stanza can be read."""
         for xml in disorderly():
             kind, attributes = parseStoredHead(xml)
             self.assertEqual(kind, "message")
@@ -164,7 +164,7 @@ class AnythingTests(CoreTestCase):
     )
     @example("<!DOCTYPE message [<!ENTITY a 'b'>]><message>&a;</message>")
     def test_anything(self, xml: str) -> None:
-        """Whatever was kept, nothing else comes of it."""
+        """All stored text gives a stanza or that error."""
         for reader in (parseStored, parseStoredHead):
             with contextlib.suppress(UnparsableStanza):
                 reader(xml)

@@ -93,7 +93,7 @@ WHOLE: list[tuple[int, str | None, CallbackResponse | str, bool]] = [
 
 
 def reading(*lines: bytes, contentType: str | None = NDJSON) -> BatchResponse:
-    """What lines mean."""
+    """Read the lines of a response."""
     return parseBatchResponse(
         CallbackResponse(200, contentType, b"\n".join(lines)), IDS
     )
@@ -110,9 +110,7 @@ class LineTests(SynchronousTestCase):
     """
 
     def test_line(self) -> None:
-        """
-        It has the id, and the stanza as it would be posted alone.
-        """
+        """A line has the id, and the stanza as it would be posted alone."""
         text = encodeLine("msg_1", stanza(MESSAGE))
         self.assertTrue(text.endswith(b"}\n"))
         alone = json.loads(formats.encode([stanza(MESSAGE)], JSON))
@@ -120,9 +118,7 @@ class LineTests(SynchronousTestCase):
 
     @given(stanzas())
     def test_anyStanza(self, any: Element) -> None:
-        """
-        Whatever the stanza, it is one line.
-        """
+        """Every stanza fits on one line."""
         text = encodeLine("msg_1", any)
         self.assertEqual(text.count(b"\n"), 1)
         self.assertNotIn(b"\r", text)
@@ -156,9 +152,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(reading(*lines), BatchResponse(answers))
 
     def test_missing(self) -> None:
-        """
-        Who has no line has no answer.
-        """
+        """A stanza without a line has no response."""
         self.assertEqual(reading(), BatchResponse(errors=dict.fromkeys(IDS, NO_LINE)))
         self.assertEqual(
             reading(line("msg_2", status=204)),
@@ -179,7 +173,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_twice(self) -> None:
         """
-        Of several lines for one the first counts, be it none that can be used.
+        If several lines are for one stanza the first counts, even if it is invalid.
         """
         lines = (line("msg_1", status=204), line("msg_1", status=404))
         faults = {"msg_2": NO_LINE}
@@ -191,9 +185,7 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(found, BatchResponse({}, {"msg_1": NO_STATUS, **faults}, 1))
 
     def test_endless(self) -> None:
-        """
-        Of lines that belong to nobody no more are read than there are stanzas.
-        """
+        """Lines for unknown stanzas are read only up to the number of stanzas."""
         found = reading(*[b"{}"] * 10_000, line("msg_1", status=204))
         self.assertEqual(found, BatchResponse({}, dict.fromkeys(IDS, NO_LINE), 3))
 
@@ -213,7 +205,7 @@ class ReadTests(SynchronousTestCase):
 
     def test_contentType(self) -> None:
         """
-        What does not say that it is lines is none; nobody is at fault for that.
+        A body with another content type has no lines; that is no fault of a stanza.
         """
         text = line("msg_1", status=204)
         for contentType in (NDJSON, f"{NDJSON}; charset=utf-8", NDJSON.upper()):
@@ -225,9 +217,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(found, BatchResponse(errors=dict.fromkeys(IDS, fault)))
 
     def test_alone(self) -> None:
-        """
-        What is said of a batch of one is about that one, unless it cannot be.
-        """
+        """A response to a batch of one is about its stanza, unless it cannot be."""
         for status, expected in ((400, True), (500, True), (502, False), (401, False)):
             found = parseBatchResponse(CallbackResponse(status), IDS[:1])
             self.assertEqual(
@@ -236,9 +226,7 @@ class ReadTests(SynchronousTestCase):
             self.assertEqual(len(found.errors), not expected)
 
     def test_whole(self) -> None:
-        """
-        What is no 2xx is said of every stanza, whatever there is in the lines.
-        """
+        """A status other than 2xx counts for every stanza, whatever the lines say."""
         text = line("msg_1", status=204)
         for status, retryAfter, each, isSuspect in WHOLE:
             contentType = None if status == 204 else NDJSON
@@ -255,7 +243,7 @@ class ReadTests(SynchronousTestCase):
     @given(st.binary(max_size=300))
     def test_anything(self, body: bytes) -> None:
         """
-        Whatever comes, each stanza has an answer, or a reason why it has none.
+        Each stanza has a result, or a reason for having none, for every response.
         """
         found = reading(body)
         self.assertEqual({*found.answers, *found.errors}, {*IDS})

@@ -128,9 +128,7 @@ class SignerTests(CoreTestCase):
         st.binary(),
     )
     def test_every(self, id: str, timestamp: int, body: bytes) -> None:
-        """
-        What is signed are the bytes of id, time and body, whatever they are.
-        """
+        """The signature covers the bytes of id, time and body."""
         headers = dict(Signer([SECRET]).headers(id, timestamp, body))
         signed = f"{id}.{timestamp}.".encode() + body
         digest = hmac.new(KEY, signed, hashlib.sha256).digest()
@@ -147,7 +145,5 @@ class SignerTests(CoreTestCase):
             self.assertRaises(ValueError, Signer().headers, id, 1, b"")
 
     def test_badSecret(self) -> None:
-        """
-        There is no signer with a bad secret.
-        """
+        """A bad secret makes no signer."""
         self.assertRaises(ValueError, Signer, [SECRET, "x"])

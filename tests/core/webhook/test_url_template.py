@@ -81,8 +81,9 @@ class CallbackURLTests(CoreTestCase):
 
     def test_refused(self) -> None:
         """
-        What is no usable URL is refused with what was expected instead, and without
-        the password that may be in it.
+        An unusable URL is refused with the expected form, and without the password that
+        may
+        be in it.
         """
         for url, expected in {
             "": "a URL like",
