@@ -123,7 +123,7 @@ class GatewayTestCase(SynchronousTestCase):
         return client.response()
 
     def answered(self, server: HeldServer, inbound: str) -> Element:
-        """What the gateway answers to an inbound stanza at once."""
+        """Return the immediate reply to an inbound stanza."""
         server.send(inbound)
         return server.stanza()
 
@@ -458,7 +458,7 @@ class InterceptorTests(SynchronousTestCase):
 
 class RefusalTests(SynchronousTestCase):
     """
-    What no gateway can be made of.
+    Configurations that make no gateway.
     """
 
     def refusal(self, **settings: Any) -> str:
@@ -470,8 +470,9 @@ class RefusalTests(SynchronousTestCase):
 
     def test_server(self) -> None:
         """
-        What is no client endpoint is refused by naming the setting, the value and
-        what was expected.
+        A value that is no client endpoint is refused with the setting, the value and
+        the
+        expected form.
         """
         for server in ("xmpp.example", "tcp:localhost", "tcp:localhost:x", "foo:1:2"):
             message = self.refusal(server=server)
@@ -494,7 +495,7 @@ class RefusalTests(SynchronousTestCase):
 
 class MonitoringTests(GatewayTestCase):
     """
-    What an operator sees.
+    Resources for operators.
     """
 
     def test_metrics(self) -> None:
@@ -594,7 +595,7 @@ class RouteTests(GatewayTestCase):
 
 class PublicTests(SynchronousTestCase):
     """
-    What the package offers to those who embed the gateway.
+    Public names for those who embed the gateway.
     """
 
     def test_names(self) -> None:

@@ -21,7 +21,7 @@ NOTIFIER = "secret-token:E92FB7EB-D882-47A4-A265-A0B6135DC842"
 
 
 def digest(secret: str) -> str:
-    """What the configuration has of a token."""
+    """Return the digest of a token, as the configuration has it."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -46,7 +46,7 @@ class GrantsTests(GatewayTestCase):
         return dict(makeGrants(config, self.clock.seconds, earlier))
 
     def one(self, **values: Any) -> Grant:
-        """What a token may do."""
+        """Return the grant of a token."""
         return self.made(token(**values))[sha256(b"one").digest()]
 
     def test_credentials(self) -> None:

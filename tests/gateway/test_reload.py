@@ -66,8 +66,8 @@ class ReloadTestCase(GatewayTestCase):
 
     def posts(self) -> list[tuple[HeldConnection, HTTPRequest]]:
         """
-        What has been posted to callbacks since the last time. When they are asked what
-        they want, they say that they do not know.
+        Return the POSTs to callbacks since the last call; their OPTIONS are answered by
+        405.
         """
         found = []
         while self.seen < len(self.reactor.tcpClients):
@@ -90,7 +90,7 @@ class ReloadTestCase(GatewayTestCase):
             self.connections.append(HeldConnection(self.reactor, protocol))
 
     def built(self, factory: Any) -> Any:  # MemoryReactor's own
-        """What is made of a connection."""
+        """Serve a connection from the gateway."""
         return factory.buildProtocol(None)
 
     def posted(self) -> HTTPRequest:
@@ -154,9 +154,7 @@ class SettingsTests(ReloadTestCase):
             self.assertEqual(lines, ["Request", "Delivery"] if isWanted else [])
 
     def test_callbackURL(self) -> None:
-        """
-        What comes is posted to the new URL; and without one, nowhere.
-        """
+        """Stanzas are POSTed to the new URL; without one, nowhere."""
         self.begin(callbackURL=URL)
         self.inbound()
         self.assertEqual(self.posted().target, "/in")
@@ -169,9 +167,7 @@ class SettingsTests(ReloadTestCase):
         self.assertEqual(self.server.stanza()["type"], "error")
 
     def test_callbackContentType(self) -> None:
-        """
-        What comes is posted in the new form.
-        """
+        """Stanzas are POSTed in the new format."""
         self.begin(callbackURL=URL)
         self.change(callbackContentType="json")
         self.inbound()
@@ -195,18 +191,14 @@ class SettingsTests(ReloadTestCase):
         self.assertEqual(self.posted()["Content-Type"], "application/json")
 
     def test_callbackStanzas(self) -> None:
-        """
-        What is no longer selected is not posted.
-        """
+        """Stanzas that are no longer selected are not POSTed."""
         self.begin(callbackURL=URL)
         self.change(callbackStanzas=["iq"])
         self.inbound()
         self.unposted()
 
     def test_callbackEvents(self) -> None:
-        """
-        The same for the form of address.
-        """
+        """Stanzas to a form of address that is no longer selected are not POSTed."""
         self.begin(callbackURL=URL)
         self.change(callbackEvents=["host"])
         self.inbound()
@@ -279,9 +271,7 @@ class SettingsTests(ReloadTestCase):
         self.assertEqual(other.responses(), [])
 
     def test_iqMaxTimeout(self) -> None:
-        """
-        The same for the longest that a client may choose.
-        """
+        """The new maximum limits the timeout that a client chooses."""
         self.begin()
         self.change(iqTimeout=5, iqMaxTimeout=10)
         self.assertEqual(self.overdue(11, "Prefer: wait=100").status, 504)
@@ -447,9 +437,7 @@ class SecretTests(ReloadTestCase):
         self.assertEqual(self.statuses(), (401, 202))
 
     def test_tokens(self) -> None:
-        """
-        The same for a token of a name; how much of its rate is spent is not forgotten.
-        """
+        """A named token is replaced; the used part of its rate stays."""
         old, new = (sha256(each.encode()).hexdigest() for each in (TOKEN, "new"))
         limited: dict[str, Any] = {"name": "a", "rate": 0.001, "burst": 3}
         self.begin(credentials=[], tokens=[TokenConfig(sha256=(old,), **limited)])
@@ -461,9 +449,7 @@ class SecretTests(ReloadTestCase):
         self.assertEqual(self.statuses(), (401, 429))
 
     def test_waiting(self) -> None:
-        """
-        Who has been let in is answered, be the token gone meanwhile.
-        """
+        """A request that waits is answered, even if its token is revoked meanwhile."""
         self.begin()
         post(self.client, PING)
         id = self.server.stanza()["id"]
@@ -516,13 +502,11 @@ class SecretTests(ReloadTestCase):
 
 class UndisturbedTests(ReloadTestCase):
     """
-    What is under way.
+    Requests under way.
     """
 
     def test_post(self) -> None:
-        """
-        What is being posted is answered where it is, and what comes of that is sent.
-        """
+        """A POST under way is answered by the old callback, and the reply is sent."""
         self.begin(callbackURL=URL)
         self.inbound()
         ((connection, _),) = self.posts()

@@ -48,7 +48,7 @@ class LineTests(SynchronousTestCase):
         self.log = Logger("xmpprest.test", observer=publisher)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was written, line by line."""
+        """Return the written lines."""
         return [json.loads(line) for line in self.file.getvalue().splitlines()]
 
     def test_event(self) -> None:
@@ -88,7 +88,9 @@ class LineTests(SynchronousTestCase):
         )
 
     def test_names(self) -> None:
-        """What an event calls like a part of the line does not replace it."""
+        """
+        A field of an event that has the name of a part of the line does not replace it.
+        """
         self.log.info("x", time=1, logger=2, message=3)
         (line,) = self.lines()
         self.assertEqual((line["message"], line["logger"]), ("x", "xmpprest.test"))

@@ -78,9 +78,7 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(self.done, [self.config, "renewed"])
 
     def test_later(self) -> None:
-        """
-        What needs a restart is named.
-        """
+        """Settings that need a restart are named."""
         self.later = ["listen", "store"]
         _, warning = self.hup()
         self.assertEqual(
@@ -88,9 +86,7 @@ class ReloadingTests(SynchronousTestCase):
         )
 
     def test_bad(self) -> None:
-        """
-        Whatever is wrong, all stays as it was, and one line says why.
-        """
+        """A bad configuration changes nothing, and one line says why."""
         self.bad = [ValueError("There is no file.")]
         (line,) = self.hup()
         self.assertEqual(
@@ -106,9 +102,7 @@ class ReloadingTests(SynchronousTestCase):
         self.assertEqual(self.done, [])
 
     def test_broken(self) -> None:
-        """
-        What nobody has thought of does no harm, either.
-        """
+        """An unexpected error changes nothing."""
         self.config = ZeroDivisionError()
         (line,) = self.hup()
         self.assertTrue(

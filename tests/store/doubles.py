@@ -70,7 +70,9 @@ class FaultyDisk:
 
 
 class Told:
-    """What was said, as it would stand in the log."""
+    """
+    Recorded log events.
+    """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -80,6 +82,6 @@ class Told:
         self.lines.append(f"{level.name} {formatEvent(event)}")
 
     def take(self) -> Sequence[str]:
-        """What was said since."""
+        """Return the lines since the last call."""
         lines, self.lines = self.lines, []
         return lines

@@ -1,6 +1,4 @@
-"""
-What any store must do; a test module for each lets it be asked.
-"""
+"""Requirements on every store; a test module for each store runs them."""
 
 from __future__ import annotations
 
@@ -93,7 +91,7 @@ class StoreTestCase(TestCase):
         return await self.store.addIncoming(webhookID, conversation, MESSAGE, at)
 
     async def pending(self, after: int = 0, limit: int = 10) -> Sequence[InboxRecord]:
-        """What is to be delivered of the conversation."""
+        """Return the pending stanzas of the conversation."""
         return await self.store.pending(THEM, after, limit)
 
     async def attempt(
@@ -117,9 +115,7 @@ class OutboxSuite(StoreTestCase):
     """
 
     async def test_accept(self) -> None:
-        """
-        What is accepted is there, as it was given.
-        """
+        """An accepted message is stored as it was given."""
         number = await self.accept("a", at=1.5)
         expected = OutboxRecord(number, "a", TO, MESSAGE, QUEUED, 1.5, 1.5)
         self.assertEqual(await self.store.queuedMessages(0, 10), [expected])
@@ -157,7 +153,8 @@ class OutboxSuite(StoreTestCase):
 
     async def test_sender(self) -> None:
         """
-        It is known whom it is from, where that was said, also when it is done.
+        The sender of a message is stored if it is given, and stays after its
+        completion.
         """
         number = await self.store.addOutgoing(
             NewMessage("a", TO, MESSAGE, 1.0, sender="me@x")
@@ -196,9 +193,7 @@ class OutboxSuite(StoreTestCase):
         self.assertEqual([each.id for each in await asked], ["a"])
 
     async def test_pages(self) -> None:
-        """
-        What waits is given from after a number, and so much of it as is wanted.
-        """
+        """Queued messages are read in pages, from after a number."""
         numbers = [await self.accept(each) for each in "abcde"]
         await self.change(StateChange(numbers[1], SENT, 2.0))
         await self.change(StateChange(numbers[2], CONFIRMED, 2.0))
@@ -227,8 +222,9 @@ class OutboxSuite(StoreTestCase):
 
     async def test_changes(self) -> None:
         """
-        What is queued may come into any state, what is sent or confirmed may bounce,
-        and nothing else happens.
+        A queued message may change to any state, a sent or confirmed one may bounce,
+        and
+        other changes are ignored.
         """
         for before in (SENT, CONFIRMED, BOUNCED):
             for after in (SENT, CONFIRMED, BOUNCED):
@@ -317,8 +313,8 @@ class OutboxSuite(StoreTestCase):
 
     async def test_recordLimit(self) -> None:
         """
-        Of the records of sent and delivered stanzas the oldest are deleted beyond a
-        limit; what waits, dead letters and idempotency keys stay.
+        Beyond the limit the oldest records of sent and delivered stanzas are deleted;
+        waiting stanzas, dead letters and idempotency keys stay.
         """
         known = IdempotencyRecord("k", b"f", b"a", 0.5)
         await self.store.beginRequest(known)
@@ -365,9 +361,7 @@ class OutboxSuite(StoreTestCase):
         self.assertEqual((len(found), {*found}), (2, expected))
 
     async def test_depth(self) -> None:
-        """
-        What is queued is counted, with the time of the first of it.
-        """
+        """Queued messages are counted, with the time of the first one."""
         self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(2, 1.0))
@@ -388,9 +382,7 @@ class InboxSuite(StoreTestCase):
     """
 
     async def test_receive(self) -> None:
-        """
-        What is received is there, as it was given, and due at once.
-        """
+        """A received stanza is stored as it was given, and due at once."""
         number = await self.receive("msg_1", at=1.5)
         expected = InboxRecord(
             number,
@@ -408,9 +400,7 @@ class InboxSuite(StoreTestCase):
         self.assertIsNone(await self.store.incomingByID("msg_2"))
 
     async def test_pages(self) -> None:
-        """
-        What is pending is given from after a number, and so much as is wanted.
-        """
+        """Pending stanzas are read in pages, from after a number."""
         numbers = [await self.receive(f"msg_{each}") for each in range(5)]
         await self.attempt(numbers[2], DELIVERED, 2.0)
         first = await self.pending(0, 2)
@@ -461,8 +451,9 @@ class InboxSuite(StoreTestCase):
 
     async def test_delivered(self) -> None:
         """
-        What is delivered is pending no longer, and has no stanza any more; every try
-        is known.
+        A delivered stanza is no longer pending, and its XML is deleted; every attempt
+        is on
+        record.
         """
         number = await self.receive()
         tries = [
@@ -507,9 +498,7 @@ class InboxSuite(StoreTestCase):
         self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(0, None))
 
     async def test_dead(self) -> None:
-        """
-        What is dead keeps its stanza.
-        """
+        """A dead stanza keeps its XML."""
         await self.attempt(await self.receive(), DEAD, 2.0)
         stanza = await self.found("msg_1")
         self.assertEqual((stanza.state, stanza.stanza), (DEAD, MESSAGE))
@@ -531,9 +520,7 @@ class InboxSuite(StoreTestCase):
         self.assertEqual(await self.store.listIncoming(DEAD, None, 10), [])
 
     async def test_states(self) -> None:
-        """
-        Those in a state are given, the newest first, from before a number.
-        """
+        """Stanzas in a state are listed, the newest first, from before a number."""
         numbers = [await self.receive(f"msg_{each}") for each in range(6)]
         for number in (numbers[4], numbers[0], numbers[2], numbers[3]):
             await self.attempt(number, DEAD, 2.0)
@@ -545,9 +532,7 @@ class InboxSuite(StoreTestCase):
         self.assertEqual([each.number for each in waiting], [numbers[5], numbers[1]])
 
     async def test_depth(self) -> None:
-        """
-        Those in a state are counted, with the time of the first that came.
-        """
+        """Stanzas in a state are counted, with the arrival time of the first one."""
         one = await self.receive("msg_1", at=1.0)
         two = await self.receive("msg_2", at=2.0)
         self.assertEqual(await self.store.incomingDepth(PENDING), QueueDepth(2, 1.0))
@@ -749,9 +734,7 @@ class AnswersSuite(StoreTestCase):
         )
 
     async def test_interrupted(self) -> None:
-        """
-        What still ran gets its answer; what was answered keeps its own.
-        """
+        """A request that still ran gets the response; an answered one keeps its own."""
         await self.store.beginRequest(self.running)
         await self.store.beginRequest(
             IdempotencyRecord("other", b"print", b"its own", 1.0)
@@ -874,8 +857,8 @@ class AnswersSuite(StoreTestCase):
 
     async def test_acceptMany(self) -> None:
         """
-        Of messages that come at the same time with the same key, the first is kept;
-        those without a key are all kept.
+        Of messages that come together with the same key only the first is stored; those
+        without a key are all stored.
         """
         one, again, two, other = await gatherResults(
             [
@@ -1025,9 +1008,7 @@ class HousekeepingSuite(StoreTestCase):
         await self.store.check()
 
     async def test_closed(self) -> None:
-        """
-        What was asked before the end is done; what is asked later fails.
-        """
+        """Calls before the end take effect; later ones fail."""
         accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
         await self.store.close()
         self.assertTrue(accepted.called)

@@ -56,7 +56,7 @@ class StoreServiceTests(SynchronousTestCase):
         )
 
     def test_tidies(self) -> None:
-        """What ended long ago is forgotten, at once and every minute."""
+        """Old records are purged at once and every minute."""
         service = self.make(succeed(None))
         service.startService()
         expected = (93 * DAY, 70 * DAY, 93 * DAY, 1000)
@@ -68,7 +68,7 @@ class StoreServiceTests(SynchronousTestCase):
         self.assertFalse(self.store.isOpen)
 
     def test_trouble(self) -> None:
-        """It goes on after it could not; what is unexpected is logged."""
+        """Purging goes on after a failure; an unexpected error is logged."""
         service = self.make(succeed(None))
         self.store.problem = StoreUnavailable("the disk is full")
         service.startService()
@@ -81,7 +81,7 @@ class StoreServiceTests(SynchronousTestCase):
         service.stopService()
 
     def test_interrupted(self) -> None:
-        """What ran when the gateway ended is answered."""
+        """Requests that ran when the gateway ended are answered."""
         service = self.make(succeed(None))
         self.store.open()
         self.store.beginRequest(IdempotencyRecord("key", b"print", None, 0))

@@ -115,7 +115,7 @@ class HeldStatuses:
         self.problem: Exception | None = None
 
     async def status(self, id: str) -> OutboxRecord | None:
-        """What the test has said."""
+        """Return the status that the test has set."""
         if self.problem is not None:
             raise self.problem
         return self.known.get(id)

@@ -46,17 +46,17 @@ class AccessTestCase(SiteTestCase):
         )
 
     def said(self, response: HTTPResponse, status: int) -> str:
-        """What a refusal says."""
+        """Return the text of a refusal."""
         return str(self.assertProblem(response, status)["detail"])
 
     def sent(self) -> list[Element]:
-        """All that was sent."""
+        """Return all stanzas that were sent."""
         return self.outbox.sent + [each.stanza for each in self.requester.requests]
 
 
 class SendingTests(AccessTestCase):
     """
-    What may be sent.
+    Stanzas that a token may send.
     """
 
     def test_to(self) -> None:
@@ -109,7 +109,7 @@ class SendingTests(AccessTestCase):
 
     def test_defaultFrom(self) -> None:
         """
-        What does not say whom it is from is from whom the token is for, in every way.
+        The default sender is that of the token, in every format and on every path.
         """
         self.grant(senders=JIDPatterns(BOT), defaultSender=BOT)
         for method, path, body, headers in self.ways(
@@ -121,9 +121,7 @@ class SendingTests(AccessTestCase):
         self.assertEqual(json.loads(echoed.body)["from"], BOT)
 
     def test_malformedFirst(self) -> None:
-        """
-        What is no stanza is said to be none, whoever sends it.
-        """
+        """An invalid stanza is refused as such, with every token."""
         self.grant(kinds=frozenset())
         self.assertEqual(self.ask(b"<message/>", self.headers).status, 422)
         path = "/rest/ping/a@@b"
@@ -136,9 +134,7 @@ class RateTests(AccessTestCase):
     """
 
     def test_every(self) -> None:
-        """
-        Whatever is sent counts, in every way, and nothing else does.
-        """
+        """Every sent stanza counts towards the rate, and nothing else does."""
         self.grant(rateLimiter=RateLimiter(0.5, 1, self.clock.seconds))
         ways = self.ways(
             MESSAGE, "presence/available/a@example.org", "ping/example.org"
@@ -154,9 +150,7 @@ class RateTests(AccessTestCase):
             self.clock.advance(2)
 
     def test_echo(self) -> None:
-        """
-        What is only given back is limited as what is sent: in number and in length.
-        """
+        """The echo has the limits of sending, in number and in size."""
         self.grant(rateLimiter=RateLimiter(0.5, 1, self.clock.seconds))
         echo = partial(self.ask, headers=self.headers, path="/rest/echo")
         self.assertEqual([echo().status, echo().status], [200, 429])
@@ -166,8 +160,7 @@ class RateTests(AccessTestCase):
 
     def test_key(self) -> None:
         """
-        What was refused for that leaves nothing behind: with the same key it may be
-        tried again.
+        A request that was refused for its rate may be tried again with the same key.
         """
         for isKeeping in (True, False):
             self.outbox.isKeeping = isKeeping

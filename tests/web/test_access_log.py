@@ -27,7 +27,7 @@ class CountTests(SiteTestCase):
     """
 
     def counts(self) -> dict[tuple[str, ...], int]:
-        """What was counted."""
+        """Return the counted requests."""
         return self.resource.accessLog.counts()
 
     def test_routes(self) -> None:
@@ -52,7 +52,7 @@ class CountTests(SiteTestCase):
         )
 
     def test_ids(self) -> None:
-        """What stands in the place of an id is none of it."""
+        """A fixed path in the place of an id is counted by its own name."""
 
         def routeOf(id: str) -> Route:
             return Route({"POST": self.sending.echo})
@@ -92,7 +92,7 @@ class CountTests(SiteTestCase):
         self.assertEqual(self.counts(), {("/rest/{payload}/{to}", "gone"): 2})
 
     def test_latencies(self) -> None:
-        """Those of a route are put together, whatever the status."""
+        """Durations are summed up by route, over all statuses."""
         self.ask()
         self.ask(b"nothing")
         latencies = self.resource.accessLog.latencies()
@@ -131,7 +131,7 @@ class IDTests(SiteTestCase):
             self.assertNotEqual(answer["Request-Id"], given)
 
     def test_failure(self) -> None:
-        """It stands in the log, where a request could not be answered."""
+        """The request's id is in the log if the request failed."""
 
         async def fail(*_: object) -> None:
             raise ZeroDivisionError
@@ -151,7 +151,7 @@ class LineTests(SiteTestCase):
     """
 
     def test_line(self) -> None:
-        """It has what one looks for, and nothing that is secret."""
+        """The line has what an operator looks for, and no secret."""
         self.build(isLogged=True)
         with capturedLogs() as logs:
             answer = self.ask()
@@ -209,7 +209,7 @@ class LineTests(SiteTestCase):
         self.assertEqual(reasonOf(problem), "bad-request (Not '…' nor '…' but c.)")
 
     def test_none(self) -> None:
-        """There is none unless it is wanted."""
+        """Requests are not logged unless the setting asks for it."""
         with capturedLogs() as logs:
             self.ask()
         self.assertEqual(said(logs), [])

@@ -30,7 +30,7 @@ TO = "a@example.org"
 
 
 def read(response: HTTPResponse) -> Value | Element:
-    """What an answer says, by its type."""
+    """Parse a response by its media type."""
     contentType = response["Content-Type"]
     if contentType == XML:
         return stanza(response.body.decode())
@@ -155,7 +155,7 @@ class SendTests(FormatTestCase):
 
 class NegotiationTests(FormatTestCase):
     """
-    What the reply to an iq is written as.
+    The format of the reply to an iq.
     """
 
     result = (
@@ -195,7 +195,7 @@ class NegotiationTests(FormatTestCase):
             self.assertEqual(body.endswith(b"\n"), contentType == JSON, contentType)
 
     def test_own(self) -> None:
-        """Who does not care gets the type that the request has."""
+        """Without a preference the reply has the format of the request."""
         for accept in (None, "*/*", "text/html", "text/plain", "image/*", "", "x"):
             for contentType in IQS:
                 for sent in (contentType, f"{contentType}; charset=utf-8"):
@@ -203,7 +203,9 @@ class NegotiationTests(FormatTestCase):
                     self.assertEqual(response["Content-Type"], contentType, accept)
 
     def test_preferred(self) -> None:
-        """Who cares gets what is preferred, by weight and by how exact it is."""
+        """
+        The reply has the preferred format, by weight and by how exactly it is named.
+        """
         for accept, answered in (
             (f"{JSON}, {XML};q=0.9", JSON),
             (f"{JSON};q=0.8, {XML};q=0.9", XML),
@@ -259,7 +261,7 @@ class NegotiationTests(FormatTestCase):
 
 class SeveralTests(FormatTestCase):
     """
-    What an archive brings: messages, and the iq that ends them.
+    The result of an archive query: messages, and the iq that ends them.
     """
 
     messages = tuple(
@@ -381,7 +383,7 @@ class EchoTests(FormatTestCase):
         return self.ask(body, headers, path="/rest/echo")
 
     def test_all(self) -> None:
-        """What comes in any format goes back in any other; nothing is sent."""
+        """A stanza in any format is returned in any other, and nothing is sent."""
         for contentType, body in self.bodies.items():
             for accept in OUTPUT_TYPES:
                 self.setUp()
@@ -398,7 +400,7 @@ class EchoTests(FormatTestCase):
                 self.assertNothingSent()
 
     def test_default(self) -> None:
-        """Who does not say gets back what was sent."""
+        """Without C{Accept} the response has the format of the request."""
         for contentType, body in self.bodies.items():
             response = self.echo(body, f"{contentType}; charset=utf-8")
             self.assertEqual(response["Content-Type"], contentType)
@@ -423,7 +425,7 @@ class EchoTests(FormatTestCase):
         self.assertNothingSent()
 
     def test_lossless(self) -> None:
-        """What no key can carry comes back all the same."""
+        """Content without a key is returned, too."""
         xml = (
             f"<message to='{TO}' from='{DOMAIN}' id='m' type='chat'><body>hi</body>"
             "<body xml:lang='de'>na</body><x xmlns='urn:x' y='z'>a<b/>c</x></message>"
@@ -449,7 +451,7 @@ class EchoTests(FormatTestCase):
         self.assertIn("has no 'to'", self.assertProblem(response, 422)["detail"])
 
     def test_refused(self) -> None:
-        """What would not be sent is refused with the same words."""
+        """A stanza that could not be sent is refused with the same words."""
         for contentType, body in (
             (XML, b""),
             (XML, b"<message>"),
@@ -482,11 +484,11 @@ class EchoTests(FormatTestCase):
 
 class DefectTests(FormatTestCase):
     """
-    What mod_rest gets wrong (docs/reference/mod-rest.rst), and what others do.
+    Defects of mod_rest (docs/reference/mod-rest.rst) and of other gateways.
     """
 
     def detail(self, status: int, value: Value) -> str:
-        """What is said to a value as JSON, and as CBOR the same."""
+        """Return the error for a value, which is the same in JSON and in CBOR."""
         response = self.ask(json.dumps(value).encode(), {"Content-Type": JSON})
         detail: str = self.assertProblem(response, status)["detail"]
         response = self.ask(toCBOR(value), {"Content-Type": CBOR})
@@ -495,7 +497,7 @@ class DefectTests(FormatTestCase):
         return detail
 
     def sent(self, value: Value) -> Element:
-        """What is sent of it."""
+        """Return the stanza that is sent for a value."""
         response = self.ask(json.dumps(value).encode(), {"Content-Type": JSON})
         self.assertEqual(response.status, 202, response.body)
         return self.outbox.sent.pop()
@@ -588,7 +590,7 @@ class DefectTests(FormatTestCase):
         )
 
     def test_characters(self) -> None:
-        """What XML cannot carry is refused in every format, not passed through."""
+        """Characters that XML cannot hold are refused in every format."""
         for character in ("\0", "\x08", "\x1b", "\x1f", "\ufffe", "\uffff"):
             code = f"U+{ord(character):04X}"
             self.assertIn(code, self.detail(422, {"to": TO, "body": f"a{character}"}))
@@ -640,7 +642,7 @@ class DefectTests(FormatTestCase):
             self.assertIn("'kind' must be message, presence or iq", detail)
 
     def test_noObject(self) -> None:
-        """What is no object is refused, with an example of one."""
+        """A value that is no object is refused, with an example of one."""
         values: tuple[Value, ...] = ([], "hi", 5, True, None, [{"to": TO}])
         for value in values:
             self.assertIn("must be one object", self.detail(422, value))
@@ -657,7 +659,10 @@ class TrapTests(FormatTestCase):
         self.build(sizeLimit=hostile.SIZE_LIMIT)
 
     def assertTrap(self, trap: Trap, contentType: str, path: str) -> None:
-        """It is refused with its status, and the text says what is wrong."""
+        """
+        Check that the body is refused with its status, in a text that says what is
+        wrong.
+        """
         headers = {"Content-Type": contentType}
         response = self.ask(trap.body, headers, path=path)
         self.assertEqual(response.status, trap.status, trap.name)

@@ -47,7 +47,7 @@ class KeyTestCase(SiteTestCase):
         return self.begin(body, headers).response()
 
     def sent(self) -> list[Element]:
-        """All that was sent since the last time, messages and presence first."""
+        """Return all stanzas sent since the last call, messages and presence first."""
         sent = self.outbox.sent + [each.stanza for each in self.requester.requests]
         self.outbox.sent.clear()
         self.requester.requests.clear()
@@ -55,10 +55,12 @@ class KeyTestCase(SiteTestCase):
 
 
 class HeaderTests(KeyTestCase):
-    """What is a key."""
+    """
+    The header with the key.
+    """
 
     def test_keys(self) -> None:
-        """It is any printable ASCII, bare or in double quotes."""
+        """A key is any printable ASCII, bare or in double quotes."""
         for header, key in (
             ("k", "k"),
             (
@@ -112,7 +114,7 @@ class HeaderTests(KeyTestCase):
         self.assertXMLProblem(response, 400)
 
     def test_get(self) -> None:
-        """What is only asked needs no key, and is asked again."""
+        """A GET ignores the key, and is sent again."""
         for _ in range(2):
             client = self.client()
             headers = {"Idempotency-Key": "k"}
@@ -130,7 +132,9 @@ class HeaderTests(KeyTestCase):
 
 
 class AgainTests(KeyTestCase):
-    """The same request again."""
+    """
+    A repeated request.
+    """
 
     def assertSame(self, one: HTTPResponse, other: HTTPResponse) -> None:
         """Two answers do not differ in anything, but when they were made, and why."""
@@ -179,8 +183,9 @@ class AgainTests(KeyTestCase):
 
     def test_streamLost(self) -> None:
         """
-        Nobody is told to try an iq again with its key whose reply was lost: not the
-        first time, nor later.
+        If the reply to an iq was lost with the stream, the client is not told to repeat
+        the
+        request with its key: neither the first time, nor later.
         """
         for isGone in (False, True):
             client = self.begin(IQ, {"Accept": JSON})
@@ -227,7 +232,7 @@ class AgainTests(KeyTestCase):
             self.assertEqual(len(self.keys.kept), 3)
 
     def test_otherTokenRuns(self) -> None:
-        """What another token's key stands for may run at the same time."""
+        """Requests of two tokens with the same key may run at the same time."""
         waiting = [self.begin(IQ), self.begin(IQ, self.allow(Grant("one")))]
         self.assertEqual(self.keyed(IQ).status, 409)
         for each in self.requester.requests:
@@ -255,7 +260,7 @@ class AgainTests(KeyTestCase):
             self.keys.kept.clear()
 
     def test_restarted(self) -> None:
-        """What is kept outlives the gateway."""
+        """A stored response survives a restart of the gateway."""
         first = self.keyed()
         kept = dict(self.keys.kept)
         self.setUp()
@@ -264,7 +269,9 @@ class AgainTests(KeyTestCase):
         self.assertEqual(self.sent(), [])
 
     def test_interrupted(self) -> None:
-        """Of what ran then it is said that nobody knows."""
+        """
+        A request that a restart interrupted is answered as having an unknown outcome.
+        """
         self.begin(IQ)
         kept = dict(self.keys.kept)
         self.setUp()
@@ -283,7 +290,9 @@ class RefusedTests(KeyTestCase):
     """Requests of which nothing has come."""
 
     def test_refused(self) -> None:
-        """What is wrong with a request is not kept: it may be put right."""
+        """
+        The refusal of a wrong request is not stored: the request may be corrected.
+        """
         for status, body, headers in (
             (400, b"", {}),
             (422, b"<massage/>", {}),
@@ -298,7 +307,7 @@ class RefusedTests(KeyTestCase):
         self.assertEqual(self.keyed().status, 202)
 
     def test_notSent(self) -> None:
-        """What could not be sent may be tried again."""
+        """A request whose stanza could not be sent may be repeated."""
         problem = serviceUnavailable("remote-connection-failed", "Gone.", 5)
         for body in (MESSAGE, PRESENCE, IQ):
             self.outbox.problem = self.requester.problem = problem
@@ -317,10 +326,12 @@ class RefusedTests(KeyTestCase):
 
 
 class RunningTests(KeyTestCase):
-    """The same while the first still runs."""
+    """
+    A repeated request while the first one still runs.
+    """
 
     def test_iq(self) -> None:
-        """It is refused for now."""
+        """A repeated iq is refused for now."""
         client = self.begin(IQ)
         response = self.keyed(IQ, {"Accept": JSON})
         text = self.assertProblem(response, 409)["detail"]
@@ -371,7 +382,7 @@ class LeavingTests(KeyTestCase):
     """Clients that do not wait."""
 
     def test_iq(self) -> None:
-        """What has a key runs to its end, for whoever asks again."""
+        """An iq with a key runs to its end after its client has left."""
         client = self.begin(IQ)
         client.leave()
         (asked,) = self.requester.requests
@@ -414,7 +425,7 @@ class TroubleTests(KeyTestCase):
     """A store that does not keep anything."""
 
     def test_begin(self) -> None:
-        """What cannot be kept is not sent."""
+        """A stanza whose key cannot be stored is not sent."""
         self.keys.problem = FULL
         for isKeeping in (False, True):
             self.outbox.isKeeping = isKeeping
@@ -473,7 +484,9 @@ class TroubleTests(KeyTestCase):
         self.assertIn("was not stored: the disk is full", said(logged)[0])
 
     def test_unexpected(self) -> None:
-        """What breaks in the midst of it may have happened, and is not done again."""
+        """
+        A request that fails unexpectedly may have been sent, and is not sent again.
+        """
         client = self.begin(IQ)
         self.requester.requests[0].reply.errback(Failure(ZeroDivisionError()))
         self.assertXMLProblem(client.response(), 500)
@@ -483,7 +496,9 @@ class TroubleTests(KeyTestCase):
 
 
 class MemoryTests(KeyTestCase):
-    """What a request holds while it waits."""
+    """
+    The memory of a waiting request.
+    """
 
     def test_stanza(self) -> None:
         """Not its stanza, with a key or without."""
@@ -508,7 +523,7 @@ class DumpTests(KeyTestCase):
     """How an answer is kept."""
 
     def test_roundTrip(self) -> None:
-        """Whatever an answer is, it comes back as it was."""
+        """Every response is read back equal."""
         for response in (
             Response(202),
             Response(202, headers=(("Stanza-Id", "\u00e9\u2615"), ("Location", "/a"))),

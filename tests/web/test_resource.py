@@ -21,7 +21,9 @@ from .case import IQ, MESSAGE, SIZE_LIMIT, TOKEN, XML, SiteTestCase, request
 
 
 class AuthorizationTests(SiteTestCase):
-    """Who may send."""
+    """
+    Credentials.
+    """
 
     def test_accepted(self) -> None:
         """Bearer, or Basic with the domain as its user; the scheme in any case."""
@@ -82,13 +84,15 @@ class AuthorizationTests(SiteTestCase):
         self.assertXMLProblem(response, 401)
 
     def test_first(self) -> None:
-        """Nobody learns from a body what is wrong with it without credentials."""
+        """Credentials are checked before the body."""
         response = self.ask(b"garbage", {"Authorization": None})
         self.assertXMLProblem(response, 401)
 
 
 class RouteTests(SiteTestCase):
-    """What exists."""
+    """
+    Paths and methods.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -198,7 +202,9 @@ class ErrorFormTests(SiteTestCase):
     """The form that an error is told in."""
 
     def test_forms(self) -> None:
-        """What is asked for; else XML to who wrote XML; else JSON."""
+        """
+        An error has the requested format; else XML if the request is XML; else JSON.
+        """
         json, problem = "application/json", "application/problem+json"
         for accept, sent, expected in (
             (None, XML, XML),
@@ -260,7 +266,9 @@ class ErrorFormTests(SiteTestCase):
 
 
 class CORSTests(SiteTestCase):
-    """What browsers are told (Fetch Standard §3.2)."""
+    """
+    Headers for browsers (Fetch Standard §3.2).
+    """
 
     ORIGIN = "https://app.example"
 
@@ -346,7 +354,7 @@ class CORSTests(SiteTestCase):
             self.assertEqual(response.all("Vary"), [])
 
     def test_elsewhere(self) -> None:
-        """There is no preflight for a path that does not exist."""
+        """A preflight for an unknown path is refused."""
         self.build(origins=("*",))
         response = self.ask(b"", method="OPTIONS", path="/rest/nowhere")
         self.assertEqual(response.status, 404)
@@ -363,7 +371,7 @@ class MountedTests(SiteTestCase):
         self.theirs = Site(root, reactor=self.clock)
 
     def test_path(self) -> None:
-        """It works at any path."""
+        """The resource works at any path."""
         for path in ("/api/xmpp", "/api/xmpp/"):
             client = HTTPClient(self.theirs)
             client.send(request(path=path))
@@ -373,7 +381,7 @@ class MountedTests(SiteTestCase):
         self.assertXMLProblem(client.response(), 404)
 
     def test_limit(self) -> None:
-        """It holds the limit on a body where the site does not."""
+        """The resource applies the limit on a body where the site does not."""
         for size, status in ((SIZE_LIMIT, 202), (SIZE_LIMIT + 1, 413)):
             client = HTTPClient(self.theirs)
             client.send(request(MESSAGE.ljust(size), path="/api/xmpp"))
@@ -478,7 +486,9 @@ class WaitingTests(SiteTestCase):
 
 
 class FailureTests(SiteTestCase):
-    """What nobody has thought of."""
+    """
+    Unexpected errors.
+    """
 
     def test_unexpected(self) -> None:
         """An exception is logged once, and told as a 500 that gives nothing away."""
@@ -492,7 +502,7 @@ class FailureTests(SiteTestCase):
         self.assertEqual(self.resource.pendingRequests, 0)
 
     def test_unexpectedLater(self) -> None:
-        """The same while a request waits."""
+        """An unexpected error while a request waits gives 500, and is logged."""
         client = self.client()
         client.send(request(IQ))
         self.requester.requests[0].reply.errback(Failure(ZeroDivisionError()))

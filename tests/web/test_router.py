@@ -30,7 +30,7 @@ class PathTestCase(SiteTestCase):
     """
 
     def sent(self) -> list[Element]:
-        """All that was sent since the last time, messages and presence first."""
+        """Return all stanzas sent since the last call, messages and presence first."""
         sent = self.outbox.sent + [each.stanza for each in self.requester.requests]
         self.outbox.sent.clear()
         self.requester.requests.clear()
@@ -185,7 +185,7 @@ class PathTests(PathTestCase):
             self.assertIn("percent-encode what is not ASCII as UTF-8", text)
 
     def test_partial(self) -> None:
-        """What the path leaves open the body says."""
+        """The body gives the parts that the path leaves out."""
         sent = f"<message to='{TO}' type='chat'><body>hi</body></message>"
         for path in ("", "/", "/message", "/message/", "/message/chat/"):
             whole = {"to": TO, "type": "chat", "body": "hi"}
@@ -197,7 +197,7 @@ class PathTests(PathTestCase):
         self.assertSent("/message", sent, body, JSON)
 
     def test_noRecipient(self) -> None:
-        """Somebody has to say whom it is for."""
+        """A recipient is required, in the path or in the body."""
         for path in ("/message", "/message/chat", "/presence/available"):
             self.assertIn("has no 'to'", self.refusal(422, path))
             self.assertIn("has no 'to'", self.refusal(422, path, b"{}", JSON))
@@ -271,7 +271,7 @@ class PathTests(PathTestCase):
             self.assertIn("echo", text)
 
     def test_mistakenFirst(self) -> None:
-        """Of one that nearly exists it is said what it may be."""
+        """The error for a misspelt first segment names the similar one."""
         for path, meant in (
             ("/mesage/chat/x", "message"),
             ("/Message/chat/x", "message"),
@@ -281,7 +281,7 @@ class PathTests(PathTestCase):
             self.assertIn(f"did you mean {meant!r}?", self.refusal(404, path))
 
     def test_controlledFirst(self) -> None:
-        """What the path says of an unknown name does not come back in the answer."""
+        """The error for an unknown name does not repeat control characters in it."""
         text = self.refusal(404, "/a%00%0D%0Ab%3Cc")
         self.assertNotIn("a\0", text)
         self.assertNotIn("<c", text)
@@ -340,7 +340,7 @@ class OwnTests(PathTestCase):
         )
 
     def answer(self, path: str) -> str:
-        """What is at a path."""
+        """Return the response at a path."""
         response = self.ask(b"", method="GET", path=f"/rest{path}")
         self.assertEqual(response.status, 200, path)
         return response.body.decode()
@@ -365,11 +365,11 @@ class OwnTests(PathTestCase):
             self.assertEqual(self.answer(path), expected)
 
     def test_named(self) -> None:
-        """What has a name there is no id."""
+        """A name below a route takes precedence over an id."""
         self.assertEqual(self.answer("/box/all"), "all")
 
     def test_nothing(self) -> None:
-        """What is not there is 404, with what is there instead."""
+        """An unknown path is 404, with the known ones."""
         for path in ("/box/m1/never", "/box/m1/again/x", "/box/a/b", "/box//m1"):
             text = self.refusal(404, path, method="GET")
             self.assertIn("there is /box/all, /box, /box/{id}, /box/{id}/again.", text)
@@ -490,7 +490,7 @@ class PayloadPathTests(PathTestCase):
         self.assertIn("cannot stand for an iq", text)
 
     def test_refused(self) -> None:
-        """What is wrong with a payload is said with its key."""
+        """The error for a bad payload names its key."""
         for name, body, says in (
             ("command", b"", "'command' needs a 'node'"),
             ("command", b'{"nod": "n"}', "did you mean 'node'?"),
@@ -509,7 +509,7 @@ class PayloadPathTests(PathTestCase):
             self.assertIn(f"use get, set or one of {', '.join(PAYLOADS)}.", text)
 
     def test_noRecipient(self) -> None:
-        """Somebody has to say whom it is for; the payload cannot."""
+        """A recipient is required in the path; the payload cannot name it."""
         self.assertIn("has no 'to'", self.refusal(422, "/iq/ping"))
 
     def test_result(self) -> None:

@@ -60,10 +60,10 @@ class HeldBatch:
 
 class HeldPoster:
     """
-    What posts batches, and answers when the test says so.
+    A poster of batches that responds when the test says so.
 
-    @ivar batches: All that were ever posted.
-    @ivar cancelled: The ids of those that were cancelled.
+    @ivar batches: All batches that were ever posted.
+    @ivar cancelled: The ids of the batches that were cancelled.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class HeldPoster:
         self.cancelled: list[str] = []
 
     def urlOf(self, stanza: Element) -> bytes:
-        """There is a URL for each kind."""
+        """Return a URL for each kind."""
         return f"http://x/{stanza.name}".encode()
 
     def postBatch(
@@ -149,8 +149,9 @@ class GatherTests(GatheringTestCase):
 
     def test_sameTurn(self) -> None:
         """
-        Those that come in one turn of the reactor go together, in their order, each
-        answered by its own line.
+        Stanzas of one turn of the reactor are posted together, in their order, each
+        answered
+        by its own line.
         """
         posting = self.post("a", "b", "c")
         self.turn()
@@ -166,7 +167,8 @@ class GatherTests(GatheringTestCase):
 
     def test_meanwhile(self) -> None:
         """
-        Those that come while a request is under way go together with the next.
+        Stanzas that come while a request is under way are posted together with the
+        next.
         """
         self.post("a")
         self.turn()
@@ -312,9 +314,7 @@ class AnswerTests(GatheringTestCase):
         self.assertNotIn("secret", repr(logs))
 
     def test_whole(self) -> None:
-        """
-        What concerns the request concerns each that is in it.
-        """
+        """A failure of the request concerns every stanza in it."""
         for answer, expected in (
             (
                 CallbackResponse(500),
@@ -362,8 +362,9 @@ class AnswerTests(GatheringTestCase):
 
     def test_apart(self) -> None:
         """
-        Those of a batch that the callback has refused go alone the next time: one of
-        them may be what it cannot take. That one has its answer then.
+        The stanzas of a batch that the callback has refused are posted alone the next
+        time,
+        since one of them may be the cause. That one has its answer then.
         """
         self.make(connections=8)
         first = self.post("a", "b")
@@ -500,9 +501,7 @@ class GivenUpTests(GatheringTestCase):
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_failing(self) -> None:
-        """
-        The same if the request fails.
-        """
+        """If a request fails after one stanza was cancelled, the others fail."""
         first, second = self.post("a", "b")
         self.turn()
         self.cancel(first)
@@ -547,9 +546,7 @@ class KeptTests(SynchronousTestCase):
         self.world = World()
 
     def test_delivered(self) -> None:
-        """
-        Those that were answered are done with; what follows from each is sent.
-        """
+        """Answered stanzas are completed, and the reply to each is sent."""
         self.world.messages("a", "b", "c")
         self.assertEqual(self.world.batch.stanzas, ["a", "b", "c"])
         self.world.batch.answer(
@@ -564,9 +561,7 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(self.world.clock.getDelayedCalls(), [])
 
     def test_tries(self) -> None:
-        """
-        What is measured is each stanza's try, by its own result.
-        """
+        """The attempt of each stanza is measured by its own result."""
         self.world.messages("a", "b", "c")
         self.world.batch.answer({"status": 204}, {"status": 404})
         tries = self.world.inbox.inboxes["default"].attemptLatencies

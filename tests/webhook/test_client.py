@@ -68,7 +68,7 @@ class WebhookTestCase(SynchronousTestCase):
         return self.webhook.post(stanza(xml), id)
 
     def request(self, xml: str, url: str = "") -> HTTPRequest:
-        """What a stanza is posted as."""
+        """Return the request that a stanza is posted by."""
         if url:
             self.webhook = self.make(url)
         self.post(xml)
@@ -221,9 +221,7 @@ class PostTests(WebhookTestCase):
         self.assertEqual("/hook", self.request(MESSAGE).target)
 
     def test_headersAreNotShared(self) -> None:
-        """
-        What one stanza needs does not stay for the next.
-        """
+        """Headers of one stanza do not stay for the next."""
         self.request(MESSAGE.replace("id=", "xml:lang='en' id="))
         request = self.request(MESSAGE)
         self.assertNotIn("Content-Language", request)
@@ -255,9 +253,7 @@ class SignatureTests(WebhookTestCase):
         self.assertNotIn("webhook-signature", request)
 
     def test_signed(self) -> None:
-        """
-        What is signed is what is posted, whatever its format.
-        """
+        """The signature covers the body as it is posted, in every format."""
         signer = Signer([OLD, NEW])
         for contentType in OUTPUT_TYPES:
             self.webhook = self.make(self.url, contentType, signer=signer)
@@ -382,7 +378,7 @@ class FormatTests(WebhookTestCase):
     }
 
     def posted(self, xml: str, contentType: str) -> bytes:
-        """What a stanza is posted as, once it is known what the callback wants."""
+        """Return the body of a POST, once the format is known."""
         self.webhook = self.make("http://callback.example/hook", contentType)
         request = self.request(xml)
         self.assertEqual(contentType, request["Content-Type"])
@@ -413,9 +409,7 @@ class FormatTests(WebhookTestCase):
             self.assertEqual(texts, dict(parse_qsl(body, True, strict_parsing=True)))
 
     def test_lossless(self) -> None:
-        """
-        What JSON has no key for is in it all the same.
-        """
+        """Content that JSON has no key for is in the body, too."""
         body = self.posted(MESSAGE.replace("<body>", "<x xmlns='urn:x'/><body>"), JSON)
         self.assertEqual(["<x xmlns='urn:x'/>"], json.loads(body)["xml"])
 
@@ -582,9 +576,7 @@ class DiscoveryTests(WebhookTestCase):
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_stopWhileConnecting(self) -> None:
-        """
-        The same while the callback has not even been reached.
-        """
+        """Stopping before the callback is reached logs nothing and leaves no timer."""
         with capturedLogs() as logs:
             self.webhook.startService()
             self.successResultOf(self.webhook.stopService())

@@ -77,7 +77,7 @@ class ClientTestCase(SynchronousTestCase):
         return str(self.failureResultOf(asking, DeliveryError).value)
 
     def assertNothingLeft(self) -> None:
-        """There is no connection, and nothing that still has to be done."""
+        """Check that no connection and no timer is left."""
         self.reactor.advance(0)
         self.assertEqual(0, self.server.openConnections())
         self.assertEqual(0, self.server.attempts)
@@ -152,9 +152,7 @@ class RequestTests(ClientTestCase):
         self.assertEqual("a/b, c/d", self.successResultOf(asking).header("Accept"))
 
     def test_byteByByte(self) -> None:
-        """
-        It does not matter in which pieces an answer comes.
-        """
+        """A response may arrive in any pieces."""
         asking, connection = self.connected()
         for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok":
             connection.send(bytes([byte]))
@@ -507,9 +505,7 @@ class FaultTests(ClientTestCase):
         self.assertEqual(0, self.server.attempts)
 
     def test_garbage(self) -> None:
-        """
-        What is not HTTP is no answer; what it was is not told.
-        """
+        """Bytes that are not HTTP are no response; the error does not repeat them."""
         garbage = [
             b"SSH-2.0-secret\r\n",
             b"secret\r\n\r\n",
@@ -607,9 +603,7 @@ class ConnectionTests(ClientTestCase):
             connection.close()
 
     def test_staleOnce(self) -> None:
-        """
-        It is sent once more, and not again.
-        """
+        """A request on a stale connection is repeated once, and not again."""
         asking, connection = self.connected()
         connection.answer()
         asking = self.request()
@@ -621,8 +615,8 @@ class ConnectionTests(ClientTestCase):
 
     def test_staleAll(self) -> None:
         """
-        It is sent over a new connection, not over another that had been kept: a
-        server that restarts closes them all.
+        The repeated request uses a new connection, not another kept one: a server that
+        restarts closes them all.
         """
         one, two = self.request(), self.request()
         first, second = self.server.accept(), self.server.accept()
@@ -676,9 +670,7 @@ class ConnectionTests(ClientTestCase):
             self.answer(each)
 
     def test_cancelReadingBody(self) -> None:
-        """
-        The same while the body is read.
-        """
+        """A request that is cancelled while the body is read leaves no connection."""
         asking, connection = self.connected()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
         asking.cancel()

@@ -18,12 +18,12 @@ class PressureTests(SynchronousTestCase):
         self.pressure.watch(self.transport)
 
     def test_flowing(self) -> None:
-        """What a transport takes at once does not wait."""
+        """A transport that takes everything at once makes nobody wait."""
         self.pressure.add(LIMIT + 1)
         self.assertFalse(self.pressure.isOverLimit)
 
     def test_full(self) -> None:
-        """What is written to a full transport waits, up to the limit."""
+        """Stanzas for a full transport wait, up to the limit."""
         self.transport.fill()
         self.pressure.add(LIMIT)
         self.assertFalse(self.pressure.isOverLimit)
@@ -38,7 +38,7 @@ class PressureTests(SynchronousTestCase):
         self.assertFalse(self.pressure.isOverLimit)
 
     def test_eased(self) -> None:
-        """Who waits hears that all is written, or that nothing ever will be."""
+        """A waiter learns that all is written, or that nothing ever will be."""
         self.assertEqual(self.successResultOf(self.pressure.whenDrained()), None)
         for ease in (self.transport.drain, self.pressure.release):
             self.transport.fill()

@@ -19,7 +19,7 @@ PARENT = DOMAIN.partition(".")[2]
 
 class BarrierTests(ComponentTestCase):
     """
-    What comes back shows that the server has taken what was before it.
+    A barrier that comes back shows that the server has taken all before it.
     """
 
     def setUp(self) -> None:
@@ -64,7 +64,7 @@ class BarrierTests(ComponentTestCase):
         self.assertEqual(self.received, [])
 
     def test_crossedAt(self) -> None:
-        """It is known when it came back, on this stream, and how long that took."""
+        """The time of the last return on this stream is known, and how long it took."""
         self.assertIsNone(self.barrier.lastSuccessAt)
         crossing = self.wait()
         self.clock.advance(0.5)
@@ -114,7 +114,7 @@ class BarrierTests(ComponentTestCase):
         self.assertEqual(self.server.stanzas(), [])
 
     def test_timeout(self) -> None:
-        """What is swallowed is waited for, once."""
+        """A barrier that is swallowed is waited for, once."""
         crossing = self.wait()
         self.server.stanza()
         for _ in range(6):
@@ -128,7 +128,11 @@ class BarrierTests(ComponentTestCase):
         self.assertTrue(self.successResultOf(crossing))
 
     def test_slow(self) -> None:
-        """What has come back once, and does not now, is not given up: it is slow."""
+        """
+        A kind of barrier that has come back once is not given up when it does not come:
+        the
+        server is slow.
+        """
         crossing = self.wait()
         self.server.send(toXML(self.server.stanza()))
         self.assertTrue(self.successResultOf(crossing))
@@ -148,7 +152,7 @@ class BarrierTests(ComponentTestCase):
         self.assertEqual(self.barrier.method, LOOPBACK)
 
     def test_noStream(self) -> None:
-        """There is none to send it on."""
+        """A barrier needs a stream."""
         self.server.lose()
         self.failureResultOf(self.wait(), Refusal)
 
@@ -167,17 +171,17 @@ class BarrierTests(ComponentTestCase):
 
 class WritingTests(ComponentTestCase):
     """
-    What is to be written later is checked now.
+    Stanzas that are written later are checked now.
     """
 
     def test_check(self) -> None:
-        """There must be room for a stamp."""
+        """The check leaves room for a stamp."""
         self.sender.encode("<m>" + "x" * 497_949)
         problem = self.refusedBy(lambda: self.sender.encode("<m>" + "x" * 497_950))
         self.assertEqual(problem.status, 413)
 
     def test_write(self) -> None:
-        """What is written as text is a stanza like any other."""
+        """A stanza that is written as text counts as any other."""
         problem = self.refusedBy(lambda: self.sender.write("<message/>"))
         self.assertEqual(problem.status, 503)
         server = self.connect()

@@ -39,7 +39,9 @@ class BuiltinAnswersTests(SynchronousTestCase):
         )
 
     def payload(self, query: str) -> str:
-        """What the result of a query holds, as XML; its envelope is checked."""
+        """
+        Return the payload of the result of a query as XML; its envelope is checked.
+        """
         answer = self.answer(query)
         assert answer is not None
         self.assertEqual(
@@ -106,13 +108,13 @@ class BuiltinAnswersTests(SynchronousTestCase):
         )
 
     def test_discoItems(self) -> None:
-        """There are no items (XEP-0030 §4.1)."""
+        """The list of items is empty (XEP-0030 §4.1)."""
         self.assertEqual(
             self.payload(f"<query xmlns='{ITEMS}'/>"), f"<query xmlns='{ITEMS}'/>"
         )
 
     def test_node(self) -> None:
-        """There are no nodes either (XEP-0030 §7)."""
+        """The gateway has no nodes (XEP-0030 §7)."""
         for uri in (INFO, ITEMS):
             answer = self.answer(f"<query xmlns='{uri}' node='n'/>")
             assert answer is not None

@@ -229,7 +229,7 @@ class ForeignTests(CollectingTestCase):
         self.assertEqual(self.brought(replying), ["true"])
 
     def test_ownDomainForeign(self) -> None:
-        """Nobody else has the archive of our own domain."""
+        """Messages of the archive of our own domain count from no other address."""
         replying, wireID = self.query(to=DOMAIN)
         self.result(wireID, "forged", f"other@{DOMAIN}")
         self.result(wireID, "forged", "evil.example")
@@ -257,7 +257,7 @@ class ForeignTests(CollectingTestCase):
         self.assertEqual(self.pairing.mismatched, 1)
 
     def test_passedOn(self) -> None:
-        """What is no result of a query of ours is a message like any other."""
+        """A message that is no result of a query of ours is handled like any other."""
         replying, wireID = self.query()
         self.result("f27", "the caller's queryid")
         self.result("foreign", "somebody's queryid")
@@ -280,7 +280,7 @@ class EndTests(CollectingTestCase):
     """How a query may end otherwise, and what comes after."""
 
     def assertLate(self, wireID: str) -> None:
-        """What still comes is counted, and nobody's business."""
+        """Check that late messages are counted and handed to nobody."""
         late = self.pairing.late
         self.result(wireID)
         self.result(wireID, sender="evil.example")

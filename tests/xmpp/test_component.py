@@ -71,7 +71,7 @@ class HandshakeTests(ComponentTestCase):
         self.assertFalse(self.component.ready)
 
     def test_inPieces(self) -> None:
-        """It does not matter in which pieces the server's part arrives."""
+        """The server's bytes may arrive in any pieces."""
         server = self.endpoint.accept()
         header = (
             f"<?xml version='1.0'?>\n<stream:stream xmlns:stream='{NS_STREAMS}'"
@@ -194,7 +194,7 @@ class SendTests(ComponentTestCase):
         self.assertIn(b"hi", server.transport.taken())
 
     def test_congestionEnds(self) -> None:
-        """What waited for a lost connection does not count for the next one."""
+        """Bytes that waited on a lost connection do not count on the next one."""
         server = self.connect()
         self.congest(server)
         self.refusal()

@@ -36,7 +36,7 @@ class DiagnosisTests(SynchronousTestCase):
         component.startService()
 
     def fault(self) -> ConnectionFailed:
-        """What there is instead of a stream."""
+        """Return the diagnosis of an attempt that led to no stream."""
         found = self.failureResultOf(self.diagnosis.outcome, ConnectionFailed).value
         assert isinstance(found, ConnectionFailed)
         return found
@@ -48,9 +48,7 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertEqual(fault.reached, reached)
 
     def test_well(self) -> None:
-        """
-        There is a stream; what becomes of it later is of no interest.
-        """
+        """An attempt that led to a stream has no fault, whatever happens later."""
         server = self.endpoint.accept()
         self.assertNoResult(self.diagnosis.outcome)
         server.accept()
@@ -65,9 +63,7 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertFault("correct it in --server", False)
 
     def test_unreached(self) -> None:
-        """
-        Nobody answers.
-        """
+        """The server cannot be reached."""
         self.endpoint.refuse(error.TimeoutError())
         self.assertFault("firewall", False)
 
@@ -79,16 +75,12 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertFault("correct --server", False)
 
     def test_otherwise(self) -> None:
-        """
-        What nobody has foreseen is said as it is.
-        """
+        """An unforeseen error is reported as it is."""
         self.endpoint.refuse(ValueError("the moon is full."))
         self.assertFault("the moon is full", False)
 
     def test_streamErrors(self) -> None:
-        """
-        What the server says against it is said with what to do.
-        """
+        """The stream error of the server is reported with a remedy."""
         for condition, words in (
             ("conflict", "another component is connected"),
             ("host-unknown", "add it to the server's configuration"),

@@ -51,7 +51,7 @@ class TroubleTests(ComponentTestCase):
         server.fail(condition, "Try harder")
 
     def lines(self, fail: Callable[[], object]) -> list[str]:
-        """What is logged while every attempt of an hour fails."""
+        """Return the log of an hour in which every attempt fails."""
         with capturedLogs() as events:
             self.attempts(3600, fail)
         return said(events)
@@ -220,7 +220,7 @@ class TroubleTests(ComponentTestCase):
         self.assertEqual({*reasons}, names)
 
     def test_saidAgain(self) -> None:
-        """The same trouble is news once the stream has been up."""
+        """A fault is logged again once the stream has been up."""
 
         def lines() -> list[str]:
             with capturedLogs() as events:
@@ -244,7 +244,7 @@ class TroubleTests(ComponentTestCase):
         self.assertEqual(len(lines()), 1)
 
     def wrongServer(self, say: Callable[[HeldServer], object]) -> str:
-        """What is logged of a server that is none of XMPP."""
+        """Return the log for a server that does not speak XMPP."""
         server = self.endpoint.accept()
         with capturedLogs() as events:
             say(server)

@@ -115,7 +115,7 @@ class MismatchTests(PairingTestCase):
         self.assertEqual(self.replyTo(replying)["from"], PEER)
 
     def test_ownDomainForeign(self) -> None:
-        """Nobody else can answer for our own domain."""
+        """A query to our own domain is answered by no other address."""
         replying, wireID = self.ask(to=DOMAIN)
         self.reply(wireID, "evil.example")
         self.reply(wireID, f"other@{DOMAIN}")
@@ -157,7 +157,7 @@ class DoubledTests(PairingTestCase):
     """Callers that use one id twice."""
 
     def test_same(self) -> None:
-        """The same id, to and from while the first still waits is refused: 409."""
+        """A query with the id, to and from of one that still waits is refused: 409."""
         replying, wireID = self.ask()
         problem = self.refusedBy(self.ask)
         self.assertEqual((problem.status, problem.condition), (409, "conflict"))
@@ -167,7 +167,7 @@ class DoubledTests(PairingTestCase):
         self.ask()
 
     def test_otherRecipient(self) -> None:
-        """The same id to another peer is another request; both get their replies."""
+        """Queries with one id to two peers are two queries; both get their replies."""
         first, firstID = self.ask(to="a@example.org")
         second, secondID = self.ask(to="b@example.org")
         self.reply(secondID, "b@example.org")
@@ -176,7 +176,7 @@ class DoubledTests(PairingTestCase):
         self.assertEqual(self.replyTo(second)["from"], "b@example.org")
 
     def test_otherSender(self) -> None:
-        """The same id from another address is another request."""
+        """Queries with one id from two addresses are two queries."""
         self.ask(sender=f"a@{DOMAIN}")
         self.ask(sender=f"b@{DOMAIN}")
         self.assertEqual(len(self.pairing), 2)
@@ -192,7 +192,7 @@ class WaitedTests(PairingTestCase):
         return self.pairing.waitTimes.count, self.pairing.waitTimes.sum
 
     def test_ended(self) -> None:
-        """Whatever a wait ends by, it has been one."""
+        """A wait is measured, whatever it ends by."""
         replying, wireID = self.ask()
         self.clock.advance(2)
         self.reply(wireID)
@@ -204,7 +204,10 @@ class WaitedTests(PairingTestCase):
         self.assertEqual(self.waited(), (2, 5))
 
     def test_others(self) -> None:
-        """What was not sent has not waited, and the gateway's own do not count."""
+        """
+        A query that was not sent has no wait, and the gateway's own queries do not
+        count.
+        """
         loopback = self.pairing.pingSelf(1)
         self.clock.advance(1)
         self.failureResultOf(loopback, Refusal)
@@ -270,7 +273,9 @@ class EndTests(PairingTestCase):
         self.assertEqual(self.timers(), [0.5])
 
     def test_askAgainAtOnce(self) -> None:
-        """Whoever asks again because the stream was lost is refused, too."""
+        """
+        A query that is repeated at once after the loss of the stream is refused, too.
+        """
         replying, _ = self.ask()
         statuses = []
 
@@ -330,7 +335,7 @@ class LoopbackTests(PairingTestCase):
         return replying, self.server.stanza()["id"]
 
     def test_returns(self) -> None:
-        """Its return is the answer, and reaches nobody else."""
+        """The return of a loopback is its reply, and reaches no callback."""
         for sender in (DOMAIN, None):
             replying, wireID = self.ping()
             self.reply(wireID, sender, "get", "<ping xmlns='urn:xmpp:ping'/>")
@@ -345,7 +350,7 @@ class LoopbackTests(PairingTestCase):
         self.assertEqual(self.successResultOf(replying)["type"], "error")
 
     def test_forged(self) -> None:
-        """Nobody else can make it return; what they send is a request of theirs."""
+        """An iq from another address is no return of a loopback, but a request."""
         replying, wireID = self.ping()
         self.reply(wireID, "evil.example", "get", "<ping xmlns='urn:xmpp:ping'/>")
         self.reply(wireID, "evil.example", "result")

@@ -43,7 +43,7 @@ class KeepaliveTests(ComponentTestCase):
         self.assertEqual(self.received, [])
 
     def test_anyBytes(self) -> None:
-        """Whatever the server sends is a sign of life, be it white space."""
+        """Every byte of the server is a sign of life, even white space."""
         for sign in (
             "<message id='1'/>",
             " ",
@@ -81,7 +81,7 @@ class KeepaliveTests(ComponentTestCase):
         self.assertEqual(len(said(events)), 1)
 
     def test_within60Seconds(self) -> None:
-        """It takes less than 60 s from the last byte, whenever that was."""
+        """A dead connection is found less than 60 s after its last byte."""
         for last in range(0, 700, 7):
             server = self.server
             start = self.clock.seconds()
@@ -116,7 +116,11 @@ class KeepaliveTests(ComponentTestCase):
         self.assertEqual(self.timers(), [0.5])
 
     def test_lostWhilePinging(self) -> None:
-        """The same, if a ping is under way; it says nothing about silence."""
+        """
+        A stream that is lost during a ping leaves only the timer of the next attempt,
+        and is
+        not reported as silent.
+        """
         self.clock.advance(15)
         self.clock.advance(19.9)
         with capturedLogs() as events:
@@ -127,7 +131,7 @@ class KeepaliveTests(ComponentTestCase):
         self.assertFalse(self.server.transport.disconnected)
 
     def test_stopped(self) -> None:
-        """The same after a stop."""
+        """A stopped service leaves no timers."""
         self.clock.advance(15)
         self.component.stopService()
         self.server.lose()

@@ -53,7 +53,7 @@ class StanzaObserverTests(PairingTestCase):
         self.recorder.came.append("passed on")
 
     def test_sent(self) -> None:
-        """What is written is told of once, as XML; and iqs are, as on the wire."""
+        """Every written stanza is reported once, as XML; an iq as it is on the wire."""
         self.sender.send(stanza(MESSAGE))
         self.sender.write(toXML(stanza(MESSAGE)))
         self.server.stanzas()
@@ -65,15 +65,15 @@ class StanzaObserverTests(PairingTestCase):
         self.assertNoResult(replying)
 
     def test_notSent(self) -> None:
-        """What is refused has not been sent."""
+        """A refused stanza is not reported as sent."""
         self.server.lose()
         self.refusedBy(lambda: self.sender.send(stanza(MESSAGE)))
         self.assertEqual(self.recorder.xml, [])
 
     def test_received(self) -> None:
         """
-        What comes is told of before it is dealt with, be it a reply or not; what is no
-        stanza is not.
+        Every inbound stanza is reported before it is handled, replies included; other
+        elements are not.
         """
         replying, wireID = self.ask()
         replying.addCallback(lambda _: self.recorder.came.append("replied"))
@@ -115,7 +115,7 @@ class ConnectionObserverTests(ComponentTestCase):
             self.component.addObserver(Listener(name, self.heard))
 
     def taken(self) -> list[str]:
-        """What was heard since."""
+        """Return the calls since the last one."""
         heard, self.heard[:] = self.heard[:], []
         return heard
 
@@ -198,6 +198,6 @@ class HandlerTests(ComponentTestCase):
         self.assertEqual(handler.heard, ["initialized"])
 
     def test_notQueued(self) -> None:
-        """What a handler sends without a stream is refused, and not queued unseen."""
+        """A stanza that a handler sends without a stream is refused, not queued."""
         self.refusedBy(lambda: self.component.send(stanza(MESSAGE)))
         self.assertEqual(self.connect().stanzas(), [])

@@ -14,7 +14,9 @@ from .case import ComponentTestCase
 
 
 class ReceiveTests(ComponentTestCase):
-    """What becomes of inbound stanzas."""
+    """
+    Inbound stanzas.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -46,7 +48,7 @@ class ReceiveTests(ComponentTestCase):
         self.assertEqual(languages, [None, "de"])
 
     def test_otherElements(self) -> None:
-        """What is no stanza is nobody's business, whatever its name."""
+        """An element that is no stanza is ignored, whatever its name."""
         self.server.send("<message xmlns='urn:example'/><handshake/><ping/>")
         self.assertEqual(self.received, [])
         self.assertTrue(self.component.ready)

@@ -116,7 +116,7 @@ class StanzaTests(ReaderTestCase):
         )
 
     def test_anyPieces(self) -> None:
-        """It does not matter between which two bytes the network cuts."""
+        """The network may cut the stream between any two bytes."""
         deep = "<deep>" * 70 + "</deep>" * 70
         data = f"{HEADER}{FORWARDED}\n{deep}<iq id='1'/></stream:stream>".encode()
         self.reader.parse(data)
@@ -140,7 +140,7 @@ class StanzaTests(ReaderTestCase):
             self.assertEqual(len(self.stanzas), number + 1)
 
     def test_malformed(self) -> None:
-        """What is no XML is reported as what Twisted's streams expect."""
+        """Malformed XML is reported as the error that Twisted's streams expect."""
         self.read(HEADER)
         self.assertRaises(ParserError, self.read, "<message></presence>")
 
@@ -253,7 +253,7 @@ class LimitTests(ReaderTestCase):
         self.assertEqual(len(self.stanzas), 1)
 
     def test_prefixesOfHeader(self) -> None:
-        """Those of the stream's header count for no stanza."""
+        """Prefixes of the stream's header count for no stanza."""
         super().setUp()
         self.read(HEADER.replace(" id=", f" {self.declarations(1000)} id="))
         self.assertEqual(len(self.roots), 1)
@@ -261,7 +261,7 @@ class LimitTests(ReaderTestCase):
         self.assertEqual(len(self.stanzas), 1)
 
     def test_afterFault(self) -> None:
-        """What follows the fault in the same stanza is read, and forgotten."""
+        """The rest of a bad stanza is read and discarded."""
         deep = "<x>" * 100 + "text" + "</x>" * 100
         self.assertEqual(
             self.refusal(
@@ -291,7 +291,7 @@ class AnythingTests(ReaderTestCase):
         st.integers(0, 800),
     )
     def test_changed(self, at: int, cut: int, put: bytes, pause: int) -> None:
-        """Whatever is changed in a stream, it is read, or it is malformed."""
+        """A stream with any change is read, or is malformed."""
         self.setUp()
         data = f"{HEADER}{FORWARDED}<iq id='1'/></stream:stream>".encode()
         data = data[:at] + put + data[at + cut :]
@@ -306,7 +306,7 @@ class AnythingTests(ReaderTestCase):
 
 class StrangersTests(ReaderTestCase):
     """
-    What servers pass on of strangers, in a way that namespaces do not allow.
+    Stanzas of strangers that servers pass on although namespaces forbid them.
     """
 
     def test_reservedNamespace(self) -> None:

@@ -95,9 +95,7 @@ class OpenTests(FileTestCase):
         self.assertEqual(self.told.take(), [])
 
     def test_private(self) -> None:
-        """
-        Nobody else may read what is in it.
-        """
+        """Only the owner may read the file."""
         self.addCleanup(os.umask, os.umask(0))
         connection = self.file().open()
         self.addCleanup(connection.close)
@@ -177,9 +175,7 @@ class OpenTests(FileTestCase):
         self.assertIn(f"make the directory {self.place}/none", message)
 
     def test_noPlace(self) -> None:
-        """
-        What is no place for a file is refused.
-        """
+        """A path that cannot hold a file is refused."""
         self.path.mkdir()
         self.assertIn("is a directory: name a file within it", self.refusal())
         (self.place / "plain").touch()
@@ -201,9 +197,7 @@ class OpenTests(FileTestCase):
         self.assertIn("let the gateway's user write it", self.refusal())
 
     def test_brokenDisk(self) -> None:
-        """
-        What the disk says is said; and the lock is not kept.
-        """
+        """The error of the disk is repeated, and the lock is released."""
         disk = FaultyDisk()
         disk.fail("PRAGMA quick_check", diskError(sqlite3.SQLITE_FULL))
         with self.assertRaisesRegex(StoreUnusable, "opened: the disk is full"):
@@ -280,9 +274,7 @@ class DamageTests(FileTestCase):
             aside.unlink()
 
     def test_twice(self) -> None:
-        """
-        What was set aside in the same second is not overwritten.
-        """
+        """A file that was set aside in the same second is not overwritten."""
         for each in range(2):
             self.path.write_bytes(b"%d garbage" % each)
             self.assertEqual(self.kept(), 0)

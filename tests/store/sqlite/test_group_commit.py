@@ -68,7 +68,7 @@ class CommitterTestCase(SynchronousTestCase):
         return [each.id for each in found]
 
     def assertUnavailable(self, result: object, reason: str) -> None:
-        """It is a failure for this reason."""
+        """Check that a result is a failure with this reason."""
         assert isinstance(result, Failure), result
         self.assertIsInstance(result.value, StoreUnavailable)
         self.assertEqual(str(result.value), reason)
@@ -90,8 +90,8 @@ class CommitTests(CommitterTestCase):
 
     def test_fault(self) -> None:
         """
-        What fails by its own fault fails alone: nothing of it is done, and all of the
-        others.
+        An operation that fails by its own fault has no effect, and the others have
+        theirs.
         """
 
         def faulty(connection: Connection) -> None:
@@ -245,8 +245,8 @@ class TroubleTests(CommitterTestCase):
 
     def test_log(self) -> None:
         """
-        It is said once when it begins, when its reason changes, and once when it
-        ends: when something was kept, not when something could be read.
+        A failure is logged when it begins and when its reason changes, and the recovery
+        once: when a commit succeeds, not when a read does.
         """
         self.disk.fail("INSERT", FULL)
         for _ in range(3):
@@ -339,9 +339,7 @@ class TroubleTests(CommitterTestCase):
         self.assertEqual(len(self.told.take()), 1)
 
     def test_unexpected(self) -> None:
-        """
-        What nobody has thought of is borne, too.
-        """
+        """An unexpected error is handled, too."""
         self.disk.fail("BEGIN", ZeroDivisionError("oh"))
         (result,) = self.committer.commit([accept("a")])
         self.assertUnavailable(result, "an unexpected error, ZeroDivisionError('oh')")

@@ -116,7 +116,9 @@ class BatchTestCase(SiteTestCase):
 
 
 class AcceptedTests(BatchTestCase):
-    """What is in order."""
+    """
+    Batches that are accepted.
+    """
 
     def test_paths(self) -> None:
         """The path may be written in any way: each takes a batch of any length."""
@@ -173,7 +175,9 @@ class AcceptedTests(BatchTestCase):
         self.assertEqual(self.outbox.groups, [2])
 
     def test_xml(self) -> None:
-        """The same for XML."""
+        """
+        The stanzas of a batch in XML are accepted, and the response has their ids.
+        """
         body = (
             b"<xmpp><message to='a@example.org'/>\n<presence to='b@c' id='p'/></xmpp>"
         )
@@ -222,7 +226,9 @@ class AcceptedTests(BatchTestCase):
         self.assertTrue(self.requester.requests[0].cancelled)
 
     def test_preferWait(self) -> None:
-        """Who prefers to wait hears of a message when its outcome is known."""
+        """
+        With C{Prefer: wait}, the line of a message comes once its outcome is known.
+        """
         client = self.client()
         client.send(head(Prefer="wait=9") + chunk(lined(message(0), message(1))))
         self.assertEqual(self.coming(client), [])
@@ -253,7 +259,7 @@ class AcceptedTests(BatchTestCase):
         self.assertEqual(len(self.said(client.response())), 2 * GROUP + 1)
 
     def test_otherSite(self) -> None:
-        """Somebody else's site gives the batch as a whole."""
+        """A site other than the gateway's own hands over the batch as a whole."""
         client = HTTPClient(Site(self.resource, reactor=self.clock))
         body = lined(*map(message, range(1000)))
         fields = (
@@ -268,7 +274,9 @@ class AcceptedTests(BatchTestCase):
 
 
 class RefusedTests(BatchTestCase):
-    """What is not."""
+    """
+    Batches, or stanzas in them, that are refused.
+    """
 
     def test_bad(self) -> None:
         """One that is bad leaves the others alone."""
@@ -291,7 +299,7 @@ class RefusedTests(BatchTestCase):
         self.assertIn("'body'", lines[4]["detail"])
 
     def test_badXML(self) -> None:
-        """The same in XML."""
+        """A bad stanza in XML is refused alone; the stanzas after it are sent."""
         body = (
             b"<xmpp><message to='a@b' id='0'/><message to='a@b' to='c@d'/>"
             b"<message to='a@b'><!-- x --></message><x/><message to='a@b'>&x;</message>"
@@ -305,7 +313,9 @@ class RefusedTests(BatchTestCase):
         self.assertEqual(self.sent, ["0", "6"])
 
     def test_unreadable(self) -> None:
-        """What cannot be read ends the batch; what came before it stays accepted."""
+        """
+        A line that cannot be read ends the batch; the stanzas before it stay accepted.
+        """
         body = b"<xmpp><message to='a@b' id='0'/>hello<message to='a@b'/></xmpp>"
         response = self.posted(body, {"Content-Type": XML})
         lines = self.said(response)
@@ -315,7 +325,7 @@ class RefusedTests(BatchTestCase):
         self.assertEqual(self.sent, ["0"])
 
     def test_nothing(self) -> None:
-        """What cannot be read from its beginning is refused as a whole."""
+        """A batch that cannot be read from its beginning is refused as a whole."""
         for body, headers, status in (
             (b"hello", {"Content-Type": XML}, 400),
             (b"{}", {"Content-Type": "application/json"}, 415),
@@ -328,7 +338,7 @@ class RefusedTests(BatchTestCase):
             self.assertEqual(self.outbox.sent, [])
 
     def test_methods(self) -> None:
-        """It is one of the gateway's own names, and is posted to."""
+        """C{/rest/batch} is a route of the gateway, and only POST is allowed."""
         self.assertEqual(self.ask(path=PATH, method="GET")["Allow"], "POST")
         problem = self.assertProblem(
             self.ask(path="/rest/batch/x", headers={"Accept": "application/json"}), 404
@@ -351,14 +361,14 @@ class RefusedTests(BatchTestCase):
         self.assertEqual(self.sent, ["m0", "m3"])
 
     def test_storeOfKeys(self) -> None:
-        """The same where only the answer would be kept."""
+        """A query whose key cannot be stored is refused with 503, and not sent."""
         self.keys.problem = StoreUnavailable("the disk is full")
         (line,) = self.batch(iq(0), headers={"Idempotency-Key": "k"})
         self.assertEqual((line["status"], line["retry_after"]), (503, 5))
         self.assertEqual(self.requester.requests, [])
 
     def test_broken(self) -> None:
-        """What is wrong with the gateway ends the answer in the midst of it."""
+        """A fault in the gateway ends the response in the midst of it."""
         self.outbox.problem = RuntimeError("broken")
         client = self.client()
         client.send(head() + chunk(lined({"kind": "presence", "to": "a@b"})))
@@ -366,7 +376,10 @@ class RefusedTests(BatchTestCase):
         self.assertProblem(client.response(), 500)
 
     def test_brokenUnseen(self) -> None:
-        """The same if it breaks while the client does not take what came before."""
+        """
+        A fault ends the response also while the client does not read the lines before
+        it.
+        """
         client = self.client()
         client.send(head() + chunk(lined(message(0))))
         client.transport.fill()
@@ -404,7 +417,7 @@ class RefusedTests(BatchTestCase):
         client.leave()
 
     def test_rate(self) -> None:
-        """What comes faster than a token may send waits."""
+        """Stanzas above the rate of a token wait."""
         bucket = RateLimiter(2, 3, self.clock.seconds)
         client = self.client()
         client.send(
@@ -542,14 +555,18 @@ class OnceTests(BatchTestCase):
         self.assertEqual(self.sent, ["m0", "m1", "m2", "m3"])
 
     def test_other(self) -> None:
-        """What differs where it stands is refused: the key is not for that."""
+        """
+        With a key that was used before, another stanza in the same place is refused
+        with
+        422.
+        """
         self.batch(message(0), message(1), headers=KEY)
         lines = self.batch(message(0), message(9), message(1), headers=KEY)
         self.assertEqual([line["status"] for line in lines], [202, 422, 202])
         self.assertEqual(self.sent, ["m0", "m1", "m1"])
 
     def test_refusedBefore(self) -> None:
-        """What was refused is tried again."""
+        """A stanza that was refused is tried again with the same key."""
         self.outbox.problem = FULL
         self.batch(message(0), headers=KEY)
         self.outbox.problem = None

@@ -91,9 +91,7 @@ class ConsolePageTests(SiteTestCase):
             self.assertEqual(response["Referrer-Policy"], "no-referrer")
 
     def test_others(self) -> None:
-        """
-        There is nothing else.
-        """
+        """Other paths below the console are 404."""
         for name in ("index.html", "x.js", "../console.py", "%2e%2e/py.typed", "page"):
             self.assertEqual(self.fetch(f"console/{name}").status, 404, name)
 

@@ -47,9 +47,7 @@ class SwaggerUITests(SiteTestCase):
         return client.response()
 
     def test_files(self) -> None:
-        """
-        There is the page, and each file that it names; each says what it is.
-        """
+        """The page and each file that it names are served, with their media types."""
         named = re.findall(
             r' (?:src|href)="([\w.-]+)"', self.fetch("docs/").body.decode()
         )
@@ -62,9 +60,7 @@ class SwaggerUITests(SiteTestCase):
             self.assertGreater(len(response.body), 50)
 
     def test_others(self) -> None:
-        """
-        There is nothing else, whatever is beside those files where they come from.
-        """
+        """Other paths are 404, also for files that lie beside the served ones."""
         for name in (
             "swagger_bundle.js",
             "../offapi/url.json",
@@ -127,9 +123,7 @@ class SwaggerUITests(SiteTestCase):
             )
 
     def test_swaggerUI(self) -> None:
-        """
-        It is a Swagger UI that reads OpenAPI 3.1, which is 5 and later.
-        """
+        """The Swagger UI is version 5 or later, which reads OpenAPI 3.1."""
         response = self.fetch("docs/swagger-ui-bundle.js")
         self.assertEqual(response["Content-Encoding"], "gzip")
         script = gzip.decompress(response.body).decode()

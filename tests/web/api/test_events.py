@@ -86,7 +86,7 @@ class EventsTestCase(SiteTestCase):
 
 class TellingTests(EventsTestCase):
     """
-    What a client is told.
+    Events that a client gets.
     """
 
     def test_beginning(self) -> None:
@@ -133,9 +133,7 @@ class TellingTests(EventsTestCase):
         self.assertEqual(data["json"]["body"], "1\n\n2\revent: x\u2028\x85")
 
     def test_batches(self) -> None:
-        """
-        Of many, some are told at a time, all of them in their order.
-        """
+        """Many events are written some at a time, all of them in their order."""
         client, _ = self.watch()
         numbers = [str(number) for number in range(BATCH + 1)]
         for number in numbers:
@@ -203,13 +201,13 @@ class TellingTests(EventsTestCase):
 
 class RefusingTests(EventsTestCase):
     """
-    Who is told nothing.
+    Clients that are refused.
     """
 
     def test_credentials(self) -> None:
         """
-        Nobody without credentials, which do not stand in the query, or with those that
-        do not give the right.
+        Credentials are required, in the header and not in the query, with the right to
+        watch.
         """
         for query in ("", f"?token={TOKEN}", f"?access_token={TOKEN}"):
             self.assertProblem(self.get(query, {"Authorization": None}), 401)
@@ -313,9 +311,7 @@ class EndingTests(EventsTestCase):
         self.assertTrue(client.transport.disconnected)
 
     def test_tokenTakenBack(self) -> None:
-        """
-        Whose token has been taken back, or may no longer see it, is told no more.
-        """
+        """The events end when the token is revoked or loses the right."""
         for later in ((), grantAll([TOKEN], Grant("poor", frozenset({"inbox"})))):
             earlier = self.authenticator.grants
             client, _ = self.watch()

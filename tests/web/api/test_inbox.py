@@ -74,7 +74,7 @@ class ListTests(InboxTestCase):
     """
 
     def test_empty(self) -> None:
-        """It may be empty."""
+        """The list may be empty."""
         self.assertEqual(self.value(self.get()), {"stanzas": [], "next": None})
 
     def test_stanza(self) -> None:
@@ -143,7 +143,9 @@ class ListTests(InboxTestCase):
         self.assertIsNone(value["next"])
 
     def test_default(self) -> None:
-        """It is a hundred at most, and a thousand if they are asked for."""
+        """
+        The list has up to a hundred entries, or up to a thousand if that is asked for.
+        """
         self.inbox.put(*(incoming(number) for number in range(1, 1500)))
         for query, count in (("", 100), ("?limit=1000", 1000)):
             self.assertEqual(len(self.ids(self.get(query))), count)
@@ -155,14 +157,14 @@ class ListTests(InboxTestCase):
         self.assertEqual((max(self.inbox.asked), sum(self.inbox.asked)), (10, 1001))
 
     def test_large(self) -> None:
-        """Of a long stanza only the beginning is read."""
+        """Only the beginning of a long stanza is parsed."""
         xml = f"<iq to='b' from='a'>{'<x/>' * 100_000}"  # not even well-formed
         self.inbox.put(*(incoming(n, stanza=xml) for n in range(1000)))
         (told, *_) = self.value(self.get("?limit=1000"))["stanzas"]
         self.assertEqual((told["kind"], told["from"], told["to"]), ("iq", "a", "b"))
 
     def test_disorderly(self) -> None:
-        """What cannot be read is listed all the same, and so is all that is behind."""
+        """A malformed stanza is listed, and so are all after it."""
         xmls = [*disorderly(), "nonsense", "<a 1='2'/>"]
         strange = [incoming(n, stanza=xml) for n, xml in enumerate(xmls, 2)]
         self.inbox.put(incoming(1), *strange, incoming(len(xmls) + 2))
@@ -203,7 +205,7 @@ class OneTests(InboxTestCase):
     """
 
     def test_whole(self) -> None:
-        """It has the stanza, as JSON and as XML, and every try."""
+        """The entry has the stanza, as JSON and as XML, and every attempt."""
         self.inbox.put(incoming(1))
         self.inbox.attempts["msg_1"] = [
             DeliveryAttempt(2.0, None, "nobody answered"),
@@ -252,7 +254,11 @@ class OneTests(InboxTestCase):
         )
 
     def test_disorderly(self) -> None:
-        """Of what cannot be read, the XML is shown, and what its first tag says."""
+        """
+        The entry of a malformed stanza has its XML, and the kind and addresses of its
+        first
+        tag.
+        """
         known = {"id", "callback", "state", "received_at", "attempts", "xml"}
         for xml, told in (
             *((xml, known | {"kind", "from", "to"}) for xml in disorderly()),
@@ -286,7 +292,7 @@ class RedeliverOneTests(InboxTestCase):
         self.assertEqual(ids, ["msg_1"])
 
     def test_others(self) -> None:
-        """What is not dead is left alone, and what is not there is 404."""
+        """A stanza that is not dead is left alone, and an unknown one is 404."""
         self.inbox.put(incoming(1, PENDING), incoming(2, DELIVERED))
         for id, state in (("msg_1", "pending"), ("msg_2", "delivered")):
             response = self.post(f"/{id}/redeliver")
@@ -326,7 +332,7 @@ class RedeliverTests(InboxTestCase):
     """
 
     def test_ids(self) -> None:
-        """Those that are named are pending again, if they are dead."""
+        """The named stanzas become pending again, if they are dead."""
         self.inbox.put(incoming(1), incoming(2), incoming(3), incoming(4, PENDING))
         response = self.post("/redeliver", {"ids": ["msg_1", "msg_3", "msg_4", "x"]})
         self.assertEqual(
@@ -351,7 +357,7 @@ class RedeliverTests(InboxTestCase):
             self.assertEqual(told["ids"], [f"msg_{number}" for number in ids])
 
     def test_many(self) -> None:
-        """Of many only the first are named."""
+        """Of many redelivered stanzas, the response names only the first."""
         self.inbox.put(*(incoming(number) for number in range(1, 1500)))
         told = self.value(
             self.post("/redeliver", {"until": "2026-01-01T00:00:00Z"}), 202
@@ -359,7 +365,7 @@ class RedeliverTests(InboxTestCase):
         self.assertEqual((told["redelivered"], len(told["ids"])), (1499, 1000))
 
     def test_refused(self) -> None:
-        """What does not say which is refused, and nothing is done."""
+        """A request that does not say which stanzas is refused, and changes nothing."""
         self.inbox.put(incoming(1))
         for status, value, says in (
             (422, {}, "Select the dead letters"),
@@ -423,7 +429,9 @@ class RedeliverTests(InboxTestCase):
 
 
 class RouteTests(InboxTestCase):
-    """What is there."""
+    """
+    Routes of the inbox.
+    """
 
     def test_methods(self) -> None:
         """Each path has its method; the names of the gateway's own are no ids."""

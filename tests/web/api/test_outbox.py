@@ -57,8 +57,9 @@ class KeptTests(SiteTestCase):
 
     def test_longID(self) -> None:
         """
-        Whatever the id is, the Location is short, and leads to the status; an id that
-        is too long for a proxy's header buffer stands in the JSON body only.
+        The Location is short for every id, and leads to the status; an id that is too
+        long
+        for a proxy's header buffer is in the JSON body only.
         """
         statuses = HeldStatuses()
         self.build(OutboxHandler(statuses).routes)
@@ -109,7 +110,7 @@ class KeptTests(SiteTestCase):
             self.assertEqual(json.loads(response.body), {"id": "m1", "state": state})
 
     def test_mounted(self) -> None:
-        """It does so wherever the resource is mounted."""
+        """The Location is right wherever the resource is mounted."""
         for mounted, path in (("xmpp", "/xmpp"), ("a b", "/a%20b")):
             root = Resource()
             root.putChild(mounted.encode(), self.resource)
@@ -161,7 +162,7 @@ class KeptTests(SiteTestCase):
             self.assertIn(b"item-not-found", response.body)
 
     def test_maximum(self) -> None:
-        """Nobody waits longer than the maximum, and it is said for how long."""
+        """The wait is limited to the maximum, and the response names the time."""
         client = self.client()
         client.send(request(headers={"Prefer": "wait=9000000"}))
         (held,) = self.outbox.outcomes
@@ -170,7 +171,9 @@ class KeptTests(SiteTestCase):
         self.assertEqual(client.response()["Preference-Applied"], "wait=300")
 
     def test_noWait(self) -> None:
-        """What is no such wish is ignored, and mod_rest's header is for iqs."""
+        """
+        Other preferences are ignored, and mod_rest's timeout header is for iqs only.
+        """
         for headers in (
             {"Prefer": "wait=0"},
             {"Prefer": "wait=x"},
@@ -193,7 +196,7 @@ class KeptTests(SiteTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_notKept(self) -> None:
-        """What cannot be kept is not accepted."""
+        """A message that cannot be stored is not accepted."""
         self.outbox.problem = StoreUnavailable("the disk is full")
         response = self.ask(MESSAGE, {"Accept": JSON})
         text = self.assertProblem(response, 503)["detail"]
@@ -219,7 +222,7 @@ class StatusTests(SiteTestCase):
         self.build(OutboxHandler(self.statuses).routes)
 
     def status(self, message: OutboxRecord) -> dict[str, Any]:
-        """What is told of a message."""
+        """Return the status of a message."""
         self.statuses.known = {message.id: message}
         response = self.ask(b"", method="GET", path=f"/rest/outbox/{message.id}")
         self.assertEqual(response.status, 200)
@@ -229,7 +232,7 @@ class StatusTests(SiteTestCase):
         return value
 
     def test_states(self) -> None:
-        """It says which state a message is in, and since when."""
+        """The status has the state of the message and the time of its last change."""
         for state in (QUEUED, SENT, CONFIRMED):
             message = OutboxRecord(
                 *(7, "m1", "a@example.org", "", state, 1e9, 1e9 + 0.25),
@@ -248,7 +251,7 @@ class StatusTests(SiteTestCase):
             )
 
     def test_bounced(self) -> None:
-        """Of one that bounced it says why."""
+        """The status of a bounced message has the error."""
         message = OutboxRecord(7, "m1", "a@example.org", "", BOUNCED, 0, 0, ERROR)
         told = self.status(message)
         self.assertEqual(
@@ -286,7 +289,7 @@ class StatusTests(SiteTestCase):
         self.assertIn("(the disk is broken)", text)
 
     def test_routes(self) -> None:
-        """There is nothing else, and no other method."""
+        """Other paths are 404, and other methods 405."""
         response = self.ask(b"", {"Accept": JSON}, "GET", "/rest/outbox/m1/x")
         text = self.assertProblem(response, 404)["detail"]
         self.assertIn("/outbox/{id}", text)

@@ -51,7 +51,7 @@ class MessageTests(SiteTestCase):
         self.assertEqual(response["Stanza-Id"], "a: b")
 
     def test_notSent(self) -> None:
-        """What cannot be sent is refused as the outbox says."""
+        """A stanza that cannot be sent is refused with the outbox's error."""
         self.outbox.problem = serviceUnavailable("remote-connection-failed", "Gone.", 5)
         response = self.ask()
         self.assertEqual(
@@ -208,7 +208,7 @@ class TimeoutTests(SiteTestCase):
             self.assertEqual(self.timeout({"Prefer": text}), 7, text)
 
     def test_preferLines(self) -> None:
-        """It may stand in any of several lines (RFC 7240 §2)."""
+        """The preference may be in any of several header lines (RFC 7240 §2)."""
         self.assertEqual(
             self.timeout({"Prefer": "respond-async", "prefer": "wait=7"}), 7
         )
@@ -220,12 +220,14 @@ class TimeoutTests(SiteTestCase):
         )
 
     def test_maximum(self) -> None:
-        """Nobody waits longer than the maximum."""
+        """The timeout is limited to the maximum."""
         self.assertEqual(self.timeout({"Prefer": "wait=301"}), 300)
         self.assertEqual(self.timeout({"Prosody-Rest-Timeout": "9" * 400}), 300)
 
     def test_garbage(self) -> None:
-        """What is no number above 0 is refused with 400, and nothing is sent."""
+        """
+        A timeout that is no number above 0 is refused with 400, and nothing is sent.
+        """
         for text in (
             "",
             "0",

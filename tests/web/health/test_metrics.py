@@ -97,7 +97,7 @@ class MetricsTests(SiteTestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_broken(self) -> None:
-        """What is wrong with the gateway is said, and not waited for."""
+        """An unexpected fault gives 500 at once."""
         self.metrics.problem = RuntimeError("broken")
         self.assertProblem(self.begin().response(), 500)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

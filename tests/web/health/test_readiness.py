@@ -105,7 +105,7 @@ class ReadyTestCase(SiteTestCase):
         return response.status, json.loads(response.body)
 
     def state(self) -> tuple[int, Any]:
-        """What is told now."""
+        """Return the current state."""
         return self.told(self.begin().response())
 
 
@@ -115,7 +115,7 @@ class ReadyTests(ReadyTestCase):
     """
 
     def test_ready(self) -> None:
-        """It is ready if the stream and the store are."""
+        """The gateway is ready if its stream and its store are."""
         self.assertEqual(
             self.state(),
             (
@@ -179,7 +179,7 @@ class ReadyTests(ReadyTestCase):
         self.assertTrue(head.endswith(b"\r\n\r\n"))
 
     def test_others(self) -> None:
-        """There is no other method, and nothing below."""
+        """Other methods are 405, and paths below are 404."""
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             response = self.begin(method=method).response()
             self.assertProblem(response, 405)
@@ -189,7 +189,7 @@ class ReadyTests(ReadyTestCase):
         self.assertProblem(self.begin("/ready").response(), 404)
 
     def test_mounted(self) -> None:
-        """It works in somebody else's site, at any path."""
+        """The resource works in another site, at any path."""
         root = Resource()
         root.putChild(b"health", self.ready)
         self.site = Site(root, reactor=self.clock)  # type: ignore[assignment]
@@ -259,7 +259,7 @@ class LiveTests(ReadyTestCase):
     """
 
     def test_live(self) -> None:
-        """It lives, whatever else does not."""
+        """The gateway is alive even if its stream and its store are not."""
         self.stream.ready = False
         self.assertEqual(
             self.told(self.begin("/livez").response()), (200, {"live": True})
@@ -267,7 +267,7 @@ class LiveTests(ReadyTestCase):
         self.assertEqual(self.store.checks, 0)
 
     def test_others(self) -> None:
-        """There is no other method, and nothing below."""
+        """Other methods are 405, and paths below are 404."""
         self.assertProblem(self.begin("/livez", "POST").response(), 405)
         self.assertProblem(self.begin("/livez/x").response(), 404)
 
@@ -278,7 +278,7 @@ class TrialTests(ReadyTestCase):
     """
 
     def test_onceASecond(self) -> None:
-        """What was found out is known for a second."""
+        """The result of a check counts for a second."""
         for _ in range(10):
             self.assertEqual(self.state()[0], 200)
         self.assertEqual(self.store.checks, 1)
@@ -297,7 +297,7 @@ class TrialTests(ReadyTestCase):
         self.assertEqual(self.state()[0], 503)
 
     def test_shared(self) -> None:
-        """Who asks while it is tried waits for the same."""
+        """Requests during a check wait for the same check."""
         trying = self.store.result = Deferred()
         clients = [self.begin() for _ in range(3)]
         clients[1].leave()
@@ -326,7 +326,7 @@ class TrialTests(ReadyTestCase):
         self.assertEqual(self.state()[0], 200)
 
     def test_unexpected(self) -> None:
-        """What nobody has thought of is logged, and gives nothing away."""
+        """An unexpected error is logged, and the response does not show it."""
         self.store.result = fail(ZeroDivisionError("secret"))
         status, told = self.state()
         self.assertEqual(

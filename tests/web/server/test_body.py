@@ -99,7 +99,7 @@ class ArrivingTests(PouringTestCase):
         self.assertEqual(self.timers(), [])
 
     def test_anyLength(self) -> None:
-        """Its length has no limit."""
+        """The length of the body has no limit here."""
         client = self.client()
         client.send(request(b"", {"Content-Length": "9" * 15}, path=PATH))
         for _ in range(50):

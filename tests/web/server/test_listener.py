@@ -170,7 +170,7 @@ class ListenerTests(SynchronousTestCase):
         self.assertFalse(port.open)
 
     def test_full(self) -> None:
-        """Its port accepts no more connections than its site may have."""
+        """The port accepts no more connections than its site may have."""
         self.factory = GatewaySite(Resource(), live(), self.reactor, connectionLimit=1)
         _, endpoint = self.held()
         port = HeldPort()
