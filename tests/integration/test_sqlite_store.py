@@ -45,6 +45,12 @@ class _SQLite(suite.StoreTestCase):
         return connection
 
 
+class SQLiteBotTests(_SQLite, suite.BotSuite):
+    """
+    Bots and their contacts, in a file.
+    """
+
+
 class SQLiteOutboxTests(_SQLite, suite.OutboxSuite):
     """
     Messages on their way out, in a file.

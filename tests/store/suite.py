@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from itertools import count, cycle, islice
+from itertools import count, cycle, islice, product
 from math import inf
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from xmpprest.core.bots.avatar import Avatar
+from xmpprest.core.bots.contact import Contact, ContactRecord
+from xmpprest.core.bots.profile import Bot, Profile
+from xmpprest.core.bots.subscription import Half, Subscription
 from xmpprest.core.errors import Refusal
 from xmpprest.core.records import (
     BOUNCED,
@@ -34,6 +38,8 @@ from xmpprest.core.records import (
     StoreUnavailable,
 )
 from xmpprest.store.interface import Store
+
+from ..core.bots.images import png
 
 MESSAGE = "<message to='user@example.org'><body>Grüße 🙂</body></message>"
 TO = "user@example.org"
@@ -107,6 +113,83 @@ class StoreTestCase(TestCase):
         found = await self.store.incomingByID(webhookID)
         assert found is not None
         return found[0]
+
+
+class BotSuite(StoreTestCase):
+    """
+    Bots and their contacts.
+    """
+
+    BOT = Bot(
+        "weather@gw.example",
+        Profile("Wetter", "chat", "ü", -5, "ask", ("urn:a",), Avatar.of(png())),
+    )
+
+    def contact(
+        self, jid: str, bot: str = "weather@gw.example", **fields: Any
+    ) -> ContactRecord:
+        """Return a contact that is to be stored."""
+        fields = {"subscription": Subscription(Half.NONE, Half.ACTIVE), **fields}
+        return ContactRecord(bot, Contact(jid, **fields))
+
+    async def test_bots(self) -> None:
+        """
+        Bots are read as they were stored last, in the order of their addresses.
+        """
+        plain = Bot("a@gw.example", Profile())
+        await self.store.saveBot(self.BOT)
+        await self.store.saveBot(Bot("a@gw.example", Profile("old")))
+        await self.store.saveBot(plain)
+        self.assertEqual(await self.store.bots(), [plain, self.BOT])
+
+    async def test_contacts(self) -> None:
+        """
+        Contacts are read as they were stored last, page by page, in the order of the
+        addresses of bot and contact.
+        """
+        first = self.contact("z@x", "a@gw.example", isApproved=True, name="Zoë")
+        states = [
+            self.contact(f"{number}@x", subscription=Subscription(*halves))
+            for number, halves in enumerate(product(Half, repeat=2))
+            if halves != (Half.NONE, Half.NONE)
+        ]
+        await self.store.saveContacts(
+            [*reversed(states), self.contact("z@x", "a@gw.example")]
+        )
+        await self.store.saveContacts([first])
+        self.assertEqual(await self.store.contacts("", "", 100), [first, *states])
+        page = await self.store.contacts("", "", 2)
+        self.assertEqual(page, [first, states[0]])
+        last = page[-1]
+        self.assertEqual(
+            await self.store.contacts(last.bot, last.contact.jid, 3), states[1:4]
+        )
+
+    async def test_deleteContacts(self) -> None:
+        """
+        A contact of which nothing is to be stored is deleted; of one that occurs twice
+        in a call the last state counts.
+        """
+        kept, gone = self.contact("a@x"), self.contact("b@x")
+        nothing = self.contact("b@x", subscription=Subscription())
+        await self.store.saveContacts([kept, gone])
+        await self.store.saveContacts([gone, nothing])
+        self.assertEqual(await self.store.contacts("", "", 10), [kept])
+        await self.store.saveContacts([nothing, gone])
+        self.assertEqual(await self.store.contacts("", "", 10), [kept, gone])
+        await self.store.saveContacts([])
+
+    async def test_deleteBot(self) -> None:
+        """
+        A bot is deleted with its contacts, and no other.
+        """
+        other = self.contact("a@x", "a@gw.example")
+        await self.store.saveBot(self.BOT)
+        await self.store.saveContacts([self.contact("a@x"), other])
+        await self.store.deleteBot(self.BOT.jid)
+        await self.store.deleteBot("unknown@gw.example")
+        self.assertEqual(await self.store.bots(), [])
+        self.assertEqual(await self.store.contacts("", "", 10), [other])
 
 
 class OutboxSuite(StoreTestCase):

@@ -24,6 +24,12 @@ class _Memory(suite.StoreTestCase):
         return MemoryStore(keyLimit=lambda: self.keyLimit)
 
 
+class MemoryBotTests(_Memory, suite.BotSuite):
+    """
+    Bots and their contacts, in memory.
+    """
+
+
 class MemoryOutboxTests(_Memory, suite.OutboxSuite):
     """
     Messages on their way out, in memory.

@@ -26,10 +26,11 @@ from ..core.records import (
     QueueDepth,
     StateChange,
 )
+from .bot_store import BotStore
 from .update_store import UpdateStore
 
 
-class Store(UpdateStore, Protocol):
+class Store(UpdateStore, BotStore, Protocol):
     """
     A store. Every Deferred may fail with L{StoreUnavailable}.
     """

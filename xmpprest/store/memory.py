@@ -18,6 +18,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, execute, fail, succeed
 
+from ..core.bots.contact import ContactRecord
+from ..core.bots.profile import Bot
 from ..core.errors import Refusal
 from ..core.histogram import CommitMetrics
 from ..core.policy.key_quota import KEY_LIMIT, fits, keyOwner, refuseKey
@@ -106,6 +108,9 @@ class MemoryStore:
         self._attempts: dict[int, list[DeliveryAttempt]] = {}
         self._numbers: dict[str, int] = {}
         self._answered: dict[str, IdempotencyRecord] = {}
+        #: Bots by address, and contacts by those of the bot and the contact.
+        self._bots: dict[str, Bot] = {}
+        self._contacts: dict[tuple[str, str], ContactRecord] = {}
         #: The number of idempotency keys, by the token that they belong to.
         self._keysByOwner: Counter[str] = Counter()
 
@@ -120,6 +125,35 @@ class MemoryStore:
     @_call
     def check(self) -> None:
         """Succeed, since memory is always writable."""
+
+    # bots
+
+    @_call
+    def bots(self) -> Sequence[Bot]:
+        return [self._bots[jid] for jid in sorted(self._bots)]
+
+    @_call
+    def saveBot(self, bot: Bot) -> None:
+        self._bots[bot.jid] = bot
+
+    @_call
+    def deleteBot(self, jid: str) -> None:
+        self._bots.pop(jid, None)
+        for key in [each for each in self._contacts if each[0] == jid]:
+            del self._contacts[key]
+
+    @_call
+    def contacts(self, bot: str, after: str, limit: int) -> Sequence[ContactRecord]:
+        keys = nsmallest(limit, (key for key in self._contacts if key > (bot, after)))
+        return [self._contacts[key] for key in keys]
+
+    @_call
+    def saveContacts(self, contacts: Sequence[ContactRecord]) -> None:
+        for record in contacts:
+            key = (record.bot, record.contact.jid)
+            self._contacts.pop(key, None)
+            if record.contact.isStored:
+                self._contacts[key] = record
 
     # outbox
 

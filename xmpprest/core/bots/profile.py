@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -227,3 +228,22 @@ def profileToJSON(bot: Bot) -> dict[str, Value]:
             "sha-1": avatar.sha1,
         }
     return value
+
+
+def profileToStored(profile: Profile) -> tuple[str, bytes | None]:
+    """Return a profile for the store: JSON, and the avatar's image."""
+    values = {key: getattr(profile, key) for key in _KEYS if key != "avatar"}
+    image = None if profile.avatar is None else profile.avatar.data
+    return json.dumps(values), image
+
+
+def profileFromStored(text: str, image: bytes | None) -> Profile:
+    """
+    Return a stored profile.
+
+    @param text: As L{profileToStored} returns it.
+    @param image: The avatar's image; C{None} if there is none.
+    """
+    values = json.loads(text)
+    values["features"] = tuple(values["features"])
+    return Profile(**values, avatar=None if image is None else Avatar.of(image))

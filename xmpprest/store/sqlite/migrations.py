@@ -169,6 +169,27 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "ALTER TABLE incoming ADD COLUMN position INTEGER",
         "INSERT INTO depth VALUES ('store', abs(random() >> 1))",
     ),
+    # Bots, and their contacts with the subscriptions as in a roster.
+    (
+        """
+        CREATE TABLE bot (
+            jid TEXT PRIMARY KEY,
+            profile TEXT NOT NULL, -- JSON
+            avatar BLOB
+        )
+        """,
+        """
+        CREATE TABLE contact (
+            bot TEXT NOT NULL,
+            jid TEXT NOT NULL,
+            subscription TEXT NOT NULL,
+            pending TEXT NOT NULL, -- of "in" and "out", with a space between
+            isApproved INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (bot, jid)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

@@ -10,6 +10,8 @@ from typing import TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
 
+from ...core.bots.contact import ContactRecord
+from ...core.bots.profile import Bot
 from ...core.errors import Refusal
 from ...core.histogram import CommitMetrics
 from ...core.policy.key_quota import KEY_LIMIT
@@ -31,6 +33,7 @@ from ...core.records import (
     UpdatesOrigin,
 )
 from . import (
+    bot_queries,
     idempotency_queries,
     inbox_queries,
     outbox_queries,
@@ -83,6 +86,27 @@ class SQLiteStore:
 
     def check(self) -> Deferred[None]:
         return self._call(_touch)
+
+    # bots
+
+    def bots(self) -> Deferred[Sequence[Bot]]:
+        return self._call(bot_queries.bots)
+
+    def saveBot(self, bot: Bot) -> Deferred[None]:
+        return self._call(bot_queries.save, bot)
+
+    def deleteBot(self, jid: str) -> Deferred[None]:
+        return self._call(bot_queries.delete, jid)
+
+    def contacts(
+        self, bot: str, after: str, limit: int
+    ) -> Deferred[Sequence[ContactRecord]]:
+        return self._call(bot_queries.contacts, bot, after, limit)
+
+    def saveContacts(self, contacts: Sequence[ContactRecord]) -> Deferred[None]:
+        return self._call(bot_queries.saveContacts, contacts)
+
+    # outbox
 
     def addOutgoing(
         self, message: NewMessage
