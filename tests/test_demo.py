@@ -58,10 +58,7 @@ class DemoPeerTests(SynchronousTestCase):
         self.assertEqual(str(echo.body), "Echo: Hi")
 
     def test_noEcho(self) -> None:
-        """
-        What has no body, is an error, is presence, or has been echoed before does
-        not come back.
-        """
+        """Messages without a body, errors, presence and echoes are not echoed."""
         for silent in (
             stanza("message", ECHO),
             stanza("message", ECHO, "<body>Hi</body>", type="error"),
@@ -97,9 +94,7 @@ class DemoPeerTests(SynchronousTestCase):
         self.assertIn("<service-unavailable ", reply.toXml())
 
     def test_nobody(self) -> None:
-        """
-        What is for nobody bounces, unless it is an error itself.
-        """
+        """A stanza to an unknown user bounces, unless it is an error itself."""
         (error,) = self.peer.answer(stanza("message", demo.UNKNOWN_USER, id="1"))
         self.assertEqual(error["type"], "error")
         self.assertIn("<item-not-found ", error.toXml())
@@ -119,29 +114,23 @@ class DemoRouterTests(SynchronousTestCase):
         self.router.routes[GATEWAY] = self  # a stream, as far as a router knows
 
     def send(self, xml: str) -> None:
-        """What the gateway gets."""
+        """Return the stanzas that the gateway gets."""
         self.sent.append(xml)
 
     def test_component(self) -> None:
-        """
-        What is for a component is carried to it, whoever it is from.
-        """
+        """A stanza to a component is delivered to it, whoever it is from."""
         self.router.route(stanza("message", f"bot@{GATEWAY}/x"))
         (xml,) = self.sent
         self.assertIn(f"to='bot@{GATEWAY}/x'", xml)
 
     def test_peer(self) -> None:
-        """
-        What is for the peer is answered.
-        """
+        """A stanza to the peer is answered."""
         self.router.route(stanza("message", ECHO, "<body>Hi</body>"))
         (xml,) = self.sent
         self.assertIn("<body>Echo: Hi</body>", xml)
 
     def test_elsewhere(self) -> None:
-        """
-        What is for anybody else bounces.
-        """
+        """A stanza to any other address bounces."""
         for to in ("user@example.org", "a@@b", "", "x/y/z"):
             self.router.route(stanza("message", to, id="1"))
             self.assertIn("<remote-server-not-found ", self.sent.pop())
@@ -199,9 +188,7 @@ class EchoCallbackTests(SynchronousTestCase):
             self.said.clear()
 
     def test_shown(self) -> None:
-        """
-        What is shown is what was posted, and what is answered.
-        """
+        """The posted stanza and the response are printed."""
         message = stanza("message", GATEWAY, "<body>Hé</body>", type="chat", id="1")
         for contentType in (formats.XML, formats.JSON):
             response = self.post(message, contentType)
@@ -236,9 +223,7 @@ class SayTests(SynchronousTestCase):
     """
 
     def test_encoding(self) -> None:
-        """
-        What the terminal cannot show is escaped.
-        """
+        """Characters that the terminal cannot show are escaped."""
         shown = io.BytesIO()
         terminal = io.TextIOWrapper(shown, encoding="latin-1")
         self.patch(sys, "__stdout__", terminal)
@@ -261,9 +246,7 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual(demo.freeEndpoint(), f"tcp:{demo.PORT}:interface=127.0.0.1")
 
     def test_noTCP(self) -> None:
-        """
-        It listens where curl can reach it by a URL.
-        """
+        """The demo listens on TCP, where curl can reach it by a URL."""
         make = partial(Demo, MemoryReactorClock(), {"listen": ("unix:/x",)})
         self.assertIn(
             "only on tcp: endpoints", str(self.assertRaises(SystemExit, make))
@@ -318,9 +301,11 @@ class ProcessTests(SynchronousTestCase):
 
     def test_asPrinted(self) -> None:
         """
-        What it prints works as printed: a message is accepted and comes back to the
-        callback, a ping and a question are answered, somebody who is not there is an
-        error, and a browser finds the page; and when it ends nothing is left.
+        The printed commands work: a message is accepted and comes back to the callback,
+        a ping
+        and a query are answered, an unknown user is an error, and a browser finds the
+        page; and
+        at the end nothing is left.
         """
         program, (message, ping, version, nobody) = self.start()
         self.assertTrue(program.output.startswith("\nxmpprest is up at http://"))
@@ -352,9 +337,7 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual(list(self.place.path.iterdir()), [])
 
     def test_form(self) -> None:
-        """
-        Its callback gets stanzas in the form that one wants.
-        """
+        """The callback of the demo gets stanzas in the chosen format."""
         program, (message, *_) = self.start("--callback-content-type=xml")
         self.run_(message)
         program.expect(r"POSTed to the callback: <message .*<body>Echo: Hello!</body>")

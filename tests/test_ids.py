@@ -23,8 +23,9 @@ class IDTests(SynchronousTestCase):
 
     def test_together(self) -> None:
         """
-        Those that are made at the same time begin alike; those that are made later
-        come later, for three days. What follows, of 72 bits, is never alike.
+        Ids made at the same time begin alike, and later ones sort later, for three
+        days. The
+        other 72 bits are never alike.
         """
         times = (0.0, 0.01, 0.02, 0.1, 1.0, 60.0, 3600.0, 86_400.0, 3 * 86_400.0)
         made = [self.madeAt(7000 * 2**18 + at) for at in times]

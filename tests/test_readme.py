@@ -182,9 +182,7 @@ class CommandTests(PasteTestCase):
         self.assertEqual(version["version"]["name"], "xmpprest")
 
     async def test_page(self) -> None:
-        """
-        There are pages where it says.
-        """
+        """The pages that the text names exist."""
         urls = re.findall(r"(?:Open|At)\s(http\S+/rest/\w+/?)\s", README.text)
         self.assertEqual(len(urls), 2)
         await self.prepare()
@@ -193,9 +191,7 @@ class CommandTests(PasteTestCase):
             self.assertIn("<!DOCTYPE html>", await self.run_(f"curl -sSL {url}"))
 
     async def test_receive(self) -> None:
-        """
-        What the callback gets is what is written there.
-        """
+        """The callback gets the request that the text shows."""
         (block,) = README.of("http")
         head, _, body = block.partition("\n\n")
         first, *fields = head.splitlines()

@@ -342,9 +342,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual([type(each) for each in others], kinds)
 
     def test_admin(self) -> None:
-        """
-        There is one more for operators, if they want it.
-        """
+        """With C{--admin-listen} a second port is opened."""
         _, *rest = self.make("--listen", "tcp:1", "--admin-listen", "9090")
         listeners = [each for each in rest if isinstance(each, Listener)]
         self.assertEqual(len(listeners), 2)
@@ -356,9 +354,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIsInstance(self.make("--demo"), Demo)
 
     def test_refusal(self) -> None:
-        """
-        What cannot be built is the end, with a sentence.
-        """
+        """A configuration that cannot be built ends the program with a sentence."""
         error = self.assertRaises(SystemExit, self.make, "--server", "nonsense")
         self.assertIn("xmpprest: server is 'nonsense': expected", str(error))
 
@@ -401,7 +397,7 @@ class MakeServiceTests(SynchronousTestCase):
 
 class ProcessTests(SynchronousTestCase):
     """
-    What a person sees, and a shell script.
+    The program, as a person or a shell script sees it.
     """
 
     def setUp(self) -> None:
@@ -500,9 +496,7 @@ class ProcessTests(SynchronousTestCase):
             self.assertIn(sentence, program.output)
 
     def test_stopped(self) -> None:
-        """
-        It ends when it is told to, and leaves nothing behind but its store.
-        """
+        """The program ends on SIGTERM, and leaves nothing but its store."""
         for command in (twist("xmpprest"), twistd("-n", "xmpprest")):
             program = self.start(command, XMPPREST_LISTEN=ANYWHERE)
             program.expect("Listening for HTTP on ")
@@ -533,8 +527,9 @@ class ProcessTests(SynchronousTestCase):
 
     def test_endpoints(self) -> None:
         """
-        It listens on every endpoint that is named: C{ssl:}, C{tls:} with a directory
-        of PEM files, and C{unix:}; curl reaches them, and trusts the certificates.
+        The program listens on every given endpoint: C{ssl:}, C{tls:} with a directory
+        of PEM
+        files, and C{unix:}; curl reaches them, and trusts the certificates.
         """
         require("curl")
         keys = self.place.path / "keys"

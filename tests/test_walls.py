@@ -65,11 +65,12 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 def imported(name: str, tree: ast.AST) -> Iterator[str]:
     """
-    What a module imports, with its full name.
+    Return the names that a module imports, in full.
 
-    @param name: Of the module, within the package: C{"core.jid"}.
+    @param name: The module, within the package: C{"core.jid"}.
     @return: For C{from a import b} both C{"a"} and C{"a.b"}, since C{b} may be a
-        module; relative imports from the package on.
+        module;
+        relative imports from the package on.
     """
     package = ["xmpprest", *name.split(".")]
     for node in ast.walk(tree):
@@ -214,8 +215,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_atModuleLevel(self) -> None:
         """
-        What a function imports is not imported with its module, but what a class
-        does is.
+        Imports within a function do not count as the module's; those within a class do.
         """
         tree = ast.parse(
             "class C:\n"

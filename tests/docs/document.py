@@ -118,7 +118,7 @@ class Document:
 
     @property
     def languages(self) -> set[str]:
-        """All that there are."""
+        """Return the languages of all blocks."""
         return {block.language for block in self.blocks}
 
     def table(self, section: str) -> list[list[Cell]]:
@@ -155,7 +155,7 @@ class Document:
 
     @property
     def literals(self) -> list[str]:
-        """All that stands in the text as code."""
+        """Return all texts that are marked as code."""
         return _literals(self._tree)
 
 

@@ -1,4 +1,4 @@
-"""What README.rst says of how to start, pasted."""
+"""The commands of README.rst for a start, pasted."""
 
 from __future__ import annotations
 

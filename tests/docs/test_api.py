@@ -75,7 +75,7 @@ class TableTests(SynchronousTestCase):
 
 class ProblemTests(PasteTestCase):
     """
-    What is said of a mistake.
+    Errors for mistakes.
     """
 
     async def test_problem(self) -> None:

@@ -65,9 +65,7 @@ class ScriptedTests(PasteTestCase):
                 self.assertEqual(asked["command"]["sessionid"], session)
 
     def test_fields(self) -> None:
-        """
-        What is filled in is what the form asks for.
-        """
+        """The filled fields are those that the form asks for."""
         fields = json.loads(ANSWERS[1])["command"]["form"]["fields"]
         data = json.loads(COMMANDS[2].partition("-d '")[2].rstrip("'"))
         names = [field["var"] for field in fields]

@@ -18,7 +18,7 @@ DOCUMENTS = sorted(
 
 class DocumentTests(SynchronousTestCase):
     """
-    What is in C{docs}
+    Documents in C{docs}
     """
 
     def test_paths(self) -> None:

@@ -138,33 +138,25 @@ class BotTests(WorldTestCase):
         await self.answers("echobot.py")
 
     async def test_node(self) -> None:
-        """
-        The same in JavaScript.
-        """
+        """The bot in JavaScript answers."""
         require("node")
         await self.answers("echobot.js")
 
     async def test_flask(self) -> None:
-        """
-        The same with Flask.
-        """
+        """The bot with Flask answers."""
         await self.answers("echobot_flask.py")
 
     async def test_xml(self) -> None:
-        """
-        The same for XML.
-        """
+        """The bot that reads XML answers."""
         await self.answers("echobot_xml.py", "--callback-content-type xml")
 
     async def test_batch(self) -> None:
-        """
-        The same for batches.
-        """
+        """The bot that takes batches answers."""
         await self.answers("echobatch.py", "--callback-batch 16")
 
     async def test_batches(self) -> None:
         """
-        It answers each of many who write at once, in the order of each.
+        The bot answers each of many users who write at once, in the order of each.
         """
         self.silence()
         flags = "--callback-batch 16 --callback-connections 2"
@@ -188,9 +180,7 @@ class BotTests(WorldTestCase):
         self.assertNotIn("Traceback", bot.output)
 
     def test_all(self) -> None:
-        """
-        There are no other bots.
-        """
+        """Every bot has a test."""
         names = {path.name for path in EXAMPLES.glob("*bot*")}
         tried = {"echobot.py", "echobot.js", "echobot_flask.py", "echobot_xml.py"}
         self.assertEqual(names, tried)

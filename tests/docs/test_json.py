@@ -36,8 +36,9 @@ TABLES = {
 
 def groups() -> Iterator[list[Block]]:
     """
-    What belongs together: a command and what it answers, JSON and the XML that it is,
-    XML and the JSON that is made of it; or a block alone.
+    Yield the blocks that belong together: a command and its response, JSON and its XML,
+    XML
+    and its JSON; or a block alone.
     """
     blocks = [*PAGE.blocks, *ARCHIVE.blocks]
     while blocks:
@@ -100,9 +101,7 @@ class KeyTests(SynchronousTestCase):
                 self.assertEqual("xml" in made, key == "xml", made)
 
     def test_others(self) -> None:
-        """
-        What else is said to be enough, or to ask, is read.
-        """
+        """Short forms that the page names are read."""
         found = 0
         for section, (kind, _) in TABLES.items():
             for key, _, words in keysOf(section):
@@ -212,9 +211,7 @@ class CommandTests(PasteTestCase):
                 self.assertEqual(status, value.get("code", 200))
 
     async def test_unanswered(self) -> None:
-        """
-        What the last commands send is what the text before them says.
-        """
+        """The last commands send the stanzas that the text before them describes."""
         await self.prepare()
         await self.start()
         post, get, form = [
@@ -250,9 +247,7 @@ class LimitTests(CoreTestCase):
         self.assertEqual(int(size), config.stanzaSizeLimit)
 
     def test_others(self) -> None:
-        """
-        What is at a limit passes, and what is beyond it is refused with its status.
-        """
+        """A value at a limit passes, and one beyond it is refused with its status."""
         makers: dict[str, Callable[[int], dict[str, Any]]] = {
             "levels of lists and objects": lambda n: _payload(_nested(n - 2)),
             "values in one body": lambda n: _payload([0] * (n - 5)),
@@ -278,7 +273,7 @@ class LimitTests(CoreTestCase):
 
     def test_form(self) -> None:
         """
-        The same for the keys of a form, which at the limit cannot all be known.
+        The keys of a form have limits, too; at the limit not all of them can be known.
         """
         limit, status = PAGE.table("Limits")[-1]
         number = int(limit.text.partition(" ")[0])

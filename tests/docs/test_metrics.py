@@ -47,7 +47,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(rows[name + labels], f"{metric.kind}. {metric.help}")
 
     def test_prose(self) -> None:
-        """What the page names beside it is there."""
+        """Metrics that the text names exist."""
         names = {metric.name for metric in METRICS} | {*_BY_SERIES}
         for path in sorted((ROOT / "docs").rglob("*.rst")):
             self.assertLessEqual(named(path.read_text()), names, path.name)
@@ -59,7 +59,7 @@ class NamesTests(SynchronousTestCase):
     """
 
     def test_series(self) -> None:
-        """What they name is measured, and nearly all that is measured is shown."""
+        """The rules and the dashboard name existing metrics, and nearly all of them."""
         for path in (DASHBOARD, ALERTS, CASES):
             self.assertLessEqual(named(path.read_text()), {*_BY_SERIES}, path.name)
         shown = {_BY_SERIES[each].name for each in named(DASHBOARD.read_text())}

@@ -46,9 +46,7 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(sorted(named), sorted([*known, *tables]))
 
     def test_log(self) -> None:
-        """
-        What the log says stands there as it does.
-        """
+        """The page quotes the log literally."""
         text = Path(ROOT, "docs/how-to/reload.rst").read_text()
         source = Path(str(ReloadOnSIGHUP.__module__).replace(".", "/") + ".py")
         source = ROOT / source

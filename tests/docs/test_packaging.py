@@ -18,7 +18,7 @@ _SCORE = r"Overall exposure level for xmpprest.service: ([\d.]+)"
 
 class UnitTests(SynchronousTestCase):
     """
-    What systemd says of the unit.
+    The unit, as systemd sees it.
     """
 
     def analyze(self, *arguments: str) -> str:
@@ -29,9 +29,7 @@ class UnitTests(SynchronousTestCase):
         return program.output
 
     def test_score(self) -> None:
-        """
-        Its exposure is no greater than the document says.
-        """
+        """The exposure of the unit is no greater than the document says."""
         printed = self.analyze("security", "--offline=true", "--no-pager", str(UNIT))
         page = (ROOT / "docs/how-to/systemd.rst").read_text()
         promised, actual = (re.search(_SCORE, text) for text in (page, printed))
@@ -39,9 +37,7 @@ class UnitTests(SynchronousTestCase):
         self.assertLessEqual(float(actual[1]), float(promised[1]))
 
     def test_verify(self) -> None:
-        """
-        It finds no fault with it, once the program is there.
-        """
+        """The unit is valid, once the program is there."""
         text = UNIT.read_text().replace("/opt/xmpprest/bin/twist", "/bin/true")
         path = Place(self).write("xmpprest.service", text)
         self.assertNotIn("xmpprest.service:", self.analyze("verify", "--man=no", path))
@@ -49,7 +45,7 @@ class UnitTests(SynchronousTestCase):
 
 class ContainerTests(PasteTestCase):
     """
-    What can be tried of the container without an engine for it.
+    The container file, as far as it can be checked without an engine.
     """
 
     def command(self, port: str) -> str:

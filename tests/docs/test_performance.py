@@ -19,7 +19,7 @@ PLACE = ROOT / "docs/explanation/performance"
 
 class PerformanceTests(SynchronousTestCase):
     """
-    What it tells was measured
+    Figures of the page
     """
 
     def setUp(self) -> None:
@@ -27,9 +27,7 @@ class PerformanceTests(SynchronousTestCase):
         self.results, self.runs = report.read(PLACE)
 
     def test_tables(self) -> None:
-        """
-        Its tables are those of the figures beside it.
-        """
+        """The tables are made of the figures beside the page."""
         self.assertIn(".. include:: performance/tables.rst", self.text)
         written = (PLACE / "tables.rst").read_text()
         self.assertEqual(written, report.tables(self.results, CASES))

@@ -129,7 +129,7 @@ class ProxyTests(PasteTestCase):
         return await self.run_(f"curl -i 'https://{DOMAIN}/rest{path}' {more}")
 
     async def behaves(self, proxy: Proxy) -> None:
-        """What the gateway is behind it."""
+        """Check that the gateway works behind the proxy."""
         await self.serve(proxy)
         await self.sends()
         await self.keepsPaths()
@@ -148,7 +148,7 @@ class ProxyTests(PasteTestCase):
         self.assertEqual(str((await self.received()).body), "Hello")
 
     async def keepsPaths(self) -> None:
-        """What is percent-encoded in a path stays so."""
+        """Check that the proxy does not decode percent-encoded paths."""
         self.shell(f"curl 'https://{DOMAIN}/rest/ping/a%40example.org%2Fb%2520c%3F'")
         self.assertEqual((await self.received())["to"], "a@example.org/b%20c?")
 
@@ -175,7 +175,7 @@ class ProxyTests(PasteTestCase):
         self.assertEqual(json.loads(asking.output)["type"], "result")
 
     async def streams(self) -> None:
-        """What happens is told when it does, though the answer does not end."""
+        """Check that events arrive at once, while the response goes on."""
         hearing = self.shell(f"curl --no-buffer https://{DOMAIN}/rest/events")
         await self.waiting(hearing.expect, "retry: ")
         await self.curl(

@@ -93,9 +93,7 @@ class CommandTests(PasteTestCase):
         self.assertIn("Preference-Applied: wait=10", said)
 
     async def test_key(self) -> None:
-        """
-        What is repeated gets the same answer, and is sent once.
-        """
+        """A repeated request gets the first response, and is sent once."""
         await self.prepare()
         await self.start()
         answers = set()
@@ -111,9 +109,7 @@ class CommandTests(PasteTestCase):
         self.assertEqual(str((await self.received()).body), "Hello!")
 
     async def test_inbox(self) -> None:
-        """
-        There are no dead letters, and none that could be delivered again.
-        """
+        """The list of dead letters is empty, and nothing is redelivered."""
         await self.prepare()
         await self.start("--callback-url", "http://127.0.0.1:9/")
         none: dict[str, object] = {"stanzas": [], "next": None}

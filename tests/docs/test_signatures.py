@@ -128,7 +128,7 @@ class Meddler(BoundedClient):
 
 
 def signed(headers: Headers) -> dict[str, str]:
-    """What a header says of the signature."""
+    """Return the signature in a header."""
     return {
         name: values[0]
         for name in (ID, TIMESTAMP, SIGNATURE)
@@ -267,9 +267,7 @@ class ServerTests(VerifyingTestCase):
         self.assertEqual(program.output.count("genuine: "), 3)
 
     async def test_failedOnce(self) -> None:
-        """
-        What it could not do it does when that is posted again.
-        """
+        """A stanza whose handling failed is handled when it is posted again."""
         broken = {'print("genuine:", body)': "1 / 0"}
         await self.start("verify_once.py", OLD, **broken)
         try:
@@ -307,9 +305,7 @@ class ShellTests(VerifyingTestCase):
         return status, program.output
 
     async def test_openssl(self) -> None:
-        """
-        It knows what is genuine.
-        """
+        """The script accepts genuine signatures only."""
         require("openssl")
         self.port, posted = self.record()
         script = (EXAMPLES / "verify_openssl.sh").read_text()
@@ -353,8 +349,8 @@ class ExchangeTests(VerifyingTestCase):
 
     async def test_asWritten(self) -> None:
         """
-        Nobody else can read the secret, and no post is refused, whenever the callback
-        exchanges its own.
+        The secret is readable by its owner only, and no post is refused, whenever the
+        callback changes its own.
         """
         require("openssl")
         (make,) = (each for each in PAGE.of("sh") if "#!" not in each)
@@ -378,7 +374,7 @@ class ExchangeTests(VerifyingTestCase):
 
 class PageTests(WorldTestCase):
     """
-    What else the page says.
+    Other statements of the page.
     """
 
     def test_examples(self) -> None:
@@ -403,9 +399,7 @@ class PageTests(WorldTestCase):
         self.assertEqual(rows, theirs)
 
     def test_settings(self) -> None:
-        """
-        What it says of the gateway is so.
-        """
+        """Statements about the gateway's settings are true."""
         said = " ".join(PAGE.text.split())
         kept = f"({Config.deadDays:g} days, ``--dead-days``)"
         self.assertIn(kept, " ".join(DUPLICATES.text.split()))

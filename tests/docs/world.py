@@ -140,7 +140,7 @@ class WorldTestCase(TestCase):
         await component.addTimeout(TIMEOUT, reactor)
 
     def silence(self) -> None:
-        """Nobody at example.org answers any more; see L{send}."""
+        """Let nobody at example.org answer any more; see L{send}."""
         self._peer.isSilent = True
 
     async def received(self) -> Element:

@@ -38,7 +38,7 @@ class Echo(Protocol):
 @implementer(IHandshakeListener)
 class Client(Protocol):
     """
-    Somebody who has connected with TLS.
+    A client that has connected with TLS.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Client(Protocol):
         self.heard.callback(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """It is over."""
+        """Record the end of the connection."""
         self.gone.callback(None)
 
 
@@ -93,7 +93,7 @@ class RenewalTests(TestCase):
         return listener
 
     async def connect(self, listener: Listener) -> Client:
-        """Somebody connects, who trusts the authority."""
+        """Connect a client that trusts the authority."""
         endpoint = wrapClientTLS(
             optionsForClientTLS("localhost", self.trust),
             TCP4ClientEndpoint(reactor, "127.0.0.1", listener.address.port),
@@ -112,7 +112,9 @@ class RenewalTests(TestCase):
         return client
 
     async def assertRenewed(self, description: str) -> None:
-        """Who comes later is shown another certificate; who is there stays."""
+        """
+        Check that new clients get another certificate, and that connected ones stay.
+        """
         listener = self.start(description)
         early = await self.connect(listener)
         first = await early.serial

@@ -90,11 +90,11 @@ class SickMachine(Host):
             raise self._problem
 
     def free(self, directory: str) -> int:
-        """What the test says."""
+        """Return the number that the test has set."""
         return self._free
 
     def fileLimit(self) -> int:
-        """What the test says."""
+        """Return the number that the test has set."""
         return self._files
 
 
@@ -255,9 +255,7 @@ class WellTests(DoctorTestCase):
         self.assertEqual(self.router.routes.keys() & {DOMAIN}, set())
 
     async def test_memory(self) -> None:
-        """
-        There need be no file.
-        """
+        """The memory store needs no file."""
         findings = await self.examine(store="memory")
         self.assertEqual(exitStatus([*findings.values()]), 0)
 
@@ -377,9 +375,7 @@ class ServerTests(DoctorTestCase):
         await self.assertFound("XMPP server", words, server="tcp:127.0.0.1:1")
 
     async def test_wrongEndpoint(self) -> None:
-        """
-        What is given is no endpoint.
-        """
+        """The server is no valid endpoint."""
         words = "expected a Twisted client endpoint"
         await self.assertFound("XMPP server", words, server="pigeon:5347")
 
@@ -489,16 +485,14 @@ class CallbackTests(DoctorTestCase):
 
     async def test_silent(self) -> None:
         """
-        It does not answer. (Nor does anybody else in so short a time.)
+        The callback does not answer in time. (Nothing else answers in so short a time.)
         """
         url = f"http://127.0.0.1:{await self.open(Silent())}/"
         findings = await self.examine(callbackURL=url, timeout=0.2)
         self.assertIn("no answer within 0.2 s", findings["callback"].words)
 
     async def test_statuses(self) -> None:
-        """
-        It answers, but what it says does not sound well.
-        """
+        """The callback answers with a suspicious status."""
         await self.assertCallback(site(302), "redirects are not followed")
         await self.assertCallback(site(502), "a proxy answers")
         await self.assertCallback(
@@ -509,9 +503,7 @@ class CallbackTests(DoctorTestCase):
         await self.assertCallback(site(501), "does not need to support OPTIONS", "ok")
 
     async def test_tlsName(self) -> None:
-        """
-        Its certificate is for another name.
-        """
+        """The callback's certificate is for another name."""
         port = await self.listen(certificate=self.odd("bot.example"))
         await self.assertFound(
             "callback",
@@ -534,7 +526,7 @@ class CallbackTests(DoctorTestCase):
 
 class ListenTests(DoctorTestCase):
     """
-    Somebody listens already, perhaps the gateway
+    Another process, maybe the gateway, listens already
     """
 
     async def start(self, **settings: Any) -> str:

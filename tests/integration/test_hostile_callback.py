@@ -62,7 +62,7 @@ class _Flood:
         self._transport.write(self._block)
 
     def stopProducing(self) -> None:
-        """It is cut at last."""
+        """Record that the response was cut."""
 
 
 def answering(status: int, body: bytes, contentType: str = XML) -> Behaviour:
@@ -146,7 +146,8 @@ class HostileTests(LoopbackTestCase):
         self, behave: Behaviour, reason: str, **timeouts: float
     ) -> None:
         """
-        What the callback does counts as no answer, for all kinds of stanza.
+        Check that the callback's behaviour counts as no answer, for all kinds of
+        stanza.
         """
         for xml in (
             f"<message from='{VICTIM}' to='{BOT}' id='1'><body>hi</body></message>",
@@ -226,9 +227,7 @@ class HostileTests(LoopbackTestCase):
     async def assertCut(
         self, start: bytes, unit: bytes, reason: str = "its answer is too long"
     ) -> None:
-        """
-        What never ends is cut before long, and not kept.
-        """
+        """Check that an endless response is cut soon, and not kept."""
         floods: list[_Flood] = []
 
         def behave(transport: ITransport, request: bytes) -> None:
@@ -291,7 +290,7 @@ class HostileTests(LoopbackTestCase):
     async def answer(
         self, behave: Behaviour, xml: str, check: Callable[[list[str]], None]
     ) -> Element:
-        """What a stanza gets for an answer that counts; checks the log."""
+        """Return the reply to a stanza whose response counts; check the log."""
         sent, log = await self.harm(behave, xml)
         check(log)
         self.assertEqual(1, len(self.requests))
@@ -351,8 +350,8 @@ class HostileTests(LoopbackTestCase):
 
     async def test_otherAddressee(self) -> None:
         """
-        Whoever the callback writes to, or as: the reply goes back to where the stanza
-        came from.
+        A reply goes to the sender of the stanza, whatever addresses the callback
+        writes.
         """
         body = (
             b"<message to='x@y' from='z@y' id='2' foo='bar'><body>hi</body></message>"

@@ -194,7 +194,9 @@ class DownTests(OutageTestCase):
 
     def test_connections(self) -> None:
         """
-        The same if all are due at once, and each takes its time to fail.
+        The number of connections is limited also if all stanzas are due at once, and
+        each
+        attempt takes its time to fail.
         """
         people = 1000
         self.callback.answer = lambda stanza: (15.0, None)
@@ -273,7 +275,8 @@ class RecoveryTests(OutageTestCase):
 
     def test_short(self) -> None:
         """
-        Nobody is after less than a minute: the next try is near.
+        After an outage of less than a minute no stanza is hastened: the next attempt is
+        near.
         """
         self.message(0, 0)
         self.out(RECOVERY_WINDOW - 1)
@@ -317,8 +320,9 @@ class RecoveryTests(OutageTestCase):
 
     def test_underWay(self) -> None:
         """
-        What was on its way when another was answered, and gets no answer, is tried
-        again within the minute as well.
+        A stanza that was under way when another was answered, and gets no answer, is
+        tried
+        again within the minute, too.
         """
         self.message(0, 0)
         self.out(1200)
@@ -369,9 +373,7 @@ class RecoveryTests(OutageTestCase):
         self.assertInOrder(51)
 
     def test_foundLater(self) -> None:
-        """
-        The same goes for what that has left, if it is found only then.
-        """
+        """A stanza of the outage that is read from the store later is hastened, too."""
         for person in range(50):
             self.message(person, 0)
         self.out(2990)
@@ -386,9 +388,7 @@ class RecoveryTests(OutageTestCase):
         self.assertInOrder(51)
 
     def test_paused(self) -> None:
-        """
-        The same goes for a callback that was gone.
-        """
+        """After a pause stanzas are hastened, too."""
         self.callback.answer = lambda stanza: (0.0, CallbackResponse(200))
         self.message(1000, 0)
         self.callback.answer = lambda stanza: (0.0, CallbackResponse(410))
@@ -408,9 +408,7 @@ class UnwellTests(OutageTestCase):
     def assertPrompt(
         self, fault: Callable[[Element], tuple[float, CallbackResponse | None]]
     ) -> None:
-        """
-        What the callback does to one conversation is no matter to a hundred others.
-        """
+        """Check that a hundred conversations are prompt, whatever happens to one."""
 
         def answer(stanza: Element) -> tuple[float, CallbackResponse | None]:
             isFaulty = stanza["from"] == "user0@example.com/r"
@@ -493,9 +491,11 @@ class AnyTests(OutageTestCase):
     @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(0, 60))
     def test_any(self, seed: int, inMemory: int, steps: int) -> None:
         """
-        Whatever the callback says, however long it takes, whether the store fails or
-        the gateway starts again: each message of a conversation is settled in the
-        order they came, and none is lost.
+        Each message of a conversation is settled in order, and none is lost, whatever
+        the
+        callback responds, however long it takes, and whether the store fails or the
+        gateway
+        restarts.
         """
         # Hypothesis's own would raise where it is caught.
         dice = random.Random(seed)

@@ -170,7 +170,7 @@ class RotationTests(LoopbackTestCase):
 
     async def test_inMemory(self) -> None:
         """
-        Of 100,000 posts none is refused, whenever the callback takes the new secret.
+        None of 100,000 posts is refused, whenever the callback takes the new secret.
         """
         callback = Callback()
         client = InMemory(callback)
@@ -179,7 +179,8 @@ class RotationTests(LoopbackTestCase):
 
     async def test_overHTTP(self) -> None:
         """
-        The same over HTTP.
+        None of the posts over HTTP is refused, whenever the callback takes the new
+        secret.
         """
         from twisted.internet import reactor
 
@@ -234,9 +235,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(self.post((NEW,), has=OLD), 401)
 
     def test_unsigned(self) -> None:
-        """
-        What is not signed is refused.
-        """
+        """A post without a signature is refused."""
         self.assertEqual(self.post((), has=OLD), 401)
 
     def test_time(self) -> None:

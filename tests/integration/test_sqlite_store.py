@@ -81,7 +81,7 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
 
     async def test_reopened(self) -> None:
         """
-        What was kept is there when the file is opened again, and so is its count.
+        Stored records are there when the file is opened again, and so is their count.
         """
         number = await self.accept("a")
         await self.attempt(await self.receive("msg_1"), DEAD, 2.0)
@@ -109,7 +109,7 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
             self.assertEqual(found and found.state, state)
 
     async def all(self) -> Sequence[object]:
-        """What is there."""
+        """Return all records."""
         return [
             await self.store.queuedMessages(0, 10),
             await outboxDepth(self.store),

@@ -1,6 +1,6 @@
 """
-What L{xmpprest.store.sqlite} keeps is kept: by programs that are killed, whose disk is
-full, or whose fsyncs fail.
+Programs that are killed, whose disk is full, or whose fsyncs fail do not lose the
+records that L{xmpprest.store.sqlite} has stored.
 
 The disk is a small tmpfs in a mount namespace of its own; the fsyncs fail by
 C{strace -e inject}. Both are asked for by C{XMPPREST_FAULTS=1}.
@@ -47,7 +47,7 @@ class SurvivalTestCase(SynchronousTestCase):
         return self.place.start([*under, *command])
 
     def keep(self, callers: int, under: tuple[str, ...] = ()) -> Program:
-        """The same, with so many callers, until it is killed."""
+        """Let so many callers store records, until the program is killed."""
         return self.keeper(str(self.path), str(callers), under=under)
 
     def kill(self, program: Program) -> None:
@@ -129,8 +129,9 @@ class FsyncTests(SurvivalTestCase):
 
     def test_failed(self) -> None:
         """
-        What was said to have failed is not there, all that was kept is; whether the
-        disk is well again or not when the program is killed.
+        Calls that failed have no effect, and all others have theirs, whether the disk
+        works
+        again or not when the program is killed.
         """
         again = r"failed(?s:.)*\n(?:kept \w+\n){100}"
         for when, until in (
@@ -189,7 +190,8 @@ class FullDiskTests(SurvivalTestCase):
 
     def test_full(self) -> None:
         """
-        What finds no room has not happened; once there is room, it goes on.
+        A call that finds no room has no effect; once there is room, the store works
+        again.
         """
         disk = self.place.path / "disk"
         disk.mkdir()

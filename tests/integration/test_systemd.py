@@ -85,8 +85,9 @@ class NotifierTests(SynchronousTestCase):
 
     def test_ready(self) -> None:
         """
-        It says that the gateway is ready once the reactor runs, and only once; it has
-        no stream for that.
+        The gateway is reported ready once the reactor runs, and only once; this needs
+        no
+        stream.
         """
         self.start()
         self.assertEqual(self.systemd.heard(), [])
@@ -96,9 +97,7 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(self.systemd.heard(), [])
 
     def test_status(self) -> None:
-        """
-        It says when the stream has come, and when it has gone.
-        """
+        """The status says when the stream is up, and when it is lost."""
         self.start()
         self.clock.advance(0)
         self.systemd.heard()
@@ -108,9 +107,7 @@ class NotifierTests(SynchronousTestCase):
             self.assertEqual(self.systemd.heard(), [status])
 
     def test_watchdog(self) -> None:
-        """
-        It gives a sign of life twice in the time of the watchdog, or more often.
-        """
+        """The watchdog is notified at least twice in its time."""
         for seconds, interval in [(3.0, 1.5), (60.0, INTERVAL)]:
             service = self.start(WATCHDOG_USEC=f"{seconds * 1e6:.0f}")
             self.clock.advance(0)
@@ -123,9 +120,7 @@ class NotifierTests(SynchronousTestCase):
             self.systemd.heard()
 
     def test_noWatchdog(self) -> None:
-        """
-        It gives none where nobody watches, or watches another process.
-        """
+        """Nothing is sent without a watchdog, or if it watches another process."""
         mine = str(os.getpid())
         for environ in (
             {},
@@ -140,17 +135,13 @@ class NotifierTests(SynchronousTestCase):
             self.systemd.heard()
 
     def test_watchedByPID(self) -> None:
-        """
-        It gives one if it is this process that is watched.
-        """
+        """The watchdog is notified if it watches this process."""
         self.start(WATCHDOG_USEC="1000000", WATCHDOG_PID=str(os.getpid()))
         self.clock.advance(0)
         self.assertIn("WATCHDOG=1", self.systemd.heard())
 
     def test_stopping(self) -> None:
-        """
-        It says that the gateway stops, and nothing after that.
-        """
+        """The stop is reported, and nothing after it."""
         service = self.start(WATCHDOG_USEC="1000000")
         self.clock.advance(0)
         self.systemd.heard()
@@ -179,9 +170,7 @@ class NotifierTests(SynchronousTestCase):
         self.assertFalse(Path(name).exists())
 
     def test_notTaken(self) -> None:
-        """
-        What could not be said, as the log tells, is said with the next beat.
-        """
+        """A notification that failed is logged, and sent with the next one."""
         address = self.systemd.address
         Path(address).rename(f"{address}.away")
         self.start()
@@ -255,9 +244,7 @@ class ServiceTests(SynchronousTestCase):
         return [*service]
 
     def test_last(self) -> None:
-        """
-        It is the last to start, and there only for systemd.
-        """
+        """The notifier starts last, and exists only under systemd."""
         self.assertIsInstance(self.make(NOTIFY_SOCKET="@x")[-1], SystemdNotifier)
         for each in self.make():
             self.assertNotIsInstance(each, SystemdNotifier)
@@ -286,7 +273,8 @@ class ProcessTests(SynchronousTestCase):
 
     def test_life(self) -> None:
         """
-        It says that it is ready, once; that it lives; and at its end that it stops.
+        The process reports that it is ready, once; that it lives; and at its end that
+        it stops.
         """
         program, systemd = self.started()
         systemd.socket.settimeout(30.0)

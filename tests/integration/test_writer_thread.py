@@ -54,7 +54,7 @@ class WriterTests(TestCase):
         return WriterThread(self.path, self.reactor, self.disk.connect)
 
     async def test_commits(self) -> None:
-        """It is known how long commits took, and how many calls were in each."""
+        """The durations of commits and the calls in each are measured."""
         commits = self.writer.commits
         before = commits.calls.count
         await gatherResults([self.accept(str(number)) for number in range(5)])
@@ -96,8 +96,8 @@ class WriterTests(TestCase):
 
     async def test_group(self) -> None:
         """
-        What is asked while a commit runs is in the next one, all of it; and nobody
-        waits for the disk meanwhile.
+        Calls made during a commit are all in the next one, and the reactor does not
+        wait.
         """
         held, release = await self.hold()
         asked = []
@@ -122,17 +122,14 @@ class WriterTests(TestCase):
 
     async def test_idle(self) -> None:
         """
-        What is asked in one turn of the reactor is in one commit, and waits for
-        nothing else.
+        Calls made in one turn of the reactor are in one commit, which begins at once.
         """
         for turn in range(1, 4):
             await gatherResults([self.accept(), self.accept()])
             self.assertEqual(self.disk.commits, turn)
 
     async def test_together(self) -> None:
-        """
-        What is committed together is reported in one turn of the reactor.
-        """
+        """Calls of one commit are reported in one turn of the reactor."""
         held, release = await self.hold()
         one, two = self.accept("one"), self.accept("two")
         turns: list[str] = []
@@ -156,9 +153,7 @@ class WriterTests(TestCase):
         await held
 
     async def test_unavailable(self) -> None:
-        """
-        What cannot be kept fails, and is kept again once it can be.
-        """
+        """Calls fail while the disk refuses commits, and succeed again afterwards."""
         self.disk.fail("COMMIT", diskError(sqlite3.SQLITE_FULL))
         with self.assertRaisesRegex(StoreUnavailable, "^the disk is full$"):
             await self.accept()
@@ -178,9 +173,7 @@ class WriterTests(TestCase):
         await self.accept()
 
     async def test_stop(self) -> None:
-        """
-        What was asked before the end is done, and then the file is free.
-        """
+        """Calls before the end take effect, and then the file is released."""
         held, release = await self.hold()
         asked = [self.accept(f"{each}") for each in range(3)]
         stopped = self.writer.stop()
@@ -195,9 +188,7 @@ class WriterTests(TestCase):
         await other.stop()
 
     async def test_stopAtOnce(self) -> None:
-        """
-        It may end while it begins, or before.
-        """
+        """The thread may stop while it starts, or before."""
         await self.nextTurn()
         await self.writer.stop()
         await self.make().stop()
@@ -243,7 +234,7 @@ class Turns(Clock):
 
 class RestTests(TestCase):
     """
-    What nobody waits for
+    Calls that may wait
     """
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
@@ -260,9 +251,7 @@ class RestTests(TestCase):
         return self.writer.submit(lambda _: self.done.append(name), rests)
 
     async def test_rides(self) -> None:
-        """
-        It is in the commit of what is asked next, and done before that.
-        """
+        """A waiting call is in the commit of the next call, and done before it."""
         rests = self.ask("rests", 7)
         self.clock.advance(REST / 2)
         urgent = self.ask("urgent")
@@ -273,9 +262,7 @@ class RestTests(TestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def test_behind(self) -> None:
-        """
-        It is in the commit of what was asked before it in the same turn, too.
-        """
+        """A waiting call is in the commit of an earlier call of the same turn, too."""
         both = [self.ask("urgent"), self.ask("rests", 7)]
         self.clock.advance(0)
         await gatherResults(both)
@@ -304,9 +291,7 @@ class RestTests(TestCase):
         self.assertEqual(self.disk.commits, 1)
 
     async def test_again(self) -> None:
-        """
-        What comes after a commit rests anew.
-        """
+        """A call after a commit waits anew."""
         self.ask("rests", REST_LIMIT - 1)
         await self.end()
         again = self.ask("again", REST_LIMIT - 1)
@@ -322,9 +307,7 @@ class RestTests(TestCase):
         await urgent
 
     async def test_stop(self) -> None:
-        """
-        It is done before the end, and nothing is left behind.
-        """
+        """A waiting call takes effect before the end."""
         rests = self.ask("rests", 1)
         await self.writer.stop()
         await rests
@@ -362,9 +345,7 @@ class BeforeTests(SynchronousTestCase):
         self.assertRegex(program.output, r"^The store /proc/store\.db [^\n]+\.\n$")
 
     def test_told(self) -> None:
-        """
-        What the thread says is in the log before anything else happens.
-        """
+        """Events of the thread are in the log before anything else happens."""
         self.assertEqual(self.open().end(), 0)
         self.path.write_bytes(b"garbage")
         program = self.open(self.path)

@@ -30,7 +30,9 @@ XML = "application/xmpp+xml"
 
 @dataclass(frozen=True)
 class Reply:
-    """What the gateway answered over HTTP."""
+    """
+    A response of the gateway.
+    """
 
     status: int
     headers: Headers
@@ -55,9 +57,9 @@ class Reply:
 @dataclass(frozen=True)
 class Delivery:
     """
-    What the gateway posted to the callback.
+    A request of the gateway to the callback.
 
-    @ivar respond: Gives the answer.
+    @ivar respond: Gives the response.
     """
 
     method: str
@@ -164,9 +166,9 @@ class _Ready:
 @implementer(ILogObserver)
 class Said:
     """
-    What the gateway says about its connection, as long as it is observed.
+    The log of the gateway about its connection, as long as it is observed.
 
-    @ivar lines: Without their beginnings, which are always the same.
+    @ivar lines: Lines without their beginnings, which are always the same.
     """
 
     def __init__(self) -> None:

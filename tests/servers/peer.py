@@ -1,6 +1,4 @@
-"""
-What tests do with any entity that receives stanzas: wait for the right one.
-"""
+"""Receivers of stanzas, on which a test waits for the right one."""
 
 from __future__ import annotations
 
@@ -44,9 +42,9 @@ class Once:
 
     def happen(self, failure: Exception | None = None) -> None:
         """
-        It has happened, or it has failed to; the first call counts.
+        Record that the event has happened, or has failed to; the first call counts.
 
-        @param failure: what those who wait get to see.
+        @param failure: The error for those who wait.
         """
         if self.happened:
             return

@@ -1,6 +1,4 @@
-"""
-What has to be there before a test asks for it: a room with a past, a file.
-"""
+"""Things that queries need: a room with a history, a file."""
 
 from __future__ import annotations
 

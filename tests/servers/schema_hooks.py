@@ -1,7 +1,8 @@
 """
-What schemathesis is told of the gateway, beyond its OpenAPI document: how the media
-types are written, what an address is, and in what the gateway differs from its schemas
-on purpose.
+Hooks that tell schemathesis more about the gateway than its OpenAPI document does: how
+the media types are written, what an address is, and in what the gateway differs from
+its
+schemas on purpose.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ schemathesis.openapi.format("xml", st.sampled_from(["<a xmlns='b'/>", "a &amp; b
 
 @schemathesis.serializer(formats.XML)
 def asXML(context: Any, value: Any) -> bytes:
-    """What is no text is no XML, but may be sent."""
+    """Write a value as a body of XML; a value that is no text is sent as JSON."""
     return (value if isinstance(value, str) else repr(value)).encode()
 
 

@@ -63,7 +63,7 @@ class AddUserMixin(GatewayMixin):
         return answer["command"]
 
     def account(self, name: str, **others: str) -> dict[str, Any]:
-        """What the form asks for."""
+        """Return the fields that the form asks for."""
         return {
             "accountjid": f"{name}@{self.server.host}",
             "password": PASSWORD,
@@ -72,13 +72,13 @@ class AddUserMixin(GatewayMixin):
         }
 
     async def assertUser(self, name: str) -> None:
-        """Somebody of that name can log in."""
+        """Check that a user of that name can log in."""
         user = User(self.server, name, PASSWORD)
         self.addCleanup(user.close)
         await user.ready()
 
     async def assertNoUser(self, name: str) -> None:
-        """Nobody of that name can log in."""
+        """Check that no user of that name can log in."""
         user = User(self.server, name, PASSWORD)
         self.addCleanup(user.close)
         with self.assertRaises(PeerLost):
@@ -145,7 +145,10 @@ class AddUserMixin(GatewayMixin):
         await self.assertUser(name)
 
     async def test_cbor(self) -> None:
-        """The same in CBOR, without a type of form: C{password-verify} says enough."""
+        """
+        The command works in CBOR, without a type of form: C{password-verify} says
+        enough.
+        """
         name = uuid4().hex
         await self.startGateway()
         addresses: dict[str, Any] = {"from": self.server.admin, "to": self.server.host}
@@ -196,7 +199,7 @@ class AddUserMixin(GatewayMixin):
         raise NotImplementedError
 
     async def test_forbidden(self) -> None:
-        """Who is not the administrator adds nobody."""
+        """A user other than the administrator cannot add users."""
         await self.startGateway()
         domain = self.server.componentDomain
         for sender in (domain, f"other@{domain}"):

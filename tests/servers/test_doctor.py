@@ -20,7 +20,7 @@ from xmpprest.config.loader import LoadedConfig
 
 class DoctorMixin(ServerMixin):
     """
-    What is found.
+    Findings of the doctor.
     """
 
     async def examine(self, **settings: Any) -> dict[str, CheckResult]:

@@ -1,6 +1,4 @@
-"""
-What nobody has thought of: payloads that Hypothesis makes, through real streams.
-"""
+"""Payloads that Hypothesis makes, through real streams."""
 
 from __future__ import annotations
 
@@ -113,7 +111,8 @@ class FuzzMixin(GatewayMixin):
 
     async def test_callbackAnswers(self) -> None:
         """
-        The same as the callback's answers: whoever asked is answered, and the stream
+        Every such payload as the callback's response gives the sender an answer, and
+        the stream
         survives.
         """
         await self.startGateway()

@@ -141,7 +141,7 @@ class LanguageMixin(GatewayMixin):
 
 class CallbackMixin(GatewayMixin):
     """
-    What the callback's answers mean (callback.rst), to an independent client.
+    The effects of the callback's responses (callback.rst) on an independent client.
     """
 
     async def _ask(self, user: User, stanza: str, *answer: Any) -> None:
@@ -282,8 +282,9 @@ class CallbackMixin(GatewayMixin):
 
     async def test_unwanted(self) -> None:
         """
-        What no callback wants is answered by the gateway itself: queries with its
-        own answers, messages with an error, presence not at all.
+        The gateway answers stanzas that no callback receives: queries with its own
+        answers,
+        messages with an error, presence not at all.
         """
         await self.startGateway(callbackURL=None, name="a test")
         user = await self.login()

@@ -27,7 +27,7 @@ ADD_USER = "http://jabber.org/protocol/admin#add-user"
 
 class HarnessMixin(ServerMixin):
     """
-    What every kind of server has to do.
+    Requirements on every kind of server.
     """
 
     async def test_conversation(self) -> None:

@@ -34,7 +34,8 @@ class PoisonTests(GatewayMixin, TestCase):
 
     async def test_bounces(self) -> None:
         """
-        It bounces with the server's reason; those before and behind it are confirmed.
+        The message bounces with the server's reason; those before and after it are
+        confirmed.
         """
         await self.startGateway()
         user = await self.login()

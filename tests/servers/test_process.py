@@ -62,7 +62,7 @@ def awaitRemoval(directory: str, timeout: float = 10) -> bool:
 
 class ProcessMixin(ServerMixin):
     """
-    What every kind of server has to go through.
+    Events in the life of every kind of server.
     """
 
     async def test_shutdown(self) -> None:

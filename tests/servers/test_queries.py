@@ -176,7 +176,7 @@ QUERIES = (
 
 def said(received: Received) -> Canonical:
     """
-    What a stanza says, whatever its ids and that of the query in it are; without the
+    Return the content of a stanza without its ids, that of the query in it, and the
     language, which Prosody adds: that of its own stream.
     """
     element = stanza(received.xml)
@@ -191,7 +191,7 @@ def said(received: Received) -> Canonical:
 
 
 def read(reply: Reply) -> Any:
-    """What an answer says, as it would in JSON; a form as its pairs."""
+    """Return the content of a response as JSON; a form as its pairs."""
     match reply.header("Content-Type"):
         case "application/json":
             return fromJSON(reply.body)
@@ -211,7 +211,7 @@ def last(answer: Any) -> Any:
 
 
 def constant(answer: Any, varying: tuple[str, ...]) -> Any:
-    """What of an answer is the same when it is asked for again."""
+    """Return the part of a response that is the same when the query is repeated."""
     if isinstance(answer, dict):
         return {
             key: key if key in varying else constant(inner, varying)
@@ -224,7 +224,7 @@ def constant(answer: Any, varying: tuple[str, ...]) -> Any:
 
 class WireMixin(GatewayMixin):
     """
-    What a query, a message or a presence is on its way, seen by another component.
+    Queries, messages and presence on the wire, seen by another component.
     """
 
     async def begin(self) -> RawComponent:
@@ -239,7 +239,7 @@ class WireMixin(GatewayMixin):
             yield self.post(body, contentType, path=path, Accept=JSON)
 
     def content(self, reply: Reply) -> Any:
-        """What the peer's result holds."""
+        """Return the content of the peer's result."""
         answer = read(reply)
         addresses = (answer.pop("from"), answer.pop("to"))
         self.assertEqual(addresses, (PEER, GATEWAY))
@@ -325,7 +325,8 @@ class WireMixin(GatewayMixin):
 
     async def test_roles(self) -> None:
         """
-        What neither server answers another component does: file transfer and
+        Queries that no server answers are answered by another component: file transfer
+        and
         gateways; their answers come in every format.
         """
         peer = await self.begin()
@@ -390,7 +391,7 @@ class EverywhereMixin(GatewayMixin):
 
 class QueryMixin(EverywhereMixin):
     """
-    What a server answers for itself.
+    Queries that a server answers itself.
     """
 
     async def host(self, query: Query, *varying: str) -> Any:
@@ -461,7 +462,7 @@ class QueryMixin(EverywhereMixin):
         return services
 
     async def test_unsupported(self) -> None:
-        """What the server does not answer is an error, which is an answer: 200."""
+        """A query that the server does not support gets an error stanza, with 200."""
         await self.startGateway()
         for query in (OOB, PROMPT, PAYLOAD):
             answer = await self.everywhere(query, self.server.host)
@@ -513,7 +514,7 @@ class ArchiveMixin(EverywhereMixin):
         return [each["archive"] for each in results], iq["result"]
 
     def bodies(self, results: list[Any]) -> list[str]:
-        """What was said."""
+        """Return the bodies of the messages."""
         return [each["forward"]["message"]["body"] for each in results]
 
     async def test_pages(self) -> None:
@@ -756,7 +757,7 @@ class JSONCallbackMixin(GatewayMixin):
         self.assertEqual(received.element.get("to"), user.jid)
 
     def contentType(self, delivery: Delivery) -> str:
-        """What a stanza was posted as."""
+        """Return the media type that a stanza was posted in."""
         return (delivery.headers.getRawHeaders("Content-Type") or [""])[0]
 
     async def test_json(self) -> None:
@@ -764,7 +765,7 @@ class JSONCallbackMixin(GatewayMixin):
         await self.converse(JSON)
 
     async def test_cbor(self) -> None:
-        """The same in CBOR."""
+        """The callback gets the stanza in CBOR."""
         await self.converse(CBOR)
 
     async def test_groupchat(self) -> None:
@@ -862,7 +863,8 @@ class TrapMixin(GatewayMixin):
 
     async def test_embedded(self) -> None:
         """
-        What XML forbids is refused in each part of a stanza, and the stream survives.
+        Content that XML forbids is refused in each part of a stanza, and the stream
+        survives.
         """
         await self.startGateway()
         user = await self.login()
@@ -940,7 +942,9 @@ class EjabberdWireTests(WireMixin, TestCase):
 
 
 class ProsodyQueryTests(QueryMixin, TestCase):
-    """What Prosody answers."""
+    """
+    Queries that Prosody answers.
+    """
 
     kind = Prosody
 
@@ -953,7 +957,9 @@ class ProsodyQueryTests(QueryMixin, TestCase):
 
 
 class EjabberdQueryTests(QueryMixin, TestCase):
-    """What ejabberd answers."""
+    """
+    Queries that ejabberd answers.
+    """
 
     kind = Ejabberd
 

@@ -132,9 +132,9 @@ class SchemaTests(SynchronousTestCase):
 
     def test_document(self) -> None:
         """
-        Whatever is asked, the gateway answers as its document says. Nothing that was
-        posted has cost it the stream: it connected once, pings still come back, and its
-        log has no complaint.
+        The gateway answers every request as its document says. No request costs it the
+        stream:
+        it connected once, pings still come back, and its log has no complaint.
         """
         said = self.ask()
         tested = re.search(r"Selected: (\d+)/\d+\n +Tested: \1\n", said)

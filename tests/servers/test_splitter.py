@@ -27,9 +27,7 @@ class SplitterTests(SynchronousTestCase):
     """
 
     def test_pieces(self) -> None:
-        """
-        Whatever the pieces, the same elements come out.
-        """
+        """The elements do not depend on the pieces in which they arrive."""
         wire = (HEADER + " \n".join(ELEMENTS) + "</stream:stream>").encode()
         for size in (1, 2, 3, 7, 64, len(wire)):
             splitter = StreamSplitter()

@@ -24,7 +24,7 @@ PING = "<ping xmlns='urn:xmpp:ping'/>"
 
 class HostileMixin(GatewayMixin):
     """
-    What clients and callbacks send to do harm.
+    Harmful requests and responses of callbacks.
     """
 
     async def _survived(self) -> None:
@@ -49,7 +49,7 @@ class HostileMixin(GatewayMixin):
 
     async def test_heavyRequests(self) -> None:
         """
-        What is heavy or odd but in order is sent, and the stream survives it.
+        Large or odd stanzas that are valid are sent, and the stream survives them.
         """
         await self.startGateway()
         self.callback.answer = lambda delivery: (204, "", b"")
@@ -72,8 +72,8 @@ class HostileMixin(GatewayMixin):
 
     async def test_callbackAnswers(self) -> None:
         """
-        The same as the callback's answers: each gets the sender an answer, and the
-        stream survives it.
+        Harmful responses of the callback each give the sender an answer, and the stream
+        survives.
         """
         await self.startGateway()
         peer = await self.connect(self.server.peerDomain)

@@ -43,7 +43,7 @@ class _Gateway(ProcessProtocol):
         self._said = b""
 
     def outReceived(self, data: bytes) -> None:
-        """What it logs."""
+        """Collect the log."""
         self._said += data
         if b"connected." in self._said:
             self.up.happen()
@@ -51,13 +51,13 @@ class _Gateway(ProcessProtocol):
     errReceived = outReceived
 
     def processEnded(self, reason: Failure) -> None:
-        """It has ended."""
+        """Record the end of the process."""
         self.up.happen(Exception(self._said.decode(errors="replace")))
         self.gone.happen()
 
     @property
     def residentSize(self) -> int:
-        """Of its memory, in bytes."""
+        """Return the resident memory of the process in bytes."""
         assert self.transport is not None
         pid = self.transport.pid
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]

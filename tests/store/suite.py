@@ -940,8 +940,8 @@ class AnswersSuite(StoreTestCase):
 
     async def test_acceptMany(self) -> None:
         """
-        Of messages that come together with the same key only the first is stored; those
-        without a key are all stored.
+        Only the first of several messages with the same key is stored; those without a
+        key are all stored.
         """
         one, again, two, other = await gatherResults(
             [

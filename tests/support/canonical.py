@@ -18,8 +18,8 @@ Canonical: TypeAlias = tuple[
 
 def canonical(element: Element) -> Canonical:
     """
-    What an element says, without how it says it: prefixes, the order of attributes
-    and pieces of text make no difference.
+    Return the content of an element independent of its form: prefixes, the order of
+    attributes and pieces of text make no difference.
 
     @param element: Each element in it has a namespace, or an empty one.
     """

@@ -48,7 +48,7 @@ _T = TypeVar("_T")
 @dataclass(frozen=True)
 class HTTPRequest:
     """
-    What came to an HTTP server.
+    A request that an HTTP server has received.
 
     @ivar fields: Names, in lower case, and values of the header, in their order.
     """
@@ -113,7 +113,7 @@ class HeldConnection:
         return self.transport.connected
 
     def requests(self) -> list[HTTPRequest]:
-        """What has come since the last time, all of it complete."""
+        """Return the complete requests since the last call."""
         data, found = self.transport.taken(), []
         while data:
             head, separator, data = data.partition(b"\r\n\r\n")
@@ -214,7 +214,7 @@ class NoTLS:
     def creatorForNetloc(
         self, hostname: bytes, port: int
     ) -> IOpenSSLClientConnectionCreator:
-        """Nobody should ask."""
+        """Fail, since no test uses TLS."""
         raise NotImplementedError
 
 
@@ -468,7 +468,7 @@ class KeepingWorld:
         assert stopping.called
 
     def door(self) -> Subscriber:
-        """What the inbox gives stanzas to."""
+        """The function that the inbox gives stanzas to."""
         return self.callback
 
     def message(self, id: str, sender: str = ANN, children: str = "") -> None:
@@ -498,7 +498,7 @@ class KeepingWorld:
         return [_id(each.stanza) for each in reversed(found)]
 
     def record(self, webhookID: str) -> tuple[InboxRecord, Sequence[DeliveryAttempt]]:
-        """What is known of a stanza."""
+        """Return the record of a stanza."""
         found = self._result(self.store.store.incomingByID(webhookID))
         assert found is not None
         return found

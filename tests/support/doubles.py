@@ -78,7 +78,7 @@ def live(**settings: Any) -> Live[LiveSettings]:
 
 
 def said(events: Sequence[LogEvent]) -> list[str]:
-    """What a person reads in the log, from events that were captured."""
+    """Return the lines of the log for captured events."""
     return [str(formatEvent(event)) for event in events]
 
 
@@ -105,7 +105,7 @@ class HeldTransport(StringTransport):
             self.fill()
 
     def taken(self) -> bytes:
-        """All that was written since the last time."""
+        """Return the bytes written since the last call."""
         data: bytes = self.value()
         self.clear()
         return data
@@ -141,7 +141,7 @@ class HeldEndpoint:
         self.count = 0
 
     def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Somebody wants to connect."""
+        """Record an attempt to connect."""
         self.count += 1
         attempt = _Attempt(factory, Deferred(lambda _: self.attempts.remove(attempt)))
         self.attempts.append(attempt)
@@ -209,7 +209,11 @@ class HeldServer:
         self.lose()
 
     def stanzas(self) -> list[Element]:
-        """What the component has sent since the last time; the handshake is one."""
+        """
+        Return the stanzas that the component has sent since the last call; the
+        handshake is
+        one.
+        """
         data = self.transport.taken()
         self.written += data
         self._parser.parse(data)
@@ -230,7 +234,7 @@ class HeldServer:
 @dataclass
 class HTTPResponse:
     """
-    What a client has received.
+    A response that a client has received.
 
     @ivar headers: Name, in lower case, and value, in their order.
     """

@@ -1,6 +1,4 @@
-"""
-What is killed: gateways, and servers that two of them can use.
-"""
+"""Processes that tests kill: gateways, and servers that two of them can use."""
 
 from __future__ import annotations
 
@@ -145,7 +143,7 @@ class GatewayProcess(ServerProcess):
 
 
 def _foreign(environ: Mapping[str, str], ours: Mapping[str, str]) -> list[str]:
-    """What is in the environment that would tell a gateway something."""
+    """Return the environment without the variables that a gateway reads."""
     return [
         name
         for name in environ

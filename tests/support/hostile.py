@@ -1,5 +1,5 @@
 """
-What a client, or a callback, may send to do harm: each with the status it gets.
+Harmful requests of a client, and responses of a callback, each with its status.
 
 None of them may reach the stream, hold up the reactor, or cost anybody anything.
 """

@@ -161,9 +161,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """
-        Of the process that was started last.
-        """
+        """The id of the process that was started last."""
         assert self._process is not None
         return self._process.pid
 

@@ -76,7 +76,7 @@ class Place:
         return program
 
     def _environ(self) -> dict[str, str]:
-        """What is in the environment, but for what could tell the gateway something."""
+        """Return the environment without the variables that a gateway reads."""
         kept = {
             name: value
             for name, value in os.environ.items()

@@ -357,7 +357,7 @@ class RedeliverTests(InboxTestCase):
             self.assertEqual(told["ids"], [f"msg_{number}" for number in ids])
 
     def test_many(self) -> None:
-        """Of many redelivered stanzas, the response names only the first."""
+        """The response names only the first of many redelivered stanzas."""
         self.inbox.put(*(incoming(number) for number in range(1, 1500)))
         told = self.value(
             self.post("/redeliver", {"until": "2026-01-01T00:00:00Z"}), 202
