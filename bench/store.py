@@ -23,6 +23,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
@@ -31,7 +32,6 @@ from xmpprest.core.records import (
     DeliveryAttempt,
     IdempotencyRecord,
     NewMessage,
-    StateChange,
 )
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
@@ -103,7 +103,7 @@ async def speed(store: Store, counter: ConnectionCounter) -> None:
     ids = map(_id, count())
 
     async def accept() -> None:
-        await store.addOutgoing(NewMessage(next(ids), TO, STANZA, time.time()))
+        await addOutgoing(store, NewMessage(next(ids), TO, STANZA, time.time()))
 
     async def deliver() -> None:
         number = await store.addIncoming(next(ids), TO, STANZA, time.time())
@@ -131,11 +131,9 @@ async def fill(store: Store, rows: int) -> None:
         done = [number for number in numbers if number % 10]
         kept: list[Deferred[Any]] = []  # of this and that
         for number in numbers:
-            kept.append(store.addOutgoing(NewMessage(_id(number), TO, STANZA, number)))
+            kept.append(addOutgoing(store, NewMessage(_id(number), TO, STANZA, number)))
             kept.append(store.addIncoming(_id(number), TO, STANZA, number))
-        kept.append(
-            store.updateStates([StateChange(each, CONFIRMED, each) for each in done])
-        )
+        kept.append(store.updateStates(done, CONFIRMED, numbers[0]))
         for number in done:
             state = DELIVERED if number % 2 else DEAD
             attempt = DeliveryAttempt(number, 200, None)
@@ -156,10 +154,10 @@ async def questions(store: Store, rows: int) -> None:
         "outgoingUsage": store.outgoingUsage,
         "outgoing, 100 in the middle": lambda: store.queuedMessages(half, 100),
         "outgoingByID": lambda: store.outgoingByID(_id(half)),
-        "accept": lambda: store.addOutgoing(NewMessage(_id(-1), TO, STANZA, 1.0)),
-        "change": lambda: store.updateStates([StateChange(next(queued), BOUNCED, 1.0)]),
+        "accept": lambda: addOutgoing(store, NewMessage(_id(-1), TO, STANZA, 1.0)),
+        "change": lambda: store.updateStates([next(queued)], BOUNCED, 1.0),
         "change 512": lambda: store.updateStates(
-            [StateChange(each, CONFIRMED, 1.0) for each in islice(queued, 512)]
+            [*islice(queued, 512)], CONFIRMED, 1.0
         ),
         "incomingDepth": lambda: store.incomingDepth(DELIVERED),
         "conversations": lambda: store.conversations("", 100),

@@ -22,7 +22,6 @@ from xmpprest.core.records import (
     PENDING,
     DeliveryAttempt,
     NewMessage,
-    StateChange,
 )
 from xmpprest.core.webhook.conversation_key import ConversationKeys
 from xmpprest.store.interface import Store
@@ -61,10 +60,11 @@ async def fill(store: Store, each: int, now: float) -> None:
                 ),
                 store.recordAttempt(number, attempt, state, now + 3600),
             ]
-        done = [StateChange(number, CONFIRMED, now) for number in numbers]
-        await gatherResults(
-            [*kept, store.addAllOutgoing(sent), store.updateStates(done)]
-        )
+        kept += [
+            store.addAllOutgoing(sent),
+            store.updateStates(numbers, CONFIRMED, now),
+        ]
+        await gatherResults(kept)
 
 
 async def main(reactor: Any, path: str, rows: str) -> None:

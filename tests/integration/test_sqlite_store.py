@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
@@ -18,7 +19,6 @@ from xmpprest.core.records import (
     PENDING,
     IdempotencyRecord,
     NewMessage,
-    StateChange,
 )
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore, writer_thread
@@ -98,8 +98,8 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
         """
         self.patch(writer_thread, "REST", 3600.0)
         one, two = await self.accept("a"), await self.accept("b")
-        await self.store.updateStates([StateChange(one, BOUNCED, 2.0, "<error/>")])
-        changed = self.store.updateStates([StateChange(two, CONFIRMED, 2.0)])
+        await self.store.updateStates([one], BOUNCED, 2.0, "<error/>")
+        changed = self.store.updateStates([two], CONFIRMED, 2.0)
         await self.store.incomingDepth(DEAD)
         await self.store.close()
         await changed
@@ -123,12 +123,12 @@ class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
         """
         secrets = [f"secret {each} " * (each * 40 + 1) for each in range(30)]
         for number, secret in enumerate(secrets):
-            sent = await self.store.addOutgoing(
-                NewMessage(f"{number}", TO, secret, 1.0)
+            sent = await addOutgoing(
+                self.store, NewMessage(f"{number}", TO, secret, 1.0)
             )
             assert isinstance(sent, int)
             received = await self.store.addIncoming(f"{number}", TO, secret, 1.0)
-            await self.change(StateChange(sent, CONFIRMED, 2.0))
+            await self.change(sent, CONFIRMED, 2.0)
             await self.attempt(received, DELIVERED, 2.0)
         await self.store.close()
         self.assertNotIn(b"secret", self.path.read_bytes())
@@ -180,7 +180,7 @@ class PlanTests(_SQLite):
         """Ask everything once."""
         number = await self.accept()
         await self.store.queuedMessages(number, 10)
-        await self.change(StateChange(number, CONFIRMED, 1.0))
+        await self.change(number, CONFIRMED, 1.0)
         await newest(self.store, "a")
         await outboxDepth(self.store)
         await self.attempt(await self.receive("msg_1"), DEAD, 2.0)

@@ -9,8 +9,9 @@ from twisted.python.failure import Failure
 
 from tests.support.doubles import stanza
 from xmpprest.core.errors import Refusal
-from xmpprest.core.records import Accepted, IdempotencyRecord, NewMessage, Submission
+from xmpprest.core.records import IdempotencyRecord, NewMessage
 from xmpprest.outbox.capacity import HIGH_WATER
+from xmpprest.outbox.outbox import GROUP
 from xmpprest.store.memory import MemoryStore
 
 from .test_outbox import OutboxTestCase, message
@@ -18,90 +19,123 @@ from .test_outbox import OutboxTestCase, message
 
 class SlowStore(MemoryStore):
     """
-    A store that keeps many when the test says so.
+    A store that keeps messages when the test says so.
+
+    @ivar calls: What each call was given.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.keeping: Deferred[Sequence[int | IdempotencyRecord | Refusal]] = Deferred()
+        self.storing: Deferred[Sequence[int | IdempotencyRecord | Refusal]] = Deferred()
+        self.calls: list[Sequence[NewMessage]] = []
 
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
         """Wait."""
-        return self.keeping
+        self.calls.append(messages)
+        return self.storing
 
 
-class ManyTests(OutboxTestCase):
+class GroupTests(OutboxTestCase):
     """
-    Many are accepted at once.
+    The messages of one reactor turn are stored together.
     """
 
     def test_together(self) -> None:
-        """Messages are kept, and written in their order."""
+        """Messages are stored, and written in their order, behind one barrier."""
         self.connect()
-        pairs = [Submission(message(number)) for number in range(3)]
-        results = self.wait(self.outbox.acceptAll(pairs))
-        self.assertEqual(results, [Accepted(number) for number in (1, 2, 3)])
+        self.assertEqual(self.acceptAll(*map(message, range(3))), [1, 2, 3])
         self.assertEqual(self.outbox.waiting, 3)
         self.assertEqual(self.queued(), ["m0", "m1", "m2"])
         written = [stanza(xml)["id"] for xml in self.stream.written]
         self.assertEqual(written, ["m0", "m1", "m2"])
-        # One barrier for them all.
         self.assertEqual(len(self.stream.crossings), 1)
 
+    def test_oneCall(self) -> None:
+        """The store is called once, at the end of the turn, or once it are many."""
+        self.store = store = SlowStore()
+        self.outbox = self.begin()
+        for number in range(GROUP + 2):
+            self.outbox.enqueue(message(number), lambda result: None)
+        self.assertEqual([len(each) for each in store.calls], [GROUP])
+        self.clock.advance(0)
+        self.assertEqual([len(each) for each in store.calls], [GROUP, 2])
+        self.clock.advance(1)
+        self.assertEqual(len(store.calls), 2)
+
     def test_mixed(self) -> None:
-        """What is no message is written at once; what is too long leaves the others."""
+        """A message that is too long leaves the others alone."""
         self.connect()
-        presence = stanza("<presence to='a@b' from='c' id='p'/>")
-        many = [message(1), presence, message("x" * 1000), message(2)]
-        results = self.wait(self.outbox.acceptAll([Submission(each) for each in many]))
-        first, second, third, fourth = results
-        self.assertEqual(
-            (first, second, fourth), (Accepted(1), Accepted(), Accepted(2))
+        first, second, third = self.acceptAll(
+            message(1), message("x" * 1000), message(2)
         )
-        self.assertEqual(third.problem.status, 413)  # type: ignore[union-attr]
+        self.assertEqual((first, third), (1, 2))
+        assert isinstance(second, Refusal)
+        self.assertEqual(second.problem.status, 413)
         self.assertEqual(self.queued(), ["m1", "m2"])
 
     def test_again(self) -> None:
-        """What has a key that there is already is not sent again."""
+        """A message whose idempotency key is known already is not sent again."""
         old = IdempotencyRecord("k", b"f", b"old", 1.0)
         self.store.beginRequest(old)
         new = IdempotencyRecord("k", b"f", b"new", 2.0)
-        pairs = [Submission(message(1), new), Submission(message(2))]
-        results = self.wait(self.outbox.acceptAll(pairs))
-        self.assertEqual(results, [old, Accepted(1)])
+        results: list[object] = []
+        self.outbox.enqueue(message(1), results.append, idempotency=new)
+        self.outbox.enqueue(message(2), results.append)
+        self.clock.advance(0)
+        self.assertEqual(results, [old, 1])
         self.assertEqual((self.queued(), self.outbox.waiting), (["m2"], 1))
 
     def test_limit(self) -> None:
-        """So many are kept as may wait; the others are refused."""
+        """Messages beyond the limit are refused, also within one turn."""
         self.outbox = self.begin(outboxLimit=2)
-        pairs = [Submission(message(number)) for number in range(3)]
-        *two, third = self.wait(self.outbox.acceptAll(pairs))
-        self.assertEqual(two, [Accepted(1), Accepted(2)])
-        self.assertEqual(third.problem.status, 503)  # type: ignore[union-attr]
+        *two, third = self.acceptAll(*map(message, range(3)))
+        self.assertEqual(two, [1, 2])
+        assert isinstance(third, Refusal)
+        self.assertEqual(third.problem.status, 503)
 
     def test_store(self) -> None:
         """Where the store takes none, none is accepted."""
         self.store.close()
-        pairs = [Submission(message(number)) for number in range(2)]
-        for result in self.wait(self.outbox.acceptAll(pairs)):
-            self.assertEqual(result.problem.status, 503)  # type: ignore[union-attr]
+        for result in self.acceptAll(message(1), message(2)):
+            assert isinstance(result, Refusal)
+            self.assertEqual(result.problem.status, 503)
         self.assertEqual(self.outbox.waiting, 0)
 
-    def test_nobodyWaits(self) -> None:
-        """Who leaves before they are kept does not keep them from being sent."""
+    def test_storeCrashed(self) -> None:
+        """An unexpected error of the store reaches each who waits, and counts none."""
+        self.store = store = SlowStore()
+        self.outbox = self.begin()
+        results: list[object] = []
+        for number in range(2):
+            self.outbox.enqueue(message(number), results.append)
+        self.clock.advance(0)
+        crash = ValueError("what?")
+        store.storing.errback(Failure(crash))
+        self.assertEqual(results, [crash, crash])
+        self.assertEqual(self.outbox.waiting, 0)
+
+    def test_callerLeaves(self) -> None:
+        """A message is sent also if its caller has stopped waiting."""
         self.store = store = SlowStore()
         store.open()
         self.outbox = self.begin()
         self.connect()
-        accepting = Deferred.fromCoroutine(
-            self.outbox.acceptAll([Submission(message(1))])
-        )
+        accepting = Deferred.fromCoroutine(self.outbox.accept(message(1)))
         accepting.addErrback(lambda _: None)
         accepting.cancel()
-        store.keeping.callback([7])
+        self.clock.advance(0)
+        store.storing.callback([7])
         self.assertEqual(len(self.stream.written), 1)
+
+    def test_stopped(self) -> None:
+        """A message that was accepted is stored before the outbox stops."""
+        results: list[object] = []
+        self.outbox.enqueue(message(1), results.append)
+        self.outbox.stopService()
+        self.store.close()
+        self.assertEqual(results, [1])
 
 
 class LimitTests(OutboxTestCase):
@@ -113,12 +147,8 @@ class LimitTests(OutboxTestCase):
         """Post a message; returns why it is refused, or nothing."""
         stanza = message(number)
         stanza["from"] = sender or stanza["from"]
-        accepting = Deferred.fromCoroutine(
-            self.outbox.enqueue(Submission(stanza, token=token))
-        )
-        failures: list[Failure] = []
-        accepting.addErrback(failures.append)
-        return failures[0].getErrorMessage() if failures else ""
+        (result,) = self.acceptAll(stanza, token=token)
+        return str(result) if isinstance(result, Exception) else ""
 
     def fill(self, token: str, sender: str = "") -> int:
         """Post messages until one is refused; returns how many were accepted."""
@@ -195,7 +225,7 @@ class LimitTests(OutboxTestCase):
         self.store.open()
         key = IdempotencyRecord("k", b"f", b"", 1.0)
         for _ in range(2):
-            self.wait(self.outbox.enqueue(Submission(message(1), key)))
+            self.acceptAll(message(1), idempotency=key)
         self.assertEqual(self.outbox.waiting, 1)
 
     def test_countedLate(self) -> None:
@@ -204,12 +234,13 @@ class LimitTests(OutboxTestCase):
         """
         self.post(1)
         self.outbox = self.begin(outboxLimit=2)
-        storing: Deferred[int | IdempotencyRecord] = Deferred()
-        self.patch(self.store, "addOutgoing", lambda message: storing)
-        self.post(2)
+        storing: Deferred[Sequence[int | IdempotencyRecord]] = Deferred()
+        self.patch(self.store, "addAllOutgoing", lambda messages: storing)
+        self.outbox.enqueue(message(2), lambda result: None)
+        self.clock.advance(0)
         self.outbox._count()
         self.assertEqual(self.outbox.waiting, 2)
-        storing.callback(2)
+        storing.callback([2])
         self.assertEqual(self.outbox.waiting, 2)
 
 
@@ -222,8 +253,7 @@ class RoomTests(OutboxTestCase):
         """There is room until so many wait, and again once fewer do."""
         self.connect()
         self.successResultOf(self.outbox.whenBelowHighWater())
-        pairs = [Submission(message(number)) for number in range(HIGH_WATER)]
-        self.wait(self.outbox.acceptAll(pairs))
+        self.acceptAll(*map(message, range(HIGH_WATER)))
         rooms = [self.outbox.whenBelowHighWater(), self.outbox.whenBelowHighWater()]
         for room in rooms:
             self.assertNoResult(room)
@@ -234,8 +264,7 @@ class RoomTests(OutboxTestCase):
 
     def test_offline(self) -> None:
         """Nobody waits for a stream that there is not."""
-        pairs = [Submission(message(number)) for number in range(HIGH_WATER)]
-        self.wait(self.outbox.acceptAll(pairs))
+        self.acceptAll(*map(message, range(HIGH_WATER)))
         self.successResultOf(self.outbox.whenBelowHighWater())
         self.connect()
         room = self.outbox.whenBelowHighWater()
@@ -246,8 +275,7 @@ class RoomTests(OutboxTestCase):
     def test_leaves(self) -> None:
         """Who does not want to wait any more is no harm to the others."""
         self.connect()
-        pairs = [Submission(message(number)) for number in range(HIGH_WATER)]
-        self.wait(self.outbox.acceptAll(pairs))
+        self.acceptAll(*map(message, range(HIGH_WATER)))
         gone, room = self.outbox.whenBelowHighWater(), self.outbox.whenBelowHighWater()
         gone.addErrback(lambda _: None)
         gone.cancel()

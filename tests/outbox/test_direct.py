@@ -7,8 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.delivery import HeldStream
 from tests.support.doubles import stanza
-from xmpprest.core.errors import serviceUnavailable
-from xmpprest.core.records import Accepted, Submission
+from xmpprest.core.errors import Refusal, serviceUnavailable
 from xmpprest.outbox.direct import DirectOutbox
 
 MESSAGE = "<message to='ann@example.com'><body>hi</body></message>"
@@ -37,16 +36,16 @@ class DirectTests(SynchronousTestCase):
         accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
         self.assertIs(refusal, self.failureResultOf(accepting).value)
 
-    def test_acceptAll(self) -> None:
+    def test_enqueue(self) -> None:
         """
-        Of many, each is written that can be.
+        A message is written at once, and has no number; or it is refused.
         """
         refusal = serviceUnavailable("x", "There is no stream.", 5)
         stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
-        outbox = DirectOutbox(stream.send)
-        accepting = Deferred.fromCoroutine(outbox.acceptAll([Submission(outbound)] * 2))
-        self.assertEqual([refusal, Accepted()], self.successResultOf(accepting))
-        self.assertEqual([outbound], stream.sent)
+        outbox, results = DirectOutbox(stream.send), list[object]()
+        self.assertRaises(Refusal, outbox.enqueue, outbound, results.append)
+        outbox.enqueue(outbound, results.append)
+        self.assertEqual(([0], [outbound]), (results, stream.sent))
 
     def test_room(self) -> None:
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -28,22 +29,19 @@ from xmpprest.core.records import (
     DROPPED,
     QUEUED,
     SENT,
-    Accepted,
     IdempotencyRecord,
     OutboxRecord,
     Outcome,
     StoreUnavailable,
-    Submission,
 )
 from xmpprest.core.stanza.parser import parseDocument
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.outbox.backlog import MAX_MESSAGES_IN_MEMORY
+from xmpprest.outbox.culprit import BOUNCE_AFTER_SILENT_LOSSES, ISOLATE_AFTER
 from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
 from xmpprest.outbox.recorder import RETRY_DELAY
 from xmpprest.outbox.sender import (
     BARRIER_INTERVAL,
-    BOUNCE_AFTER_SILENT_LOSSES,
-    ISOLATE_AFTER,
     MAX_IN_FLIGHT,
 )
 from xmpprest.store.memory import MemoryStore
@@ -71,23 +69,22 @@ class HeldStream:
         self.crossings: list[Deferred[bool]] = []
         self.problem: Refusal | None = None
 
-    def encode(self, xml: str) -> bytes:
+    def encode(self, xml: str, *, isStamped: bool = False) -> bytes:
         self.encoded += 1
         if len(xml) > 1000:
             raise Refusal(Problem(413, "modify", "resource-constraint", "Too long."))
         return xml.encode()
 
-    def writeEncoded(self, xml: str, data: bytes) -> None:
-        assert data == xml.encode()
-        self.write(xml)
-
-    def write(self, xml: str) -> None:
+    def writeAll(self, messages: Sequence[tuple[str, bytes]]) -> None:
         if self.problem is not None:
             raise self.problem
-        self.written.append(xml)
+        for xml, data in messages:
+            assert data == xml.encode()
+            self.written.append(xml)
 
     def send(self, stanza: Element) -> None:
-        self.write(toXML(stanza))
+        xml = toXML(stanza)
+        self.writeAll([(xml, xml.encode())])
 
     def wait(self) -> Deferred[bool]:
         crossing: Deferred[bool] = Deferred()
@@ -135,17 +132,39 @@ class OutboxTestCase(SynchronousTestCase):
         """Accept messages; returns their numbers in the store."""
         found = []
         for number in numbers:
-            accepted = self.wait(self.outbox.enqueue(Submission(message(number))))
-            assert isinstance(accepted, Accepted)
-            assert accepted.number is not None
-            found.append(accepted.number)
+            (accepted,) = self.acceptAll(message(number))
+            assert isinstance(accepted, int)
+            found.append(accepted)
         return found
+
+    def acceptAll(
+        self, *stanzas: Element, **options: Any
+    ) -> list[int | IdempotencyRecord | Exception]:
+        """
+        Accept messages in one reactor turn; returns the result of each.
+
+        @param options: Passed to L{Outbox.enqueue}.
+        """
+        results: dict[int, int | IdempotencyRecord | Exception] = {}
+        for at, each in enumerate(stanzas):
+            try:
+                self.outbox.enqueue(each, partial(results.__setitem__, at), **options)
+            except Refusal as refusal:
+                results[at] = refusal
+        self.clock.advance(0)
+        return [results[at] for at in range(len(stanzas))]
 
     def refused(self, coroutine: Coroutine[Any, Any, object]) -> Problem:
         """The problem that something is refused for."""
         failed = Deferred.fromCoroutine(coroutine)
         problem: Problem = self.failureResultOf(failed, Refusal).value.problem
         return problem
+
+    def refusedMessage(self, stanza: Element, **options: Any) -> Problem:
+        """The problem that a message is refused for."""
+        (result,) = self.acceptAll(stanza, **options)
+        assert isinstance(result, Refusal)
+        return result.problem
 
     def cross(self, isTaken: bool = True) -> None:
         """The barrier comes back."""
@@ -394,7 +413,7 @@ class AgainTests(OutboxTestCase):
             f"<message to='{TO}' from='{DOMAIN}' id='m1'><delay xmlns='urn:xmpp:delay'"
             " stamp='2002-09-10T23:08:25Z'/></message>"
         )
-        self.wait(self.outbox.enqueue(Submission(stamped)))
+        self.acceptAll(stamped)
         self.clock.advance(31)
         self.connect()
         (xml,) = self.stream.written
@@ -434,7 +453,7 @@ class RefusingTests(OutboxTestCase):
         """Too many wait."""
         self.outbox = self.begin(outboxLimit=2)
         self.accept(1, 2)
-        problem = self.refused(self.outbox.enqueue(Submission(message(3))))
+        problem = self.refusedMessage(message(3))
         self.assertEqual(problem.status, 503)
         self.assertEqual(
             problem.text,
@@ -462,15 +481,13 @@ class RefusingTests(OutboxTestCase):
         """Those of an earlier process count, too."""
         self.accept(1, 2)
         self.outbox = self.begin(outboxLimit=2)
-        self.assertEqual(
-            self.refused(self.outbox.enqueue(Submission(message(3)))).status, 503
-        )
+        self.assertEqual(self.refusedMessage(message(3)).status, 503)
 
     def test_age(self) -> None:
         """The oldest waits for too long."""
         self.accept(1)
         self.clock.advance(3601)
-        problem = self.refused(self.outbox.enqueue(Submission(message(2))))
+        problem = self.refusedMessage(message(2))
         self.assertEqual(problem.status, 503)
         self.assertIn("too long", problem.text)
         self.connect()
@@ -480,13 +497,13 @@ class RefusingTests(OutboxTestCase):
     def test_store(self) -> None:
         """The store can keep nothing."""
         self.store.close()
-        problem = self.refused(self.outbox.enqueue(Submission(message(1))))
+        problem = self.refusedMessage(message(1))
         self.assertEqual(problem.status, 503)
         self.assertIn("the store is closed", problem.text)
 
     def test_size(self) -> None:
         """It is longer than servers take."""
-        problem = self.refused(self.outbox.enqueue(Submission(message("x" * 1000))))
+        problem = self.refusedMessage(message("x" * 1000))
         self.assertEqual(problem.status, 413)
         self.assertEqual(self.queued(), [])
 
@@ -494,9 +511,9 @@ class RefusingTests(OutboxTestCase):
         """A key that was used before sends nothing."""
         earlier = IdempotencyRecord("key", b"print", b"202", 0.0)
         self.connect()
-        self.wait(self.outbox.enqueue(Submission(message(1), earlier)))
+        self.acceptAll(message(1), idempotency=earlier)
         later = IdempotencyRecord("key", b"other", b"203", 1.0)
-        found = self.wait(self.outbox.enqueue(Submission(message(2), later)))
+        (found,) = self.acceptAll(message(2), idempotency=later)
         self.assertEqual(found, earlier)
         self.assertEqual(self.stream.taken(), ["m1"])
 
@@ -510,13 +527,16 @@ class RefusingTests(OutboxTestCase):
         self.outbox = self.begin()
         self.connect()
         key = IdempotencyRecord("key", b"print", b"202", 0.0)
-        problem = self.refused(self.outbox.enqueue(Submission(message(1), key)))
+        problem = self.refusedMessage(message(1), idempotency=key)
         self.assertEqual(problem.status, 503)
-        pairs = [Submission(message(2), key), Submission(message(3))]
-        refused, accepted = self.wait(self.outbox.acceptAll(pairs))
+        results: list[object] = []
+        self.outbox.enqueue(message(2), results.append, idempotency=key)
+        self.outbox.enqueue(message(3), results.append)
+        self.clock.advance(0)
+        refused, accepted = results
         assert isinstance(refused, Refusal)
         self.assertEqual(refused.problem.status, 503)
-        self.assertEqual(accepted, Accepted(1))
+        self.assertEqual(accepted, 1)
         self.assertEqual(self.stream.taken(), ["m3"])
         self.assertEqual(self.outbox.waiting, 1)
 
@@ -558,7 +578,7 @@ class BounceTests(OutboxTestCase):
     def test_servers(self) -> None:
         """The recipient's server may answer for it."""
         self.connect()
-        self.wait(self.outbox.enqueue(Submission(message(1, f"{TO}/phone"))))
+        self.acceptAll(message(1, f"{TO}/phone"))
         for sender in ("example.net", f"{TO}/other", "other@example.org", ""):
             self.outbox.handleError(self.error(sender))
             self.assertEqual(self.state("m1"), SENT, sender)
@@ -687,7 +707,7 @@ class OutcomeTests(OutboxTestCase):
     def test_status(self) -> None:
         """A message is found by its key; its state is that in memory."""
         self.connect()
-        self.wait(self.outbox.enqueue(Submission(message(1), key="the-key")))
+        self.acceptAll(message(1), key="the-key")
         found = self.wait(self.outbox.status("the-key"))
         assert found is not None
         self.assertEqual((found.id, found.state), ("m1", SENT))
@@ -762,7 +782,7 @@ class DropTests(OutboxTestCase):
         """While the drop is being stored, the message is not written, nor passed."""
         commit: Deferred[None] = Deferred()
         self.accept(1, 2)
-        self.patch(self.store, "updateStates", lambda changes: commit)
+        self.patch(self.store, "updateStates", lambda *change: commit)
         dropping = self.drop("m1")
         self.assertFalse(self.successResultOf(self.drop("m1")))
         self.connect()
@@ -792,7 +812,7 @@ class DropTests(OutboxTestCase):
         """A drop is finished also if the client does not wait for it."""
         commit: Deferred[None] = Deferred()
         self.accept(1)
-        self.patch(self.store, "updateStates", lambda changes: commit)
+        self.patch(self.store, "updateStates", lambda *change: commit)
         dropping = self.drop("m1")
         dropping.addErrback(lambda _: None)
         dropping.cancel()

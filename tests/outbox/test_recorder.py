@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from xmpprest.core.records import CONFIRMED, StateChange, StoreUnavailable
+from xmpprest.core.records import CONFIRMED, StoreUnavailable
 from xmpprest.outbox.recorder import RETRY_DELAY, Recorder
 from xmpprest.store.memory import MemoryStore
 
@@ -23,9 +23,11 @@ class SlowStore(MemoryStore):
         self.requested: list[list[int]] = []
         self.changes: list[Deferred[None]] = []
 
-    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
+    def updateStates(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> Deferred[None]:
         """Wait."""
-        self.requested.append([each.number for each in changes])
+        self.requested.append([*numbers])
         self.changes.append(Deferred())
         return self.changes[-1]
 
@@ -42,8 +44,7 @@ class RecorderTests(SynchronousTestCase):
 
     def record(self, *numbers: int) -> Deferred[None]:
         """Record that messages are confirmed."""
-        changes = [StateChange(number, CONFIRMED, 1.0) for number in numbers]
-        return Deferred.fromCoroutine(self.recorder.record(changes))
+        return self.recorder.record(numbers, CONFIRMED, 1.0)
 
     def test_atOnce(self) -> None:
         """All changes reach the store at once, and are pending until committed."""

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.bots.avatar import Avatar
 from xmpprest.core.bots.contact import Contact, ContactRecord
 from xmpprest.core.bots.profile import Bot, Profile
@@ -34,7 +35,6 @@ from xmpprest.core.records import (
     PendingPlace,
     PendingSize,
     QueueDepth,
-    StateChange,
     StoreUnavailable,
 )
 from xmpprest.store.interface import Store
@@ -80,13 +80,15 @@ class StoreTestCase(TestCase):
 
     async def accept(self, id: str = "a", at: float = 1.0) -> int:
         """Keep a message."""
-        number = await self.store.addOutgoing(NewMessage(id, TO, MESSAGE, at))
+        number = await addOutgoing(self.store, NewMessage(id, TO, MESSAGE, at))
         assert isinstance(number, int)
         return number
 
-    async def change(self, *changes: StateChange) -> None:
-        """Let messages come into other states, without a wait for it alone."""
-        changed = self.store.updateStates(changes)
+    async def change(
+        self, number: int, state: str, at: float, error: str | None = None
+    ) -> None:
+        """Let a message come into another state, without a wait for it alone."""
+        changed = self.store.updateStates([number], state, at, error)
         await self.store.check()
         await changed
 
@@ -239,11 +241,11 @@ class OutboxSuite(StoreTestCase):
         The sender of a message is stored if it is given, and stays after its
         completion.
         """
-        number = await self.store.addOutgoing(
-            NewMessage("a", TO, MESSAGE, 1.0, sender="me@x")
+        number = await addOutgoing(
+            self.store, NewMessage("a", TO, MESSAGE, 1.0, sender="me@x")
         )
         assert isinstance(number, int)
-        await self.change(StateChange(number, CONFIRMED, 2.0))
+        await self.change(number, CONFIRMED, 2.0)
         found = await newest(self.store, "a")
         assert found is not None
         self.assertEqual((found.sender, found.state), ("me@x", CONFIRMED))
@@ -254,7 +256,7 @@ class OutboxSuite(StoreTestCase):
         """
         numbers = await gatherResults(
             [
-                self.store.addOutgoing(NewMessage(f"{each}", TO, MESSAGE, 1.0))
+                addOutgoing(self.store, NewMessage(f"{each}", TO, MESSAGE, 1.0))
                 for each in range(50)
             ]
         )
@@ -267,9 +269,9 @@ class OutboxSuite(StoreTestCase):
         """
         A question sees what was asked to be kept before it.
         """
-        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
+        accepted = addOutgoing(self.store, NewMessage("a", TO, MESSAGE, 1.0))
         asked = self.store.outgoingByID("a")
-        changed = self.store.updateStates([StateChange(1, CONFIRMED, 2.0)])
+        changed = self.store.updateStates([1], CONFIRMED, 2.0)
         askedAgain = self.store.queuedMessages(0, 10)
         self.assertEqual(await askedAgain, [])
         self.assertTrue(accepted.called and changed.called)
@@ -278,8 +280,8 @@ class OutboxSuite(StoreTestCase):
     async def test_pages(self) -> None:
         """Queued messages are read in pages, from after a number."""
         numbers = [await self.accept(each) for each in "abcde"]
-        await self.change(StateChange(numbers[1], SENT, 2.0))
-        await self.change(StateChange(numbers[2], CONFIRMED, 2.0))
+        await self.change(numbers[1], SENT, 2.0)
+        await self.change(numbers[2], CONFIRMED, 2.0)
         first = await self.store.queuedMessages(0, 2)
         self.assertEqual([each.id for each in first], ["a", "d"])
         second = await self.store.queuedMessages(first[-1].number, 10)
@@ -297,7 +299,7 @@ class OutboxSuite(StoreTestCase):
             (BOUNCED, "<error type='cancel'/>"),
         ):
             number = await self.accept(state)
-            await self.change(StateChange(number, state, 2.0, error))
+            await self.change(number, state, 2.0, error)
             message = await newest(self.store, state)
             expected = OutboxRecord(number, state, TO, "", state, 1.0, 2.0, error)
             self.assertEqual(message, expected)
@@ -312,28 +314,32 @@ class OutboxSuite(StoreTestCase):
         for before in (SENT, CONFIRMED, BOUNCED):
             for after in (SENT, CONFIRMED, BOUNCED):
                 number = await self.accept(id := f"{before} {after}")
-                await self.change(StateChange(number, before, 2.0, "1"))
-                await self.change(StateChange(number, after, 3.0, "2"))
+                await self.change(number, before, 2.0, "1")
+                await self.change(number, after, 3.0, "2")
                 found = await newest(self.store, id)
                 expected = (before, 2.0, "1")
                 if before != BOUNCED and after == BOUNCED:
                     expected = (BOUNCED, 3.0, "2")
                 assert found is not None
                 self.assertEqual((found.state, found.changedAt, found.error), expected)
-        await self.change(StateChange(number + 7, BOUNCED, 3.0))
+        await self.change(number + 7, BOUNCED, 3.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
 
     async def test_manyChanges(self) -> None:
         """
-        Changes that are given together take effect together, in their order.
+        Changes take effect in the order of the calls, each for all of its messages.
         """
         numbers = [await self.accept(f"{each}") for each in range(6)]
-        await self.change(
-            *(StateChange(each, CONFIRMED, 2.0) for each in numbers[:4]),
-            StateChange(numbers[1], BOUNCED, 3.0, "<error/>"),
-            StateChange(numbers[1], SENT, 4.0),
-            StateChange(numbers[4], CONFIRMED, 5.0),
-        )
+        update = self.store.updateStates
+        changed = [
+            update([*numbers[:4], numbers[3] + 1000], CONFIRMED, 2.0),
+            update([numbers[1]], BOUNCED, 3.0, "<error/>"),
+            update([numbers[1]], SENT, 4.0),
+            update(numbers[4:5], CONFIRMED, 5.0),
+            update([], CONFIRMED, 6.0),
+        ]
+        await self.store.check()
+        await gatherResults(changed)
         (left,) = await self.store.queuedMessages(0, 10)
         self.assertEqual(left.number, numbers[5])
         self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 1.0))
@@ -365,7 +371,7 @@ class OutboxSuite(StoreTestCase):
         A message is found by its key, queued and afterwards.
         """
         message = NewMessage("a", TO, MESSAGE, 1.0, key="k", token="t", size=70)
-        number = await self.store.addOutgoing(message)
+        number = await addOutgoing(self.store, message)
         assert isinstance(number, int)
         expected = OutboxRecord(
             *(number, "a", TO, MESSAGE, QUEUED, 1.0, 1.0),
@@ -374,7 +380,7 @@ class OutboxSuite(StoreTestCase):
             size=70,
         )
         self.assertEqual(await self.store.outgoingByKey("k"), expected)
-        await self.change(StateChange(number, DROPPED, 2.0))
+        await self.change(number, DROPPED, 2.0)
         expected = replace(expected, stanza="", state=DROPPED, changedAt=2.0)
         self.assertEqual(await self.store.outgoingByKey("k"), expected)
         for key in ("", "a", "K"):
@@ -387,7 +393,7 @@ class OutboxSuite(StoreTestCase):
         Queued messages are listed in their order, by the page and without stanzas.
         """
         numbers = [await self.accept(each) for each in "abcd"]
-        await self.change(StateChange(numbers[1], CONFIRMED, 2.0))
+        await self.change(numbers[1], CONFIRMED, 2.0)
         found = await self.store.listQueued(0, 2)
         self.assertEqual([each.id for each in found], ["a", "c"])
         self.assertEqual({each.stanza for each in found}, {""})
@@ -403,7 +409,7 @@ class OutboxSuite(StoreTestCase):
         await self.store.beginRequest(known)
         for number, id in enumerate("abc"):
             accepted = await self.accept(id)
-            await self.change(StateChange(accepted, CONFIRMED, 10.0 + 2 * number))
+            await self.change(accepted, CONFIRMED, 10.0 + 2 * number)
             received = await self.receive(f"msg_{id}")
             await self.attempt(received, DELIVERED, 11.0 + 2 * number)
         await self.accept("queued")
@@ -434,11 +440,12 @@ class OutboxSuite(StoreTestCase):
             ("a@x", "", 3),
             ("b@x", "t", 1),
         ):
-            number = await self.store.addOutgoing(
-                NewMessage("i", TO, MESSAGE, 1.0, None, sender, "", token, size)
+            number = await addOutgoing(
+                self.store,
+                NewMessage("i", TO, MESSAGE, 1.0, None, sender, "", token, size),
             )
         assert isinstance(number, int)
-        await self.change(StateChange(number, CONFIRMED, 2.0))
+        await self.change(number, CONFIRMED, 2.0)
         found = await self.store.outgoingUsage()
         expected = {OutboxUsage("a@x", "t", 2, 15), OutboxUsage("a@x", "", 1, 3)}
         self.assertEqual((len(found), {*found}), (2, expected))
@@ -448,11 +455,11 @@ class OutboxSuite(StoreTestCase):
         self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
         one, two = await self.accept("a", at=1.0), await self.accept("b", at=2.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(2, 1.0))
-        await self.change(StateChange(one, SENT, 3.0))
+        await self.change(one, SENT, 3.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 2.0))
-        await self.change(StateChange(one, BOUNCED, 4.0))
+        await self.change(one, BOUNCED, 4.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(1, 2.0))
-        await self.change(StateChange(two, CONFIRMED, 4.0))
+        await self.change(two, CONFIRMED, 4.0)
         self.assertEqual(await outboxDepth(self.store), QueueDepth(0, None))
         await self.store.purge(9.0, 0.0, 0.0)
         await self.accept("c", at=3.0)
@@ -834,13 +841,13 @@ class AnswersSuite(StoreTestCase):
         """
         A message is kept with its key, or neither is.
         """
-        number = await self.store.addOutgoing(
-            NewMessage("a", TO, MESSAGE, 1.0, self.done)
+        number = await addOutgoing(
+            self.store, NewMessage("a", TO, MESSAGE, 1.0, self.done)
         )
         self.assertIsInstance(number, int)
         self.assertEqual(await self.store.beginRequest(self.running), self.done)
-        again = await self.store.addOutgoing(
-            NewMessage("b", TO, MESSAGE, 2.0, self.running)
+        again = await addOutgoing(
+            self.store, NewMessage("b", TO, MESSAGE, 2.0, self.running)
         )
         self.assertEqual(again, self.done)
         self.assertEqual(
@@ -929,7 +936,7 @@ class AnswersSuite(StoreTestCase):
         ]
         for known, new, plain in (
             await self.store.addAllOutgoing(messages),
-            await gatherResults([*map(self.store.addOutgoing, messages)]),
+            await gatherResults([addOutgoing(self.store, each) for each in messages]),
         ):
             self.assertEqual(known, IdempotencyRecord("known", b"", b"done", 1.0))
             assert isinstance(new, Refusal)
@@ -945,17 +952,20 @@ class AnswersSuite(StoreTestCase):
         """
         one, again, two, other = await gatherResults(
             [
-                self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0, self.running)),
-                self.store.addOutgoing(NewMessage("b", TO, MESSAGE, 1.0, self.done)),
-                self.store.addOutgoing(NewMessage("c", TO, MESSAGE, 1.0)),
-                self.store.addOutgoing(
+                addOutgoing(
+                    self.store, NewMessage("a", TO, MESSAGE, 1.0, self.running)
+                ),
+                addOutgoing(self.store, NewMessage("b", TO, MESSAGE, 1.0, self.done)),
+                addOutgoing(self.store, NewMessage("c", TO, MESSAGE, 1.0)),
+                addOutgoing(
+                    self.store,
                     NewMessage(
                         "d",
                         TO,
                         MESSAGE,
                         1.0,
                         IdempotencyRecord("other", b"", None, 1.0),
-                    )
+                    ),
                 ),
             ]
         )
@@ -982,7 +992,7 @@ class HousekeepingSuite(StoreTestCase):
             (numbers[3], CONFIRMED, 10.0),
             (numbers[3], BOUNCED, 20.0),
         ):
-            await self.change(StateChange(number, state, at))
+            await self.change(number, state, at)
         await self.store.purge(15.0, 0.0, 0.0)
         left = [each for each in "abcde" if await newest(self.store, each)]
         self.assertEqual(left, ["b", "d", "e"])
@@ -1034,14 +1044,12 @@ class HousekeepingSuite(StoreTestCase):
         However many there are, all are forgotten; and no number is used again.
         """
         numbers = [
-            self.store.addOutgoing(NewMessage(f"{each}", TO, MESSAGE, 1.0))
+            addOutgoing(self.store, NewMessage(f"{each}", TO, MESSAGE, 1.0))
             for each in range(1000)
         ]
         last = (await gatherResults(numbers))[-1]
         assert isinstance(last, int)
-        await self.store.updateStates(
-            [StateChange(each + 1, CONFIRMED, 2.0) for each in range(last)]
-        )
+        await self.store.updateStates(range(1, last + 1), CONFIRMED, 2.0)
         await self.store.purge(3.0, 3.0, 3.0)
         for each in (0, 500, 999):
             self.assertIsNone(await newest(self.store, f"{each}"))
@@ -1066,10 +1074,10 @@ class HousekeepingSuite(StoreTestCase):
         """Some questions, and some things to keep."""
         ids = map(str, count())
         return (
-            lambda: self.store.addOutgoing(NewMessage(next(ids), TO, MESSAGE, 1.0)),
+            lambda: addOutgoing(self.store, NewMessage(next(ids), TO, MESSAGE, 1.0)),
             lambda: self.store.queuedMessages(0, 10),
             lambda: self.store.addIncoming(next(ids), THEM, MESSAGE, 1.0),
-            lambda: self.store.updateStates([StateChange(1, CONFIRMED, 1.0)]),
+            lambda: self.store.updateStates([1], CONFIRMED, 1.0),
             self.store.check,
             lambda: self.store.beginRequest(IdempotencyRecord("key", b"", None, 1.0)),
             lambda: self.store.conversations("", 1),
@@ -1079,7 +1087,7 @@ class HousekeepingSuite(StoreTestCase):
         """
         To cancel gives up the wait, not the work.
         """
-        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
+        accepted = addOutgoing(self.store, NewMessage("a", TO, MESSAGE, 1.0))
         accepted.addErrback(lambda failure: failure.trap(CancelledError))
         accepted.cancel()
         self.assertIsNotNone(await newest(self.store, "a"))
@@ -1092,7 +1100,7 @@ class HousekeepingSuite(StoreTestCase):
 
     async def test_closed(self) -> None:
         """Calls before the end take effect; later ones fail."""
-        accepted = self.store.addOutgoing(NewMessage("a", TO, MESSAGE, 1.0))
+        accepted = addOutgoing(self.store, NewMessage("a", TO, MESSAGE, 1.0))
         await self.store.close()
         self.assertTrue(accepted.called)
         for ask in self.questions():
@@ -1102,7 +1110,7 @@ class HousekeepingSuite(StoreTestCase):
     def questions(self) -> Sequence[Callable[[], Awaitable[object]]]:
         """Some."""
         return (
-            lambda: self.store.addOutgoing(NewMessage("b", TO, MESSAGE, 1.0)),
+            lambda: addOutgoing(self.store, NewMessage("b", TO, MESSAGE, 1.0)),
             lambda: self.store.queuedMessages(0, 10),
             self.store.check,
             lambda: self.store.purge(0.0, 0.0, 0.0),

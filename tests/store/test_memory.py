@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.records import (
     CONFIRMED,
     DEAD,
     DELIVERED,
     IdempotencyRecord,
     NewMessage,
-    StateChange,
     StoreUnavailable,
 )
 from xmpprest.store import memory
@@ -71,13 +71,16 @@ class LimitTests(suite.StoreTestCase):
         with self.assertRaises(StoreUnavailable):
             await self.accept("three")
         with self.assertRaises(StoreUnavailable):
-            await self.store.addOutgoing(
-                NewMessage("x", TO, MESSAGE, 1.0, IdempotencyRecord("k", b"", b"", 1.0))
+            await addOutgoing(
+                self.store,
+                NewMessage(
+                    "x", TO, MESSAGE, 1.0, IdempotencyRecord("k", b"", b"", 1.0)
+                ),
             )
         self.assertIsNone(
             await self.store.beginRequest(IdempotencyRecord("k", b"", None, 1.0))
         )
-        await self.store.updateStates([StateChange(one, CONFIRMED, 2.0)])
+        await self.store.updateStates([one], CONFIRMED, 2.0)
         await self.accept("three")
 
     async def test_done(self) -> None:
@@ -85,9 +88,7 @@ class LimitTests(suite.StoreTestCase):
         The messages that were done first are forgotten first.
         """
         for id in ("one", "two", "three", "three"):
-            await self.store.updateStates(
-                [StateChange(await self.accept(id), CONFIRMED, 2.0)]
-            )
+            await self.store.updateStates([await self.accept(id)], CONFIRMED, 2.0)
         self.assertIsNone(await newest(self.store, "two"))
         self.assertIsNotNone(await newest(self.store, "three"))
 

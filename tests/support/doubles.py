@@ -8,7 +8,7 @@ request gets its reply when the test says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,10 +31,8 @@ from xmpprest.core.live import Live, LiveSettings
 from xmpprest.core.records import (
     BOUNCED,
     CONFIRMED,
-    Accepted,
     IdempotencyRecord,
     Outcome,
-    Submission,
 )
 from xmpprest.core.stanza.parser import parseDocument
 
@@ -365,8 +363,7 @@ class HeldOutbox:
     @ivar sent: Messages and presence.
     @ivar outcomes: Those that are waited for.
     @ivar problem: What is raised instead, if anything.
-    @ivar groups: How many came together, each time.
-    @ivar committing: What those wait for, if anything.
+    @ivar committing: What messages wait for before they are stored, if anything.
     @ivar keysGiven: The key and the token of each message.
     @ivar full: What who has more waits for, if anything.
     """
@@ -376,7 +373,6 @@ class HeldOutbox:
     sent: list[Element] = field(default_factory=list)
     outcomes: list[HeldOutcome] = field(default_factory=list)
     problem: Exception | None = None
-    groups: list[int] = field(default_factory=list)
     committing: Deferred[None] | None = None
     full: Deferred[None] | None = None
     keysGiven: list[tuple[str, str]] = field(default_factory=list)
@@ -391,33 +387,39 @@ class HeldOutbox:
             raise self.problem
         self.sent.append(stanza)
 
-    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
-        """Take a message."""
-        stanza, answered, key, token = submission
+    def enqueue(
+        self,
+        stanza: Element,
+        done: Callable[[int | IdempotencyRecord | Exception], object],
+        *,
+        key: str = "",
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
+        """Take a message; it is stored at once, or when the test says so."""
         self.keysGiven.append((key, token))
-        if self.problem is not None:
+        if isinstance(self.problem, Refusal):
             raise self.problem
-        if answered is not None:
-            earlier = await self.keys.beginRequest(answered)
-            if earlier is not None:
-                return earlier
-        self.sent.append(stanza)
-        return Accepted(len(self.sent) if self.isDurable(stanza) else None)
+        if self.committing is None:
+            done(self._store(stanza, idempotency))
+        else:
+            self.committing.addCallback(
+                lambda _: done(self._store(stanza, idempotency))
+            )
 
-    async def acceptAll(
-        self, messages: Sequence[Submission]
-    ) -> list[Accepted | IdempotencyRecord | Refusal]:
-        """Take many."""
-        self.groups.append(len(messages))
-        if self.committing is not None:
-            await self.committing
-        results: list[Accepted | IdempotencyRecord | Refusal] = []
-        for each in messages:
-            try:
-                results.append(await self.enqueue(each))
-            except Refusal as refusal:
-                results.append(refusal)
-        return results
+    def _store(
+        self, stanza: Element, idempotency: IdempotencyRecord | None
+    ) -> int | IdempotencyRecord | Exception:
+        if self.problem is not None:
+            return self.problem
+        if idempotency is not None:
+            if self.keys.problem is not None:
+                return self.keys.problem
+            if idempotency.key in self.keys.kept:
+                return self.keys.kept[idempotency.key]
+            self.keys.kept[idempotency.key] = idempotency
+        self.sent.append(stanza)
+        return len(self.sent)
 
     def whenBelowHighWater(self) -> Deferred[None]:
         """Wait, if the test has it so."""

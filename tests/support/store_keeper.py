@@ -19,6 +19,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.records import NewMessage, StoreUnavailable, StoreUnusable
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -44,8 +45,8 @@ class Keeper:
         """Keep one; returns whether it did."""
         id = uuid.uuid4().hex
         try:
-            await self._store.addOutgoing(
-                NewMessage(id, "user@example.org", self._stanza, 1.0)
+            await addOutgoing(
+                self._store, NewMessage(id, "user@example.org", self._stanza, 1.0)
             )
         except StoreUnavailable as error:
             say(f"failed {id}: {error}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tests.support.stores import addOutgoing
 from xmpprest.core.records import NewMessage
 from xmpprest.store.sqlite import SQLiteStore
 
@@ -22,7 +23,7 @@ from .store_keeper import say
 
 async def keep(store: SQLiteStore, reactor: Any) -> None:
     """Keep a message, and end."""
-    await store.addOutgoing(NewMessage("a", "user@example.org", "", 1.0))
+    await addOutgoing(store, NewMessage("a", "user@example.org", "", 1.0))
     say("kept")
     await store.close()
     say("closed")

@@ -7,7 +7,6 @@ Times are in seconds since 1970.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from twisted.words.xish.domish import Element
 
@@ -87,18 +86,6 @@ class OutboxUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """
-    A stanza that was accepted for sending.
-
-    @ivar number: The number of a stored message; C{None} for a stanza that was written
-        to the stream without being stored.
-    """
-
-    number: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """
     The state that a message has reached.
@@ -110,27 +97,14 @@ class Outcome:
     error: Element | None = None
 
 
-class Submission(NamedTuple):
-    """
-    A stanza to accept.
-
-    @ivar stanza: A complete one.
-    @ivar idempotency: Stored together with a message, or not at all.
-    @ivar key: The last segment of the status address of a message.
-    @ivar token: The name of the token that posted it; empty for credentials.
-    """
-
-    stanza: Element
-    idempotency: IdempotencyRecord | None = None
-    key: str = ""
-    token: str = ""
-
-
-class NewMessage(NamedTuple):
+@dataclass(slots=True, eq=False)
+class NewMessage:
     """
     A message to be stored, and then sent.
 
-    @ivar stanza: As XML.
+    @ivar id: The id of the stanza.
+    @ivar to: The recipient.
+    @ivar stanza: The message as XML.
     @ivar at: When it was accepted.
     @ivar idempotency: Stored together with the message, or not at all.
     @ivar sender: The address that it is from.
@@ -148,16 +122,6 @@ class NewMessage(NamedTuple):
     key: str = ""
     token: str = ""
     size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """A change of a message's state, with which its stanza is deleted."""
-
-    number: int
-    state: str
-    at: float
-    error: str | None = None
 
 
 # --- inbound stanzas ------------------------------------------------------------

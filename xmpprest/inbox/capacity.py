@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from twisted.logger import Logger
 
+from ..core.policy.quota import Limits, Quota
 from ..core.stanza import jid
 from ..core.webhook.conversation_key import senderOf
 
 _log = Logger()
 
-#: Number and size of the stanzas of a sender without any.
-_NOTHING = (0, 0)
-
 
 class Capacity:
     """
-    The stanzas that wait for one callback, counted by sender.
+    The stanzas that wait for one callback.
 
-    A stanza is refused if it does not fit, or if its bare sender or the domain of its
-    sender would then hold more than is still free (reliability.rst, I{Limits}). So no
-    sender and no domain ever holds more than half.
+    The holders of a stanza are its bare sender and the domain of its sender; see
+    L{Quota} for their shares.
 
-    @ivar count: Number of waiting stanzas.
-    @ivar size: Their size, in bytes of XML.
     @ivar refused: Number of stanzas refused since the start.
     """
 
@@ -44,13 +39,20 @@ class Capacity:
         """
         self._limits = limits
         self._title = title
-        self._isShared = isShared
+        self._holdersOf = _holders if isShared else _noHolders
         self._isLogged = False
-        #: Number and size of the stanzas of each sender and of each domain.
-        self._shares: dict[str, tuple[int, int]] = {}
-        self.count = 0
-        self.size = 0
+        self._quota: Quota[str] = Quota()
         self.refused = 0
+
+    @property
+    def count(self) -> int:
+        """The number of waiting stanzas."""
+        return self._quota.count
+
+    @property
+    def size(self) -> int:
+        """The size of the waiting stanzas, in bytes of XML."""
+        return self._quota.size
 
     @property
     def free(self) -> int:
@@ -59,8 +61,7 @@ class Capacity:
 
     def clear(self) -> None:
         """Forget all stanzas, but not how many were refused."""
-        self.count = self.size = 0
-        self._shares.clear()
+        self._quota = Quota()
 
     def admit(self, key: str, size: int) -> bool:
         """
@@ -70,18 +71,18 @@ class Capacity:
         @param key: Name of its conversation.
         @param size: In bytes of XML.
         """
-        limit, sizeLimit = self._limits()
-        free, freeSize = limit - self.count, sizeLimit - self.size
-        if free < 1 or freeSize < size:
-            return self._refuse("full", self._title)
-        if self._isShared:
-            for holder in _holders(key):
-                count, held = self._shares.get(holder, _NOTHING)
-                if count >= free or held + size > freeSize:
-                    return self._refuse("share", holder.lstrip("@"))
-        if self._isLogged and self.count * 4 < limit and self.size * 4 < sizeLimit:
+        quota, limits, holders = self._quota, self._limits(), self._holdersOf(key)
+        excess = quota.excess(Limits(*limits), holders, size)
+        if excess is not None:
+            self._refuse(excess.holder)
+            return False
+        if (
+            self._isLogged
+            and quota.count * 4 < limits[0]
+            and quota.size * 4 < limits[1]
+        ):
             self._isLogged = False
-        self.add(key, size)
+        quota.add(holders, size)
         return True
 
     def add(self, key: str, size: int, count: int = 1) -> None:
@@ -91,58 +92,57 @@ class Capacity:
         @param size: Their total size in bytes; negative to remove stanzas.
         @param count: Their number; -1 to remove one.
         """
-        self.count += count
-        self.size += size
-        if self._isShared:
-            shares = self._shares
-            for holder in _holders(key):
-                number, held = shares.get(holder, _NOTHING)
-                if number + count > 0:
-                    shares[holder] = (number + count, held + size)
-                else:
-                    shares.pop(holder, None)
+        self._quota.add(self._holdersOf(key), size, count)
 
     def remove(self, key: str, size: int) -> None:
         """Forget one stanza."""
-        self.add(key, -size, -1)
+        self._quota.remove(self._holdersOf(key), size)
 
-    def _refuse(self, reason: str, name: str) -> bool:
+    def _refuse(self, holder: str | None) -> None:
+        """
+        Count a refusal, and log it unless the last one was logged recently.
+
+        @param holder: The sender or domain whose share is used up; C{None} if the
+            callback's queue is full.
+        """
         self.refused += 1
-        if not self._isLogged:
-            self._isLogged = True
-            limit, sizeLimit = self._limits()
-            _log.error(
-                _COMPLAINTS[reason],
-                name=name,
-                title=self._title,
-                count=self.count,
-                size=self.size,
-                limit=limit,
-                sizeLimit=sizeLimit,
-            )
-        return False
+        if self._isLogged:
+            return
+        self._isLogged = True
+        limit, sizeLimit = self._limits()
+        _log.error(
+            _FULL if holder is None else _SHARE_USED_UP,
+            name=holder and holder.lstrip("@"),
+            title=self._title,
+            count=self.count,
+            size=self.size,
+            limit=limit,
+            sizeLimit=sizeLimit,
+        )
 
 
-_COMPLAINTS = {
-    "full": (
-        "Inbox full: {count} {title} with {size} bytes (limits: {limit} and"
-        " {sizeLimit} bytes). Further stanzas are refused until the callback catches"
-        " up; messages from rooms are lost."
-    ),
-    "share": (
-        "Inbox share of {name} used up: it holds as much as is free ({count} {title}"
-        " with {size} bytes in all; limits: {limit} and {sizeLimit} bytes). Its further"
-        " stanzas are refused until the callback catches up; messages from rooms are"
-        " lost."
-    ),
-}
+_FULL = (
+    "Inbox full: {count} {title} with {size} bytes (limits: {limit} and {sizeLimit}"
+    " bytes). Further stanzas are refused until the callback catches up; messages from"
+    " rooms are lost."
+)
+_SHARE_USED_UP = (
+    "Inbox share of {name} used up: it holds as much as is free ({count} {title} with"
+    " {size} bytes in all; limits: {limit} and {sizeLimit} bytes). Its further stanzas"
+    " are refused until the callback catches up; messages from rooms are lost."
+)
 
 
 @lru_cache(maxsize=4096)
-def _holders(key: str) -> tuple[str, str]:
+def _holders(key: str) -> Sequence[str]:
     """
     Return the names under which the stanzas of a conversation are counted: its bare
     sender and the domain of that.
     """
     sender = senderOf(key)
     return sender, "@" + jid.splitJID(sender)[1]
+
+
+def _noHolders(key: str) -> Sequence[str]:
+    """Return no names: the stanzas of a conversation count for no share."""
+    return ()

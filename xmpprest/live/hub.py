@@ -26,7 +26,7 @@ from ..core.codec.events import (
 )
 from ..core.errors import serviceUnavailable
 from ..core.media.values import Value
-from ..core.policy.shares import Shares
+from ..core.policy.quota import Limits, Quota
 from ..core.stanza.annotate import timestamp
 from ..core.stanza.serializer import toXML
 from ..core.stanza.stored import UnparsableStanza, parseStoredHead
@@ -55,8 +55,8 @@ class EventHub:
         self._clock = clock
         self._now = now
         self._log = EventLog()
-        self._subscribers = 0
-        self._shares = Shares()
+        #: The subscribers, and what each token holds of them.
+        self._subscribers: Quota[str] = Quota()
         self._ending: IDelayedCall | None = None
         self._reconnects = 0
         self.isRecording = False
@@ -105,7 +105,7 @@ class EventHub:
     @property
     def hasSubscribers(self) -> bool:
         """C{True} while any client is subscribed."""
-        return self._subscribers > 0
+        return self._subscribers.count > 0
 
     def rates(self, value: dict[str, Value]) -> None:
         """Record how much has happened, and how fast."""
@@ -125,31 +125,32 @@ class EventHub:
         @raise Refusal: 503 if there are L{MAX_SUBSCRIBERS} already, or if the token
             has as many as are free.
         """
-        if self._subscribers >= MAX_SUBSCRIBERS:
+        holders = (token,) if token else ()
+        excess = self._subscribers.excess(Limits(MAX_SUBSCRIBERS), holders)
+        if excess is not None and excess.holder is None:
             raise serviceUnavailable(
                 "resource-constraint",
                 f"{MAX_SUBSCRIBERS} clients watch the events already; try again when"
                 " one of them has left.",
                 retryAfter=30,
             )
-        if not self._shares.acquire(token, MAX_SUBSCRIBERS - self._subscribers):
+        if excess is not None:
             raise serviceUnavailable(
                 "resource-constraint",
                 f"The token {token!r} watches the events as often as others still can;"
                 " try again when one of its clients has left.",
                 retryAfter=30,
             )
-        self._subscribers += 1
+        self._subscribers.add(holders)
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
         self.isRecording = True
-        return EventSubscription(self._log, wanted, after, partial(self._left, token))
+        return EventSubscription(self._log, wanted, after, partial(self._left, holders))
 
-    def _left(self, token: str) -> None:
-        self._shares.release(token)
-        self._subscribers -= 1
-        if not self._subscribers:
+    def _left(self, holders: tuple[str, ...]) -> None:
+        self._subscribers.remove(holders)
+        if not self._subscribers.count:
             self._ending = self._clock.callLater(GRACE, self._end)
 
     def _end(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 
-from ..core.records import OutboxRecord
+from ..core.records import IdempotencyRecord, NewMessage, OutboxRecord
 from .interfaces import OutboxStore
 
 #: Messages in memory, and their characters, at which new ones stay in the store only.
@@ -19,46 +20,45 @@ MAX_CHARACTERS_IN_MEMORY = 16 * 2**20
 PAGE = 128
 
 
+#: Bytes, of several messages, that are taken at a time.
+PORTION = 2**18
+
+
+#: Called once a message is stored, with its number; with the record that has the same
+#: idempotency key already; or with the reason why it is not stored.
+Stored: TypeAlias = Callable[[int | IdempotencyRecord | Exception], object]
+
+
 @dataclass(slots=True, eq=False)
-class QueuedMessage:
+class QueuedMessage(NewMessage):
     """
     A message in memory.
 
-    @ivar number: Its place in the order of acceptance; 0 until it is stored.
-    @ivar key: The last segment of its status address.
-    @ivar token: The name of the token that posted it; empty for credentials.
-    @ivar size: Its bytes.
-    @ivar xml: The message as it is stored.
     @ivar data: The message as it is written; C{None} if it is not encoded.
-    @ivar acceptedAt: Seconds since 1970.
+    @ivar done: Called once it is stored, or is not.
+    @ivar number: Its place in the order of acceptance; 0 until it is stored.
     @ivar writtenAt: Seconds since 1970; 0.0 while it is not written.
     """
 
-    number: int
-    id: str
-    to: str
-    sender: str
-    key: str
-    token: str
-    size: int
-    xml: str
-    acceptedAt: float
     data: bytes | None = None
+    done: Stored | None = None
+    number: int = 0
     writtenAt: float = 0.0
 
     @classmethod
     def of(cls, record: OutboxRecord) -> QueuedMessage:
         """Make a message from its record in the store."""
         return cls(
-            record.number,
             record.id,
             record.to,
+            record.stanza,
+            record.acceptedAt,
+            None,
             record.sender,
             record.key,
             record.token,
             record.size,
-            record.stanza,
-            record.acceptedAt,
+            number=record.number,
         )
 
 
@@ -82,27 +82,41 @@ class Backlog:
         """The next message; C{None} if there is none in memory."""
         return self._queue[0] if self._queue else None
 
-    def add(self, message: QueuedMessage) -> None:
-        """Append the message that was stored last; it may stay in the store only."""
-        isFull = (
-            len(self._queue) >= MAX_MESSAGES_IN_MEMORY
-            or self._characters >= MAX_CHARACTERS_IN_MEMORY
-        )
-        self._hasMoreStored = self._hasMoreStored or isFull
-        if not self._hasMoreStored:
+    def add(self, messages: Sequence[QueuedMessage]) -> None:
+        """Append the messages that were stored last, as far as memory has room."""
+        for message in messages:
+            isFull = (
+                len(self._queue) >= MAX_MESSAGES_IN_MEMORY
+                or self._characters >= MAX_CHARACTERS_IN_MEMORY
+            )
+            if isFull or self._hasMoreStored:
+                self._hasMoreStored = True
+                return
             self._append(message)
 
-    def pop(self) -> QueuedMessage:
-        """Remove and return the next message."""
-        message = self._queue.popleft()
-        self._characters -= len(message.xml)
-        return message
+    def take(self, limit: int, held: Container[int]) -> list[QueuedMessage]:
+        """
+        Remove and return the next messages, about L{PORTION} bytes of them.
+
+        @param limit: How many there may be.
+        @param held: Numbers of messages that stay, with all behind them.
+        """
+        taken: list[QueuedMessage] = []
+        queue, size = self._queue, 0
+        while queue and len(taken) < limit and size < PORTION:
+            if queue[0].number in held:
+                break
+            message = queue.popleft()
+            size += len(message.stanza)
+            taken.append(message)
+        self._characters -= size
+        return taken
 
     def putBack(self, messages: Iterable[QueuedMessage]) -> None:
         """Insert messages that were popped, in their order, before all others."""
         for message in reversed([*messages]):
             self._queue.appendleft(message)
-            self._characters += len(message.xml)
+            self._characters += len(message.stanza)
 
     def contains(self, number: int) -> bool:
         """Whether a queued message is still to come, in memory or in the store."""
@@ -115,7 +129,7 @@ class Backlog:
         for message in self._queue:
             if message.number == number:
                 self._queue.remove(message)
-                self._characters -= len(message.xml)
+                self._characters -= len(message.stanza)
                 return
 
     def refill(self) -> Deferred[None] | None:
@@ -146,5 +160,5 @@ class Backlog:
 
     def _append(self, message: QueuedMessage) -> None:
         self._queue.append(message)
-        self._characters += len(message.xml)
+        self._characters += len(message.stanza)
         self._lastNumber = message.number

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, succeed
 
 from ..concurrency.waiters import Waiters
 from ..core.errors import Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
-from ..core.policy.quota import Amount, Excess, Holder, Quota
+from ..core.policy.quota import Excess, Limits, Quota
 from ..core.records import OutboxUsage
 from .backlog import MAX_MESSAGES_IN_MEMORY, QueuedMessage
 
@@ -18,6 +20,20 @@ from .backlog import MAX_MESSAGES_IN_MEMORY, QueuedMessage
 HIGH_WATER = MAX_MESSAGES_IN_MEMORY
 #: Seconds after which a client should retry a message that was refused.
 RETRY_AFTER = 30
+
+
+class Holder(NamedTuple):
+    """
+    A party whose messages occupy a part of the outbox.
+
+    @ivar kind: C{"sender"}, C{"domain"} or C{"token"}.
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.name!r}"
 
 
 class OutboxCapacity:
@@ -35,15 +51,20 @@ class OutboxCapacity:
         """@param isOnline: Tells whether messages can be sent."""
         self._settings = settings
         self._isOnline = isOnline
-        self._quota = Quota()
+        self._quota: Quota[Holder] = Quota()
         #: Messages that are accepted, but not stored yet.
         self._storing: set[QueuedMessage] = set()
         self._waiters: Waiters[None] = Waiters()
 
     @property
-    def total(self) -> Amount:
-        """The unconfirmed messages, and those that are being stored."""
-        return self._quota.total
+    def count(self) -> int:
+        """The number of unconfirmed messages, and of those that are being stored."""
+        return self._quota.count
+
+    @property
+    def size(self) -> int:
+        """The bytes of these messages."""
+        return self._quota.size
 
     def reset(self, usage: Iterable[OutboxUsage]) -> None:
         """
@@ -54,10 +75,9 @@ class OutboxCapacity:
         """
         self._quota = Quota()
         for each in usage:
-            amount = Amount(each.count, each.size)
-            self._quota.add(amount, _holdersOf(each.sender, each.token))
+            self._quota.add(_holdersOf(each.sender, each.token), each.size, each.count)
         for message in self._storing:
-            self._add(message)
+            self._quota.add(_holdersOf(message.sender, message.token), message.size)
 
     def reserve(self, message: QueuedMessage, age: float) -> None:
         """
@@ -69,27 +89,26 @@ class OutboxCapacity:
         settings = self._settings.value
         if age > settings.outboxAge:
             raise _refused(
-                f"{self.total.number} messages wait for the XMPP server already, the"
-                " oldest for too long; try again."
+                f"{self.count} messages wait for the XMPP server already, the oldest"
+                " for too long; try again."
             )
-        limit = Amount(settings.outboxLimit, settings.outboxSize)
         holders = _holdersOf(message.sender, message.token)
-        excess = self._quota.excess(message.size, holders, limit)
+        limits = Limits(settings.outboxLimit, settings.outboxSize)
+        excess = self._quota.excess(limits, holders, message.size)
         if excess is not None:
             raise _refused(_describe(excess))
-        self._add(message)
+        self._quota.add(holders, message.size)
         self._storing.add(message)
 
-    def stored(self, message: QueuedMessage) -> None:
-        """Keep counting a message: it is stored."""
-        self._storing.discard(message)
+    def stored(self, messages: Iterable[QueuedMessage]) -> None:
+        """Keep counting messages: they are stored."""
+        self._storing.difference_update(messages)
 
-    def release(self, messages: Sequence[QueuedMessage]) -> None:
+    def release(self, messages: Iterable[QueuedMessage]) -> None:
         """Stop counting messages: they are not stored, or no longer wait."""
         for message in messages:
             self._storing.discard(message)
-            holders = _holdersOf(message.sender, message.token)
-            self._quota.remove(Amount(1, message.size), holders)
+            self._quota.remove(_holdersOf(message.sender, message.token), message.size)
         self.releaseWaiters()
 
     def whenBelowHighWater(self) -> Deferred[None]:
@@ -108,14 +127,12 @@ class OutboxCapacity:
 
     @property
     def _hasRoom(self) -> bool:
-        return self.total.number < HIGH_WATER or not self._isOnline()
-
-    def _add(self, message: QueuedMessage) -> None:
-        holders = _holdersOf(message.sender, message.token)
-        self._quota.add(Amount(1, message.size), holders)
+        return self.count < HIGH_WATER or not self._isOnline()
 
 
-def _holdersOf(sender: str, token: str) -> Sequence[Holder]:
+@lru_cache(maxsize=1024)
+def _holdersOf(sender: str, token: str) -> tuple[Holder, ...]:
+    """Return the parties that a message of a sender and a token counts for."""
     if not token:
         return ()
     bare = sender.partition("/")[0]
@@ -126,7 +143,7 @@ def _holdersOf(sender: str, token: str) -> Sequence[Holder]:
     )
 
 
-def _describe(excess: Excess) -> str:
+def _describe(excess: Excess[Holder]) -> str:
     """Say in a sentence why a message is refused."""
     setting = "outbox-limit" if excess.unit == "messages" else "outbox-size"
     used = (

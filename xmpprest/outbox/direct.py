@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred, succeed
 from twisted.words.xish.domish import Element
 
-from ..core.errors import Refusal
 from ..core.records import (
     SENT,
-    Accepted,
     IdempotencyRecord,
     OutboxRecord,
     Outcome,
-    Submission,
 )
+from .backlog import Stored
 
 
 class DirectOutbox:
@@ -57,31 +55,23 @@ class DirectOutbox:
         """
         self.send(stanza)
 
-    async def enqueue(self, submission: Submission) -> Accepted:
+    def enqueue(
+        self,
+        stanza: Element,
+        done: Stored,
+        *,
+        key: str = "",
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
         """
-        Write a message to the stream.
+        Write a stanza to the stream at once.
 
+        @param done: Called with 0: the stanza has no number.
         @raise Refusal: 503 if it was not written; 413 if it is too long.
         """
-        self.send(submission.stanza)
-        return Accepted()
-
-    async def acceptAll(
-        self, submissions: Sequence[Submission]
-    ) -> list[Accepted | IdempotencyRecord | Refusal]:
-        """
-        Write many stanzas to the stream.
-
-        @return: For each, that it was written or the refusal.
-        """
-        return [self._accepted(each.stanza) for each in submissions]
-
-    def _accepted(self, stanza: Element) -> Accepted | Refusal:
-        try:
-            self.send(stanza)
-        except Refusal as refusal:
-            return refusal
-        return Accepted()
+        self.send(stanza)
+        done(0)
 
     def handleError(self, stanza: Element) -> None:
         """Ignore an inbound stanza: no message is remembered that it could answer."""

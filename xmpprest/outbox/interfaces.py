@@ -14,7 +14,6 @@ from ..core.records import (
     NewMessage,
     OutboxRecord,
     OutboxUsage,
-    StateChange,
 )
 
 
@@ -24,10 +23,6 @@ class OutboxStore(Protocol):
     L{Store<xmpprest.store.interface.Store>}.
     """
 
-    def addOutgoing(
-        self, message: NewMessage
-    ) -> Deferred[int | IdempotencyRecord | Refusal]: ...
-
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]: ...
@@ -36,7 +31,9 @@ class OutboxStore(Protocol):
         self, after: int, limit: int
     ) -> Deferred[Sequence[OutboxRecord]]: ...
 
-    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]: ...
+    def updateStates(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> Deferred[None]: ...
 
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]: ...
 
@@ -77,25 +74,20 @@ class OutboundStream(Protocol):
         none.
         """
 
-    def encode(self, xml: str) -> bytes:
+    def encode(self, xml: str, *, isStamped: bool = False) -> bytes:
         """
-        Encode a message that is written later.
+        Encode a message.
 
+        @param isStamped: Whether it has its delay stamp (XEP-0203), or needs none; else
+            room is left for one.
         @raise Refusal: 413 if it is too long.
         """
 
-    def writeEncoded(self, xml: str, data: bytes) -> None:
+    def writeAll(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """
-        Write a message.
+        Write messages, or none of them.
 
-        @param data: The message as L{encode} returns it.
-        @raise Refusal: 503 if the stream is lost or does not accept more for now.
-        """
-
-    def write(self, xml: str) -> None:
-        """
-        Write a message that is not encoded yet.
-
+        @param messages: The text of each, and its bytes as L{encode} returns them.
         @raise Refusal: 503 if the stream is lost or does not accept more for now.
         """
 

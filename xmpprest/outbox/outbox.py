@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -19,27 +19,23 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
-from ..core.errors import Refusal, serviceUnavailable
+from ..core.errors import REPORT_BUG, Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.records import (
     BOUNCED,
     DROPPED,
     QUEUED,
     SENT,
-    Accepted,
     IdempotencyRecord,
-    NewMessage,
     OutboxRecord,
     OutboxUsage,
     Outcome,
-    StateChange,
     StoreUnavailable,
-    Submission,
 )
 from ..core.stanza.annotate import withOriginID
 from ..core.stanza.serializer import toXML
 from ..ids import newID
-from .backlog import QueuedMessage
+from .backlog import QueuedMessage, Stored
 from .capacity import OutboxCapacity
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
@@ -55,6 +51,8 @@ STOP_TIMEOUT = 5.0
 #: Error stanzas looked up in the store at a time. Further ones are ignored: a flood of
 #: them must not keep new messages from being stored.
 MAX_LOOKUPS = 100
+#: The most messages that are stored by one call.
+GROUP = 256
 
 
 class Outbox(Service):
@@ -89,6 +87,9 @@ class Outbox(Service):
         self._capacity = OutboxCapacity(settings, lambda: stream.ready)
         self._outcomes = Outcomes(clock)
         self._sender = self._newSender()
+        #: The messages of this reactor turn, which are stored together.
+        self._group: list[QueuedMessage] = []
+        self._groupTimer: IDelayedCall | None = None
         self._lookups = 0
         self._countTimer: IDelayedCall | None = None
 
@@ -107,12 +108,12 @@ class Outbox(Service):
     @property
     def waiting(self) -> int:
         """The number of unconfirmed messages."""
-        return self._capacity.total.number
+        return self._capacity.count
 
     @property
     def waitingBytes(self) -> int:
         """The bytes of the unconfirmed messages."""
-        return self._capacity.total.size
+        return self._capacity.size
 
     @property
     def oldestAt(self) -> float | None:
@@ -121,7 +122,7 @@ class Outbox(Service):
         if none is in memory.
         """
         oldest = self._sender.oldest
-        return None if oldest is None else oldest.acceptedAt
+        return None if oldest is None else oldest.at
 
     # --- starting and stopping ---
 
@@ -140,6 +141,9 @@ class Outbox(Service):
         """
         super().stopService()
         timers.cancel(self._countTimer)
+        if self._group:
+            # Or the store would be closed at the end of the turn.
+            self._storeGroup()
         draining = self._sender.close()
         timeout = self._clock.callLater(STOP_TIMEOUT, draining.cancel)
 
@@ -179,10 +183,14 @@ class Outbox(Service):
             L{xmpprest.core.policy.submission.buildSubmission} makes it.
         @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
-        if self.isDurable(stanza):
-            await self.enqueue(Submission(stanza))
-        else:
+        if not self.isDurable(stanza):
             self.send(stanza)
+            return
+        storing: Deferred[int | IdempotencyRecord | Exception] = Deferred()
+        self.enqueue(stanza, storing.callback)
+        result = await storing
+        if isinstance(result, Exception):
+            raise result
 
     def send(self, stanza: Element) -> None:
         """
@@ -192,127 +200,96 @@ class Outbox(Service):
         """
         self._stream.send(stanza)
 
-    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
+    def enqueue(
+        self,
+        stanza: Element,
+        done: Stored,
+        *,
+        key: str = "",
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
         """
-        Store a message; it is sent also if the caller stops waiting.
+        Accept a message, to be stored at the end of the reactor turn and then sent.
 
-        @return: The record that has the same key already; the message is not stored
-            then.
+        @param stanza: Complete, as
+            L{xmpprest.core.policy.submission.buildSubmission} makes it.
+        @param done: Called once it is stored, or is not. It must not raise.
+        @param key: The last segment of its status address; empty for a new one.
+        @param token: The name of the token that posted it; empty for credentials, and
+            for the gateway's own replies.
+        @param idempotency: Stored together with it, or not at all.
         @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
-        queued = self._prepare(submission)
-        storing = self._store.addOutgoing(_toStore(queued, submission))
-        stored = storing.addCallbacks(
-            lambda result: self._stored([queued], [result]),
-            lambda reason: self._storeFailed([queued], reason),
-        )
-        try:
-            (result,) = await _shielded(stored)
-        except StoreUnavailable as error:
-            raise _notStored(error) from None
-        if isinstance(result, Refusal):
-            raise result
-        return result
-
-    async def acceptAll(
-        self, submissions: Sequence[Submission]
-    ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
-        """
-        Accept many stanzas; store all messages among them together, or none.
-
-        @return: For each, the result of L{enqueue} or the refusal that it would raise.
-        """
-        prepared = [self._prepareOrSend(each) for each in submissions]
-        queued = [each for each in prepared if isinstance(each, QueuedMessage)]
-        storing = self._store.addAllOutgoing(
-            [
-                _toStore(each, submission)
-                for each, submission in zip(prepared, submissions, strict=True)
-                if isinstance(each, QueuedMessage)
-            ]
-        )
-        stored = storing.addCallbacks(
-            lambda results: self._stored(queued, results),
-            lambda reason: self._storeFailed(queued, reason),
-        )
-        try:
-            accepted = await _shielded(stored)
-        except StoreUnavailable as error:
-            refusal = _notStored(error)
-            return [
-                refusal if isinstance(each, QueuedMessage) else each
-                for each in prepared
-            ]
-        results = iter(accepted)
-        return [
-            next(results) if isinstance(each, QueuedMessage) else each
-            for each in prepared
-        ]
-
-    def whenBelowHighWater(self) -> Deferred[None]:
-        """Wait until most accepted messages are confirmed, or the stream is lost."""
-        return self._capacity.whenBelowHighWater()
-
-    def _prepare(self, submission: Submission) -> QueuedMessage:
-        """Check a message, and reserve capacity for it."""
-        stanza = submission.stanza
         xml = withOriginID(stanza, toXML(stanza))
         data = self._stream.encode(xml)
         now, oldest = self._now(), self._sender.oldest
+        attributes = stanza.attributes
         message = QueuedMessage(
-            0,
-            stanza["id"],
-            stanza["to"],
-            stanza["from"],
-            submission.key or newID(),
-            submission.token,
-            len(data),
+            attributes["id"],
+            attributes["to"],
             xml,
             now,
+            idempotency,
+            attributes["from"],
+            key or newID(),
+            token,
+            len(data),
             data,
+            done,
         )
-        self._capacity.reserve(message, now - oldest.acceptedAt if oldest else 0.0)
-        return message
+        self._capacity.reserve(message, now - oldest.at if oldest else 0.0)
+        if not self._group:
+            self._groupTimer = self._clock.callLater(0, self._storeGroup)
+        self._group.append(message)
+        if len(self._group) >= GROUP:
+            self._storeGroup()
 
-    def _prepareOrSend(
-        self, submission: Submission
-    ) -> QueuedMessage | Accepted | Refusal:
-        try:
-            if self.isDurable(submission.stanza):
-                return self._prepare(submission)
-            self.send(submission.stanza)
-        except Refusal as refusal:
-            return refusal
-        return Accepted()
+    def _storeGroup(self) -> None:
+        """Store all messages of this reactor turn by one call."""
+        timers.cancel(self._groupTimer)
+        group, self._group = self._group, []
+        storing = self._store.addAllOutgoing(group)
+        storing.addCallbacks(self._stored, self._notStored, (group,), {}, (group,))
+        storing.addErrback(_crashed)
 
     def _stored(
         self,
-        queued: Sequence[QueuedMessage],
         results: Sequence[int | IdempotencyRecord | Refusal],
-    ) -> list[Accepted | IdempotencyRecord | Refusal]:
+        group: Sequence[QueuedMessage],
+    ) -> None:
         """
-        Send the messages that were stored.
+        Send the messages that were stored, and tell those who wait.
 
         @param results: For each message its number, the record with the same
             idempotency key, or the refusal of the key.
         """
         new: list[QueuedMessage] = []
-        accepted: list[Accepted | IdempotencyRecord | Refusal] = []
-        for message, result in zip(queued, results, strict=True):
+        for message, result in zip(group, results, strict=True):
             if isinstance(result, int):
                 message.number = result
-                self._capacity.stored(message)
                 new.append(message)
-                accepted.append(Accepted(result))
             else:
                 self._capacity.release([message])
-                accepted.append(result)
+        self._capacity.stored(new)
         self._sender.add(new)
-        return accepted
+        _tell(group, results)
 
-    def _storeFailed(self, queued: Sequence[QueuedMessage], reason: Failure) -> Failure:
-        self._capacity.release(queued)
-        return reason
+    def _notStored(self, reason: Failure, group: Sequence[QueuedMessage]) -> None:
+        """Refuse the messages, because the store cannot be used."""
+        self._capacity.release(group)
+        error = cast(Exception, reason.value)
+        if isinstance(error, StoreUnavailable):
+            error = serviceUnavailable(
+                "resource-constraint",
+                f"The message cannot be stored, and so it was not accepted: {error}.",
+                retryAfter=5,
+            )
+        _tell(group, [error] * len(group))
+
+    def whenBelowHighWater(self) -> Deferred[None]:
+        """Wait until most accepted messages are confirmed, or the stream is lost."""
+        return self._capacity.whenBelowHighWater()
 
     # --- outcomes ---
 
@@ -373,8 +350,7 @@ class Outbox(Service):
         """
         if message.state != QUEUED or not self._sender.hold(message.number):
             return False
-        change = StateChange(message.number, DROPPED, self._now())
-        dropping = self._store.updateStates([change])
+        dropping = self._store.updateStates([message.number], DROPPED, self._now())
         dropping.addCallbacks(
             self._dropped, self._dropFailed, (message,), {}, (message,)
         )
@@ -436,18 +412,19 @@ class Outbox(Service):
         return isWritten and found.state not in (BOUNCED, DROPPED)
 
 
-def _toStore(message: QueuedMessage, submission: Submission) -> NewMessage:
-    return NewMessage(
-        message.id,
-        message.to,
-        message.xml,
-        message.acceptedAt,
-        submission.idempotency,
-        message.sender,
-        message.key,
-        message.token,
-        message.size,
-    )
+def _tell(
+    group: Sequence[QueuedMessage],
+    results: Sequence[int | IdempotencyRecord | Exception],
+) -> None:
+    """Call those who wait for messages to be stored."""
+    for message, result in zip(group, results, strict=True):
+        done, message.done = message.done, None
+        if done is not None:
+            done(result)
+
+
+def _crashed(reason: Failure) -> None:
+    _log.failure("Sending stored messages crashed. " + REPORT_BUG, failure=reason)
 
 
 def _shielded(waiting: Deferred[_T]) -> Deferred[_T]:
@@ -455,11 +432,3 @@ def _shielded(waiting: Deferred[_T]) -> Deferred[_T]:
     shielded: Deferred[_T] = Deferred()
     waiting.addCallbacks(shielded.callback, shielded.errback)
     return shielded
-
-
-def _notStored(error: StoreUnavailable) -> Refusal:
-    return serviceUnavailable(
-        "resource-constraint",
-        f"The message cannot be stored, and so it was not accepted: {error}.",
-        retryAfter=5,
-    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ..concurrency.cancel_scope import CancelScope
-from ..core.records import StateChange, StoreUnavailable
+from ..core.records import StoreUnavailable
 from .interfaces import OutboxStore
 
 #: Seconds until a call that the store refused is retried.
@@ -22,7 +23,7 @@ class Recorder:
     be recorded after a later one, which does no harm: a queued message takes any state,
     any other message only C{BOUNCED}, and that state is final.
 
-    @ivar pending: The number of changes that are not recorded yet.
+    @ivar pending: The number of messages whose state is not recorded yet.
     """
 
     def __init__(self, store: OutboxStore, clock: IReactorTime) -> None:
@@ -30,26 +31,34 @@ class Recorder:
         self._scope = CancelScope(clock)
         self.pending = 0
 
-    async def record(self, changes: Sequence[StateChange]) -> None:
+    def record(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> Deferred[None]:
         """
-        Record changes; returns once they are committed.
+        Record the state of messages.
 
-        @raise CancelledError: L{stop} was called.
+        @param numbers: The numbers of the messages.
+        @param at: When they reached the state.
+        @param error: The error stanza that came back, as XML.
+        @return: Fires once the change is committed; fails with L{CancelledError} after
+            L{stop}.
         """
-        self.pending += len(changes)
-        try:
-            while not await self._tryToRecord(changes):
-                await self._scope.sleep(RETRY_DELAY)
-        finally:
-            self.pending -= len(changes)
+        self.pending += len(numbers)
+        return Deferred.fromCoroutine(self._record(numbers, state, at, error))
 
     def stop(self) -> None:
         """Retry nothing any more."""
         self._scope.cancel()
 
-    async def _tryToRecord(self, changes: Sequence[StateChange]) -> bool:
+    async def _record(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None
+    ) -> None:
         try:
-            await self._store.updateStates(changes)
-        except StoreUnavailable:
-            return False
-        return True
+            while True:
+                try:
+                    await self._store.updateStates(numbers, state, at, error)
+                    return
+                except StoreUnavailable:
+                    await self._scope.sleep(RETRY_DELAY)
+        finally:
+            self.pending -= len(numbers)

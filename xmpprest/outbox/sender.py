@@ -19,22 +19,21 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
-from ..core.errors import REPORT_BUG, Refusal, StanzaError
+from ..core.errors import REPORT_BUG, Refusal
 from ..core.records import (
     BOUNCED,
     CONFIRMED,
     SENT,
     Outcome,
-    StateChange,
     StoreUnavailable,
 )
 from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
-from ..core.stanza.build import error, make
 from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
 from .capacity import OutboxCapacity
-from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore, StreamFault
+from .culprit import CulpritSearch, bounceOf
+from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY, Recorder
 
@@ -43,28 +42,6 @@ _log = Logger()
 #: Messages that may be written and not yet recorded as confirmed: the most that are
 #: sent twice when the gateway or the server is killed.
 MAX_IN_FLIGHT = 512
-#: Losses of the stream in a row, with no barrier in between, after which the messages
-#: that were in flight are written one at a time.
-ISOLATE_AFTER = 2
-#: Losses of the stream, without a stream error, after which a message that was alone in
-#: flight each time is taken for the reason. With a stream error the first one tells.
-BOUNCE_AFTER_SILENT_LOSSES = 5
-#: Stream errors that a message cannot cause (RFC 6120 §4.9.3).
-_NO_FAULT_OF_A_MESSAGE = frozenset(
-    {
-        "conflict",
-        "connection-timeout",
-        "host-gone",
-        "host-unknown",
-        "not-authorized",
-        "remote-connection-failed",
-        "reset",
-        "resource-constraint",
-        "see-other-host",
-        "system-shutdown",
-        "unsupported-version",
-    }
-)
 #: Seconds after which a message is stamped with the time of its acceptance.
 DELAY_STAMP_AFTER = 30.0
 #: Seconds from the response to a barrier to the next barrier; under load, one barrier
@@ -93,8 +70,6 @@ class SenderState(Enum):
 
 #: The states in which messages are written.
 _WRITING = frozenset({SenderState.SENDING, SenderState.ISOLATING})
-#: The condition of a stream error that stanza errors have, too (RFC 6120 §8.3.3.12).
-_POLICY_VIOLATION = "policy-violation"
 
 
 class OutboxSender:
@@ -139,10 +114,7 @@ class OutboxSender:
         self._drained: Waiters[None] = Waiters()
         #: Messages that an operator is about to drop; they are not written.
         self._held: set[int] = set()
-        self._losses = 0
-        #: The highest number of a message that may have caused the losses; 0 if
-        #: there is none.
-        self._lastSuspect = 0
+        self._culprits = CulpritSearch()
         self.lastWritten = 0
 
     @property
@@ -171,9 +143,8 @@ class OutboxSender:
     def connected(self) -> None:
         """Leave OFFLINE for SENDING or ISOLATING: the stream is up."""
         if self._state is SenderState.OFFLINE:
-            self._state = SenderState.SENDING
-            if self._lastSuspect:
-                self._state = SenderState.ISOLATING
+            isIsolating = self._culprits.lastSuspect > 0
+            self._state = SenderState.ISOLATING if isIsolating else SenderState.SENDING
             self._flush()
 
     def disconnected(self) -> None:
@@ -181,12 +152,13 @@ class OutboxSender:
         Enter OFFLINE: the stream is lost, and how much of it the server has read is
         unknown.
         """
-        wasIsolating = self._state is SenderState.ISOLATING
+        isIsolating = self._state is SenderState.ISOLATING
         if self._state in _WRITING:
             self._state = SenderState.OFFLINE
-        fault = self._stream.closeReason
-        if self._inFlight and not (fault and fault.condition in _NO_FAULT_OF_A_MESSAGE):
-            self._suspect(fault, wasIsolating)
+        inFlight, fault = [*self._inFlight.values()], self._stream.closeReason
+        culprit = self._culprits.lost(inFlight, fault, isIsolating=isIsolating)
+        if culprit is not None:
+            self._settle([culprit.number], BOUNCED, bounceOf(culprit, fault))
         self._backlog.putBack(self._inFlight.values())
         self._inFlight.clear()
         if self._confirming is not None:
@@ -217,8 +189,7 @@ class OutboxSender:
 
     def add(self, messages: Sequence[QueuedMessage]) -> None:
         """Send the messages that were stored last."""
-        for message in messages:
-            self._backlog.add(message)
+        self._backlog.add(messages)
         self._flush()
 
     def _flush(self) -> None:
@@ -232,41 +203,41 @@ class OutboxSender:
         self._checkDrained()
 
     def _write(self) -> None:
-        try:
-            while (message := self._next()) is not None:
-                self._writeOne(message)
-                message.writtenAt = self._now()
-                self._inFlight[message.number] = self._backlog.pop()
+        while messages := self._backlog.take(self._room(), self._held):
+            now = self._now()
+            try:
+                self._stream.writeAll([self._wireForm(each, now) for each in messages])
+            except Refusal:
+                # The server does not keep up.
+                self._backlog.putBack(messages)
+                self._retryLater()
+                return
+            for message in messages:
+                message.writtenAt = now
+                self._inFlight[message.number] = message
                 self._outcomes.written(message.number)
-                self.lastWritten = max(self.lastWritten, message.number)
-        except Refusal:
-            # The server does not keep up.
-            self._retryLater()
+            self.lastWritten = max(self.lastWritten, messages[-1].number)
 
-    def _next(self) -> QueuedMessage | None:
-        """Return the message that may be written now; C{None} if there is none."""
-        head = self._backlog.head
-        if head is None or head.number in self._held:
-            return None
-        if self._state is SenderState.ISOLATING and head.number > self._lastSuspect:
-            # The last suspect has passed, or is the only message in flight.
-            if self._inFlight:
-                return None
-            self._state, self._lastSuspect = SenderState.SENDING, 0
-        unrecorded = len(self._inFlight) + self._recorder.pending
-        isIsolating = self._state is SenderState.ISOLATING
-        window = 1 if isIsolating else MAX_IN_FLIGHT
-        return head if unrecorded < window else None
+    def _room(self) -> int:
+        """Return how many messages may be written now."""
+        window = MAX_IN_FLIGHT
+        if self._state is SenderState.ISOLATING:
+            head = self._backlog.head
+            if head is None or head.number <= self._culprits.lastSuspect:
+                window = 1
+            elif self._inFlight:
+                return 0
+            else:
+                # The last suspect has passed, or is the only message in flight.
+                self._state, self._culprits.lastSuspect = SenderState.SENDING, 0
+        return window - len(self._inFlight) - self._recorder.pending
 
-    def _writeOne(self, message: QueuedMessage) -> None:
-        isLate = self._now() - message.acceptedAt > DELAY_STAMP_AFTER
-        if message.data is not None and not isLate:
-            self._stream.writeEncoded(message.xml, message.data)
-        elif isLate:
-            xml = withDelay(message.xml, self._domain, message.acceptedAt)
-            self._stream.write(xml)
-        else:
-            self._stream.write(message.xml)
+    def _wireForm(self, message: QueuedMessage, now: float) -> tuple[str, bytes]:
+        """Return a message as it is written now, as text and encoded."""
+        xml, data = message.stanza, message.data
+        if now - message.at > DELAY_STAMP_AFTER:
+            xml, data = withDelay(xml, self._domain, message.at), None
+        return xml, data or self._stream.encode(xml, isStamped=True)
 
     def _refill(self) -> None:
         reading = self._backlog.refill()
@@ -296,14 +267,15 @@ class OutboxSender:
     async def _confirm(self) -> None:
         """Send one barrier after the other, as long as messages are unconfirmed."""
         while self._inFlight:
-            last = next(reversed(self._inFlight))
+            # Other messages are written while the barrier is under way.
+            written = [*self._inFlight]
             try:
                 isConfirmed = await self._barrier.wait()
             except Refusal:
                 await deferLater(self._clock, RETRY_DELAY)
                 continue
-            self._losses = 0
-            numbers = [number for number in self._inFlight if number <= last]
+            self._culprits.confirmed()
+            numbers = [number for number in written if number in self._inFlight]
             self._settle(numbers, CONFIRMED if isConfirmed else SENT)
             self._flush()
             await deferLater(self._clock, BARRIER_INTERVAL)
@@ -333,54 +305,6 @@ class OutboxSender:
                 self._settle([message.number], BOUNCED, report)
                 return True
         return False
-
-    # --- messages that close the stream ---
-
-    def _suspect(self, fault: StreamFault | None, wasIsolating: bool) -> None:
-        """
-        Look for the message on which the server closes the stream: bounce it if it was
-        alone in flight, else isolate the messages in flight after some losses.
-        """
-        self._losses += 1
-        if not wasIsolating:
-            if self._losses >= ISOLATE_AFTER:
-                self._losses = 0
-                self._lastSuspect = next(reversed(self._inFlight))
-            return
-        if fault is None and self._losses < BOUNCE_AFTER_SILENT_LOSSES:
-            return
-        self._losses = 0
-        (culprit,) = self._inFlight.values()
-        if fault is None:
-            self._bounceCulprit(culprit, "connection lost", "")
-        else:
-            self._bounceCulprit(culprit, fault.condition, fault.text or "")
-
-    def _bounceCulprit(self, message: QueuedMessage, condition: str, text: str) -> None:
-        """
-        Bounce the message on which the server closes the stream.
-
-        @param condition: Of the stream error.
-        @param text: The server's description.
-        """
-        reason = f"{condition} ({text})" if text else condition
-        _log.error(
-            "The XMPP server closes the stream on the message {id} from {sender} to"
-            " {to}: {reason}. The message has bounced, and the others are sent.",
-            id=message.id,
-            sender=message.sender,
-            to=message.to,
-            reason=reason,
-        )
-        stanza = make(
-            "message", {"to": message.to, "from": message.sender, "id": message.id}
-        )
-        problem = StanzaError(
-            "modify",
-            condition if condition == _POLICY_VIOLATION else "undefined-condition",
-            f"The XMPP server closes the stream on this message: {reason}.",
-        )
-        self._settle([message.number], BOUNCED, error(stanza, problem))
 
     # --- dropping ---
 
@@ -421,10 +345,9 @@ class OutboxSender:
         self, numbers: Sequence[int], state: str, report: Element | None = None
     ) -> None:
         """Record the states of messages."""
-        at, xml = self._now(), toXML(report) if report else None
-        changes = [StateChange(number, state, at, xml) for number in numbers]
-        if changes:
-            recording = Deferred.fromCoroutine(self._recorder.record(changes))
+        if numbers:
+            xml = toXML(report) if report else None
+            recording = self._recorder.record(numbers, state, self._now(), xml)
             recording.addCallbacks(lambda _: self._flush(), _recordFailed)
 
     def _checkDrained(self) -> None:

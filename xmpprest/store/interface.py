@@ -24,7 +24,6 @@ from ..core.records import (
     OutboxUsage,
     PendingSize,
     QueueDepth,
-    StateChange,
 )
 from .bot_store import BotStore
 from .update_store import UpdateStore
@@ -58,24 +57,18 @@ class Store(UpdateStore, BotStore, Protocol):
 
     # --- outbox ---
 
-    def addOutgoing(
-        self, message: NewMessage
-    ) -> Deferred[int | IdempotencyRecord | Refusal]:
-        """
-        Store a message to send, and its idempotency record with it.
-
-        @return: The number of the message. If the message is not stored: the record
-            that has the same idempotency key already, or the refusal of a new key
-            because there are too many.
-        """
-
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
         """
-        Store several messages to send in one commit.
+        Store messages to send, and their idempotency records with them, in one commit.
 
-        @return: For each message the result that L{addOutgoing} would give.
+        Changes of state that were made before are committed with them, without a
+        further delay.
+
+        @return: For each message its number. If the message is not stored: the record
+            that has the same idempotency key already, or the refusal of a new key
+            because there are too many.
         """
 
     def queuedMessages(
@@ -87,13 +80,19 @@ class Store(UpdateStore, BotStore, Protocol):
         @param after: The number before the first one.
         """
 
-    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
+    def updateStates(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> Deferred[None]:
         """
-        Change the states of messages: of queued ones to any, of sent and confirmed
-        ones to C{BOUNCED}. Other changes are ignored.
+        Change the state of messages: of queued ones to any, of sent and confirmed ones
+        to C{BOUNCED}. Others stay as they are. The stanzas of changed messages are
+        deleted.
 
-        Unless one of them is to C{BOUNCED} or C{DROPPED}, the commit may be delayed
-        until the next call.
+        Unless the state is C{BOUNCED} or C{DROPPED}, the commit may be delayed until
+        the next call.
+
+        @param at: When they reached the state.
+        @param error: The error stanza that came back, as XML.
         """
 
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:

@@ -38,7 +38,6 @@ from ..core.records import (
     PendingPlace,
     PendingSize,
     QueueDepth,
-    StateChange,
     StoreUnavailable,
     UpdatesOrigin,
 )
@@ -158,10 +157,6 @@ class MemoryStore:
     # outbox
 
     @_call
-    def addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord | Refusal:
-        return self._addOutgoing(message)
-
-    @_call
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Sequence[int | IdempotencyRecord | Refusal]:
@@ -199,16 +194,18 @@ class MemoryStore:
         return [self._waiting[each] for each in _first(self._waiting, after, limit)]
 
     @_call
-    def updateStates(self, changes: Sequence[StateChange]) -> None:
-        for each in changes:
-            old = self._waiting.pop(each.number, None)
-            if old is None and each.state == BOUNCED:
-                old = self._done.get(each.number)
+    def updateStates(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> None:
+        for number in numbers:
+            old = self._waiting.pop(number, None)
+            if old is None and state == BOUNCED:
+                old = self._done.get(number)
             if old is None or old.state == BOUNCED:
                 continue
-            self._done.pop(each.number, None)
-            self._done[each.number] = replace(
-                old, state=each.state, changedAt=each.at, error=each.error, stanza=""
+            self._done.pop(number, None)
+            self._done[number] = replace(
+                old, state=state, changedAt=at, error=error, stanza=""
             )
             while len(self._done) > self._limit:
                 self._forgetOutgoing(next(iter(self._done)))

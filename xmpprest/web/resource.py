@@ -18,7 +18,7 @@ from ..core.errors import Problem, Refusal, serviceUnavailable, storeUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
 from ..core.policy.permissions import NO_ACCESS, Grant
-from ..core.policy.shares import Shares
+from ..core.policy.quota import Limits, Quota
 from ..core.records import StoreUnavailable
 from .access_log import HEADER as REQUEST_ID
 from .access_log import AccessLog, RequestContext
@@ -48,7 +48,6 @@ class RestResource(Resource):
     """
     The HTTP side of the gateway, to be mounted at any path.
 
-    @ivar pendingRequests: The number of requests without a response so far.
     @ivar accessLog: The access log.
     @ivar authenticator: Checks credentials.
     """
@@ -66,8 +65,7 @@ class RestResource(Resource):
         self.authenticator = authenticator
         self._settings = settings
         self._cors = CORS(settings)
-        self.pendingRequests = 0
-        self._shares = Shares()
+        self._pending: Quota[str] = Quota()
         self.accessLog = AccessLog(settings)
 
     def render(self, request: Request) -> int:
@@ -86,13 +84,18 @@ class RestResource(Resource):
         """Run the handler and write its response: the outer edge of a request."""
         response: Response | None
         try:
-            self._checkWaiting()
-            self.pendingRequests += 1
-            token = ""
+            self._checkWaiting(None)
+            holders: Sequence[str] = ()
+            self._pending.add(holders)
             try:
                 grants = self.authenticator.grants
                 handler, grant = self._admit(request, visit)
-                token = self._acquireShare(grant)
+                self._pending.remove(holders)
+                try:
+                    self._checkWaiting(grant)
+                    holders = _holdersOf(grant)
+                finally:
+                    self._pending.add(holders)
                 body = bodyOf(request)
                 if isinstance(handler, StreamingHandler):
                     response = await handler.handle(request, body, grant)
@@ -111,37 +114,35 @@ class RestResource(Resource):
                     await writeChunks(response.chunks, response, request, common)
                     response = None
             finally:
-                self.pendingRequests -= 1
-                self._shares.release(token)
+                self._pending.remove(holders)
             if response is not None:
                 self._write(response, request, visit)
         except Exception as error:
             self._failed(error, request, visit)
         self.accessLog.end(visit, request)
 
-    def _checkWaiting(self) -> None:
-        if self.pendingRequests >= self._settings.value.waitingLimit:
-            raise serviceUnavailable(
-                "resource-constraint",
-                "Too many requests are waiting for their answers; try again.",
-                retryAfter=5,
-            )
+    @property
+    def pendingRequests(self) -> int:
+        """The number of requests without a response so far."""
+        return self._pending.count
 
-    def _acquireShare(self, grant: Grant) -> str:
+    def _checkWaiting(self, grant: Grant | None) -> None:
         """
-        Count a pending request for its token.
+        Check whether one more request may wait for its response.
 
-        @return: The name of the token, to be released; empty for credentials.
-        @raise Refusal: 503, its other requests use up its share.
+        @param grant: The grant of its token; C{None} if that is not known yet.
+        @raise Refusal: 503, too many wait, or those of this token use up its share.
         """
-        free = self._settings.value.waitingLimit - self.pendingRequests + 1
-        if not self._shares.acquire(grant.name, free):
-            raise serviceUnavailable(
-                "resource-constraint",
-                f"{grant} has as many requests waiting as are free for all; try again.",
-                retryAfter=5,
-            )
-        return grant.name
+        limits = Limits(self._settings.value.waitingLimit)
+        excess = self._pending.excess(limits, _holdersOf(grant))
+        if excess is None:
+            return
+        text = (
+            "Too many requests are waiting for their answers; try again."
+            if excess.holder is None
+            else f"{grant} has as many requests waiting as are free for all; try again."
+        )
+        raise serviceUnavailable("resource-constraint", text, retryAfter=5)
 
     def _admit(
         self, request: Request, visit: RequestContext
@@ -234,6 +235,11 @@ class RestResource(Resource):
             cast(ITCPTransport, request.transport).abortConnection()
         else:
             self._write(problemResponse(problem, request), request, visit)
+
+
+def _holdersOf(grant: Grant | None) -> tuple[str, ...]:
+    """Return the token that a request counts for; none for credentials."""
+    return (grant.name,) if grant is not None and grant.name else ()
 
 
 def _checkEncoding(encoding: str | None) -> None:

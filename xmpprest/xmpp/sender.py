@@ -9,6 +9,7 @@ that takes both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -84,20 +85,21 @@ class StanzaSender:
         @raise Refusal: 503 without a stream or if the server does not keep up; 413 if
             the stanza is longer than servers accept. Nothing was written then.
         """
-        self.writeEncoded(xml, encodeStanza(xml, MAX_STANZA_BYTES))
+        self.writeAll([(xml, encodeStanza(xml, MAX_STANZA_BYTES))])
 
-    def writeEncoded(self, xml: str, data: bytes) -> None:
+    def writeAll(self, stanzas: Sequence[tuple[str, bytes]]) -> None:
         """
-        Write a stanza that is encoded already.
+        Write stanzas that are encoded already.
 
-        @param xml: The stanza, for the observers.
-        @param data: Its bytes, as L{encode} returns them.
+        @param stanzas: The text of each, for the observers, and its bytes, as L{encode}
+            returns them.
         @raise Refusal: 503 without a stream or if the server does not keep up. Nothing
             was written then.
         """
-        self._put(data)
+        self._put(b"".join([data for _, data in stanzas]))
         for observer in self.observers:
-            observer.sent(xml)
+            for xml, _ in stanzas:
+                observer.sent(xml)
 
     def sendUnobserved(self, stanza: Element) -> None:
         """
@@ -120,14 +122,17 @@ class StanzaSender:
         self._backpressure.add(len(data))
         self._stream.send(data)
 
-    def encode(self, xml: str) -> bytes:
+    def encode(self, xml: str, *, isStamped: bool = False) -> bytes:
         """
-        Encode a stanza that is written later, perhaps with a delay stamp (XEP-0203).
+        Encode a stanza that is written later.
 
-        @return: The bytes that L{writeEncoded} takes.
+        @param isStamped: Whether it has its delay stamp (XEP-0203), or needs none; else
+            room is left for one.
+        @return: The bytes that L{writeAll} takes.
         @raise Refusal: 413 if it is longer than servers accept.
         """
-        return encodeStanza(xml, MAX_STANZA_BYTES - DELAY_RESERVE)
+        reserve = 0 if isStamped else DELAY_RESERVE
+        return encodeStanza(xml, MAX_STANZA_BYTES - reserve)
 
     def whenDrained(self) -> Deferred[None]:
         """

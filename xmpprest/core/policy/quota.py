@@ -1,35 +1,28 @@
-"""Limits on queued stanzas in number and in bytes, shared fairly (reliability.rst)."""
+"""Limits on stanzas and requests in number and in bytes, shared fairly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+_Holder = TypeVar("_Holder", bound=Hashable)
 
 
-class Holder(NamedTuple):
+class Limits(NamedTuple):
     """
-    A party whose stanzas occupy a part of a queue.
+    The limits of a queue.
 
-    @ivar kind: C{"sender"}, C{"domain"} or C{"token"}.
+    @ivar number: How many stanzas it may hold.
+    @ivar size: How many bytes these may have together.
     """
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"the {self.kind} {self.name!r}"
-
-
-class Amount(NamedTuple):
-    """A number of stanzas, and their bytes together."""
 
     number: int
-    size: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class Excess(Generic[_Holder]):
     """
     The reason to refuse a stanza.
 
@@ -39,81 +32,82 @@ class Excess:
     @ivar limit: The limit of the queue.
     """
 
-    holder: Holder | None
+    holder: _Holder | None
     unit: str
     used: int
     limit: int
 
 
-class Quota:
-    """
-    The amount of stanzas in a queue, altogether and by holder.
+#: The number and the bytes of a holder of nothing.
+_NOTHING = (0, 0)
 
-    A holder may not hold more than is still free, so no holder can fill a queue: a
-    single one gets half of it, the next one half of the rest.
 
-    @ivar total: The amount in use.
+class Quota(Generic[_Holder]):
     """
+    The stanzas in a queue, or the requests that wait: their number and bytes,
+    altogether and by holder (reliability.rst, I{Limits}).
+
+    A holder is a party such as a token, a sender, a domain. It may not hold more than
+    is still free, so no holder can fill a queue: a single one gets half of it, the next
+    one half of the rest.
+
+    @ivar count: The number of all.
+    @ivar size: The bytes of all.
+    """
+
+    __slots__ = ("_held", "count", "size")
 
     def __init__(self) -> None:
-        self.total = Amount(0, 0)
-        self._held: dict[Holder, Amount] = {}
+        self.count = self.size = 0
+        self._held: dict[_Holder, tuple[int, int]] = {}
 
-    def add(self, amount: Amount, holders: Sequence[Holder]) -> None:
+    def add(
+        self, holders: Iterable[_Holder] = (), size: int = 0, count: int = 1
+    ) -> None:
         """
-        Count stanzas that are queued.
+        Count stanzas.
 
         @param holders: Their holders; empty if they count for no share.
+        @param size: The bytes of all of them.
         """
-        self.total = _sum(self.total, amount)
+        self.count += count
+        self.size += size
         for holder in holders:
-            self._held[holder] = _sum(self.held(holder), amount)
-
-    def remove(self, amount: Amount, holders: Sequence[Holder]) -> None:
-        """
-        Count stanzas that are no longer queued.
-
-        @param holders: The same as for L{add}.
-        """
-        amount = Amount(-amount.number, -amount.size)
-        self.total = _sum(self.total, amount)
-        for holder in holders:
-            held = _sum(self.held(holder), amount)
-            if held.number > 0:
-                self._held[holder] = held
+            number, held = self._held.get(holder, _NOTHING)
+            if number + count > 0:
+                self._held[holder] = (number + count, held + size)
             else:
                 self._held.pop(holder, None)
 
-    def held(self, holder: Holder) -> Amount:
-        """Return the amount that a holder holds."""
-        return self._held.get(holder, Amount(0, 0))
+    def remove(
+        self, holders: Iterable[_Holder] = (), size: int = 0, count: int = 1
+    ) -> None:
+        """Stop counting stanzas, with the same holders as in L{add}."""
+        self.add(holders, -size, -count)
+
+    def held(self, holder: _Holder) -> tuple[int, int]:
+        """Return the number and the bytes that a holder holds."""
+        return self._held.get(holder, _NOTHING)
 
     def excess(
-        self, size: int, holders: Sequence[Holder], limit: Amount
-    ) -> Excess | None:
+        self, limits: Limits, holders: Iterable[_Holder] = (), size: int = 0
+    ) -> Excess[_Holder] | None:
         """
         Check whether one more stanza fits.
 
-        @param size: The bytes of the stanza.
-        @param limit: The limit of the queue.
+        @param holders: Its holders; empty if it counts for no share.
+        @param size: Its bytes.
         @return: The first reason to refuse it; C{None} if it fits.
         """
-        more = Amount(1, size)
-        for unit, used, new, most in zip(_UNITS, self.total, more, limit, strict=True):
-            if used + new > most:
-                return Excess(None, unit, used, most)
+        free, freeSize = limits.number - self.count, limits.size - self.size
+        if free < 1:
+            return Excess(None, "messages", self.count, limits.number)
+        if freeSize < size:
+            return Excess(None, "bytes", self.size, limits.size)
         for holder in holders:
-            held = self.held(holder)
-            for unit, mine, used, new, most in zip(
-                _UNITS, held, self.total, more, limit, strict=True
-            ):
-                if mine + new > most - used:
-                    return Excess(holder, unit, mine, most)
+            count, held = self._held.get(holder, _NOTHING)
+            if count >= free:
+                return Excess(holder, "messages", count, limits.number)
+            if held + size > freeSize:
+                return Excess(holder, "bytes", held, limits.size)
         return None
-
-
-_UNITS = ("messages", "bytes")
-
-
-def _sum(one: Amount, other: Amount) -> Amount:
-    return Amount(one.number + other.number, one.size + other.size)

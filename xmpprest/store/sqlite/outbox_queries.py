@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from sqlite3 import Connection
 
 from ...core.errors import Refusal
@@ -15,7 +14,6 @@ from ...core.records import (
     NewMessage,
     OutboxRecord,
     OutboxUsage,
-    StateChange,
 )
 from . import idempotency_queries
 from .coalesce import insert
@@ -82,20 +80,20 @@ def queued(connection: Connection, after: int, limit: int) -> Sequence[OutboxRec
     return [OutboxRecord(*row) for row in rows]
 
 
-def updateStates(connection: Connection, changes: Sequence[StateChange]) -> None:
-    """Implement L{Store.updateStates}. One statement confirms hundreds of messages."""
-    for (state, at, error), group in groupby(changes, _newState):
-        connection.execute(
-            "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3, stanza = ''"
-            " WHERE number IN (SELECT value FROM json_each(?4))"
-            " AND (state = 'queued' OR (?1 = 'bounced' AND state <> ?1))",
-            (state, at, error, json.dumps([each.number for each in group])),
-        )
-
-
-def _newState(change: StateChange) -> tuple[str, float, str | None]:
-    """Return the columns of a message after a change."""
-    return change.state, change.at, change.error
+def updateStates(
+    connection: Connection,
+    numbers: Sequence[int],
+    state: str,
+    at: float,
+    error: str | None,
+) -> None:
+    """Implement L{Store.updateStates}: one statement confirms hundreds of messages."""
+    connection.execute(
+        "UPDATE outgoing SET state = ?1, changedAt = ?2, error = ?3, stanza = ''"
+        " WHERE number IN (SELECT value FROM json_each(?4))"
+        " AND (state = 'queued' OR (?1 = 'bounced' AND state <> ?1))",
+        (state, at, error, json.dumps([*numbers])),
+    )
 
 
 def byKey(connection: Connection, key: str) -> OutboxRecord | None:

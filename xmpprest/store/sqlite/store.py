@@ -29,7 +29,6 @@ from ...core.records import (
     PendingPlace,
     PendingSize,
     QueueDepth,
-    StateChange,
     UpdatesOrigin,
 )
 from . import (
@@ -70,8 +69,6 @@ class SQLiteStore:
         @param keyLimit: Returns the maximum number of idempotency keys.
         """
         self._keyLimit = keyLimit
-        # One object, so that the calls can be coalesced.
-        self._addMessages = partial(outbox_queries.add, keyLimit=keyLimit)
         self._writer = WriterThread(path, reactor, connect)
 
     @property
@@ -108,27 +105,32 @@ class SQLiteStore:
 
     # outbox
 
-    def addOutgoing(
-        self, message: NewMessage
-    ) -> Deferred[int | IdempotencyRecord | Refusal]:
-        return self._writer.submit(Coalescable(self._addMessages, message))
-
     def addAllOutgoing(
         self, messages: Sequence[NewMessage]
     ) -> Deferred[Sequence[int | IdempotencyRecord | Refusal]]:
-        return self._call(self._addMessages, messages)
+        work = partial(outbox_queries.add, messages=messages, keyLimit=self._keyLimit)
+        # The outbox has waited for the end of the reactor turn already.
+        return self._writer.submit(work, isAtOnce=True)
 
     def queuedMessages(
         self, after: int, limit: int
     ) -> Deferred[Sequence[OutboxRecord]]:
         return self._call(outbox_queries.queued, after, limit)
 
-    def updateStates(self, changes: Sequence[StateChange]) -> Deferred[None]:
+    def updateStates(
+        self, numbers: Sequence[int], state: str, at: float, error: str | None = None
+    ) -> Deferred[None]:
+        work = partial(
+            outbox_queries.updateStates,
+            numbers=numbers,
+            state=state,
+            at=at,
+            error=error,
+        )
         # A bounce is reported once, and a client waits for a drop: both are committed
         # now. If another change gets lost, the message is resent with the same id.
-        isUrgent = any(each.state in (BOUNCED, DROPPED) for each in changes)
-        work = partial(outbox_queries.updateStates, changes=changes)
-        return self._writer.submit(work, rests=0 if isUrgent else len(changes))
+        isUrgent = state in (BOUNCED, DROPPED)
+        return self._writer.submit(work, rests=0 if isUrgent else len(numbers))
 
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:
         return self._call(outbox_queries.byKey, key)

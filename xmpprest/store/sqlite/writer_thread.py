@@ -127,7 +127,13 @@ class WriterThread:
             self._queue.put(None)
         return self._stopped
 
-    def submit(self, work: Callable[[Connection], _T], rests: int = 0) -> Deferred[_T]:
+    def submit(
+        self,
+        work: Callable[[Connection], _T],
+        rests: int = 0,
+        *,
+        isAtOnce: bool = False,
+    ) -> Deferred[_T]:
         """
         Run an operation.
 
@@ -136,6 +142,8 @@ class WriterThread:
         @param rests: The number of changes that it makes, if no caller waits for it.
             Such an operation runs before later ones, but is delayed until the next
             commit, L{REST} seconds, or L{REST_LIMIT} changes.
+        @param isAtOnce: Whether to run it now, with the operations of this reactor turn
+            so far, instead of at the end of the turn.
         @return: Fires once the transaction is committed. Fails with
             L{StoreUnavailable}, or with the exception that C{work} raised.
         """
@@ -147,7 +155,9 @@ class WriterThread:
         self._asked.append((work, deferred))
         self._waiting += 1
         self._resting += rests
-        if rests and self._resting < REST_LIMIT:
+        if isAtOnce:
+            self._handOver()
+        elif rests and self._resting < REST_LIMIT:
             self._rest = self._rest or self._reactor.callLater(REST, self._handOver)
         elif not self._isUrgent:
             self._isUrgent = True

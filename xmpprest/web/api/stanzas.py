@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
@@ -22,10 +23,8 @@ from ...core.policy.submission import buildSubmission
 from ...core.records import (
     QUEUED,
     SENT,
-    Accepted,
     IdempotencyRecord,
     Outcome,
-    Submission,
 )
 from ...core.stanza.serializer import toXML
 from ..idempotency.guard import IdempotencyGuard, ready, replay
@@ -46,12 +45,24 @@ class StanzaOutbox(Protocol):
     def send(self, stanza: Element) -> None:
         """Write a stanza that is not stored; raises L{Refusal} if that fails."""
 
-    async def enqueue(self, submission: Submission) -> Accepted | IdempotencyRecord:
+    def enqueue(
+        self,
+        stanza: Element,
+        done: Callable[[int | IdempotencyRecord | Exception], object],
+        *,
+        key: str = "",
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
         """
-        Store a message, to be sent; raises L{Refusal} if it is not stored.
+        Accept a message, to be stored and sent; raises L{Refusal} if it is not.
 
-        @return: The record that has the same idempotency key already; nothing is stored
-            then.
+        @param done: Called once it is stored, with its number; with the record that has
+            the same idempotency key already, and nothing is stored; or with the reason
+            why it could not be stored.
+        @param key: The last segment of its status address.
+        @param token: The name of the token that posted it; empty for credentials.
+        @param idempotency: Stored together with it, or not at all.
         """
 
     def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Outcome]:
@@ -237,18 +248,25 @@ class StanzaHandler:
         response = _accepted(id, QUEUED, accepts, headers)
         timeout = min(preferredWait(request) or 0, self._settings.value.iqMaxTimeout)
         with self._once.lock(claim):
-            submission = Submission(
-                stanza, self._once.recordFor(claim, response), key, token
+            storing: Deferred[int | IdempotencyRecord | Exception] = Deferred()
+            self._outbox.enqueue(
+                stanza,
+                storing.callback,
+                key=key,
+                token=token,
+                idempotency=self._once.recordFor(claim, response),
             )
-            result = await self._outbox.enqueue(submission)
-            # The wait does not hold them.
-            del stanza, submission
+            # The wait does not hold it.
+            del stanza
+            result = await storing
+            if isinstance(result, Exception):
+                raise result
             if isinstance(result, IdempotencyRecord):
                 assert claim is not None
                 return replay(result, claim)
-            if not timeout or result.number is None:
+            if not timeout:
                 return response
-            outcome = await self._outbox.waitForOutcome(result.number, timeout)
+            outcome = await self._outbox.waitForOutcome(result, timeout)
             if outcome.error is not None:
                 response = _encoded([outcome.error], accepts)
             else:

@@ -26,6 +26,8 @@ from .sender import BatchContext, BatchOutbox, BatchSender, problemAsJSON
 #: has not read yet.
 LIMIT = 1024
 SIZE = 2 * 2**20
+#: Stanzas after which the batch waits for the outbox and lets other clients run.
+GROUP = 128
 
 
 class BatchProcessor:
@@ -103,26 +105,20 @@ class BatchProcessor:
         self, pieces: Iterable[bytes | Refusal], splitter: StanzaFramer, body: Body
     ) -> None:
         """Send the stanzas read so far, within the limits."""
-        try:
-            for piece in pieces:
-                await self._turn()
-                self._take(piece, splitter.contentType)
-                body.resetTimeout()
-        finally:
-            self._dispatch.flush()
+        for piece in pieces:
+            await self._turn()
+            self._take(piece, splitter.contentType)
+            body.resetTimeout()
 
     async def _turn(self) -> None:
         """Wait until the next stanza may be sent."""
-        if self._dispatch.isGroupFull:
-            self._dispatch.flush()
+        if self._count and self._count % GROUP == 0:
             await self._outbox.whenBelowHighWater()
             # Let other clients' requests run in between.
             await deferLater(self._clock, 0)
         while self._isFull:
-            self._dispatch.flush()
             await self._eased.wait()
         while wait := self._rateLimitWait():
-            self._dispatch.flush()
             await deferLater(self._clock, wait)
 
     def _rateLimitWait(self) -> float:
@@ -143,7 +139,7 @@ class BatchProcessor:
         index, self._count = self._count, self._count + 1
         self._open += 1
         if isinstance(piece, Refusal):
-            self._done([formatResult(index, problemAsJSON(piece))])
+            self._done(formatResult(index, problemAsJSON(piece)))
         else:
             self._dispatch.add(index, piece, contentType)
 
@@ -160,9 +156,9 @@ class BatchProcessor:
 
     # --- results ---
 
-    def _done(self, lines: list[bytes]) -> None:
-        """Queue result lines."""
-        self._lines += lines
+    def _done(self, line: bytes) -> None:
+        """Queue a result line."""
+        self._lines.append(line)
         self._news.fire()
 
     def _broken(self, reason: Failure) -> None:

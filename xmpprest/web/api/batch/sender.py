@@ -1,14 +1,12 @@
 """
 Sends the stanzas of a batch, and formats the result of each as a line.
-
-Stored messages go to the store in groups, which makes a batch cheaper than single
-requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
@@ -20,7 +18,7 @@ from twisted.words.xish.domish import Element
 from ....core.errors import Refusal, storeUnavailable
 from ....core.media import formats
 from ....core.policy.authentication import CurrentGrant
-from ....core.records import Accepted, IdempotencyRecord, StoreUnavailable, Submission
+from ....core.records import IdempotencyRecord, StoreUnavailable
 from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
 from ...response import JSON_ONLY, Response
@@ -29,8 +27,6 @@ from .result_lines import formatAccepted, formatResult
 
 #: Maximum stanzas that wait for an outcome, such as the reply to an iq.
 WAITING = 100
-#: Maximum stanzas of a group.
-GROUP = 128
 
 
 class BatchOutbox(Protocol):
@@ -41,14 +37,24 @@ class BatchOutbox(Protocol):
     def isDurable(self, stanza: Element) -> bool:
         """Return whether a stanza is stored until its outcome is known."""
 
-    async def acceptAll(
-        self, submissions: Sequence[Submission]
-    ) -> Sequence[Accepted | IdempotencyRecord | Refusal]:
-        """
-        Send messages and presence. Stored ones are stored together, or none of them.
+    def send(self, stanza: Element) -> None:
+        """Write a stanza that is not stored; raises L{Refusal} if that fails."""
 
-        @return: For each stanza that it is accepted, the record that has its key
-            already, or the reason why it was not sent.
+    def enqueue(
+        self,
+        stanza: Element,
+        done: Callable[[int | IdempotencyRecord | Exception], object],
+        *,
+        key: str = "",
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
+        """
+        Accept a message, to be stored and sent; raises L{Refusal} if it is not.
+
+        @param done: Called once it is stored, with its number; with the record that has
+            the same idempotency key already, and nothing is stored; or with the reason
+            why it could not be stored.
         """
 
     def whenBelowHighWater(self) -> Awaitable[None]:
@@ -91,12 +97,13 @@ class BatchItem:
     A stanza to send.
 
     @ivar index: The position of the stanza in the batch.
+    @ivar id: The id of the stanza.
     @ivar key: The last segment of its status address, if it is stored.
     @ivar size: The size of its text in bytes.
     """
 
     index: int
-    stanza: Element
+    id: str
     claim: IdempotencyKey | None
     key: str
     size: int
@@ -104,8 +111,7 @@ class BatchItem:
 
 class BatchSender:
     """
-    Sends stanzas: most of them in groups, and each that has an outcome to wait for by
-    itself.
+    Sends stanzas, and formats the result of each.
 
     @ivar size: The bytes of the stanzas without a result so far.
     """
@@ -117,11 +123,11 @@ class BatchSender:
         once: IdempotencyGuard,
         terms: BatchContext,
         *,
-        done: Callable[[list[bytes]], None],
+        done: Callable[[bytes], None],
         broken: Callable[[Failure], None],
     ) -> None:
         """
-        @param done: Called with result lines.
+        @param done: Called with the result line of a stanza.
         @param broken: Called with an unexpected error.
         """
         self._sending = sending
@@ -130,14 +136,8 @@ class BatchSender:
         self._terms = terms
         self._done = done
         self._broken = broken
-        self._group: list[BatchItem] = []
         self._tasks: set[Deferred[None]] = set()
         self.size = 0
-
-    @property
-    def isGroupFull(self) -> bool:
-        """Whether the group has its maximum size."""
-        return len(self._group) >= GROUP
 
     @property
     def isBusy(self) -> bool:
@@ -146,7 +146,7 @@ class BatchSender:
 
     def add(self, index: int, piece: bytes, contentType: str) -> None:
         """
-        Add a stanza, to be sent with its group.
+        Send a stanza.
 
         @param index: The position of the stanza in the batch.
         """
@@ -154,30 +154,35 @@ class BatchSender:
             payload = formats.decode(contentType, piece)
             stanza = self._sending.stanza(payload, self._terms.grant.get())
         except Refusal as refusal:
-            self._done([formatResult(index, problemAsJSON(refusal))])
+            self._done(formatResult(index, problemAsJSON(refusal)))
             return
         claim = self._terms.claimOf(index, piece)
-        sent = BatchItem(index, stanza, claim, self._sending.newKey(), len(piece))
+        sent = BatchItem(index, stanza["id"], claim, self._sending.newKey(), len(piece))
         self.size += sent.size
+        isStored = self._outbox.isDurable(stanza)
         # The response to a stanza that is not stored is stored by itself.
-        isAlone = claim is not None and not self._outbox.isDurable(stanza)
+        isAlone = claim is not None and not isStored
         if stanza.name == "iq" or isAlone or self._terms.waitsForOutcome:
-            self._start(sent)
-        else:
-            self._group.append(sent)
-
-    def flush(self) -> None:
-        """Send the group, if there is one."""
-        group, self._group = self._group, []
-        if not group:
+            self._start(sent, stanza)
             return
-        token = self._terms.grant.name
-        submissions = [
-            Submission(each.stanza, self._answered(each), each.key, token)
-            for each in group
-        ]
-        taking = Deferred.fromCoroutine(self._outbox.acceptAll(submissions))
-        taking.addCallback(self._taken, group).addErrback(self._broken)
+        try:
+            if isStored:
+                self._enqueue(sent, stanza)
+            else:
+                self._outbox.send(stanza)
+                self._ended(sent, formatAccepted(index, sent.id, None))
+        except Refusal as refusal:
+            self._ended(sent, formatResult(index, problemAsJSON(refusal)))
+
+    def _enqueue(self, sent: BatchItem, stanza: Element) -> None:
+        """Have a message stored; the messages of a reactor turn are stored together."""
+        self._outbox.enqueue(
+            stanza,
+            partial(self._stored, sent),
+            key=sent.key,
+            token=self._terms.grant.name,
+            idempotency=self._answered(sent),
+        )
 
     def cancel(self) -> None:
         """Cancel all waits."""
@@ -190,60 +195,55 @@ class BatchSender:
         """
         if sent.claim is None:
             return None
-        id = sent.stanza["id"]
-        headers = acceptedHeaders(id, f"{self._terms.outboxPath}{sent.key}")
+        headers = acceptedHeaders(sent.id, f"{self._terms.outboxPath}{sent.key}")
         return self._once.recordFor(sent.claim, Response(202, headers=headers))
 
-    def _taken(
-        self,
-        results: Sequence[Accepted | IdempotencyRecord | Refusal],
-        group: list[BatchItem],
+    def _stored(
+        self, sent: BatchItem, result: int | IdempotencyRecord | Exception
     ) -> None:
-        pairs = zip(group, results, strict=True)
-        lines = [self._result(sent, result) for sent, result in pairs]
-        self.size -= sum(each.size for each in group)
-        self._done(lines)
-
-    def _result(
-        self, sent: BatchItem, result: Accepted | IdempotencyRecord | Refusal
-    ) -> bytes:
-        if isinstance(result, Accepted):
-            isStored = result.number is not None
-            location = f"{self._terms.outboxPath}{sent.key}" if isStored else None
-            return formatAccepted(sent.index, sent.stanza["id"], location)
+        """Format the result of a message that was stored, or was not."""
+        if isinstance(result, int):
+            location = f"{self._terms.outboxPath}{sent.key}"
+            self._ended(sent, formatAccepted(sent.index, sent.id, location))
+            return
         try:
-            if isinstance(result, Refusal):
+            if isinstance(result, Exception):
                 raise result
             assert sent.claim is not None
             response = replay(result, sent.claim)
         except Refusal as refusal:
             response = problemAsJSON(refusal)
-        return formatResult(sent.index, response)
+        except Exception:
+            self._broken(Failure())
+            return
+        self._ended(sent, formatResult(sent.index, response))
 
-    def _start(self, sent: BatchItem) -> None:
+    def _ended(self, sent: BatchItem, line: bytes) -> None:
+        self.size -= sent.size
+        self._done(line)
+
+    def _start(self, sent: BatchItem, stanza: Element) -> None:
         """Send a stanza by itself and wait for its outcome."""
-        task = Deferred.fromCoroutine(self._send(sent))
+        task = Deferred.fromCoroutine(self._send(sent, stanza))
         self._tasks.add(task)
         task.addErrback(self._broken)
         task.addBoth(lambda _: self._tasks.discard(task))
 
-    async def _send(self, sent: BatchItem) -> None:
-        request, index, size = self._terms.request, sent.index, sent.size
+    async def _send(self, sent: BatchItem, stanza: Element) -> None:
         token = self._terms.grant.name
         # Only JSON fits into a line.
         sending = self._sending.begin(
-            sent.stanza, request, sent.claim, token, JSON_ONLY
+            stanza, self._terms.request, sent.claim, token, JSON_ONLY
         )
         # The wait for an iq's reply may be long.
-        del sent
+        del stanza
         try:
             response = await sending
         except Refusal as refusal:
             response = problemAsJSON(refusal)
         except StoreUnavailable as error:
             response = problemAsJSON(storeUnavailable(str(error)))
-        self.size -= size
-        self._done([formatResult(index, response)])
+        self._ended(sent, formatResult(sent.index, response))
 
 
 def problemAsJSON(refusal: Refusal) -> Response:
