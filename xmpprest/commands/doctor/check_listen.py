@@ -14,7 +14,6 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.web.http_headers import Headers
 
 from ...core.webhook.errors import DeliveryError
 from ...web.server.listener import serverEndpoint
@@ -162,7 +161,7 @@ async def _ready(host: str, port: int, client: BoundedClient) -> Any:
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{port}/readyz"
     try:
-        answer = await client.request(b"GET", url.encode(), Headers())
+        answer = await client.request(b"GET", url.encode(), ())
         said = json.loads(answer.body)
     except (DeliveryError, ValueError):
         return None
