@@ -54,7 +54,7 @@ schemathesis.openapi.format("xml", st.sampled_from(["<a xmlns='b'/>", "a &amp; b
 
 @schemathesis.serializer(formats.XML)
 def asXML(context: Any, value: Any) -> bytes:
-    """Write a value as a body of XML; a value that is no text is sent as JSON."""
+    """Write a value as a body of XML; another value as its C{repr}, which is no XML."""
     return (value if isinstance(value, str) else repr(value)).encode()
 
 
