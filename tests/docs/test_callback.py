@@ -11,11 +11,8 @@ from tests.docs.world import ROOT
 from xmpprest.config.config import Config
 from xmpprest.core.errors import ERROR_BY_STATUS
 from xmpprest.core.webhook.signing import Signer
-from xmpprest.webhook.http_client import (
-    CONNECT_TIMEOUT,
-    HEAD_TIMEOUT,
-    TOTAL_TIMEOUT,
-)
+from xmpprest.webhook.http_client import HEAD_TIMEOUT, TOTAL_TIMEOUT
+from xmpprest.webhook.limited_transport import CONNECT_TIMEOUT
 
 PAGE = Document(ROOT / "docs/reference/callback.rst")
 TEXT = " ".join(PAGE.text.split())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.defer import DeferredQueue
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
@@ -28,8 +28,7 @@ from xmpprest.core.media.formats import CBOR, FORM, JSON, XML
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.core.webhook.signing import Signer
 from xmpprest.webhook.client import WebhookClient
-from xmpprest.webhook.http_client import BoundedClient, Fields
-from xmpprest.webhook.http_response import HTTPResponse
+from xmpprest.webhook.http_client import BoundedClient, HTTPResponse
 
 PAGE = Document(ROOT / "docs/how-to/webhook-signatures.rst")
 DUPLICATES = Document(ROOT / "docs/how-to/drop-duplicates.rst")
@@ -115,20 +114,17 @@ class Meddler(BoundedClient):
 
     alter: Callable[[Post], Post] | None = None
 
-    def request(
-        self, method: bytes, url: bytes, headers: Fields, body: bytes = b""
-    ) -> Deferred[HTTPResponse]:
+    async def request(
+        self, method: bytes, url: bytes, headers: Headers, body: bytes = b""
+    ) -> HTTPResponse:
         """Change a request, and send it."""
         if self.alter is not None:
-            own = {ID.encode(), TIMESTAMP.encode(), SIGNATURE.encode()}
-            fields = [each for each in headers if each[0].lower() not in own]
-            found = Headers()
-            for name, value in headers:
-                found.addRawHeader(name, value)
-            changed, body = self.alter((signed(found), body))
-            fields += [(key.encode(), value.encode()) for key, value in changed.items()]
-            headers = fields
-        return super().request(method, url, headers, body)
+            changed, body = self.alter((signed(headers), body))
+            for name in (ID, TIMESTAMP, SIGNATURE):
+                headers.removeHeader(name)
+            for name, value in changed.items():
+                headers.setRawHeaders(name.encode(), [value.encode()])
+        return await super().request(method, url, headers, body)
 
 
 def signed(headers: Headers) -> dict[str, str]:

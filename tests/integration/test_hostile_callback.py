@@ -284,7 +284,7 @@ class HostileTests(LoopbackTestCase):
         """
         await self.assertNoAnswer(
             lambda transport, request: transport.write(b"220 hi, ESMTP\r\n"),
-            "its answer is not HTTP",
+            "its answer is not HTTP (ParseError)",
         )
 
     async def answer(

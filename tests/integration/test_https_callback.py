@@ -261,7 +261,7 @@ class BadTests(HTTPSTestCase):
         self.assertIn(
             reason,
             (
-                "its answer is not HTTP",
+                "its answer is not HTTP (ParseError)",
                 "it closed the connection before its answer was complete",
             ),
         )

@@ -16,8 +16,9 @@ from typing import Any
 
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -27,8 +28,7 @@ from tests.support.loopback import LoopbackTestCase
 from xmpprest.core.media.formats import FORM, JSON, XML
 from xmpprest.core.webhook.signing import Signer
 from xmpprest.webhook.client import WebhookClient
-from xmpprest.webhook.http_client import BoundedClient, Fields
-from xmpprest.webhook.http_response import HTTPResponse
+from xmpprest.webhook.http_client import BoundedClient, HTTPResponse
 
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -104,12 +104,12 @@ class InMemory(BoundedClient):
     def __init__(self, callback: Callback) -> None:
         self._callback = callback
 
-    def request(
-        self, method: bytes, url: bytes, headers: Fields, body: bytes = b""
-    ) -> Deferred[HTTPResponse]:
+    async def request(
+        self, method: bytes, url: bytes, headers: Headers, body: bytes = b""
+    ) -> HTTPResponse:
         """Let the callback answer."""
-        fields = {name.decode().title(): value.decode() for name, value in headers}
-        return succeed(HTTPResponse(self._callback.receive(fields, body), {}, b""))
+        raw = headers.getAllRawHeaders()
+        return HTTPResponse(self._callback.receive(_texts(raw), body), Headers(), b"")
 
 
 def _texts(headers: Iterator[tuple[bytes, Any]]) -> dict[str, str]:

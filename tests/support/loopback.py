@@ -12,10 +12,10 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
+from twisted.web.http_headers import Headers
 
 from xmpprest.core.webhook.errors import DeliveryError
-from xmpprest.webhook.http_client import BoundedClient
-from xmpprest.webhook.http_response import HTTPResponse
+from xmpprest.webhook.http_client import BoundedClient, HTTPResponse
 
 if TYPE_CHECKING:
     from tests.support.server_certificates import Certificate
@@ -128,7 +128,7 @@ class LoopbackTestCase(TestCase):
         self, client: BoundedClient, url: str, body: bytes = b"hello"
     ) -> HTTPResponse:
         """Send a request."""
-        return await client.request(b"POST", url.encode(), (), body)
+        return await client.request(b"POST", url.encode(), Headers(), body)
 
     async def reason(self, client: BoundedClient, url: str) -> str:
         """Why a request gets no answer."""

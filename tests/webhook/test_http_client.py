@@ -1,5 +1,5 @@
 """
-Tests of L{xmpprest.webhook.http_client} and L{xmpprest.webhook.http_response}.
+Tests of L{xmpprest.webhook.http_client} and L{xmpprest.webhook.limited_transport}.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from twisted.internet.error import (
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from tests.support.delivery import HeldConnection, HeldHTTPServer, NoTLS
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.webhook.http_client import (
-    ATTEMPT_DELAY,
-    CLOSE_TIMEOUT,
-    CONNECT_TIMEOUT,
+    HEAD_LIMIT,
     HEAD_TIMEOUT,
     IDLE_TIMEOUT,
     STALE_TIME,
     TOTAL_TIMEOUT,
     BoundedClient,
+    HTTPResponse,
 )
-from xmpprest.webhook.http_response import HEAD_LIMIT, INTERIM_LIMIT, HTTPResponse
+from xmpprest.webhook.limited_transport import (
+    ATTEMPT_DELAY,
+    CLOSE_TIMEOUT,
+    CONNECT_TIMEOUT,
+    INTERIM_LIMIT,
+)
 
 LIMIT = 1000
 
@@ -50,7 +55,9 @@ class ClientTestCase(SynchronousTestCase):
         url: bytes = b"http://callback.example:8080/hook?a=b",
     ) -> Deferred[HTTPResponse]:
         """Begin a request."""
-        return self.client.request(method, url, [(b"X-Test", b"1")], body)
+        return Deferred.fromCoroutine(
+            self.client.request(method, url, Headers({b"X-Test": [b"1"]}), body)
+        )
 
     def connected(
         self, body: bytes = b"hello"
@@ -104,22 +111,6 @@ class RequestTests(ClientTestCase):
         self.assertEqual("OPTIONS", request.method)
         self.assertNotIn("Content-Length", request)
         self.assertNotIn("Transfer-Encoding", request)
-
-    def test_emptyBody(self) -> None:
-        """
-        A POST announces its body also if that is empty (RFC 9110 §8.6).
-        """
-        _, connection = self.connected(b"")
-        self.assertEqual("0", connection.request()["Content-Length"])
-
-    def test_lineBreak(self) -> None:
-        """
-        A header field cannot bring in another one.
-        """
-        for field in ((b"X", b"1\r\nY: 2"), (b"X: 1\nY", b"2")):
-            with self.assertRaises(ValueError):
-                self.client.request(b"POST", b"http://callback.example/", [field])
-        self.assertNothingLeft()
 
     def test_noCompression(self) -> None:
         """
@@ -634,10 +625,10 @@ class ConnectionTests(ClientTestCase):
         self.answer(one)
         self.answer(two)
         asking = self.request()
-        second.close()
+        first.close()
         self.assertEqual(1, self.server.attempts)
         self.reactor.advance(0)
-        self.assertFalse(first.isOpen)
+        self.assertFalse(second.isOpen)
         self.server.accept().answer(200, b"ok")
         self.assertEqual(b"ok", self.answer(asking))
 

@@ -10,6 +10,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from twisted.words.xish.domish import Element
 
 from .._version import __version__
@@ -23,16 +24,12 @@ from ..core.stanza.build import LANG, TYPES
 from ..core.webhook.errors import DeliveryError
 from ..core.webhook.signing import Signer
 from ..core.webhook.url_template import URLTemplate
-from .http_client import BoundedClient
-from .http_response import HTTPResponse
+from .http_client import BoundedClient, HTTPResponse
 
 _log = Logger()
 
 #: RFC 5646 §2.1, as far as it can be told without the registry.
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
-
-#: Media types that a callback may answer with.
-_ACCEPT, _LINES = formats.INPUT_TYPES.encode(), NDJSON.encode()
 
 #: What an untyped stanza is called.
 _DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
@@ -72,15 +69,13 @@ class WebhookClient(Service):
         """
         self._client = client
         self._url = URLTemplate(url)
-        #: The URL of every stanza; C{None} if it has placeholders.
-        self._fixedURL = None if self._url.names else self._url.expand({})
         self._domain = domain
         self._signer = Signer() if signer is None else signer
         self._now = now
-        self._fields = [(b"User-Agent", f"xmpprest/{__version__}".encode())]
+        self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
         if self._url.authorization is not None:
             authorization = self._url.authorization.encode()
-            self._fields.append((b"Authorization", authorization))
+            self._headers.addRawHeader(b"Authorization", authorization)
         self.contentType = contentType
 
     def startService(self) -> None:
@@ -89,7 +84,7 @@ class WebhookClient(Service):
         self._discovering = Deferred.fromCoroutine(self.discover())
         self._discovering.addErrback(self._undiscovered)
 
-    def stopService(self) -> Deferred[list[object]]:
+    def stopService(self) -> Deferred[object]:
         """Close the connections to the callback."""
         super().stopService()
         self._discovering.cancel()
@@ -114,7 +109,7 @@ class WebhookClient(Service):
         }
         try:
             said = await self._client.request(
-                b"OPTIONS", self._url.expand(values), self._fields
+                b"OPTIONS", self._url.expand(values), self._headers
             )
         except DeliveryError as reason:
             _log.warn(
@@ -147,15 +142,11 @@ class WebhookClient(Service):
         else:
             # The callback has asked for a type that cannot mark reflections.
             return succeed(CallbackResponse(204))
-        fields = [
-            *self._fields,
-            (b"Content-Type", self.contentType.encode()),
-            (b"Accept", _ACCEPT),
-        ]
+        headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
         language = stanza.attributes.get(LANG)
         if language and _LANGUAGE.fullmatch(language):
-            fields.append((b"Content-Language", language.encode()))
-        return self._send(self.urlOf(stanza), fields, body, id)
+            headers.addRawHeader(b"Content-Language", language.encode())
+        return self._send(self.urlOf(stanza), headers, body, id)
 
     def postBatch(
         self, url: bytes, lines: bytes, id: str
@@ -169,13 +160,10 @@ class WebhookClient(Service):
         @return: Fires with the callback's response; fails with L{DeliveryError}: there
             is no valid one.
         """
-        fields = [*self._fields, (b"Content-Type", _LINES), (b"Accept", _LINES)]
-        return self._send(url, fields, lines, id)
+        return self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
 
     def urlOf(self, stanza: Element) -> bytes:
         """Return the URL that a stanza is posted to."""
-        if self._fixedURL is not None:
-            return self._fixedURL
         return self._url.expand(
             {
                 "kind": stanza.name,
@@ -185,17 +173,19 @@ class WebhookClient(Service):
             }
         )
 
+    def _headersFor(self, contentType: str, accept: str) -> Headers:
+        headers = self._headers.copy()
+        headers.addRawHeader(b"Content-Type", contentType.encode())
+        headers.addRawHeader(b"Accept", accept.encode())
+        return headers
+
     def _send(
-        self,
-        url: bytes,
-        fields: list[tuple[bytes, bytes]],
-        body: bytes,
-        id: str,
+        self, url: bytes, headers: Headers, body: bytes, id: str
     ) -> Deferred[CallbackResponse]:
         for name, value in self._signer.headers(id, int(self._now()), body):
-            fields.append((name.encode(), value.encode()))
-        requesting = self._client.request(b"POST", url, fields, body)
-        return requesting.addCallback(_response)
+            headers.addRawHeader(name.encode(), value.encode())
+        requesting = self._client.request(b"POST", url, headers, body)
+        return Deferred.fromCoroutine(requesting).addCallback(_response)
 
 
 def _response(said: HTTPResponse) -> CallbackResponse:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from twisted.web.http_headers import Headers
+
 from ...config.callback import CallbackConfig
 from ...config.config import Config
 from ...core.webhook.conversation_key import DEFAULT
@@ -76,9 +78,9 @@ async def _ask(
     url, subject = URLTemplate(callback.url), labelOf(callback)
     values = {"kind": "meta", "type": "info"}
     target = url.expand({**values, "to": domain, "from": domain})
-    headers = []
+    headers = Headers()
     if url.authorization is not None:
-        headers.append((b"Authorization", url.authorization.encode()))
+        headers.addRawHeader(b"Authorization", url.authorization.encode())
     started = reactor.seconds()
     try:
         answer = await client.request(b"OPTIONS", target, headers)

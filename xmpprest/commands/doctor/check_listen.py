@@ -14,6 +14,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
+from twisted.web.http_headers import Headers
 
 from ...core.webhook.errors import DeliveryError
 from ...web.server.listener import serverEndpoint
@@ -161,7 +162,7 @@ async def _ready(host: str, port: int, client: BoundedClient) -> Any:
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{port}/readyz"
     try:
-        answer = await client.request(b"GET", url.encode(), ())
+        answer = await client.request(b"GET", url.encode(), Headers())
         said = json.loads(answer.body)
     except (DeliveryError, ValueError):
         return None
