@@ -51,9 +51,21 @@ class RequestContext:
         they were refused.
     @ivar problem: The reason of a refusal.
     @ivar client: The address of the client, for the log.
+    @ivar holders: The token that the request counts for while it waits for its response
+        (L{Quota<xmpprest.core.policy.quota.Quota>}), if any; C{None} if the request is
+        not counted.
     """
 
-    __slots__ = ("began", "client", "grant", "headers", "id", "problem", "route")
+    __slots__ = (
+        "began",
+        "client",
+        "grant",
+        "headers",
+        "holders",
+        "id",
+        "problem",
+        "route",
+    )
 
     def __init__(self, id: str) -> None:
         self.id = id
@@ -62,6 +74,7 @@ class RequestContext:
         self.grant: Grant | None = None
         self.problem: Problem | None = None
         self.client = "an unknown address"
+        self.holders: tuple[str, ...] | None = None
         self.began = perf_counter()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, cast
+from collections.abc import Awaitable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
@@ -23,15 +24,17 @@ from ..core.records import StoreUnavailable
 from .access_log import HEADER as REQUEST_ID
 from .access_log import AccessLog, RequestContext
 from .cors import CORS
-from .idempotency.guard import ready
 from .idempotency.key import hasIdempotencyKey
 from .landing import landingPage, relativeBase, wantsPage
-from .response import INTERNAL_ERROR, Headers, Response
+from .response import INTERNAL_ERROR, Answer, Headers, PendingResponse, Response
 from .router import Handler, Route, StreamingHandler
+from .server.body import Body
 from .server.request import IHeadResource, authorizationOf, bodyOf, header, onDisconnect
 from .server.write import problemResponse, write, writeChunks
 
 _log = Logger()
+#: The coroutine of a response, or of the end of one.
+_Answering: TypeAlias = Coroutine[Deferred[Any], Any, Response | None]
 
 
 class Router(Protocol):
@@ -69,54 +72,116 @@ class RestResource(Resource):
         self.accessLog = AccessLog(settings)
 
     def render(self, request: Request) -> int:
-        """Start the coroutine of a request, and log its failure."""
+        """Run the handler of a request, and have its response written."""
         visit = self.accessLog.begin(request)
-        answering = Deferred.fromCoroutine(self._answer(request, visit))
-        if not answering.called and not hasIdempotencyKey(request):
-            # The client has gone: cancel, unless it can repeat the request with the
-            # same idempotency key.
-            onDisconnect(request, answering.cancel)
+        try:
+            answer = self._begin(request, visit)
+        except Exception as error:
+            self._end(error, request, visit)
+        else:
+            self._whenAnswered(answer, request, visit)
         return NOT_DONE_YET
 
-    # Each coroutine and each callback adds 0.2 to 0.3 KB to a waiting request, so one
-    # coroutine does everything, without callbacks.
-    async def _answer(self, request: Request, visit: RequestContext) -> None:
-        """Run the handler and write its response: the outer edge of a request."""
-        response: Response | None
+    def _begin(self, request: Request, visit: RequestContext) -> Answer:
+        """
+        Check a request, and run its handler.
+
+        @raise Refusal: What L{_admit} raises; 503 if too many requests wait.
+        """
+        self._checkWaiting(None)
+        handler, grant = self._admit(request, visit)
+        if grant.name:
+            self._checkWaiting(grant)
+        visit.holders = _holdersOf(grant)
+        self._pending.add(visit.holders)
+        body = bodyOf(request)
+        if isinstance(handler, StreamingHandler):
+            return handler.handle(request, body, grant)
+        data = body.takeBuffered(self._settings.value.stanzaSizeLimit)
+        if data is None:
+            return self._handleLater(handler, request, visit, body, grant)
+        return handler(request, data, grant)
+
+    async def _handleLater(
+        self,
+        handler: Handler,
+        request: Request,
+        visit: RequestContext,
+        body: Body,
+        grant: Grant,
+    ) -> Response:
+        """Wait for the body, and run the handler."""
+        grants = self.authenticator.grants
+        data = await body.readAll(self._settings.value.stanzaSizeLimit)
+        if self.authenticator.grants is not grants:
+            # The token may have been revoked while the body arrived.
+            again, grant = self._admit(request, visit)
+            assert not isinstance(again, StreamingHandler)
+            handler = again
+        answer = handler(request, data, grant)
+        # Release the body, which may be long, before waiting.
+        del data
+        return answer if isinstance(answer, Response) else await answer
+
+    def _whenAnswered(
+        self, answer: Answer, request: Request, visit: RequestContext
+    ) -> None:
+        """Write the response as soon as there is one."""
+        if isinstance(answer, Response):
+            self._end(answer, request, visit)
+        elif isinstance(answer, PendingResponse):
+            answer.whenReleased(partial(self._end, request=request, visit=visit))
+        else:
+            self._finish(answer, request, visit)
+
+    def _finish(
+        self,
+        answer: Awaitable[Response | None],
+        request: Request,
+        visit: RequestContext,
+    ) -> None:
+        """Await a response, or the end of one that is written piece by piece."""
+        if not isinstance(answer, Deferred):
+            answer = Deferred.fromCoroutine(cast(_Answering, answer))
+        answer.addBoth(self._answered, request, visit)
+        if not answer.called and not hasIdempotencyKey(request):
+            # The client has gone: cancel, unless it can repeat the request with the
+            # same idempotency key.
+            onDisconnect(request, answer.cancel)
+
+    def _answered(
+        self, result: Response | Failure | None, request: Request, visit: RequestContext
+    ) -> None:
+        if isinstance(result, Failure):
+            self._end(cast(Exception, result.value), request, visit)
+        else:
+            self._end(result, request, visit)
+
+    def _end(
+        self,
+        result: Response | Exception | None,
+        request: Request,
+        visit: RequestContext,
+    ) -> None:
+        """
+        Write the response, or an error in its place: the outer edge of a request.
+
+        @param result: C{None} if the response is written already.
+        """
+        if isinstance(result, Response) and result.chunks is not None:
+            if request.channel is not None:
+                common = self._common(request, visit)
+                writing = writeChunks(result.chunks, result, request, common)
+                self._finish(writing, request, visit)
+                return
+            result = None
+        if visit.holders is not None:
+            self._pending.remove(visit.holders)
         try:
-            self._checkWaiting(None)
-            holders: Sequence[str] = ()
-            self._pending.add(holders)
-            try:
-                grants = self.authenticator.grants
-                handler, grant = self._admit(request, visit)
-                self._pending.remove(holders)
-                try:
-                    self._checkWaiting(grant)
-                    holders = _holdersOf(grant)
-                finally:
-                    self._pending.add(holders)
-                body = bodyOf(request)
-                if isinstance(handler, StreamingHandler):
-                    response = await handler.handle(request, body, grant)
-                else:
-                    data = await body.readAll(self._settings.value.stanzaSizeLimit)
-                    if self.authenticator.grants is not grants:
-                        # The token may have been revoked while the body arrived.
-                        handler, grant = self._admit(request, visit)
-                        assert not isinstance(handler, StreamingHandler)
-                    answering = handler(request, data, grant)
-                    # Release the body, which may be long, before waiting.
-                    del data
-                    response = await answering
-                if response.chunks is not None and request.channel is not None:
-                    common = self._common(request, visit)
-                    await writeChunks(response.chunks, response, request, common)
-                    response = None
-            finally:
-                self._pending.remove(holders)
-            if response is not None:
-                self._write(response, request, visit)
+            if isinstance(result, Exception):
+                self._failed(result, request, visit)
+            elif result is not None:
+                self._write(result, request, visit)
         except Exception as error:
             self._failed(error, request, visit)
         self.accessLog.end(visit, request)
@@ -164,7 +229,7 @@ class RestResource(Resource):
         handler = route.methods.get("GET" if method == "HEAD" else method)
         if handler is None and not any(request.postpath) and wantsPage(request):
             page = landingPage(relativeBase(request))
-            return (lambda request, body, grant: ready(page)), NO_ACCESS
+            return (lambda request, body, grant: page), NO_ACCESS
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS
@@ -182,7 +247,7 @@ class RestResource(Resource):
     def _preflight(self, route: Route) -> Handler:
         """Make the handler of C{OPTIONS}."""
         response = self._cors.preflight(self._methods(route))
-        return lambda request, body, grant: ready(response)
+        return lambda request, body, grant: response
 
     def _methods(self, route: Route) -> str:
         """Return the value of C{Allow}."""

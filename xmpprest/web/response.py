@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+from twisted.internet.defer import Deferred
 
 from ..core.errors import Problem
 from ..core.media import formats
@@ -41,6 +43,48 @@ class Response:
     headers: Headers = ()
     chunks: AsyncGenerator[bytes] | None = None
     security: Headers = INERT
+
+
+class PendingResponse:
+    """
+    A response that is written once what it promises is done, such as a commit. It takes
+    less than a Deferred, and can be awaited like one.
+    """
+
+    __slots__ = ("_act", "_response", "_result")
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+        self._result: Response | Exception | None = None
+        self._act: Callable[[Response | Exception], object] | None = None
+
+    def release(self, result: object) -> None:
+        """
+        Let the response be written.
+
+        @param result: An exception takes the place of the response; nothing else does.
+        """
+        self._result = result if isinstance(result, Exception) else self._response
+        if self._act is not None:
+            self._act(self._result)
+
+    def whenReleased(self, act: Callable[[Response | Exception], object]) -> None:
+        """Call a function with the response, or with the exception in its place."""
+        self._act = act
+        if self._result is not None:
+            act(self._result)
+
+    def __await__(self) -> Generator[Any, Any, Response]:
+        released: Deferred[Response | Exception] = Deferred()
+        self.whenReleased(released.callback)
+        result = yield from released.__await__()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+#: The result of a handler: the response, or something that brings it.
+Answer: TypeAlias = Response | Awaitable[Response]
 
 
 class Accepts(NamedTuple):

@@ -21,11 +21,12 @@ from ..core.codec.table import KEYS, PAYLOADS
 from ..core.errors import Problem, Refusal, badRequest
 from ..core.policy.permissions import Grant
 from ..core.stanza.build import TYPES
-from .response import Response
+from .response import Answer, Response
 from .server.body import Body
 
-#: Takes a request, its body and its permissions, and returns the response.
-Handler = Callable[[Request, bytes, Grant], Awaitable[Response]]
+#: Takes a request, its body and its permissions, and returns the response or something
+#: that brings it. It may raise the errors that awaiting the response would raise.
+Handler = Callable[[Request, bytes, Grant], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class StanzaEndpoint(Protocol):
 
     def post(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
-    ) -> Awaitable[Response]:
+    ) -> Answer:
         """Send the stanza that the path and the body describe."""
 
     def query(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
-    ) -> Awaitable[Response]:
+    ) -> Answer:
         """Send the iq that the path and the query describe."""
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:

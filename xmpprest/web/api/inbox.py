@@ -23,7 +23,7 @@ from ...core.policy.redelivery_request import (
     parseRedeliveryRequest,
 )
 from ...core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt, InboxRecord
-from ..idempotency.guard import IdempotencyGuard, ready
+from ..idempotency.guard import IdempotencyGuard
 from ..idempotency.key import idempotencyKeyOf
 from ..query import parseQuery
 from ..response import Response, jsonResponse
@@ -152,11 +152,11 @@ class InboxHandler:
             claim, acceptsOf(request), partial(self._allAgain, asked)
         )
 
-    async def _again(self, id: str) -> Awaitable[Response]:
+    async def _again(self, id: str) -> Response:
         inbox, one = self._inbox, RedeliveryRequest([id])
         again = await inbox.redeliverer.redeliver(one.ids, one.since, one.until)
         if again:
-            return ready(jsonResponse(202, incomingToJSON(again[0])))
+            return jsonResponse(202, incomingToJSON(again[0]))
         found = await inbox.stanzas.incomingByID(id)
         if found is None:
             raise _unknown(id)
@@ -174,11 +174,11 @@ class InboxHandler:
             )
         )
 
-    async def _allAgain(self, asked: RedeliveryRequest) -> Awaitable[Response]:
+    async def _allAgain(self, asked: RedeliveryRequest) -> Response:
         redeliver = self._inbox.redeliverer.redeliver
         again = await redeliver(asked.ids, asked.since, asked.until)
         ids: list[Value] = [each.webhookID for each in again[:MAX_IDS]]
-        return ready(jsonResponse(202, {"redelivered": len(again), "ids": ids}))
+        return jsonResponse(202, {"redelivered": len(again), "ids": ids})
 
     @property
     def _inbox(self) -> StoredInbox:

@@ -27,10 +27,10 @@ from ...core.records import (
     Outcome,
 )
 from ...core.stanza.serializer import toXML
-from ..idempotency.guard import IdempotencyGuard, ready, replay
+from ..idempotency.guard import IdempotencyGuard, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
-from ..response import Accepts, Response, withNewline
+from ..response import Accepts, Answer, PendingResponse, Response, withNewline
 from ..server.request import acceptsOf, header, pathTo, queryOf
 
 
@@ -82,7 +82,7 @@ class IQRequester(Protocol):
     def encode(self, xml: str) -> bytes:
         """Raise L{Refusal} for a stanza that is longer than servers take."""
 
-    def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
+    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
         """
         Send an iq and wait for the reply, up to a timeout in seconds; raises
         L{Refusal}.
@@ -129,13 +129,13 @@ class StanzaHandler:
 
     def post(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
-    ) -> Awaitable[Response]:
+    ) -> Answer:
         """
         Send one stanza.
 
         @param given: The parts of the stanza that the path gives.
-        @return: Awaits the response. It holds neither the body nor the stanza, which
-            may be long, while an iq waits for its reply.
+        @return: The response, or what brings it. That holds neither the body nor the
+            stanza, which may be long, while an iq waits for its reply.
         @raise Refusal: The stanza was not sent, or an iq got no reply; the returned
             awaitable raises it, too.
         """
@@ -147,7 +147,7 @@ class StanzaHandler:
 
     def query(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
-    ) -> Awaitable[Response]:
+    ) -> Answer:
         """
         Send the iq that a path and a query describe.
 
@@ -201,52 +201,90 @@ class StanzaHandler:
         claim: IdempotencyKey | None,
         token: str,
         accepts: Accepts | None = None,
-    ) -> Awaitable[Response]:
+    ) -> Answer:
         """
         Begin to send a stanza.
 
         @param token: The name of the token that posted it; empty for credentials.
         @param accepts: Which media types suit the client, if not those that the
             request names.
-        @return: Brings the response; it does not hold the stanza.
+        @return: The response, or what brings it; that does not hold the stanza.
+        @raise Refusal: The stanza was not sent; the returned awaitable may raise it,
+            too.
         """
         accepts = accepts or acceptsOf(request)
-        if stanza.name != "iq" and self._outbox.isDurable(stanza):
-            return self._store(stanza, request, claim, token, accepts)
         if stanza.name == "iq":
             settings = self._settings.value
             timeout = min(
                 iqTimeoutOf(request) or settings.iqTimeout, settings.iqMaxTimeout
             )
             act = partial(self._ask, stanza, timeout, accepts)
-            return self._once.run(claim, accepts, act)
-        return self._once.run(claim, accepts, partial(self._write, stanza, accepts))
+        elif self._outbox.isDurable(stanza):
+            return self._store(stanza, request, claim, token, accepts)
+        else:
+            act = partial(self._write, stanza, accepts)
+        if claim is None:
+            return act()
+        return self._once.run(claim, accepts, partial(_soon, act))
 
-    async def _ask(
-        self, stanza: Element, timeout: float, accepts: Accepts
-    ) -> Awaitable[Response]:
+    def _ask(self, stanza: Element, timeout: float, accepts: Accepts) -> Answer:
         """Send an iq and return its reply."""
-        return _replied(self._requester.request(stanza, timeout), accepts)
+        replying = self._requester.request(stanza, timeout)
+        return replying.addCallback(_encoded, accepts)
 
-    async def _write(self, stanza: Element, accepts: Accepts) -> Awaitable[Response]:
+    def _write(self, stanza: Element, accepts: Accepts) -> Answer:
         """Send a stanza that is not stored."""
         self._outbox.send(stanza)
         id = stanza["id"]
-        return ready(_accepted(id, SENT, accepts, acceptedHeaders(id)))
+        return _accepted(id, SENT, accepts, acceptedHeaders(id))
 
-    async def _store(
+    def _store(
         self,
         stanza: Element,
         request: Request,
         claim: IdempotencyKey | None,
         token: str,
         accepts: Accepts,
-    ) -> Response:
-        """Store a message, with its response for an idempotency key."""
+    ) -> Answer:
+        """Store a message; the response is written once it is stored."""
         id, key = stanza["id"], self._newID()
         headers = acceptedHeaders(id, pathTo(request, "outbox", key))
         response = _accepted(id, QUEUED, accepts, headers)
-        timeout = min(preferredWait(request) or 0, self._settings.value.iqMaxTimeout)
+        wait = preferredWait(request)
+        if wait or claim is not None:
+            return self._storeAndWait(
+                stanza,
+                claim,
+                accepts,
+                response,
+                key=key,
+                token=token,
+                wait=wait or 0.0,
+            )
+        pending = PendingResponse(response)
+        self._outbox.enqueue(stanza, pending.release, key=key, token=token)
+        return pending
+
+    async def _storeAndWait(
+        self,
+        stanza: Element,
+        claim: IdempotencyKey | None,
+        accepts: Accepts,
+        response: Response,
+        *,
+        key: str,
+        token: str,
+        wait: float,
+    ) -> Response:
+        """
+        Store a message, with its response for an idempotency key, and wait for its
+        outcome.
+
+        @param response: The response to a message that is stored.
+        @param key: The last segment of its status address.
+        @param wait: Seconds that the client wants to wait; 0 for the commit alone.
+        """
+        id, timeout = stanza["id"], min(wait, self._settings.value.iqMaxTimeout)
         with self._once.lock(claim):
             storing: Deferred[int | IdempotencyRecord | Exception] = Deferred()
             self._outbox.enqueue(
@@ -270,7 +308,7 @@ class StanzaHandler:
             if outcome.error is not None:
                 response = _encoded([outcome.error], accepts)
             else:
-                headers = (*headers, preferenceApplied(timeout))
+                headers = (*response.headers, preferenceApplied(timeout))
                 response = _accepted(id, outcome.state, accepts, headers)
             await self._once.finish(claim, response)
             return response
@@ -309,10 +347,9 @@ def _accepted(
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-async def _replied(
-    replying: Awaitable[Sequence[Element]], accepts: Accepts
-) -> Response:
-    return _encoded(await replying, accepts)
+async def _soon(act: Callable[[], Answer]) -> Answer:
+    """Run an action once it is awaited."""
+    return act()
 
 
 def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from ...core.errors import Problem, Refusal
 from ...core.media import formats
 from ...core.records import IdempotencyRecord, StoreUnavailable
-from ..response import Accepts, Response, errorResponse
+from ..response import Accepts, Answer, Response, errorResponse
 from .key import IdempotencyKey
 
 _log = Logger()
@@ -46,21 +46,16 @@ class IdempotencyStore(Protocol):
         """
 
 
-#: Runs a request, and returns an awaitable of its response. If it raises L{Refusal} or
-#: L{StoreUnavailable}, the request had no effect.
-Action = Callable[[], Awaitable[Awaitable[Response]]]
+#: Runs a request, and returns its response or what brings it. If it raises L{Refusal}
+#: or L{StoreUnavailable}, the request had no effect.
+Action = Callable[[], Awaitable[Answer]]
 
 
-async def ready(response: Response) -> Response:
-    """Return a response without waiting."""
-    return response
-
-
-async def _freely(acting: Awaitable[Awaitable[Response]]) -> Response:
+async def _freely(acting: Awaitable[Answer]) -> Response:
     """Run a request without a key."""
-    answering = await acting
+    answer = await acting
     del acting
-    return await answering
+    return answer if isinstance(answer, Response) else await answer
 
 
 class IdempotencyGuard:
@@ -102,13 +97,13 @@ class IdempotencyGuard:
             try:
                 acting = act()
                 del act
-                answering = await acting
+                answer = await acting
             except (Refusal, StoreUnavailable):
                 await self._end(claim, None)
                 raise
             del acting
             try:
-                response = await answering
+                response = answer if isinstance(answer, Response) else await answer
             except Refusal as refusal:
                 response = errorResponse(_lasting(refusal.problem), accepts)
             await self.finish(claim, response)

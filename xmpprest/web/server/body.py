@@ -29,6 +29,15 @@ class Body(Protocol):
             is gone or the body is malformed; 503 if the gateway stops.
         """
 
+    def takeBuffered(self, limit: int) -> bytes | None:
+        """
+        Return the whole body if it has arrived; it is not held any longer afterwards.
+
+        @param limit: The most bytes that the body may have.
+        @return: C{None} if L{readAll} must wait for it.
+        @raise Refusal: 413 if the body is longer.
+        """
+
     async def readAll(self, limit: int) -> bytes:
         """
         Wait for all of the body; it is not held any longer afterwards.
@@ -56,12 +65,16 @@ class BufferedBody:
         content, self._content = self._content, b""
         return content
 
-    async def readAll(self, limit: int) -> bytes:
-        """Return the whole body; see L{Body.readAll}."""
+    def takeBuffered(self, limit: int) -> bytes:
+        """Return the whole body; see L{Body.takeBuffered}."""
         content, self._content = self._content, b""
         if len(content) > limit:
             raise contentTooLarge(limit)
         return content
+
+    async def readAll(self, limit: int) -> bytes:
+        """Return the whole body; see L{Body.readAll}."""
+        return self.takeBuffered(limit)
 
     def resetTimeout(self) -> None:
         """Do nothing: the body is complete."""
@@ -79,13 +92,17 @@ class FileBody:
         """Return up to L{PIECE} bytes; see L{Body.read}."""
         return self._content.read(PIECE)
 
-    async def readAll(self, limit: int) -> bytes:
-        """Return the whole body, and close the file; see L{Body.readAll}."""
+    def takeBuffered(self, limit: int) -> bytes:
+        """Return the whole body, and close the file; see L{Body.takeBuffered}."""
         with self._content as file:
             content = file.read(limit + 1)
         if len(content) > limit:
             raise contentTooLarge(limit)
         return content
+
+    async def readAll(self, limit: int) -> bytes:
+        """Return the whole body, and close the file; see L{Body.readAll}."""
+        return self.takeBuffered(limit)
 
     def resetTimeout(self) -> None:
         """Do nothing: the body is complete."""
@@ -153,6 +170,9 @@ class StreamingBody:
             self._source.resumeBody()
         self._size = 0
         return data
+
+    def takeBuffered(self, limit: int) -> None:
+        """Return C{None}: the body still arrives."""
 
     async def readAll(self, limit: int) -> bytes:
         """Wait for all of the body; see L{Body.readAll}."""

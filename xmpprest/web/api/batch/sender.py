@@ -232,13 +232,13 @@ class BatchSender:
     async def _send(self, sent: BatchItem, stanza: Element) -> None:
         token = self._terms.grant.name
         # Only JSON fits into a line.
-        sending = self._sending.begin(
-            stanza, self._terms.request, sent.claim, token, JSON_ONLY
-        )
-        # The wait for an iq's reply may be long.
-        del stanza
         try:
-            response = await sending
+            answer = self._sending.begin(
+                stanza, self._terms.request, sent.claim, token, JSON_ONLY
+            )
+            # The wait for an iq's reply may be long.
+            del stanza
+            response = answer if isinstance(answer, Response) else await answer
         except Refusal as refusal:
             response = problemAsJSON(refusal)
         except StoreUnavailable as error:
