@@ -24,6 +24,7 @@ setup(
     packages=[*find_packages(include=["xmpprest", "xmpprest.*"]), "twisted.plugins"],
     package_data={
         "xmpprest": ["py.typed", "console/*"],
+        "xmpprest.core.hooks": ["templates/*.j2"],
         "xmpprest.core.openapi": ["*.yaml"],
     },
     include_package_data=False,
@@ -47,6 +48,7 @@ setup(
             "sphinx>=7.3",
             "towncrier>=23.11",
         ],
+        "hooks": ["Jinja2>=3.1.5"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
             "cbor2>=5.7.1,!=6.0.0",
@@ -55,6 +57,7 @@ setup(
             "flask>=3",
             "furo>=2024.8.6",
             "hypothesis>=6.100",
+            "Jinja2>=3.1.5",
             "jsonschema-rs>=0.30",
             "openapi-spec-validator>=0.7",
             "setuptools>=70.1",

@@ -87,7 +87,7 @@ class WheelTests(SynchronousTestCase):
         with zipfile.ZipFile(self.build()) as wheel:
             names = {n for n in wheel.namelist() if ".dist-info/" not in n}
         package = ROOT / "xmpprest"
-        data = package.rglob("*.yaml")
+        data = [*package.rglob("*.yaml"), *package.rglob("*.j2")]
         paths = [*package.rglob("*.py"), *data, *(package / "console").iterdir()]
         expected = {str(path.relative_to(ROOT)) for path in paths if path.is_file()}
         plugin = "twisted/plugins/xmpprest_plugin.py"

@@ -32,6 +32,7 @@ PURE = (
     "twisted.words.xish.domish",
     "twisted.words.protocols.jabber.xmpp_stringprep",
     "cbor2",
+    "jinja2",
     "yaml",
 )
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from ._version import __version__
 from .commands.backup import main as backup
 from .commands.doctor.command import main as doctor
+from .commands.hook import main as hook
 from .commands.new_token import main as token
 
 #: The commands, each with one line of help.
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {
     "backup": (backup, "Copy the store to a file, also while the gateway runs."),
     "doctor": (doctor, "Check a configuration from end to end."),
+    "hook": (hook, "Create a URL for webhooks of other programs, or try a payload."),
     "token": (token, "Create a token with limited permissions."),
 }
 

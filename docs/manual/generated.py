@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from . import metrics, overview, routes, settings
+from . import hooks, metrics, overview, routes, settings
 
 #: The parts that can be generated, as reStructuredText.
 _WRITERS: Mapping[str, Callable[[], str]] = {
@@ -17,6 +17,8 @@ _WRITERS: Mapping[str, Callable[[], str]] = {
     "tokens": settings.tokensWritten,
     "rights": settings.rightsWritten,
     "callbacks": settings.callbacksWritten,
+    "hooks": settings.hooksWritten,
+    "shapes": hooks.written,
     "changes": settings.changesWritten,
     "routes": routes.written,
     "payloads": routes.payloadsWritten,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from xmpprest.config import parsers
 from xmpprest.config.callback import CallbackConfig
 from xmpprest.config.config import SETTINGS
+from xmpprest.config.hook import HookConfig
 from xmpprest.config.loader import OPTIONAL_SECRETS, SECRETS
 from xmpprest.config.setting import Setting, settingsOf
 from xmpprest.config.tokens import TokenConfig
@@ -36,11 +37,16 @@ def callbacksWritten() -> str:
     return _listed("callback-keys", settingsOf(CallbackConfig))
 
 
+def hooksWritten() -> str:
+    """Write a list of the keys of a hook's table."""
+    return _listed("hook-keys", settingsOf(HookConfig))
+
+
 def changesWritten() -> str:
     """Write a table of when a new value of each setting takes effect."""
     now = [each.name for each in SETTINGS if not each.needsRestart]
     now += [each for each in _secretFiles() if each != "secret-file"]
-    now += ["[tokens.NAME]", "[[callbacks]]"]
+    now += ["[tokens.NAME]", "[[callbacks]]", "[[hooks]]"]
     rows = (
         ("At once", now),
         ("With the next connection to the XMPP server", ["secret-file"]),

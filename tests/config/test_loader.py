@@ -638,6 +638,7 @@ class DescribeTests(SourcesTestCase):
                 "iq-timeout = 2.5  # --iq-timeout",
                 "iq-max-timeout = 300  # default",
                 "stanza-size-limit = 196608  # default",
+                "hook-size-limit = 1048576  # default",
                 "waiting-limit = 10000  # default",
                 'store = "sqlite:xmpprest.db"  # default',
                 "outbox-limit = 100000  # default",

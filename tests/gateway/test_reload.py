@@ -11,6 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from twisted.logger import capturedLogs
 from twisted.web.server import Site
 
+from tests.core.hooks.hooks import SECRET, hookConfig
 from tests.gateway.test_gateway import (
     MESSAGE,
     PING,
@@ -275,6 +276,16 @@ class SettingsTests(ReloadTestCase):
         self.begin()
         self.change(iqTimeout=5, iqMaxTimeout=10)
         self.assertEqual(self.overdue(11, "Prefer: wait=100").status, 504)
+
+    def test_hookSizeLimit(self) -> None:
+        """
+        A request to a hook may be as long as is set.
+        """
+        self.begin(hooks=[hookConfig()])
+        path = f"/hooks/alerts/{SECRET}"
+        self.assertEqual(self.ask("ten bytes!", path).status, 202)
+        self.change(hookSizeLimit=9)
+        self.assertEqual(self.ask("ten bytes!", path).status, 413)
 
     def test_stanzaSizeLimit(self) -> None:
         """

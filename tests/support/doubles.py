@@ -58,6 +58,7 @@ def live(**settings: Any) -> Live[LiveSettings]:
         "corsOrigin": (),
         "logsRequests": False,
         "stanzaSizeLimit": 2**30,
+        "hookSizeLimit": 2**30,
         "connectionLimit": 2**30,
         "waitingLimit": 2**30,
         "iqTimeout": 120.0,

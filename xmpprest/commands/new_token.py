@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from pathlib import Path
 
 from twisted.python.usage import Options, UsageError
 
 from ..config import toml
 from ..config.setting import settingsOf
 from ..config.tokens import TokenConfig
+from .standard_output import STANDARD_OUTPUT, tablesAt
 
 #: Random bytes of a token.
 TOKEN_BYTES = 32
@@ -45,7 +43,7 @@ class TokenOptions(Options):
 def main(
     arguments: Sequence[str],
     random: Callable[[int], str] = secrets.token_urlsafe,
-    destination: str = "/dev/fd/1",
+    destination: str = STANDARD_OUTPUT,
 ) -> None:
     """
     Create a token and print it.
@@ -81,13 +79,7 @@ def _refuseRepetition(name: str, destination: str) -> None:
 
     @raise ValueError: It has one; a second table would make the file invalid TOML.
     """
-    try:
-        if not os.path.isfile(destination):
-            return
-        text = Path(destination).read_text("utf-8-sig")
-        tables = tomllib.loads(text).get("tokens", {})
-    except (OSError, ValueError):
-        return  # the gateway reports what is wrong with its file
+    tables = tablesAt(destination).get("tokens", {})
     if isinstance(tables, dict) and name in tables:
         raise ValueError(
             f"The file already has a token {name}; nothing was appended. To replace it,"

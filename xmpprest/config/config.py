@@ -22,6 +22,7 @@ from .callback import (
     checkUniqueNames,
     validateSigningSecrets,
 )
+from .hook import HookConfig, checkUniqueHooks
 from .setting import normaliseFields, setting, settingsOf
 from .tokens import TokenConfig, checkTokenCallbacks, checkUniqueTokens
 
@@ -43,6 +44,7 @@ class Config:
         required.
     @ivar callbacks: Callbacks with settings of their own. A stanza goes to the first
         one that selects it; the callback of C{callbackURL} comes last.
+    @ivar hooks: The hooks, which turn webhooks of other programs into messages.
     @ivar callbackSigningSecrets: The secrets that sign each POST to C{callbackURL}, all
         of them at once (see L{core.signing<xmpprest.core.webhook.signing>}); may be
         empty.
@@ -58,6 +60,7 @@ class Config:
     credentials: tuple[str, ...] = field(default=(), repr=False)
     tokens: tuple[TokenConfig, ...] = ()
     callbacks: tuple[CallbackConfig, ...] = ()
+    hooks: tuple[HookConfig, ...] = ()
     callbackSigningSecrets: tuple[str, ...] = field(default=(), repr=False)
     server: str = setting(
         parsers.singleLine,
@@ -141,6 +144,11 @@ class Config:
         parsers.positiveInteger,
         "Maximum size of a stanza over HTTP, in bytes.",
         192 * 1024,
+    )
+    hookSizeLimit: int = setting(
+        parsers.positiveInteger,
+        "Maximum size of a request to a hook, in bytes.",
+        2**20,
     )
     waitingLimit: int = setting(
         parsers.positiveInteger,
@@ -241,6 +249,8 @@ class Config:
                     f" stanzas wait in the store, but store is memory: set store to"
                     " sqlite:PATH."
                 )
+        self._set("hooks", tuple(self.hooks))
+        checkUniqueHooks(self.hooks, self.domain)
         if self.iqTimeout > self.iqMaxTimeout:
             raise ValueError(
                 f"iq-timeout is {self.iqTimeout:g} s, which is more than iq-max-timeout"

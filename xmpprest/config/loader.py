@@ -75,6 +75,7 @@ class LoadedConfig:
     @ivar secrets: The secrets that were found, by name.
     @ivar callbackSecrets: The signing secrets of the callbacks with settings of their
         own, by the name of the callback.
+    @ivar hookSecrets: The signing secrets of the hooks, by the name of the hook.
     @ivar path: The path of the TOML file; C{None} if there is none.
     """
 
@@ -82,6 +83,7 @@ class LoadedConfig:
     origins: Mapping[str, str]
     secrets: Mapping[str, SecretSource]
     callbackSecrets: Mapping[str, Sequence[SecretSource]] = field(default_factory=dict)
+    hookSecrets: Mapping[str, Sequence[SecretSource]] = field(default_factory=dict)
     path: str | None = None
 
     @property
@@ -90,7 +92,8 @@ class LoadedConfig:
         Return the paths of files that contain secrets and that every user of this
         machine can read.
         """
-        signing = (each for some in self.callbackSecrets.values() for each in some)
+        groups = (*self.callbackSecrets.values(), *self.hookSecrets.values())
+        signing = (each for some in groups for each in some)
         paths = [each.path for each in (*self.secrets.values(), *signing)]
         if self.path is not None and self._hasPasswordInFile():
             paths.append(Path(self.path))
@@ -116,7 +119,11 @@ class LoadedConfig:
         lines += [_described(name, self.secrets.get(name)) for name in _SECRETS]
         config = self.config
         lines += tables.formatTables(
-            config.tokens, config.callbacks, self.callbackSecrets
+            config.tokens,
+            config.callbacks,
+            self.callbackSecrets,
+            config.hooks,
+            self.hookSecrets,
         )
         return "\n".join(lines)
 
@@ -169,6 +176,7 @@ class ConfigLoader:
             raise ConfigurationError(_MISSING["domain"])
         tokens = tables.readTokens(self._file, self._path)
         callbacks = tables.readCallbacks(self._file, self._path)
+        hooks = tables.readHooks(self._file, self._path)
         secrets = self._secrets(("secret",) if tokens else SECRETS)
         try:
             config = Config(
@@ -179,6 +187,7 @@ class ConfigLoader:
                 ),
                 tokens=tokens,
                 callbacks=tuple(callback for callback, _ in callbacks),
+                hooks=tuple(hook for hook, _ in hooks),
                 **values,
             )
         except ConfigurationError:
@@ -186,7 +195,8 @@ class ConfigLoader:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         signing = {callback.name: secrets for callback, secrets in callbacks}
-        return LoadedConfig(config, where, secrets, signing, self._path)
+        hookSecrets = {hook.name: secrets for hook, secrets in hooks}
+        return LoadedConfig(config, where, secrets, signing, hookSecrets, self._path)
 
     def _refuseMisspelt(self) -> None:
         """
@@ -314,5 +324,7 @@ def _readTOML(written: RawSetting) -> dict[str, object]:
         hint = "; a text needs quotes" if "Invalid value" in str(error) else ""
         raise ConfigurationError(f"{path} is not valid TOML: {error}{hint}.") from None
     known = [each.name for each in SETTINGS] + [f"{name}-file" for name in _SECRETS]
-    toml.refuseUnknown(values, [*known, tables.TOKENS, tables.CALLBACKS], path)
+    toml.refuseUnknown(
+        values, [*known, tables.TOKENS, tables.CALLBACKS, tables.HOOKS], path
+    )
     return values

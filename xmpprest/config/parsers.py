@@ -121,17 +121,30 @@ def choices(*known: str) -> Parser:
     return read
 
 
-def sha256Hex(written: str) -> str:
-    """Parse the SHA-256 of a token in hexadecimal."""
-    if not re.fullmatch("[0-9A-Fa-f]{64}", written):
-        raise ValueError(
-            "expected the 64 hexadecimal digits that 'xmpprest token NAME' prints"
-        )
-    return written.lower()
+def hashOf(command: str) -> Parser:
+    """
+    Return a parser of the SHA-256 of a secret in hexadecimal.
+
+    @param command: The command that prints it, for messages.
+    """
+
+    def read(written: str) -> str:
+        if not re.fullmatch("[0-9A-Fa-f]{64}", written):
+            raise ValueError(
+                f"expected the 64 hexadecimal digits that '{command}' prints"
+            )
+        return written.lower()
+
+    return read
+
+
+def redactHash(written: str) -> str:
+    """Redact a text that may be a secret itself instead of its hash."""
+    return written if re.fullmatch("[0-9A-Fa-f]{1,128}", written) else MASK
 
 
 def shortName(written: str) -> str:
-    """Parse the name of a token or a callback, a bare key in TOML."""
+    """Parse the name of a token, a callback or a hook, a bare key in TOML."""
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", written):
         raise ValueError("expected up to 64 letters, digits, dashes and underscores")
     return written

@@ -79,6 +79,22 @@ def readSigningSecrets(source: SecretSource) -> tuple[str, ...]:
     return secrets
 
 
+def readHookSecrets(source: SecretSource) -> tuple[str, ...]:
+    """
+    Parse the signing secrets of a hook, one per line. Each sender has its own form, so
+    any text is one.
+
+    @raise ConfigurationError: There are none.
+    """
+    secrets = _readLines(source, "signing secrets", str.strip)
+    if not secrets:
+        raise ConfigurationError(
+            f"There are no signing secrets in {source.origin}: expected the secret that"
+            " the sender has, on a line of its own."
+        )
+    return secrets
+
+
 def _readLines(
     source: SecretSource, what: str, read: Callable[[str], str]
 ) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The tables of a TOML file: C{[tokens.NAME]} and C{[[callbacks]]}."""
+"""The tables of a TOML file: C{[tokens.NAME]}, C{[[callbacks]]} and C{[[hooks]]}."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ from pathlib import Path
 from . import toml
 from .callback import CallbackConfig
 from .config import ConfigurationError
-from .secret_files import SecretSource, readSigningSecrets, readText
+from .hook import HookConfig
+from .secret_files import (
+    SecretSource,
+    readHookSecrets,
+    readSigningSecrets,
+    readText,
+)
 from .tokens import TokenConfig
 
-TOKENS, CALLBACKS = "tokens", "callbacks"
-#: The key in a callback's table that names the files with its signing secrets.
+TOKENS, CALLBACKS, HOOKS = "tokens", "callbacks", "hooks"
+#: The key in the table of a callback or a hook that names the files with its signing
+#: secrets.
 SIGNING = "signing-secret-file"
 
 #: Callbacks, and the signing secrets of each by its name.
 CallbacksWithSecrets = Sequence[tuple[CallbackConfig, Sequence[SecretSource]]]
+#: Hooks, and the files with the signing secrets of each.
+HooksWithSecrets = Sequence[tuple[HookConfig, Sequence[SecretSource]]]
 
 
 def readTokens(file: Mapping[str, object], path: str | None) -> tuple[TokenConfig, ...]:
@@ -46,45 +55,85 @@ def readCallbacks(file: Mapping[str, object], path: str | None) -> CallbacksWith
     @param path: The path of the file, for messages.
     @raise ConfigurationError: A table or its signing secrets are invalid.
     """
-    tables = file.get(CALLBACKS, [])
+    found = []
+    for table, where in _tables(file, CALLBACKS, path):
+        rest, signing = _signing(table, where)
+        secrets = tuple(each for file in signing for each in readSigningSecrets(file))
+        found.append(
+            (
+                toml.readTable(CallbackConfig, rest, where, signingSecrets=secrets),
+                signing,
+            )
+        )
+    return found
+
+
+def readHooks(file: Mapping[str, object], path: str | None) -> HooksWithSecrets:
+    """
+    Parse the tables of hooks.
+
+    @param file: The parsed file.
+    @param path: The path of the file, for messages.
+    @raise ConfigurationError: A table or its signing secrets are invalid.
+    """
+    found = []
+    for table, where in _tables(file, HOOKS, path):
+        rest, signing = _signing(table, where)
+        secrets = tuple(each for file in signing for each in readHookSecrets(file))
+        found.append(
+            (toml.readTable(HookConfig, rest, where, signingSecrets=secrets), signing)
+        )
+    return found
+
+
+def _tables(
+    file: Mapping[str, object], name: str, path: str | None
+) -> Iterator[tuple[object, str]]:
+    """Yield each table of a list of tables, and its name for messages."""
+    tables = file.get(name, [])
     if not isinstance(tables, list):
         raise ConfigurationError(
-            f"{CALLBACKS} in {path} is not a list: expected tables like"
-            f" [[{CALLBACKS}]]."
+            f"{name} in {path} is not a list: expected tables like [[{name}]]."
         )
-    return [
-        _callback(table, f"[[{CALLBACKS}]] {number} in {path}")
-        for number, table in enumerate(tables, 1)
-    ]
+    for number, table in enumerate(tables, 1):
+        yield table, f"[[{name}]] {number} in {path}"
 
 
-def _callback(
-    table: object, where: str
-) -> tuple[CallbackConfig, Sequence[SecretSource]]:
+def _signing(table: object, where: str) -> tuple[object, Sequence[SecretSource]]:
+    """Return a table without the key of its signing secrets, and their files."""
     signing: list[SecretSource] = []
     if isinstance(table, dict) and SIGNING in table:
         table = dict(table)
         key = f"{SIGNING} in {where}"
         for text in toml.asStrings(table.pop(SIGNING), key):
             signing.append(SecretSource(readText(Path(text), key), key, Path(text)))
-    secrets = tuple(each for file in signing for each in readSigningSecrets(file))
-    return toml.readTable(CallbackConfig, table, where, signingSecrets=secrets), signing
+    return table, signing
 
 
 def formatTables(
     tokens: Sequence[TokenConfig],
     callbacks: Sequence[CallbackConfig],
     signing: Mapping[str, Sequence[SecretSource]],
+    hooks: Sequence[HookConfig] = (),
+    hookSigning: Mapping[str, Sequence[SecretSource]] | None = None,
 ) -> Iterator[str]:
     """
-    Format tokens and callbacks as lines of TOML.
+    Format tokens, callbacks and hooks as lines of TOML.
 
     @param signing: The signing secrets of each callback, by its name.
+    @param hookSigning: The signing secrets of each hook, by its name.
     """
     for token in tokens:
         yield from ("", f"[{TOKENS}.{token.name}]", *toml.formatSettings(token))
     for callback in callbacks:
         yield from ("", f"[[{CALLBACKS}]]", *toml.formatSettings(callback))
-        files = tuple(str(each.path) for each in signing.get(callback.name, ()))
-        if files:
-            yield f"{SIGNING} = {toml.formatValue(files)}"
+        yield from _formatSigning(signing.get(callback.name, ()))
+    for hook in hooks:
+        yield from ("", f"[[{HOOKS}]]", *toml.formatSettings(hook))
+        yield from _formatSigning((hookSigning or {}).get(hook.name, ()))
+
+
+def _formatSigning(sources: Sequence[SecretSource]) -> Iterator[str]:
+    files = tuple(str(each.path) for each in sources)
+    if files:
+        yield f"{SIGNING} = {toml.formatValue(files)}"

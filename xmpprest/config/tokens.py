@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,6 @@ from ..core.stanza.build import TYPES
 from ..core.stanza.jid_pattern import canMatchDomain, normalisePattern
 from . import parsers
 from .setting import normaliseFields, setting
-
-
-def _unlessToken(written: str) -> str:
-    """Redact a text that may be the token itself instead of its hash."""
-    return written if re.fullmatch("[0-9A-Fa-f]{1,128}", written) else parsers.MASK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +25,10 @@ class TokenConfig:
 
     name: str
     sha256: tuple[str, ...] = setting(
-        parsers.sha256Hex,
+        parsers.hashOf("xmpprest token NAME"),
         "The SHA-256 of the token in hexadecimal; several during a rotation.",
         (),
-        show=_unlessToken,
+        show=parsers.redactHash,
     )
     from_: tuple[str, ...] = setting(
         normalisePattern, "The addresses from which it may send.", ("*",), show=str

@@ -34,6 +34,7 @@ class LiveSettings:
     @ivar corsOrigin: Origins whose pages may use the gateway.
     @ivar logsRequests: Whether each request and each delivery has a line in the log.
     @ivar stanzaSizeLimit: Bytes that a stanza may have.
+    @ivar hookSizeLimit: Bytes that the body of a request to a hook may have.
     @ivar connectionLimit: How many HTTP connections may be open.
     @ivar waitingLimit: How many requests may wait for their answers.
     @ivar iqTimeout: Seconds that an iq waits for its reply by default.
@@ -56,6 +57,7 @@ class LiveSettings:
     corsOrigin: tuple[str, ...]
     logsRequests: bool
     stanzaSizeLimit: int
+    hookSizeLimit: int
     connectionLimit: int
     waitingLimit: int
     iqTimeout: float

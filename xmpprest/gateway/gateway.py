@@ -25,6 +25,7 @@ from ..web.resource import RestResource
 from ..web.server.site import GatewaySite
 from ..xmpp.component import ComponentService
 from ..xmpp.sender import StanzaSender
+from .hooks import makeHooks
 from .http import Parts, makeHTTPSide
 from .metrics import makeRates
 from .permissions import makeGrants
@@ -41,6 +42,7 @@ class Gateway:
     @ivar service: Connects to the XMPP server, delivers and sends while it runs; give
         it a parent, or start and stop it.
     @ivar resource: The resource at C{/rest}; mount it anywhere.
+    @ivar hooks: The resource at C{/hooks}; mount it anywhere.
     @ivar ready: The resource at C{/readyz}: whether the gateway is ready.
     @ivar metrics: The resource at C{/metrics}, for tokens that may read the metrics.
     @ivar site: Serves these and C{/livez}, with limits on the time and the size of a
@@ -53,6 +55,7 @@ class Gateway:
 
     service: MultiService
     resource: RestResource
+    hooks: RestResource
     ready: ReadinessResource
     metrics: MetricsResource
     site: GatewaySite
@@ -89,6 +92,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     # To receive: the callbacks, and the inboxes in front of them.
     webhooks = Webhooks(settings)
     webhooks.setPipelines(makeWebhooks(config, reactor))
+    hooks = Live(makeHooks(config, reactor.seconds))
     counter, hub = StanzaCounter(), EventHub(reactor, time.time)
     reflections = makeReflectionFilter(config, store)
     inbox = makeInboxRouter(
@@ -119,7 +123,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         config,
         settings,
         authenticator,
-        Parts(component, store, outbox, inbox, counter, hub),
+        Parts(component, store, outbox, inbox, counter, hub, hooks),
         reactor,
     )
     # The first to start is the last to stop, so that the others can still send.
@@ -136,6 +140,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     return Gateway(
         service,
         http.resource,
+        http.hooks,
         http.ready,
         http.metrics,
         http.site,
@@ -149,6 +154,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             authenticator=authenticator,
             webhooks=webhooks,
             inbox=inbox,
+            hooks=hooks,
         ),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .._version import __version__
 from ..config.config import Config
+from ..core.hooks.hook import Hooks
 from ..core.live import Live, LiveSettings
 from ..core.openapi.document import document
 from ..core.policy.authentication import Authenticator
@@ -23,6 +24,7 @@ from ..web.api.batch.handler import BatchHandler
 from ..web.api.console import ConsolePage
 from ..web.api.docs import SwaggerUI
 from ..web.api.events import EventsHandler
+from ..web.api.hooks import HookRouter
 from ..web.api.inbox import InboxHandler, StoredInbox
 from ..web.api.outbox import OutboxHandler
 from ..web.api.stanzas import StanzaHandler
@@ -46,6 +48,7 @@ class Parts:
     The parts of a gateway that its HTTP side shows.
 
     @ivar hub: The source of the live events.
+    @ivar hooks: The hooks, which a reload replaces.
     """
 
     component: ComponentService
@@ -54,6 +57,7 @@ class Parts:
     inbox: InboxRouter
     counter: StanzaCounter
     hub: EventHub
+    hooks: Live[Hooks]
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class HTTPSide:
     The HTTP side of a gateway.
 
     @ivar resource: The resource at C{/rest}.
+    @ivar hooks: The resource at C{/hooks}.
     @ivar ready: The resource at C{/readyz}.
     @ivar metrics: The resource at C{/metrics}.
     @ivar site: The site for C{--listen}.
@@ -71,6 +76,7 @@ class HTTPSide:
     """
 
     resource: RestResource
+    hooks: RestResource
     ready: ReadinessResource
     metrics: MetricsResource
     site: GatewaySite
@@ -91,11 +97,18 @@ def makeHTTPSide(
     events = EventsHandler(
         parts.hub, reactor, requirePermission(authenticator, "events")
     )
+    once = IdempotencyGuard(parts.store, time.time)
     resource = RestResource(
-        _makeRoutes(config, settings, authenticator, parts, reactor, events=events),
+        _makeRoutes(
+            config, settings, authenticator, parts, reactor, events=events, once=once
+        ),
         authenticator,
         settings,
     )
+    router = HookRouter(
+        parts.hooks, parts.outbox, newID, once, time.time, settings=settings
+    )
+    hooks = RestResource(router, authenticator, settings, accessLog=resource.accessLog)
     collector = MetricsCollector(
         parts.component,
         parts.counter,
@@ -104,6 +117,7 @@ def makeHTTPSide(
         parts.outbox,
         parts.inbox,
         settings,
+        router,
         reactor,
         time.time,
     )
@@ -112,7 +126,7 @@ def makeHTTPSide(
     metrics = MetricsResource(collector, requirePermission(authenticator, "metrics"))
     health = {"livez": LivenessResource(), "readyz": ready}
     site = GatewaySite(
-        makeRoot({"rest": resource, **health, "metrics": metrics}),
+        makeRoot({"rest": resource, "hooks": hooks, **health, "metrics": metrics}),
         settings,
         reactor,
         visits=resource.accessLog,
@@ -125,7 +139,7 @@ def makeHTTPSide(
         reactor,
         connectionLimit=ADMIN_CONNECTIONS,
     )
-    return HTTPSide(resource, ready, metrics, site, admin, events, collector)
+    return HTTPSide(resource, hooks, ready, metrics, site, admin, events, collector)
 
 
 def _makeRoutes(
@@ -136,9 +150,10 @@ def _makeRoutes(
     reactor: Any,
     *,
     events: EventsHandler,
+    once: IdempotencyGuard,
 ) -> RouteTable:
     """Make the routes below C{/rest}."""
-    outbox, once = parts.outbox, IdempotencyGuard(parts.store, time.time)
+    outbox = parts.outbox
     sending = StanzaHandler(
         config.domain, outbox, parts.component.sender, newID, once, settings=settings
     )

@@ -23,6 +23,7 @@ from ..metrics.stanza_counter import StanzaCounter
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..store.interface import Store
+from ..web.api.hooks import HookRouter
 from ..web.resource import RestResource
 from ..xmpp.component import ComponentService
 
@@ -60,6 +61,7 @@ class MetricsCollector:
     outbox: Outbox | DirectOutbox
     inbox: InboxRouter
     settings: Live[LiveSettings]
+    hooks: HookRouter
     reactor: Any
     now: Callable[[], float]
     lag: ReactorLag = field(init=False)
@@ -113,6 +115,8 @@ class MetricsCollector:
             "xmpprest_http_requests": visits.counts,
             "xmpprest_http_request_seconds": visits.latencies,
             "xmpprest_http_waiting": lambda: _one(self.resource.pendingRequests),
+            "xmpprest_hook_requests": self._hookRequests,
+            "xmpprest_hook_template_failures": lambda: _each(self.hooks.failures),
             "xmpprest_outbox_messages": lambda: _one(self.outbox.waiting),
             "xmpprest_outbox_bytes": lambda: _one(self.outbox.waitingBytes),
             "xmpprest_outbox_oldest_seconds": lambda: self._age(self.outbox.oldestAt),
@@ -149,6 +153,14 @@ class MetricsCollector:
             "xmpprest_record_limit": lambda: _one(self.settings.value.recordLimit),
             "xmpprest_reactor_lag_seconds": lambda: _one(self.lag.seconds),
             "xmpprest_reactor_turn_max_seconds": self._longestTurn,
+        }
+
+    def _hookRequests(self) -> Values:
+        results = {"accepted": self.hooks.accepted, "refused": self.hooks.refused}
+        return {
+            (hook, result): count
+            for result, counts in results.items()
+            for hook, count in counts.items()
         }
 
     def _longestTurn(self) -> Values:

@@ -1,4 +1,4 @@
-"""Reload: replaces the settings, tokens and callbacks of a running gateway."""
+"""Reload: replaces the settings, tokens, callbacks and hooks of a running gateway."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from ..config.config import SETTINGS, Config
+from ..core.hooks.hook import Hooks
 from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
 from ..core.stanza import namespaces as ns
 from ..inbox.router import InboxRouter
 from .files import connectionLimit, openFileLimit
+from .hooks import makeHooks
 from .permissions import makeGrants
 from .webhooks import Webhooks, makeWebhooks
 
@@ -30,6 +32,7 @@ class Reloader:
         authenticator: Authenticator,
         webhooks: Webhooks,
         inbox: InboxRouter,
+        hooks: Live[Hooks],
     ) -> None:
         """@param config: The configuration that the gateway was made with."""
         self._config = config
@@ -38,6 +41,7 @@ class Reloader:
         self._authenticator = authenticator
         self._webhooks = webhooks
         self._inbox = inbox
+        self._hooks = hooks
 
     def apply(self, config: Config) -> Sequence[str]:
         """
@@ -57,11 +61,13 @@ class Reloader:
         pipelines = makeWebhooks(config, self._reactor)
         authenticator = self._authenticator
         grants = makeGrants(config, self._reactor.seconds, authenticator.grants)
+        hooks = makeHooks(config, self._reactor.seconds, self._hooks.value)
 
         self._settings.value = liveSettings(config)
         authenticator.grants = grants
         self._webhooks.setPipelines(pipelines)
         self._inbox.setSubscriptions(self._webhooks.subscriptions)
+        self._hooks.value = hooks
         self._config = config
         return [each.name for each in SETTINGS if each.field.name in later]
 

@@ -92,6 +92,21 @@ METRICS = (
         ("route",),
     ),
     Metric("xmpprest_http_waiting", GAUGE, "Requests in progress."),
+    # hooks
+    Metric(
+        "xmpprest_hook_requests",
+        COUNTER,
+        "Requests to hooks, by hook and result: accepted or refused. Requests with a"
+        " wrong secret belong to no hook.",
+        ("hook", "result"),
+    ),
+    Metric(
+        "xmpprest_hook_template_failures",
+        COUNTER,
+        "Messages of a hook that were sent in the default layout, because their"
+        " template failed.",
+        ("hook",),
+    ),
     # the outbox
     Metric(
         "xmpprest_outbox_messages",

@@ -176,7 +176,7 @@ def _clientOf(request: Request) -> str:
 
 
 def _credentials(grant: Grant | None) -> str:
-    """Return the name of the token, or what else was given."""
+    """Return the name of the token or the hook, or what else was given."""
     if grant is None or grant is NO_ACCESS:
         return "no valid credentials"
-    return f"token {grant.name}" if grant.name else "full access"
+    return grant.label

@@ -62,14 +62,17 @@ class RestResource(Resource):
         routes: Router,
         authenticator: Authenticator,
         settings: Live[LiveSettings],
+        *,
+        accessLog: AccessLog | None = None,
     ) -> None:
+        """@param accessLog: That of another resource, to be shared."""
         super().__init__()
         self._routes = routes
         self.authenticator = authenticator
         self._settings = settings
         self._cors = CORS(settings)
         self._pending: Quota[str] = Quota()
-        self.accessLog = AccessLog(settings)
+        self.accessLog = accessLog or AccessLog(settings)
 
     def render(self, request: Request) -> int:
         """Run the handler of a request, and have its response written."""
@@ -233,7 +236,9 @@ class RestResource(Resource):
         if handler is None:
             raise Refusal(_notAllowed(self._methods(route)))
         grant = NO_ACCESS
-        if not route.isPublic:
+        if route.grant is not None:
+            grant = visit.grant = route.grant
+        elif not route.isPublic:
             origin = header(request, b"origin")
             host = None if origin is None else header(request, b"host")
             self._cors.check(origin, header(request, b"sec-fetch-site"), host)

@@ -52,12 +52,15 @@ class Route:
         L{PERMISSIONS<xmpprest.core.policy.permissions.PERMISSIONS>}; C{None} if the
         handler checks it.
     @ivar template: The path with parameters in braces; set by L{RouteTable}.
+    @ivar grant: The permissions of a public route whose path holds the credentials;
+        C{None} for other routes.
     """
 
     methods: Mapping[str, Handler | StreamingHandler]
     isPublic: bool = False
     permission: str | None = None
     template: str = ""
+    grant: Grant | None = None
 
 
 #: Makes the route of a path with an id.

@@ -24,7 +24,12 @@ PERMISSIONS = {
     "metrics": "read the metrics",
     "events": "watch the live events",
     "updates": "fetch and answer updates",
+    "hooks": "list the hooks and try them",
 }
+
+#: The start of the name of a grant that belongs to a hook, not to a token. Names of
+#: tokens have no slash.
+HOOK_PREFIX = "hooks/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Grant:
     The permissions of a token, or of the credentials.
 
     @ivar name: The token's name; empty for the credentials, which grant full access.
+        That of a hook begins with L{HOOK_PREFIX}.
     @ivar permissions: The rights of L{PERMISSIONS} that it has.
     @ivar kinds: The kinds of stanza that it may send.
     @ivar senders: The addresses that it may send from.
@@ -142,7 +148,16 @@ class Grant:
             and message.to in self.recipients
         )
 
+    @property
+    def label(self) -> str:
+        """What has the permissions, for the log: C{"token NAME"} or C{"hook NAME"}."""
+        if self.name.startswith(HOOK_PREFIX):
+            return f"hook {self.name.removeprefix(HOOK_PREFIX)}"
+        return f"token {self.name}" if self.name else "full access"
+
     def __str__(self) -> str:
+        if self.name.startswith(HOOK_PREFIX):
+            return f"The hook {self.name.removeprefix(HOOK_PREFIX)!r}"
         return f"The token {self.name!r}"
 
 

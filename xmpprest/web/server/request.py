@@ -229,6 +229,18 @@ def header(request: Request, name: bytes) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
+def headersOf(request: Request) -> dict[str, str]:
+    """
+    Return all header fields by name in lower case, each as L{header} returns it.
+    """
+    if isinstance(request, GatewayRequest):
+        fields = request.fields.items()
+    else:
+        raw = request.requestHeaders.getAllRawHeaders()
+        fields = {name.lower(): b", ".join(values) for name, values in raw}.items()
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+
+
 def headerLines(request: Request, name: bytes) -> list[str]:
     """
     Return the values of a header field, one for each line.

@@ -1,0 +1,1 @@
+Hooks accept the webhooks of other programs: ``POST /hooks/NAME/SECRET`` turns the requests of Alertmanager, of programs that post to Slack, and any text or JSON, into messages. ``xmpprest hook NAME`` creates one.

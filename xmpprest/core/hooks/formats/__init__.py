@@ -1,0 +1,1 @@
+"""Formats of webhooks: one module per format or family of formats."""

@@ -1,0 +1,170 @@
+"""
+Alertmanager's webhook (version 4 of its data) and Grafana's, which extends it
+(https://prometheus.io/docs/alerting/latest/configuration/#webhook_config,
+https://grafana.com/docs/grafana/latest/alerting/, webhook notifier).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..notice import MAX_ITEM_TEXT, MAX_ITEMS, Notice, linkOf
+from ..request import Fields, HookRequest
+from ..text import clean, oneLine, plural, shorten, tidy
+
+#: Labels whose values are shown elsewhere, or that say nothing to a person.
+_HIDDEN = frozenset({"alertname", "severity", "priority", "grafana_folder"})
+#: Labels of the severity, in order of preference.
+_SEVERITY = ("severity", "priority", "level")
+#: Severities from the worst on; others come last.
+_ORDER = (
+    *("emergency", "disaster", "critical", "page", "high", "error", "major"),
+    *("warning", "average", "minor", "low", "info", "none"),
+)
+#: Maximum number of labels that are shown.
+_MAX_LABELS = 8
+
+
+def isAlertmanager(request: HookRequest) -> bool:
+    """Return whether a request has the form of Alertmanager's."""
+    fields = request.fields
+    return isinstance(fields.get("alerts"), list) and "groupLabels" in fields
+
+
+def isGrafana(request: HookRequest) -> bool:
+    """Return whether a request is Grafana's: it has an organisation and a title."""
+    fields = request.fields
+    isUnified = isAlertmanager(request) and "orgId" in fields
+    isLegacy = "ruleId" in fields and "ruleName" in fields and "state" in fields
+    return isUnified or isLegacy
+
+
+def notice(request: HookRequest) -> Notice:
+    """Return the facts of a group of alerts."""
+    fields = request.fields
+    if "ruleName" in fields:
+        return _legacyGrafana(fields)
+    alerts = [Fields(each) for each in fields.list("alerts")]
+    state = fields.text("status").upper()
+    if len(alerts) == 1:
+        return _single(fields, alerts[0], state)
+    common = fields.object("commonLabels")
+    isMixed = len({each.text("status") for each in alerts}) > 1
+    shown = sorted(alerts, key=_rank)[:MAX_ITEMS]
+    truncated = int(fields.number("truncatedAlerts") or 0)
+    return Notice(
+        title=_groupTitle(fields, alerts, truncated),
+        event=fields.text("status"),
+        state=oneLine(state, 40),
+        severity=_severity(common)
+        or (_severity(shown[0].object("labels")) if shown else ""),
+        where=_labels(common, Fields(None)),
+        text=_annotations(fields.object("commonAnnotations")),
+        link=linkOf(fields.text("externalURL")),
+        items=tuple(_item(each, common, isMixed) for each in shown),
+        omitted=max(len(alerts) - len(shown), 0) + max(truncated, 0),
+    )
+
+
+def _single(fields: Fields, alert: Fields, state: str) -> Notice:
+    labels = alert.object("labels")
+    link = alert.text("panelURL", "dashboardURL", "generatorURL")
+    return Notice(
+        title=_name(labels, alert),
+        event=fields.text("status"),
+        state=oneLine(alert.text("status").upper() or state, 40),
+        severity=_severity(labels),
+        where=_labels(labels, Fields(None)),
+        text=_annotations(alert.object("annotations")),
+        link=linkOf(link) or linkOf(fields.text("externalURL")),
+        omitted=max(int(fields.number("truncatedAlerts") or 0), 0),
+    )
+
+
+def _groupTitle(fields: Fields, alerts: Sequence[Fields], truncated: int) -> str:
+    firing = sum(each.text("status") != "resolved" for each in alerts)
+    resolved = len(alerts) - firing
+    counts = plural(len(alerts) + max(truncated, 0), "alert")
+    if firing and resolved:
+        counts = f"{firing} firing, {resolved} resolved"
+    # The common labels are those of the alerts that were not cut off.
+    common = "groupLabels" if truncated else "commonLabels"
+    name = oneLine(fields.text(f"{common}.alertname"))
+    return f"{name}, {counts}" if name else counts
+
+
+def _item(alert: Fields, common: Fields, isMixed: bool) -> Notice:
+    """
+    Return the facts of one of several alerts.
+
+    @param isMixed: Whether the alerts have different states.
+    """
+    labels = alert.object("labels")
+    own = _labels(labels, common)
+    summary = alert.text("annotations.summary", "annotations.message")
+    summary = summary or alert.text("annotations.description", "annotations.title")
+    name = "" if "alertname" in common else oneLine(labels.text("alertname"))
+    parts = [part for part in (name, oneLine(summary)) if part]
+    title = ": ".join(parts) or own or _name(labels, alert)
+    return Notice(
+        title=title,
+        state=oneLine(alert.text("status").upper(), 40) if isMixed else "",
+        severity="" if _severity(common) else _severity(labels),
+        where=own if parts else "",
+    )
+
+
+def _name(labels: Fields, alert: Fields) -> str:
+    name = labels.text("alertname") or alert.text("annotations.summary")
+    return oneLine(name) or "Alert"
+
+
+def _severity(labels: Fields) -> str:
+    return oneLine(labels.text(*_SEVERITY), 40)
+
+
+def _rank(alert: Fields) -> tuple[bool, int]:
+    """Return the place of an alert: firing ones first, then the worst."""
+    severity = _severity(alert.object("labels")).lower()
+    place = _ORDER.index(severity) if severity in _ORDER else len(_ORDER)
+    return alert.text("status") == "resolved", place
+
+
+def _labels(labels: Fields, without: Fields) -> str:
+    """Return labels as one line, without those that all alerts have in common."""
+    shown = [
+        f"{oneLine(name, 60)} {oneLine(value, 100)}"
+        for name, value in labels.texts()
+        if name not in _HIDDEN and name not in without and not name.startswith("__")
+    ]
+    if len(shown) > _MAX_LABELS:
+        shown = [*shown[:_MAX_LABELS], "…"]
+    return ", ".join(shown)
+
+
+def _annotations(annotations: Fields) -> str:
+    """Return the summary and the description, if they differ."""
+    summary = annotations.text("summary", "title")
+    description = annotations.text("description", "message")
+    parts = [tidy(clean(each[: MAX_ITEM_TEXT * 4])) for each in (summary, description)]
+    if parts[0] and parts[0] in parts[1]:
+        parts.pop(0)
+    text = "\n".join(shorten(each, MAX_ITEM_TEXT * 2) for each in parts if each)
+    runbook = linkOf(annotations.text("runbook_url", "runbook"))
+    return "\n".join(filter(None, [text, f"Runbook: {runbook}" if runbook else ""]))
+
+
+def _legacyGrafana(fields: Fields) -> Notice:
+    """Return the facts of an alert of Grafana before version 9."""
+    state = fields.text("state")
+    matches = (Fields(each) for each in fields.list("evalMatches")[:MAX_ITEMS])
+    values = [f"{each.text('metric')} {each.text('value')}" for each in matches]
+    message = tidy(clean(fields.text("message")[: MAX_ITEM_TEXT * 4]))
+    return Notice(
+        title=oneLine(fields.text("ruleName", "title")) or "Alert",
+        event=state,
+        state=oneLine({"ok": "resolved"}.get(state, state).upper(), 40),
+        where=oneLine(", ".join(values)),
+        text=shorten(message, MAX_ITEM_TEXT * 2),
+        link=linkOf(fields.text("ruleUrl")),
+    )

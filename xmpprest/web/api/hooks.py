@@ -1,0 +1,230 @@
+"""C{POST /hooks/{name}/{secret}}: accepts webhooks of other programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from hashlib import sha256
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.server import Request
+from twisted.words.xish.domish import Element
+
+from ...core.errors import Refusal, notFound
+from ...core.hooks.hook import Hook, HookMessage, Hooks, answer, deliveryID
+from ...core.hooks.request import HookRequest, parseRequest
+from ...core.hooks.shapes import SHAPES
+from ...core.live import Live, LiveSettings
+from ...core.policy.permissions import Grant
+from ...core.records import IdempotencyRecord
+from ..access_log import reasonOf
+from ..idempotency.guard import IdempotencyGuard, ready, replay
+from ..idempotency.key import MAX_KEY, IdempotencyKey
+from ..response import JSON_ONLY, Response
+from ..router import Route, StreamingHandler
+from ..server.body import Body
+from ..server.request import headersOf, queryOf
+from .batch.sender import BatchOutbox
+from .stanzas import NewID
+
+_log = Logger()
+
+#: The path of every request to a hook, as the log and the metrics show it.
+TEMPLATE = "/hooks/{name}/{secret}"
+
+#: What the clients of Gotify and of the Apprise API add to the address of a server.
+_SUFFIXES = (b"message", b"notify")
+
+
+class HookRouter:
+    """
+    Finds hooks by their URLs, and sends what is posted to them.
+
+    @ivar accepted: The number of stored requests by hook.
+    @ivar refused: The number of refused requests by hook.
+    @ivar failures: The number of messages in the default layout because their template
+        failed, by hook.
+    """
+
+    def __init__(
+        self,
+        hooks: Live[Hooks],
+        outbox: BatchOutbox,
+        newID: NewID,
+        once: IdempotencyGuard,
+        now: Callable[[], float],
+        *,
+        settings: Live[LiveSettings],
+    ) -> None:
+        """
+        @param hooks: The hooks, which a reload replaces.
+        @param once: Guards requests with a delivery id.
+        @param now: Returns the current time in seconds since 1970.
+        """
+        self._hooks = hooks
+        self._outbox = outbox
+        self._newID = newID
+        self._once = once
+        self._now = now
+        self._settings = settings
+        self.accepted: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+
+    def match(self, path: Sequence[bytes]) -> Route:
+        """
+        Return the route of a hook.
+
+        @param path: The segments below C{/hooks}, percent-decoded.
+        @raise Refusal: 404, there is no such hook or the secret is wrong. The text is
+            the same, and so is the time.
+        """
+        segments = [*path]
+        while segments and not segments[-1]:
+            segments.pop()
+        if len(segments) > 2 and segments[2] in _SUFFIXES:
+            # Apprise may add the name of a configuration.
+            del segments[2:4]
+        name, secret = segments if len(segments) == 2 else (b"", b"")
+        hook = self._hooks.value.find(name.decode("utf-8", "replace"), secret)
+        if hook is None:
+            raise notFound("There is no hook at this address.")
+        handler = StreamingHandler(partial(self._post, hook))
+        return Route(
+            {"POST": handler, "PUT": handler},
+            isPublic=True,
+            template=TEMPLATE,
+            grant=hook.grant,
+        )
+
+    async def _post(
+        self, hook: Hook, request: Request, body: Body, grant: Grant
+    ) -> Response:
+        """
+        Send the message that a request describes.
+
+        @raise Refusal: It was not sent.
+        """
+        try:
+            response = await self._send(hook, request, body)
+        except Refusal as refusal:
+            self.refused[hook.name] += 1
+            _log.warn(
+                "Hook {hook} refused a request with {status}: {reason}",
+                hook=hook.name,
+                status=refusal.problem.status,
+                reason=reasonOf(refusal.problem),
+            )
+            raise
+        self.accepted[hook.name] += 1
+        return response
+
+    async def _send(self, hook: Hook, request: Request, body: Body) -> Response:
+        data = await body.readAll(self._settings.value.hookSizeLimit)
+        given = parseRequest(headersOf(request), data, queryOf(request))
+        del data
+        hook.verify(given, self._now())
+        message = hook.message(given)
+        hook.grant.consumeRateLimit()
+        self._checkTemplate(hook, message)
+        stanzas = hook.stanzas(message.body, self._newID)
+        reply = answer(message, stanzas[0]["id"], given)
+        response = Response(reply.status, reply.body, reply.contentType)
+        claim = _claimOf(hook, message, given)
+        if self._outbox.isDurable(stanzas[0]):
+            return await self._store(stanzas, claim, response, hook.grant.name)
+        act = partial(self._write, stanzas, response)
+        return await self._once.run(claim, JSON_ONLY, act)
+
+    def _checkTemplate(self, hook: Hook, message: HookMessage) -> None:
+        """Log that a template failed."""
+        if message.failure is not None:
+            self.failures[hook.name] += 1
+            _log.warn(
+                "Hook {hook} sends a message in the default layout, because the"
+                " template {failure}.",
+                hook=hook.name,
+                failure=message.failure,
+            )
+
+    async def _store(
+        self,
+        stanzas: Sequence[Element],
+        claim: IdempotencyKey | None,
+        response: Response,
+        token: str,
+    ) -> Response:
+        """
+        Store the messages, all together, with the response for the delivery id.
+
+        @raise Refusal: At least one was not stored.
+        """
+        with self._once.lock(claim):
+            # The messages of one reactor turn are stored together.
+            storing = [
+                self._enqueue(stanza, _partOf(claim, index), response, token)
+                for index, stanza in enumerate(stanzas)
+            ]
+            results = [await each for each in storing]
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        first = results[0]
+        if isinstance(first, IdempotencyRecord):
+            assert claim is not None
+            return replay(first, claim)
+        return response
+
+    def _enqueue(
+        self,
+        stanza: Element,
+        claim: IdempotencyKey | None,
+        response: Response,
+        token: str,
+    ) -> Deferred[int | IdempotencyRecord | Exception]:
+        """Have a message stored; the result is that of the outbox."""
+        storing: Deferred[int | IdempotencyRecord | Exception] = Deferred()
+        record = self._once.recordFor(claim, response)
+        self._outbox.enqueue(
+            stanza,
+            storing.callback,
+            key=self._newID(),
+            token=token,
+            idempotency=record,
+        )
+        return storing
+
+    async def _write(
+        self, stanzas: Sequence[Element], response: Response
+    ) -> Awaitable[Response]:
+        """Send messages that are not stored."""
+        for stanza in stanzas:
+            self._outbox.send(stanza)
+        return ready(response)
+
+
+def _claimOf(
+    hook: Hook, message: HookMessage, request: HookRequest
+) -> IdempotencyKey | None:
+    """
+    Return the idempotency key of a request: the sender's id of the delivery.
+
+    @return: C{None} if the sender gives none.
+    """
+    id = deliveryID(SHAPES[message.shape], request)
+    if not id:
+        return None
+    if len(id) > MAX_KEY or not (id.isascii() and id.isprintable()):
+        id = sha256(id.encode()).hexdigest()
+    fingerprint = sha256(request.body).digest()
+    return IdempotencyKey(f"{hook.grant.name}\t{id}", fingerprint)
+
+
+def _partOf(claim: IdempotencyKey | None, index: int) -> IdempotencyKey | None:
+    """Return the key of the message to one of several recipients."""
+    if claim is None or not index:
+        return claim
+    # A key of a client cannot contain a line feed.
+    return IdempotencyKey(f"{claim.key}\n{index}", claim.fingerprint)
