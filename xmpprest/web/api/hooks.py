@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 
@@ -20,7 +20,7 @@ from ...core.live import Live, LiveSettings
 from ...core.policy.permissions import Grant
 from ...core.records import IdempotencyRecord
 from ..access_log import reasonOf
-from ..idempotency.guard import IdempotencyGuard, ready, replay
+from ..idempotency.guard import IdempotencyGuard, replay
 from ..idempotency.key import MAX_KEY, IdempotencyKey
 from ..response import JSON_ONLY, Response
 from ..router import Route, StreamingHandler
@@ -196,13 +196,11 @@ class HookRouter:
         )
         return storing
 
-    async def _write(
-        self, stanzas: Sequence[Element], response: Response
-    ) -> Awaitable[Response]:
+    async def _write(self, stanzas: Sequence[Element], response: Response) -> Response:
         """Send messages that are not stored."""
         for stanza in stanzas:
             self._outbox.send(stanza)
-        return ready(response)
+        return response
 
 
 def _claimOf(
