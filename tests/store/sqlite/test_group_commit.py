@@ -19,7 +19,7 @@ from xmpprest.core.records import (
     StoreUnusable,
 )
 from xmpprest.store.sqlite import idempotency_queries, outbox_queries
-from xmpprest.store.sqlite.coalesce import Coalescable, Operation
+from xmpprest.store.sqlite.coalesce import Coalescable, Operation, Standalone
 from xmpprest.store.sqlite.database_file import DatabaseFile
 from xmpprest.store.sqlite.group_commit import LOG_INTERVAL, GroupCommitter
 from xmpprest.store.sqlite.migrations import PROBE_WRITE
@@ -108,6 +108,48 @@ class CommitTests(CommitterTestCase):
         self.assertEqual(self.committer.commit([_depth]), [QueueDepth(3, 1.0)])
         self.assertEqual(self.disk.opened, 2)
         self.assertEqual(self.told.take(), [])
+
+
+class StandaloneTests(CommitterTestCase):
+    """
+    Operations that make their own transaction
+    """
+
+    def test_after(self) -> None:
+        """
+        A standalone operation runs without a transaction after the others, and each
+        operation has its own result.
+        """
+
+        def run(connection: Connection) -> str:
+            return f"{connection.in_transaction} {_depth(connection).count}"
+
+        works: list[Operation] = [accept("a"), Standalone(run), accept("b"), _depth]
+        results = self.committer.commit(works)
+        self.assertEqual(results, [1, "False 2", 2, QueueDepth(2, 1.0)])
+
+    def test_trouble(self) -> None:
+        """
+        A standalone operation fails alone if the disk is full, and the store goes on.
+        """
+
+        def run(connection: Connection) -> None:
+            raise FULL
+
+        accepted, failed = self.committer.commit([accept("a"), Standalone(run)])
+        self.assertEqual(accepted, 1)
+        self.assertUnavailable(failed, "the disk is full")
+        self.assertEqual(self.committer.commit([accept("b")]), [2])
+
+    def test_unavailable(self) -> None:
+        """
+        A standalone operation fails if the file cannot be opened.
+        """
+        self.disk.fail("BEGIN", FULL)
+        runs: list[Connection] = []
+        (failed,) = self.committer.commit([Standalone(runs.append)])
+        self.assertUnavailable(failed, "the disk is full")
+        self.assertEqual(runs, [])
 
 
 class GoneTests(CommitterTestCase):

@@ -41,6 +41,21 @@ class Coalescable(Generic[_Argument, _Result]):
         return result
 
 
+@dataclass(slots=True, eq=False)
+class Standalone(Generic[_Result]):
+    """
+    An operation that cannot run within a transaction with others, and makes its own.
+
+    @ivar function: Runs it.
+    """
+
+    function: Callable[[Connection], _Result]
+
+    def __call__(self, connection: Connection) -> _Result:
+        """Run this operation."""
+        return self.function(connection)
+
+
 def runAll(connection: Connection, works: Sequence[Operation]) -> list[object]:
     """Run operations in their order, and return the result of each."""
     results: list[object] = []

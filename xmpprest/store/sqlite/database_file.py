@@ -14,6 +14,7 @@ from sqlite3 import Connection
 from twisted.logger import LogLevel
 
 from ...core.records import StoreUnusable
+from . import vacuum
 from .errors import describe, isCorruption
 from .migrations import ForeignFile, migrate, versionOf
 
@@ -25,6 +26,8 @@ LogCallback = Callable[..., object]
 _PARTS = ("-wal", "-shm", "-journal", "")
 
 _SETTINGS = (
+    # Lets the file shrink step by step. It has to be set before the first table.
+    "PRAGMA auto_vacuum = INCREMENTAL",
     # A commit appends to the log and calls fsync once,
     "PRAGMA journal_mode = WAL",
     # which NORMAL would leave to chance.
@@ -33,6 +36,8 @@ _SETTINGS = (
     "PRAGMA journal_size_limit = 67108864",
     # In KiB, enough for the indexes.
     "PRAGMA cache_size = -16384",
+    # A directory for temporary files is not needed.
+    "PRAGMA temp_store = MEMORY",
     # Overwrite deleted content with zeros.
     "PRAGMA secure_delete = ON",
     # Detect corruption when a page is read, before it spreads.
@@ -279,6 +284,8 @@ class DatabaseFile:
         connection = self.connect()
         try:
             migrate(connection)
+            disk = os.statvfs(os.path.dirname(self.path))
+            vacuum.enable(connection, disk.f_bavail * disk.f_frsize)
         except BaseException:
             connection.close()
             raise

@@ -20,7 +20,7 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from ...core.records import StoreUnavailable
-from .coalesce import Operation, runAll
+from .coalesce import Operation, Standalone, runAll
 from .database_file import DatabaseFile, DiskFull, FileGone, LogCallback
 from .errors import describe, isCorruption
 from .migrations import PROBE_WRITE
@@ -79,10 +79,30 @@ class GroupCommitter:
 
     def commit(self, works: Sequence[Operation]) -> list[object]:
         """
-        Run operations in one transaction, without those that fail by their own fault.
+        Run operations in one transaction, without those that fail by their own fault;
+        then run the standalone ones.
 
         @return: The result of each operation, or its L{Failure}.
         """
+        together = [each for each in works if type(each) is not Standalone]
+        results = self._commitTogether(together)
+        if len(together) == len(works):
+            return results
+        others = iter(results)
+        return [
+            self._runAlone(each) if type(each) is Standalone else next(others)
+            for each in works
+        ]
+
+    def _runAlone(self, work: Operation) -> object:
+        if self._connection is None:
+            return Failure(StoreUnavailable(self._trouble or "the store is not open"))
+        try:
+            return work(self._connection)
+        except Exception as error:
+            return Failure(StoreUnavailable(self._fail(error)))
+
+    def _commitTogether(self, works: Sequence[Operation]) -> list[object]:
         try:
             try:
                 return self._transaction(runAll, works)

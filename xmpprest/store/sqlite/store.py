@@ -38,6 +38,7 @@ from . import (
     outbox_queries,
     record_queries,
     update_queries,
+    vacuum,
 )
 from .coalesce import Coalescable
 from .migrations import PROBE_WRITE
@@ -46,8 +47,9 @@ from .writer_thread import Reactor, WriterThread
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
-#: Rows deleted per commit; other calls wait for it.
-CHUNK = 200
+#: Rows deleted, rows moved, and pages returned to the disk per commit; other calls wait
+#: for it.
+CHUNK, MOVED, PAGES = 200, 50, 50
 
 
 class SQLiteStore:
@@ -69,6 +71,8 @@ class SQLiteStore:
         @param keyLimit: Returns the maximum number of idempotency keys.
         """
         self._keyLimit = keyLimit
+        #: The number of the last record that was moved to save room, by table.
+        self._compacted = {each.table: 0 for each in vacuum.TABLES}
         self._writer = WriterThread(path, reactor, connect)
 
     @property
@@ -254,6 +258,7 @@ class SQLiteStore:
                 pass
         if records is not None:
             await self._limitRecords(records)
+        await self._shrink()
 
     async def _limitRecords(self, limit: int) -> None:
         """Delete the oldest records beyond a limit, in small commits."""
@@ -263,6 +268,23 @@ class SQLiteStore:
             if not deleted:
                 return
             excess -= deleted
+
+    async def _shrink(self) -> None:
+        """
+        Return the room of completed stanzas to the disk, in small commits.
+        """
+        if await self._call(vacuum.isSparse):
+            for records in vacuum.TABLES:
+                await self._compact(records)
+        while await self._writer.submit(vacuum.shrink(PAGES)):
+            pass
+
+    async def _compact(self, records: vacuum.Records) -> None:
+        """Move the records of a table together that have not been moved before."""
+        last: int | None = self._compacted[records.table]
+        while last is not None:
+            self._compacted[records.table] = last
+            last = await self._call(vacuum.compact, records, last, MOVED)
 
     def _call(
         self,
