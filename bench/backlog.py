@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from xmpprest.core.records import (
     DELIVERED,
     DeliveryAttempt,
     NewMessage,
-    StateChange,
 )
 from xmpprest.store.interface import Store
 from xmpprest.store.sqlite import SQLiteStore
@@ -53,14 +52,16 @@ class Backlog:
         """Store messages, and half as many stanzas."""
         for first in range(0, messages, GROUP):
             group = range(first, first + GROUP)
-            self._sent += await gatherResults(self.send() for _ in group)
+            self._sent += await self.send(len(group))
             self._received += await gatherResults(map(self._receive, group[::2]))
 
-    def send(self) -> Deferred[Any]:
-        """Store a message to send."""
-        id = f"id{next(self._ids)}"
-        message = NewMessage(id, TO, self._stanza, time.time(), key=id)
-        return self._store.addOutgoing(message)
+    async def send(self, messages: int = 1) -> Sequence[int]:
+        """Store messages to send, and return their numbers."""
+        now, ids = time.time(), [f"id{next(self._ids)}" for _ in range(messages)]
+        numbers = await self._store.addAllOutgoing(
+            [NewMessage(id, TO, self._stanza, now, key=id) for id in ids]
+        )
+        return [each for each in numbers if isinstance(each, int)]
 
     def _receive(self, number: int) -> Deferred[int]:
         conversation = f"user{number % 1000}@example.org bot@gateway.example"
@@ -73,8 +74,7 @@ class Backlog:
         now = time.time()
         for first in range(0, len(self._sent), GROUP):
             group = self._sent[first : first + GROUP]
-            changes = [StateChange(each, CONFIRMED, now) for each in group]
-            await self._store.updateStates(changes)
+            await self._store.updateStates(group, CONFIRMED, now)
         attempt = DeliveryAttempt(now, 204, None)
         for first in range(0, len(self._received), GROUP):
             group = self._received[first : first + GROUP]

@@ -10,7 +10,6 @@ from xmpprest.core.records import (
     DELIVERED,
     DeliveryAttempt,
     NewMessage,
-    StateChange,
 )
 from xmpprest.store.sqlite import inbox_queries, outbox_queries, vacuum
 from xmpprest.store.sqlite.migrations import MIGRATIONS, migrate
@@ -39,8 +38,7 @@ def _fill(connection: Connection, rows: int) -> None:
 
 def _complete(connection: Connection, numbers: range) -> None:
     """Confirm messages, and deliver stanzas."""
-    changes = [StateChange(each, CONFIRMED, 2.0) for each in numbers]
-    outbox_queries.updateStates(connection, changes)
+    outbox_queries.updateStates(connection, numbers, CONFIRMED, 2.0, None)
     attempt = DeliveryAttempt(2.0, 204, None)
     tries = [
         inbox_queries.RecordedAttempt(each, attempt, DELIVERED, 0.0) for each in numbers
