@@ -6,10 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from tests.support.disk import Disk
 from tests.support.process import LOOPBACK, ServerProcess
 from tests.support.programs import ROOT
-
-from .disk import Disk
 
 DOMAIN = "gateway.localhost"
 SECRET = "a long random text"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from tests.support.disk import Disk, Injected, Small
 from tests.support.process import ServerFailed
 from tests.support.survival.checker import check
 
-from .disk import Disk, Injected, Small
 from .world import CLIENTS, USERS, World
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.words.xish.domish import Element
 
+from tests.support.disk import Disk
 from tests.support.doubles import stanza
 from tests.support.process import LOOPBACK
 from tests.support.programs import TIMEOUT
@@ -39,7 +40,6 @@ from tests.support.survival.ledger import Label, Ledger
 from xmpprest.core.stanza import namespaces as ns
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
 
-from .disk import Disk
 from .gateway import DOMAIN, SECRET, TOKEN, GatewayProcess
 
 reactor: Any = _reactor

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from tests.support.disk import Disk
 from tests.support.ejabberd import Ejabberd
 from tests.support.process import LOOPBACK, ServerProcess
 from tests.support.programs import ROOT
 from tests.support.prosody import Prosody
+from tests.support.stepped_clock import SteppedClock
 
 TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 
@@ -87,6 +89,11 @@ class GatewayProcess(ServerProcess):
     """
     A gateway, as C{python -m twisted xmpprest} runs it, with what it keeps in its
     directory.
+
+    @ivar storeDirectory: A directory for the store, whose path is C{store} for the
+        gateway.
+    @ivar clock: The system clock of the processes that are started from now on, if not
+        the real one.
     """
 
     name = "gateway"
@@ -98,14 +105,25 @@ class GatewayProcess(ServerProcess):
         callback: str,
         store: str,
         batch: int = 1,
+        *,
+        disk: Disk | None = None,
+        settings: Mapping[str, str] = {},
     ) -> None:
         """
         @param server: What it is a component of.
         @param callback: The callback's URL.
         @param store: As C{--store} has it.
         @param batch: How many stanzas a callback's request may have.
+        @param disk: What L{storeDirectory} is on, if not on the usual disk.
+        @param settings: Further settings, by their variables in the environment.
         """
         super().__init__()
+        self.storeDirectory = self.directory / "store"
+        self.storeDirectory.mkdir()
+        self._disk = disk
+        if disk is not None:
+            disk.prepare(self.storeDirectory)
+        self.clock: SteppedClock | None = None
         # A server has two ports at least.
         self.ports = self.ports[:1]
         self.port = self.ports[0]
@@ -118,6 +136,7 @@ class GatewayProcess(ServerProcess):
             "XMPPREST_CALLBACK_URL": callback,
             "XMPPREST_CALLBACK_BATCH": str(batch),
             "XMPPREST_STORE": store,
+            **settings,
         }
 
     @classmethod
@@ -131,11 +150,15 @@ class GatewayProcess(ServerProcess):
     def _command(self) -> list[str]:
         foreign = _foreign(os.environ, self._settings)
         unset = [word for name in foreign for word in ("-u", name)]
-        return ["env", *unset, sys.executable, "-m", "twisted", "xmpprest"]
+        program = [sys.executable, "-m", "twisted", "xmpprest"]
+        if self._disk is not None:
+            program = self._disk.under(program)
+        return ["env", *unset, *program]
 
     def _environment(self) -> dict[str, str]:
         return {
             **self._settings,
+            **({} if self.clock is None else self.clock.environment),
             "HOME": str(self.directory),
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",

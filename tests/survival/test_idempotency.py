@@ -13,6 +13,7 @@ from tests.servers import shared
 from tests.servers.rawcomponent import RawComponent
 
 from ..support.gateway_process import GatewayProcess, SurvivalProsody
+from ..support.survival.blows import killGateways
 from ..support.survival.http import Answer, Client, InDoubt
 from ..support.survival.load import PAUSE, sleep
 from ..support.survival.ordeal import PING, Ordeal, newSeed
@@ -38,7 +39,7 @@ class IdempotencyTests(TestCase):
         self.addCleanup(ordeal.stop)
         await ordeal.start()
         for _ in range(KILLS):
-            await ordeal.killGateways()
+            await killGateways(ordeal)
         await ordeal.settle()
         await ordeal.repeat()
         self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from tests.servers import shared
 
 from ..support.gateway_process import SurvivalProsody
+from ..support.survival.blows import killGateways
 from ..support.survival.ordeal import Ordeal, newSeed
 
 #: How often a gateway is killed.
@@ -32,7 +33,7 @@ class KillGatewayTests(TestCase):
         self.addCleanup(ordeal.stop)
         await ordeal.start()
         for _ in range(KILLS):
-            await ordeal.killGateways()
+            await killGateways(ordeal)
         await ordeal.settle()
         self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
         self.assertEqual(ordeal.lanes[0].findings()[0].returned, 0)

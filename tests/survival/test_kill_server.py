@@ -17,6 +17,7 @@ from tests.servers import shared
 from tests.support.process import ServerProcess
 
 from ..support.gateway_process import SurvivalEjabberd, SurvivalProsody
+from ..support.survival.blows import freezeServer, killServer
 from ..support.survival.ordeal import Ordeal, newSeed
 
 SERVERS: tuple[type[ServerProcess], ...] = (SurvivalProsody, SurvivalEjabberd)
@@ -70,10 +71,10 @@ class KillServerTests(TestCase):
         Whenever it is killed, what was accepted in both directions arrives, in order,
         and what comes twice has the same id.
         """
-        await self.survive(Ordeal.killServer, KILLS)
+        await self.survive(killServer, KILLS)
 
     async def test_frozen(self) -> None:
         """
         When it stands still for a while, and goes on, the same holds.
         """
-        await self.survive(lambda ordeal: ordeal.freezeServer(STOP), 1)
+        await self.survive(lambda ordeal: freezeServer(ordeal, STOP), 1)

@@ -29,6 +29,8 @@ UNANSWERED = 0.01
 class Callback(Resource):
     """
     The callback.
+
+    @ivar isDown: Whether it closes every connection without a response.
     """
 
     isLeaf = True
@@ -50,6 +52,7 @@ class Callback(Resource):
         self._returned = returned
         self._chance = chance
         self._clock = clock
+        self.isDown = False
 
     def site(self) -> Site:
         """A site of nothing else, that logs nothing."""
@@ -65,7 +68,7 @@ class Callback(Resource):
     def render_POST(self, request: Request) -> int:
         """A stanza."""
         assert request.content is not None
-        if self._chance.random() < UNANSWERED:
+        if self.isDown or self._chance.random() < UNANSWERED:
             connection: Any = request.transport
             connection.abortConnection()
             return NOT_DONE_YET

@@ -75,12 +75,20 @@ class Sender:
     """
 
     def __init__(
-        self, origin: str, to: str, port: int, ledger: Ledger, pause: float = 0.0
+        self,
+        origin: str,
+        to: str,
+        port: int,
+        ledger: Ledger,
+        pause: float = 0.0,
+        *,
+        choosesIDs: bool = False,
     ) -> None:
         """
         @param origin: The sender's JID; its node names the conversation.
         @param port: Of the gateway.
         @param pause: How long to wait between two messages, in seconds.
+        @param choosesIDs: Whether it gives each message an id; else the gateway does.
         """
         self.doubtful = 0
         self.refused: list[Answer] = []
@@ -88,6 +96,7 @@ class Sender:
         self._to = to
         self._ledger = ledger
         self._pause = pause
+        self._choosesIDs = choosesIDs
         self._number = 0
         self._ended = False
         self._client = Client(port)
@@ -123,7 +132,8 @@ class Sender:
         @return: C{None} if it was ended before.
         @raise InDoubt: There will be none.
         """
-        body = message(label, self._origin, self._to)
+        id = str(label) if self._choosesIDs else ""
+        body = message(label, self._origin, self._to, id)
         while not self._ended:
             try:
                 answer = await self._client.request("POST", "/rest", body, headers)

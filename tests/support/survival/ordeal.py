@@ -17,7 +17,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.servers.splitter import Received
-from tests.support.process import LOOPBACK, ServerFailed, ServerProcess
+from tests.support.disk import Injected
+from tests.support.process import LOOPBACK, ServerProcess
+from tests.support.stepped_clock import SteppedClock
 
 from ..gateway_process import PLAIN_DOMAIN, GatewayProcess
 from .callback import Callback
@@ -26,6 +28,8 @@ from .http import Client
 from .ledger import Label, Ledger
 from .load import PAUSE, BlindSender, Sender, Users, Work, labelled, sleep
 from .peers import Correspondent, Mailbox
+from .silence import Silence
+from .turns import LongestTurns
 
 #: Seconds after which something has gone wrong, on the slowest machine.
 TIMEOUT = 60.0
@@ -170,6 +174,11 @@ class Ordeal:
 
     @ivar lanes: One for each gateway, that with a store first.
     @ivar seed: Of all that is random.
+    @ivar chance: All that is random in its course.
+    @ivar clock: The clock of the gateway with a store, if it can be stepped.
+    @ivar turns: The reactor turns of that gateway.
+    @ivar silences: How long nothing arrived through that gateway under load, outbound
+        and inbound.
     """
 
     def __init__(
@@ -182,6 +191,8 @@ class Ordeal:
         blind: bool = False,
         senders: int = 8,
         pause: float = 0.0,
+        hasClock: bool = False,
+        hasDisk: bool = False,
     ) -> None:
         """
         @param plain: Whether there is a gateway without a store, too.
@@ -190,14 +201,22 @@ class Ordeal:
         @param blind: Whether clients send with keys until they get an answer.
         @param senders: How many clients a gateway has.
         @param pause: Of each, between two messages, in seconds.
+        @param hasClock: Whether the gateway with a store has a L{clock}.
+        @param hasDisk: Whether its disk can fail.
         """
         self.seed = seed
-        self._chance = Random(seed)
-        self._server = server
+        self.chance = Random(seed)
+        self.server = server
         self._offline = offline
         self._blind = blind
         self._senderCount = senders
         self._pause = pause
+        self._hasClock = hasClock
+        self._hasDisk = hasDisk
+        self.clock: SteppedClock | None = None
+        self.turns = LongestTurns()
+        self.silences = (Silence(), Silence())
+        self.callback: Callback
         self.lanes = [Lane("kept", server.componentDomain, offline)]
         if plain:
             self.lanes.append(Lane("plain", PLAIN_DOMAIN, offline))
@@ -213,7 +232,7 @@ class Ordeal:
             INBOUND_PAUSE,
         )
         self._working: list[tuple[Work, Deferred[None]]] = []
-        self._there: Deferred[None] | None = None
+        self._others: list[Deferred[None]] = []
         self._port: Any = None  # IListeningPort
         self._news = 0
 
@@ -221,33 +240,37 @@ class Ordeal:
 
     async def start(self) -> None:
         """Start everything."""
-        await deferToThread(self._server.start)
+        await deferToThread(self.server.start)
         if self._offline:
-            await deferToThread(self._server.register, _USER, _PASSWORD)
+            await deferToThread(self.server.register, _USER, _PASSWORD)
         self._listen()
         for lane in self.lanes:
             self._populate(lane)
-        self._there = Deferred.fromCoroutine(self._correspondent.run())
-        await self._startGateways()
+        self._others.append(Deferred.fromCoroutine(self._correspondent.run()))
+        await self.startGateways()
+        port = self.lanes[0].gateway.port
+        self._others.append(Deferred.fromCoroutine(self.turns.run(port)))
         self.resume()
 
     async def stop(self) -> None:
         """End everything; nothing is left of it."""
         self._correspondent.end()
+        self.turns.end()
         for work, _ in self._working:
             work.end()
         for lane in self.lanes:
             if hasattr(lane, "gateway"):
                 await deferToThread(lane.gateway.stop)
-        await deferToThread(self._server.stop)
+        await deferToThread(self.server.stop)
         await self._workDone()
-        if self._there is not None:
-            await self._there
+        await gatherResults(self._others)
         if self._port is not None:
             await self._port.stopListening()
 
     def resume(self) -> None:
         """Let the load begin, or go on."""
+        for silence in self.silences:
+            silence.begin()
         work: list[Work] = [self._users]
         for lane in self.lanes:
             work.extend(lane.senders)
@@ -264,7 +287,7 @@ class Ordeal:
         # Else what comes while it logs in may overtake what was kept.
         for lane in self.lanes:
             await lane.taken()
-        mailbox = await Mailbox.login(self._server, _USER, _PASSWORD, self._hear)
+        mailbox = await Mailbox.login(self.server, _USER, _PASSWORD, self._hear)
         await self._quiet()
         await mailbox.close()
 
@@ -295,76 +318,19 @@ class Ordeal:
             if silence > (QUIET if complete else PATIENCE):
                 return
 
-    # what is done to it
+    # what a failure needs
 
-    async def killGateways(self) -> None:
-        """Kill the gateways at some point, and start them again."""
-        kind = self._chance.choice(["busy", "busy", "busy", "starting", "stalled"])
-        if kind == "stalled":
-            await self._killStalled()
-        else:
-            await self._load(self._chance.randrange(1, 300))
-            await self._kill()
-        if kind == "starting":
-            await self._killStarting()
-        await self._startGateways()
-
-    async def _killStalled(self) -> None:
-        """
-        Kill the gateways when the server reads nothing, so that all places of their
-        windows are taken.
-        """
-        await self._load(1)
-        self._server.suspend()
-        try:
-            await self._load(700)
-            await self._kill()
-        finally:
-            self._server.resume()
-
-    async def _killStarting(self) -> None:
-        """Start the gateways, and kill them before they know it."""
-        starting = [deferToThread(lane.gateway.start) for lane in self.lanes]
-        for each in starting:
-            each.addErrback(lambda failure: failure.trap(ServerFailed) and None)
-        await sleep(self._chance.uniform(0.1, 1.5))
-        await self._kill()
-        await gatherResults(starting)
-
-    async def _kill(self) -> None:
-        await gatherResults([deferToThread(each.gateway.kill) for each in self.lanes])
-        # What they have written is on its way.
-        await sleep(PAUSE)
-        self._nextEpoch()
-
-    async def killServer(self) -> None:
-        """Kill the server at some point, and start it again."""
-        await self._receipts(self._chance.randrange(1, 60))
-        await deferToThread(self._server.kill)
-        await sleep(PAUSE)
-        self._nextEpoch()
-        await deferToThread(self._server.start)
-
-    async def freezeServer(self, seconds: float) -> None:
-        """Suspend the server at some point, for some time."""
-        await self._receipts(self._chance.randrange(1, 60))
-        self._server.suspend()
-        try:
-            await sleep(seconds)
-        finally:
-            self._nextEpoch()
-            self._server.resume()
-
-    async def _startGateways(self) -> None:
+    async def startGateways(self) -> None:
+        """Start the gateways, and wait until they accept requests."""
         await gatherResults([deferToThread(each.gateway.start) for each in self.lanes])
 
-    async def _load(self, count: int) -> None:
+    async def awaitPromises(self, count: int) -> None:
         """Wait until so much has been promised from now on."""
         lane = self.lanes[0]
         goal = lane.promises + count
         await self._until(lambda: lane.promises >= goal, f"{count} promises")
 
-    async def _receipts(self, count: int) -> None:
+    async def awaitReceipts(self, count: int) -> None:
         """Wait until so many receipts have come, so that all are connected."""
         goals = {lane.name: len(lane.inbound.promised) + count for lane in self.lanes}
         await self._until(
@@ -378,14 +344,15 @@ class Ordeal:
         deadline = time.monotonic() + TIMEOUT
         while not happened():
             if time.monotonic() > deadline:
-                logs = [lane.gateway.log for lane in self.lanes] + [self._server.log]
+                logs = [lane.gateway.log for lane in self.lanes] + [self.server.log]
                 ends = [each.read_text(errors="replace")[-3000:] for each in logs]
                 raise AssertionError(
                     "\n".join([f"no {what} in {TIMEOUT:g} s; the logs end:", *ends])
                 )
             await sleep(0.01)
 
-    def _nextEpoch(self) -> None:
+    def nextEpoch(self) -> None:
+        """Count what arrives from now on as after a further failure."""
         for lane in self.lanes:
             for ledger in lane.ledgers:
                 ledger.epoch += 1
@@ -396,29 +363,32 @@ class Ordeal:
         from twisted.internet import reactor
 
         chance = Random(self.seed)
-        callback = Callback(self._called, self._returned, chance, reactor)
-        site: Any = callback.site()
+        self.callback = Callback(self._called, self._returned, chance, reactor)
+        site: Any = self.callback.site()
         self._port = reactor.listenTCP(0, site, interface=LOOPBACK)
 
     def _populate(self, lane: Lane) -> None:
+        isKept = lane is self.lanes[0]
         lane.gateway = GatewayProcess(
-            self._server,
+            self.server,
             lane.domain,
             f"http://{LOOPBACK}:{self._port.getHost().port}/",
-            "memory" if lane.name == "plain" else "sqlite:xmpprest.db",
+            "sqlite:store/xmpprest.db" if isKept else "memory",
+            disk=Injected("") if isKept and self._hasDisk else None,
         )
-        domain = self._server.host if self._offline else self._server.peerDomain
+        if isKept and self._hasClock:
+            self.clock = lane.gateway.clock = SteppedClock(lane.gateway.directory)
+        domain = self.server.host if self._offline else self.server.peerDomain
         lane.senders = [
-            self._sender(lane, f"{lane.name}-{number}@{lane.domain}", domain)
-            for number in range(self._senderCount)
+            self._sender(lane, number, domain) for number in range(self._senderCount)
         ]
 
-    def _sender(self, lane: Lane, origin: str, domain: str) -> Sender:
-        to = f"{_USER}@{domain}"
+    def _sender(self, lane: Lane, number: int, domain: str) -> Sender:
+        origin, to = f"{lane.name}-{number}@{lane.domain}", f"{_USER}@{domain}"
         where = (origin, to, lane.gateway.port, lane.outbound, self._pause)
         if self._blind:
-            return BlindSender(*where, chance=self._chance)
-        return Sender(*where)
+            return BlindSender(*where, chance=self.chance)
+        return Sender(*where, choosesIDs=bool(number % 2))
 
     def _lane(self, label: Label) -> Lane:
         name = label.conversation.partition("-")[0]
@@ -426,8 +396,7 @@ class Ordeal:
 
     def _called(self, label: Label, webhookID: str) -> None:
         """The callback has got a message."""
-        self._news += 1
-        self._lane(label).inbound.see(label, webhookID)
+        self._see(1, label, webhookID)
 
     def _returned(self, id: str) -> None:
         """The callback has got an error for a message."""
@@ -440,12 +409,24 @@ class Ordeal:
         """The other end has got a message."""
         if stanza.kind != "message" or stanza.element.get("type") == "error":
             return
-        self._news += 1
         for child in stanza.element:
             name = child.tag.rpartition("}")[2]
             if name == "received":
+                self._news += 1
                 label = Label.parse(child.get("id", ""))
                 self._lane(label).inbound.promise(label)
             elif name == "body":
                 label = labelled(child.text or "")
-                self._lane(label).outbound.see(label, stanza.element.get("id", ""))
+                self._see(0, label, stanza.element.get("id", ""))
+
+    def _see(self, direction: int, label: Label, id: str) -> None:
+        """
+        Count a message where it was to go.
+
+        @param direction: 0 outbound, 1 inbound.
+        """
+        self._news += 1
+        lane = self._lane(label)
+        lane.ledgers[direction].see(label, id)
+        if lane is self.lanes[0]:
+            self.silences[direction].end()
