@@ -178,6 +178,30 @@ class ConversationTests(SynchronousTestCase):
         self.fill(range(COUNT))
         self.assertTrue(self.conversation.hasMore)
 
+    def test_neverTried(self) -> None:
+        """
+        A stanza from the store that was not tried yet is due, however late its time.
+        """
+        late = [InboxRecord(n, "", "a", "x", PENDING, 0, 0, 1e9) for n in (1, 2)]
+        self.conversation.fill(late)
+        self.assertEqual(0, self.conversation.retryAt)
+        self.conversation.pop()
+        self.assertEqual(0, self.conversation.retryAt)
+
+    def test_tried(self) -> None:
+        """
+        A stanza that was tried keeps its time; it comes into memory only as the first.
+        """
+        self.conversation.fill(
+            [InboxRecord(1, "", "a", "x", PENDING, 0)]
+            + [InboxRecord(n, "", "a", "x", PENDING, 0, 3, 1e9) for n in (2, 3)]
+        )
+        self.assertEqual([1], self.held())
+        self.assertTrue(self.conversation.hasMore)
+        self.conversation.fill([InboxRecord(2, "", "a", "x", PENDING, 0, 3, 1e9)])
+        self.assertEqual(1e9, self.conversation.retryAt)
+        self.assertFalse(self.conversation.hasMore)
+
     def test_large(self) -> None:
         """
         Of large ones fewer are in memory, though always one.

@@ -194,3 +194,31 @@ class ClockTests(OrderTestCase):
         self.world.clock.advance(300)
         self.world.answer(OK)
         self.assertEqual([], self.world.incoming(PENDING))
+
+    def test_backlog(self) -> None:
+        """
+        While the system clock is an hour ahead of what it was at the start, messages
+        that wait in the store only are delivered one after the other.
+        """
+        self.world.clockStep = 3600.0
+        ids = [str(number) for number in range(COUNT + 3)]
+        for id in ids:
+            self.world.message(id)
+        for _ in ids:
+            self.world.answer(OK)
+        self.assertEqual(ids, self.world.posted())
+        self.assertEqual([], self.world.incoming(PENDING))
+
+    def test_restartWithBacklog(self) -> None:
+        """
+        Messages that arrived before the system clock was stepped back an hour are all
+        delivered at once by the next process.
+        """
+        self.world.message("one")
+        self.world.message("two")
+        self.world.stop()
+        self.world.clockStep = -3600.0
+        self.world.begin()
+        self.world.answer(OK)
+        self.world.answer(OK)
+        self.assertEqual(["one", "two"], self.world.posted())

@@ -187,11 +187,16 @@ class Conversation:
         """
         Add the first stored stanzas; none are in memory.
 
+        Stanzas without an attempt are due at once, whatever the store says: the system
+        clock may have been ahead when they arrived. A stanza with attempts is added
+        only as the first one, because its time has to be checked (see C{_recall} of the
+        scheduler).
+
         @param page: At most L{COUNT} records.
         """
         self.hasMore = len(page) == COUNT
         for each in page:
-            if not self._hasRoom:
+            if not self._hasRoom or (self.stored and each.attempts):
                 self.hasMore = True
                 break
             xml = each.stanza.encode()
@@ -201,7 +206,7 @@ class Conversation:
                     xml,
                     len(xml),
                     each.receivedAt,
-                    each.dueAt,
+                    each.dueAt if each.attempts else 0.0,
                     each.number,
                     attempts=each.attempts,
                 )
