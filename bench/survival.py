@@ -52,6 +52,9 @@ ROUND = 10
 #: Seconds between two messages of a client if the server stores them on disk.
 PAUSE = 0.05
 
+#: Seconds between two messages of a user.
+INBOUND_PAUSE = 0.1
+
 #: Ratio of gateway kills to kills during requests with an idempotency key.
 BLIND_SHARE = 10
 
@@ -96,7 +99,7 @@ class Experiment:
     async def run(self, seed: int) -> Outcome:
         """Run the experiment and print its findings."""
         print(f"\n{len(self.blows)} times {self.name}, seed {seed}\n", flush=True)
-        ordeal = Ordeal(self.kind(), seed, **self.settings)
+        ordeal = Ordeal(self.kind(), seed, inboundPause=INBOUND_PAUSE, **self.settings)
         began = time.monotonic()
         try:
             await ordeal.start()

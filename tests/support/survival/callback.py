@@ -16,7 +16,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from .ledger import Label
 from .load import labelled
 
-_BODY = re.compile(r"<body[^>]*>([^<]*)<")
+_BODY = re.compile(r"<body[^>]*>([\w-]+\.\d+ [^<]*)<")
 _ERROR = re.compile(r"<message (?=[^>]*type='error')[^>]*\bid='([^']*)'")
 
 #: Seconds, at most, until an answer: so that some wait when the gateway is killed.

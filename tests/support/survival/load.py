@@ -24,7 +24,15 @@ AGAIN = (409, 429, 503)
 PAUSE = 0.05
 
 
-def message(label: Label, origin: str, to: str, id: str = "", more: str = "") -> str:
+def message(
+    label: Label,
+    origin: str,
+    to: str,
+    id: str = "",
+    *,
+    more: str = "",
+    type: str = "chat",
+) -> str:
     """
     A message that says which one it is.
 
@@ -33,7 +41,7 @@ def message(label: Label, origin: str, to: str, id: str = "", more: str = "") ->
     """
     identity = f" id='{id}'" if id else ""
     return (
-        f"<message from='{origin}' to='{to}' type='chat'{identity}>"
+        f"<message from='{origin}' to='{to}' type='{type}'{identity}>"
         f"<body>{label} {PADDING}</body>{more}</message>"
     )
 
@@ -132,8 +140,7 @@ class Sender:
         @return: C{None} if it was ended before.
         @raise InDoubt: There will be none.
         """
-        id = str(label) if self._choosesIDs else ""
-        body = message(label, self._origin, self._to, id)
+        body = self._message(label, str(label) if self._choosesIDs else "")
         while not self._ended:
             try:
                 answer = await self._client.request("POST", "/rest", body, headers)
@@ -144,6 +151,9 @@ class Sender:
                 return answer
             await sleep(PAUSE)
         return None
+
+    def _message(self, label: Label, id: str) -> str:
+        return message(label, self._origin, self._to, id)
 
     def _answered(self, label: Label, answer: Answer) -> None:
         if answer.status == 202:
@@ -243,7 +253,7 @@ class Users:
                 self.sent += self._write(
                     message(
                         *(label, f"{user}@{self._domain}", bot, str(label)),
-                        "<request xmlns='urn:xmpp:receipts'/>",
+                        more="<request xmlns='urn:xmpp:receipts'/>",
                     )
                 )
             await sleep(self._pause)

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random, SystemRandom
 from typing import Any
 
@@ -191,6 +191,8 @@ class Ordeal:
         blind: bool = False,
         senders: int = 8,
         pause: float = 0.0,
+        inboundPause: float = INBOUND_PAUSE,
+        settings: Mapping[str, str] = {},
         hasClock: bool = False,
         hasDisk: bool = False,
     ) -> None:
@@ -201,6 +203,8 @@ class Ordeal:
         @param blind: Whether clients send with keys until they get an answer.
         @param senders: How many clients a gateway has.
         @param pause: Of each, between two messages, in seconds.
+        @param inboundPause: Of each user, between two messages, in seconds.
+        @param settings: Settings of the gateways, by their variables.
         @param hasClock: Whether the gateway with a store has a L{clock}.
         @param hasDisk: Whether its disk can fail.
         """
@@ -211,6 +215,7 @@ class Ordeal:
         self._blind = blind
         self._senderCount = senders
         self._pause = pause
+        self._settings = settings
         self._hasClock = hasClock
         self._hasDisk = hasDisk
         self.clock: SteppedClock | None = None
@@ -229,7 +234,7 @@ class Ordeal:
             },
             server.peerDomain,
             self._correspondent.write,
-            INBOUND_PAUSE,
+            inboundPause,
         )
         self._working: list[tuple[Work, Deferred[None]]] = []
         self._others: list[Deferred[None]] = []
@@ -375,6 +380,7 @@ class Ordeal:
             f"http://{LOOPBACK}:{self._port.getHost().port}/",
             "sqlite:store/xmpprest.db" if isKept else "memory",
             disk=Injected("") if isKept and self._hasDisk else None,
+            settings=self._settings,
         )
         if isKept and self._hasClock:
             self.clock = lane.gateway.clock = SteppedClock(lane.gateway.directory)

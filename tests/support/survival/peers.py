@@ -32,12 +32,14 @@ class Correspondent:
     server.
     """
 
-    def __init__(self, server: ServerProcess, hear: Hear) -> None:
+    def __init__(self, server: ServerProcess, hear: Hear, domain: str = "") -> None:
         """
-        @param hear: Is told of each message.
+        @param hear: Is told of each stanza.
+        @param domain: The component's domain; by default C{peerDomain} of the server.
         """
         self._server = server
         self._hear = hear
+        self._domain = domain or server.peerDomain
         self._stream: _Stream | None = None
         self._ended = False
 
@@ -59,7 +61,7 @@ class Correspondent:
             try:
                 stream = await _Stream.connect(
                     self._server.componentPort,
-                    self._server.peerDomain,
+                    self._domain,
                     self._server.componentSecret,
                 )
             except (ConnectError, PeerLost, AssertionError):
