@@ -43,7 +43,7 @@ INTERVAL = 10.0
 WARM_UP = 5.0
 
 #: Number of clients, seconds between two messages of each, and of each user.
-SENDERS, PAUSE, INBOUND_PAUSE = 4, 0.1, 0.2
+SENDERS, PAUSE, INBOUND_PAUSE = 4, 0.2, 0.5
 
 #: The bot in the room.
 BOT = "kept-bot"
@@ -192,9 +192,9 @@ class Soak:
         last = samples[-1]
         cells = ", ".join(_cells(last.figures))
         down = "down" if self.ordeal.callback.isDown else "up"
-        waiting = len(self.lane.inbound.missing)
+        left = len(self.lane.inbound.missing)
         print(
-            f"{last.at / 60:.1f} min: {cells}; callback {down}; {waiting} not delivered",
+            f"{last.at / 60:.1f} min: {cells}; callback {down}; {left} not delivered",
             file=sys.stderr,
             flush=True,
         )

@@ -49,7 +49,7 @@ def hostileStanzas(domain: str, to: str) -> Iterator[str]:
             "<request xmlns='urn:xmpp:receipts'/></message>"
         )
         yield f"<message {origin} type='error'/>"
-        yield f"<message {origin}><received xmlns='urn:xmpp:receipts' id='x'/></message>"
+        yield f"<message {origin}><received xmlns='urn:xmpp:receipts'/></message>"
         yield f"<iq {origin} type='get'><query xmlns='urn:unknown:{number}'/></iq>"
         yield f"<iq {origin} type='set'><query xmlns='jabber:iq:version'/></iq>"
         yield f"<iq {origin} type='result'/>"

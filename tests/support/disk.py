@@ -14,11 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
-from unittest import SkipTest
 
 from twisted.internet.threads import deferToThread
 
-from tests.support.programs import TIMEOUT, require
+from tests.support.programs import TIMEOUT, require, skipBecause
 
 #: Lets any process of this user trace what is run, if the machine is one where only
 #: its parents may (Yama's ptrace_scope 1); where there is no Yama, nothing happens.
@@ -83,7 +82,7 @@ class Injected:
         """See L{Disk.fail}."""
         said = await deferToThread(self._attach, pid)
         if " attached" not in said:
-            _impossible(f"strace does not trace: {said.strip()}")
+            skipBecause(f"strace does not trace: {said.strip()}")
 
     def _attach(self, pid: int) -> str:
         """Let strace begin; returns what it says until it does, or has ended."""
@@ -151,7 +150,7 @@ class Small:
         assert self._holder.stdout is not None
         said = self._holder.stdout.readline()
         if said != "mounted\n":
-            _impossible(f"there is no mounting: {said.strip()}")
+            skipBecause(f"there is no mounting: {said.strip()}")
         inside = directory.relative_to("/")
         self._ballast = Path(f"/proc/{self._holder.pid}/root") / inside / "ballast"
 
@@ -185,15 +184,3 @@ class Small:
         if self._holder is not None:
             self._holder.kill()
             self._holder.communicate()
-
-
-def _impossible(reason: str) -> None:
-    """
-    End the calling test here: the machine does not let one do this.
-
-    @raise SkipTest: As it is.
-    @raise AssertionError: The environment has C{XMPPREST_FORBID_SKIPS}.
-    """
-    if os.environ.get("XMPPREST_FORBID_SKIPS"):
-        raise AssertionError(f"skips are forbidden, but {reason}")
-    raise SkipTest(reason)

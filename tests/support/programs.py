@@ -16,6 +16,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from typing import NoReturn
 
 #: The checkout that is tested, be the package installed or not.
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,16 @@ def require(program: str) -> None:
     """
     if shutil.which(program):
         return
-    reason = f"{program} is not installed"
+    skipBecause(f"{program} is not installed")
+
+
+def skipBecause(reason: str) -> NoReturn:
+    """
+    End the calling test here, because the machine lacks something.
+
+    @raise SkipTest: As it is.
+    @raise AssertionError: The environment has C{XMPPREST_FORBID_SKIPS}.
+    """
     if os.environ.get("XMPPREST_FORBID_SKIPS"):
         raise AssertionError(f"skips are forbidden, but {reason}")
     raise unittest.SkipTest(reason)
