@@ -28,7 +28,7 @@ from xmpprest import Config, makeGateway
 
 _PACKAGE = str(Path(xmpprest.__file__).parent)
 #: Seconds without a result of the store's thread after which it has nothing to do.
-QUIET = 0.3
+QUIET = 1.0
 #: The modules that read and write XML.
 XML_MODULES = frozenset(
     f"core/stanza/{name}" for name in ("parser", "serializer", "build", "stored")

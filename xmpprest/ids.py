@@ -48,8 +48,8 @@ def newID(now: Callable[[], float] = time.time) -> str:
 @lru_cache(maxsize=1)
 def _beginning(number: int) -> str:
     """Return the prefix for a time, in units of C{1 / _RATE} seconds."""
-    places = reversed(range(_TIME))
-    return "".join(_DIGITS[number >> 6 * place & 63] for place in places)
+    places = range(6 * (_TIME - 1), -6, -6)
+    return "".join([_DIGITS[number >> place & 63] for place in places])
 
 
 def newWebhookID() -> str:

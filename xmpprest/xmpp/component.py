@@ -269,11 +269,12 @@ class ComponentService(Component):
     def _stanzaReceived(self, stanza: Element) -> None:
         """Handle an inbound element: the outer edge, which logs every exception."""
         try:
-            if not _isStanza(stanza):
+            if stanza.uri != ns.CLIENT or stanza.name not in TYPES:
+                # An element of the stream itself (RFC 6120 §4.9, §8).
                 self.xmlstream.onElement(stanza)
                 return
             tracker = self.sender.iqTracker
-            if not tracker.isLoopback(stanza):
+            if stanza.name != "iq" or not tracker.isLoopback(stanza):
                 for observer in self.sender.observers:
                     observer.received(stanza)
             if not tracker.handleReply(stanza):
@@ -292,7 +293,7 @@ class ComponentService(Component):
         @param stub: The stanza without its children.
         @param fault: Which limit it exceeds.
         """
-        if not _isStanza(stub):
+        if stub.uri != ns.CLIENT or stub.name not in TYPES:
             return
         sender = stub.getAttribute("from")
         _log.warn(
@@ -322,8 +323,3 @@ class ComponentService(Component):
                     to=stanza.getAttribute("to"),
                     reason=refusal.problem.text,
                 )
-
-
-def _isStanza(element: Element) -> bool:
-    """Tell a stanza from an element of the stream itself (RFC 6120 §4.9, §8)."""
-    return element.uri == ns.CLIENT and element.name in TYPES

@@ -153,14 +153,17 @@ class IQTracker:
         @return: C{True} if the request has got it, or if it was dropped as late or
             forged; C{False} if it is an inbound stanza like any other.
         """
+        if stanza.name == "iq":
+            return self._resolveIQ(stanza)
         if stanza.name == "message":
-            return self._collect(stanza)
-        return stanza.name == "iq" and self._resolveIQ(stanza)
+            queryID = mam.queryID(stanza)
+            if queryID is not None and queryID.startswith(self._prefix):
+                self._collect(stanza, queryID)
+                return True
+        return False
 
-    def _collect(self, message: Element) -> bool:
-        queryID = mam.queryID(message)
-        if queryID is None or not queryID.startswith(self._prefix):
-            return False
+    def _collect(self, message: Element, queryID: str) -> None:
+        """Add a result to those of its archive query."""
         wait = self._waits.get(queryID)
         if wait is None:
             self.late += 1
@@ -168,7 +171,6 @@ class IQTracker:
             self.mismatched += 1
         elif problem := wait.collected.add(message):
             self._end(queryID).deferred.errback(Failure(Refusal(problem)))
-        return True
 
     def _resolveIQ(self, iq: Element) -> bool:
         wireID = iq.getAttribute("id", "")

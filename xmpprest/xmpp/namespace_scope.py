@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..core.stanza import namespaces as ns
-from ..core.stanza.parser import SEPARATOR
+from ..core.stanza.parser import Name
 
 _Scope = Mapping[str, str]
 
 #: XML Namespaces 1.0 §3
 _OUTSIDE: _Scope = {"": "", "xml": ns.XML}
+_NO_PREFIXES: Mapping[str, str] = {}
 
 
 class NamespaceScope:
@@ -28,30 +29,42 @@ class NamespaceScope:
         self._scopes: list[_Scope] = [_OUTSIDE]
 
     def open(
-        self, name: str, attributes: Mapping[str, str]
-    ) -> tuple[str, dict[str, str], dict[str, str]]:
+        self, name: str, attributes: dict[str, str]
+    ) -> tuple[str, str, dict[Name, str], Mapping[str, str]]:
         """
         Enter an element.
 
         @param name: The name as it is written, C{"prefix:local"}.
         @param attributes: The attributes as they are written, with declarations.
-        @return: The name and the attributes as expat would return them, and the
-            prefixes that the element declares.
+        @return: The namespace, empty for none; the local name; the attributes without
+            declarations, by C{"local"} or C{(namespace, local)}; and the prefixes that
+            the element declares.
         """
-        scope, declared = self._scopes[-1], {}
+        scope = self._scopes[-1]
+        plain: dict[Name, str] = {}
+        declared: dict[str, str] | None = None
+        prefixed: list[str] | None = None
         for key, value in attributes.items():
             if key.startswith("xmlns") and key[5:6] in ("", ":"):
+                declared = declared or {}
                 declared[key[6:]] = value
-        if declared:
+            elif ":" in key:
+                prefixed = prefixed or []
+                prefixed.append(key)
+            else:
+                plain[key] = value
+        if declared is not None:
             scope = {**scope, **declared}
+            declared.pop("", None)
         self._scopes.append(scope)
-        qualified = {
-            _join(scope, key) if ":" in key else key: value
-            for key, value in attributes.items()
-            if not (declared and key.startswith("xmlns") and key[6:] in declared)
-        }
-        declared.pop("", None)
-        return _join(scope, name), qualified, declared
+        for key in prefixed or ():
+            uri, local = _resolve(scope, key)
+            plain[(uri, local) if uri else local] = attributes[key]
+        if ":" in name:
+            uri, name = _resolve(scope, name)
+        else:
+            uri = scope[""]
+        return uri, name, plain, declared or _NO_PREFIXES
 
     def close(self, depth: int) -> None:
         """
@@ -62,8 +75,7 @@ class NamespaceScope:
         del self._scopes[depth + 1 :]
 
 
-def _join(scope: _Scope, name: str) -> str:
-    """Put the namespace of a name before it; an unbound prefix means no namespace."""
+def _resolve(scope: _Scope, name: str) -> tuple[str, str]:
+    """Divide a name into its namespace, empty for an unbound prefix, and the rest."""
     prefix, _, local = name.rpartition(":")
-    uri = scope.get(prefix, "")
-    return f"{uri}{SEPARATOR}{local}" if uri else local
+    return scope.get(prefix, ""), local

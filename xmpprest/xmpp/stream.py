@@ -15,7 +15,7 @@ from twisted.words.xish.domish import Element, ParserError
 
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import LANG
-from ..core.stanza.parser import SEPARATOR, TreeBuilder, TreeTooLarge, qualified
+from ..core.stanza.parser import TreeBuilder, TreeTooLarge
 from .namespace_scope import NamespaceScope
 
 #: Maximum elements and characters of an inbound stanza; more than servers let through
@@ -100,19 +100,15 @@ class StanzaStreamParser(TreeBuilder):
         if self._fault is not None:
             self._depth += 1
             return
-        name, attributes, prefixes = self._names.open(name, attributes)
+        uri, local, named, prefixes = self._names.open(name, attributes)
         if not self._opened:
             self._opened = True
-            uri, _, local = name.rpartition(SEPARATOR)
-            self.DocumentStartEvent(
-                Element((uri, local), ns.COMPONENT, qualified(attributes))
-            )
-        else:
-            self._prefixes = prefixes
-            try:
-                super().start(name, attributes)
-            except TreeTooLarge as error:
-                self._fault = str(error)
+            self.DocumentStartEvent(Element((uri, local), ns.COMPONENT, named))
+            return
+        try:
+            self.begin(uri, local, named, prefixes)
+        except TreeTooLarge as error:
+            self._fault = str(error)
 
     def end(self, name: str) -> None:
         """Handle an end tag: within a stanza, of one, or of the stream."""
@@ -135,7 +131,7 @@ class StanzaStreamParser(TreeBuilder):
             if self._textLength > MAX_INBOUND_TEXT:
                 self._fault = f"it holds more than {MAX_INBOUND_TEXT} characters"
             else:
-                super().text(data)
+                self._current.addContent(data)
 
     def _complete(self, stanza: Element, fault: str | None) -> None:
         self.reset()

@@ -98,32 +98,54 @@ class TreeBuilder:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """
+        Begin an element, as expat names it.
+
+        @raise TreeTooLarge: The element exceeds a limit; L{root} is set all the same.
+        """
+        uri, _, local = name.rpartition(SEPARATOR)
+        prefixes = self._prefixes
+        if prefixes:
+            self._prefixes = {}
+        self.begin(uri, local, qualified(attributes), prefixes)
+
+    def begin(
+        self,
+        uri: str,
+        local: str,
+        attributes: dict[Name, str],
+        prefixes: Mapping[str, str],
+    ) -> None:
+        """
         Begin an element.
 
+        @param prefixes: The namespace prefixes that it declares.
         @raise TreeTooLarge: The element exceeds a limit; L{root} is set all the same.
         """
         self._depth += 1
         self._elements += 1
         parent = self._current
-        uri, _, local = name.rpartition(SEPARATOR)
         if parent is None:
             self._own = uri if uri in self._implied else ns.CLIENT
         if uri == self._own and (parent is None or parent.uri == ns.CLIENT):
             uri = ns.CLIENT
-        prefixes = self._prefixes
-        element = Element((uri, local), uri, qualified(attributes), prefixes)
-        if prefixes:
-            self._prefixes = {}
-            self._prefixCount += len(prefixes)
+        element = Element((uri, local), uri, attributes, prefixes)
         if parent is None:
             self.root = element
         else:
             parent.children.append(element)
         self._open.append(parent)
         self._current = element
-        self._check(uri, prefixes)
+        self._prefixCount += len(prefixes)
+        # Most elements of most stanzas need only the first of the checks.
+        if (
+            uri != ns.CLIENT
+            or prefixes
+            or self._depth > MAX_DEPTH
+            or self._elements > self._maxElements
+        ):
+            self._check(uri, prefixes)
         if self._strict:
-            self._checkPortable(uri, prefixes, element.attributes)
+            self._checkPortable(uri, prefixes, attributes)
 
     def _check(self, uri: str, prefixes: Mapping[str, str]) -> None:
         if uri == ns.XML:

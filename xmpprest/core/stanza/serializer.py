@@ -79,15 +79,16 @@ def _write(
         for prefix, bound in element.localPrefixes.items():
             write(f" xmlns:{prefix}='{escapeAttribute(bound)}'")
     for key, value in element.attributes.items():
+        text = escapeAttribute(value) if _needsEscaping(value) else value
         if isinstance(key, tuple):
             prefix = scope.prefixOf(key[0])
             if prefix is None:
                 prefix = scope.unusedPrefix()
                 scope = scope.within({prefix: key[0]})
                 write(f" xmlns:{prefix}='{escapeAttribute(key[0])}'")
-            write(f" {prefix}:{key[1]}='{escapeAttribute(value)}'")
+            write(f" {prefix}:{key[1]}='{text}'")
         else:
-            write(f" {key}='{escapeAttribute(value)}'")
+            write(f" {key}='{text}'")
     if not element.children:
         write("/>")
         return

@@ -7,7 +7,7 @@ read its own conversations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from twisted.words.xish.domish import Element
@@ -58,9 +58,16 @@ class ConversationKeys:
     The conversation keys of one callback.
 
     @ivar callback: The callback's name.
+    @ivar prefix: The beginning of its keys.
     """
 
     callback: str = DEFAULT
+    prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        isDefault = self.callback == DEFAULT
+        prefix = "" if isDefault else f"{SEPARATOR}{self.callback}{SEPARATOR}"
+        object.__setattr__(self, "prefix", prefix)
 
     def keyFor(self, sender: str, to: str) -> str:
         """
@@ -74,21 +81,22 @@ class ConversationKeys:
             sender = f"{_shorten(local)}{at}{_shorten(domain)}"
         if len(to) > LONG:
             to = _shorten(to)
-        return f"{self._prefix}{sender}{SEPARATOR}{to}"
+        return f"{self.prefix}{sender}{SEPARATOR}{to}"
 
     def keyOf(self, stanza: Element) -> str:
         """Return the name of the conversation of a stanza."""
-        return self.keyFor(*conversationOf(stanza))
+        attributes = stanza.attributes
+        return self.keyFor(attributes["from"].partition("/")[0], attributes["to"])
 
     def rekey(self, key: str) -> str:
         """Return this callback's key for the conversation of any callback's key."""
         own = key.split(SEPARATOR, 2)[2] if key.startswith(SEPARATOR) else key
-        return self._prefix + own
+        return self.prefix + own
 
     @property
     def lowerBound(self) -> str:
         """A key before all keys of the callback."""
-        return self._prefix or _BEYOND
+        return self.prefix or _BEYOND
 
     @property
     def upperBound(self) -> str | None:
@@ -100,11 +108,6 @@ class ConversationKeys:
 
     def __contains__(self, key: str) -> bool:
         return callbackOf(key) == self.callback
-
-    @property
-    def _prefix(self) -> str:
-        isDefault = self.callback == DEFAULT
-        return "" if isDefault else f"{SEPARATOR}{self.callback}{SEPARATOR}"
 
 
 def callbackOf(key: str) -> str:
