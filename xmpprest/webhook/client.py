@@ -10,6 +10,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.client import URI
 from twisted.web.http_headers import Headers
 from twisted.words.xish.domish import Element
 
@@ -30,6 +31,10 @@ _log = Logger()
 
 #: RFC 5646 §2.1, as far as it can be told without the registry.
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+
+#: Media types that a callback may respond with, to a stanza and to a batch.
+_ACCEPT, _LINES = formats.INPUT_TYPES.encode(), NDJSON.encode()
+_NO_CONTENT = CallbackResponse(204)
 
 #: What an untyped stanza is called.
 _DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
@@ -72,10 +77,15 @@ class WebhookClient(Service):
         self._domain = domain
         self._signer = Signer() if signer is None else signer
         self._now = now
-        self._headers = Headers({b"User-Agent": [f"xmpprest/{__version__}".encode()]})
+        #: The URL of all stanzas; C{None} if it has placeholders.
+        self._fixedURL = None if self._url.names else self._url.expand({})
+        self._fields = [
+            # Agent copies headers, to add the host, unless they have it.
+            (b"Host", _hostOf(self._url)),
+            (b"User-Agent", f"xmpprest/{__version__}".encode()),
+        ]
         if self._url.authorization is not None:
-            authorization = self._url.authorization.encode()
-            self._headers.addRawHeader(b"Authorization", authorization)
+            self._fields.append((b"Authorization", self._url.authorization.encode()))
         self.contentType = contentType
 
     def startService(self) -> None:
@@ -109,7 +119,7 @@ class WebhookClient(Service):
         }
         try:
             said = await self._client.request(
-                b"OPTIONS", self._url.expand(values), self._headers
+                b"OPTIONS", self._url.expand(values), self._headersWith()
             )
         except DeliveryError as reason:
             _log.warn(
@@ -141,8 +151,10 @@ class WebhookClient(Service):
             body = formats.encodeReflection(stanza, self.contentType)
         else:
             # The callback has asked for a type that cannot mark reflections.
-            return succeed(CallbackResponse(204))
-        headers = self._headersFor(self.contentType, formats.INPUT_TYPES)
+            return succeed(_NO_CONTENT)
+        headers = self._headersWith(
+            (b"Content-Type", self.contentType.encode()), (b"Accept", _ACCEPT)
+        )
         language = stanza.attributes.get(LANG)
         if language and _LANGUAGE.fullmatch(language):
             headers.addRawHeader(b"Content-Language", language.encode())
@@ -160,10 +172,13 @@ class WebhookClient(Service):
         @return: Fires with the callback's response; fails with L{DeliveryError}: there
             is no valid one.
         """
-        return self._send(url, self._headersFor(NDJSON, NDJSON), lines, id)
+        headers = self._headersWith((b"Content-Type", _LINES), (b"Accept", _LINES))
+        return self._send(url, headers, lines, id)
 
     def urlOf(self, stanza: Element) -> bytes:
         """Return the URL that a stanza is posted to."""
+        if self._fixedURL is not None:
+            return self._fixedURL
         return self._url.expand(
             {
                 "kind": stanza.name,
@@ -173,10 +188,11 @@ class WebhookClient(Service):
             }
         )
 
-    def _headersFor(self, contentType: str, accept: str) -> Headers:
-        headers = self._headers.copy()
-        headers.addRawHeader(b"Content-Type", contentType.encode())
-        headers.addRawHeader(b"Accept", accept.encode())
+    def _headersWith(self, *fields: tuple[bytes, bytes]) -> Headers:
+        """Return the headers of every request, and others."""
+        headers = Headers()
+        for name, value in (*self._fields, *fields):
+            headers.addRawHeader(name, value)
         return headers
 
     def _send(
@@ -188,7 +204,18 @@ class WebhookClient(Service):
         return Deferred.fromCoroutine(requesting).addCallback(_response)
 
 
+def _hostOf(template: URLTemplate) -> bytes:
+    """Return the value of C{Host} (RFC 9110 §7.2), which has no placeholders."""
+    uri = URI.fromBytes(template.expand(dict.fromkeys(template.names, "")))
+    host = b"[%s]" % uri.host if b":" in uri.host else uri.host
+    isDefault = (uri.scheme, uri.port) in ((b"http", 80), (b"https", 443))
+    return host if isDefault else b"%s:%d" % (host, uri.port)
+
+
 def _response(said: HTTPResponse) -> CallbackResponse:
+    if said.status == _NO_CONTENT.status:
+        # Nothing in its headers counts.
+        return _NO_CONTENT
     return CallbackResponse(
         said.status,
         said.header("Content-Type"),

@@ -122,8 +122,10 @@ class BoundedClient:
                 # The others that are kept may be no better.
                 self._pool.closeCachedConnections()
                 response = await self._send(method, url, headers, body, deadline)
-            deadline.headArrived()
-            content = await deadline.watch(readBody(response, self._bodyLimit))
+            content = b""
+            if response.length != 0:
+                deadline.headArrived()
+                content = await deadline.watch(readBody(response, self._bodyLimit))
         except Exception as problem:
             if deadline.missed:
                 raise ResponseLimitExceeded(deadline.missed) from None

@@ -20,6 +20,7 @@ class URLTemplate:
     """
     The URL template of a callback.
 
+    @ivar names: Its placeholders, such as C{"from"}.
     @ivar authorization: The C{Authorization} header made from the URL's userinfo;
         C{None} if there is none.
     """
@@ -47,7 +48,7 @@ class URLTemplate:
         # Without a path the request line would begin with the query.
         bare = parts._replace(netloc=host, fragment="", path=parts.path or "/")
         self._template = urlunsplit(bare)
-        self._names = [name for name in PLACEHOLDERS if f"{{{name}}}" in self._template]
+        self.names = [name for name in PLACEHOLDERS if f"{{{name}}}" in self._template]
         self.authorization = _basic(userinfo) if at else None
 
     def expand(self, values: Mapping[str, str]) -> bytes:
@@ -61,7 +62,7 @@ class URLTemplate:
         @param values: The values by placeholder, not encoded.
         """
         path, mark, query = self._template.partition("?")
-        for name in self._names:
+        for name in self.names:
             placeholder, value = f"{{{name}}}", values[name]
             path = path.replace(placeholder, _quotePath(value))
             query = query.replace(placeholder, quote(value, safe=""))
