@@ -18,7 +18,7 @@ _ROOT = Path(xmpprest.__file__).parent
 
 #: The rooms that know nothing of each other.
 ROOMS = frozenset(
-    {"xmpp", "web", "outbox", "inbox", "webhook", "store", "metrics", "live"}
+    {"xmpp", "web", "outbox", "inbox", "webhook", "store", "metrics", "live", "bots"}
 )
 
 #: What every room may use.

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from twisted.application.service import MultiService, Service
 from twisted.words.xish.domish import Element
 
+from ..bots.service import BotService
 from ..config.config import Config
 from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
@@ -31,7 +32,13 @@ from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
 from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
-from .webhooks import Webhooks, makeInboxRouter, makeReflectionFilter, makeWebhooks
+from .webhooks import (
+    Webhooks,
+    makeBuiltinResponder,
+    makeInboxRouter,
+    makeReflectionFilter,
+    makeWebhooks,
+)
 
 
 @dataclass(frozen=True)
@@ -95,41 +102,57 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     hooks = Live(makeHooks(config, reactor.seconds))
     counter, hub = StanzaCounter(), EventHub(reactor, time.time)
     reflections = makeReflectionFilter(config, store)
+    builtin = makeBuiltinResponder(settings, reactor)
+    bots = BotService(
+        store,
+        sender,
+        sender.barrier,
+        lambda: builtin.features,
+        clock=reactor,
+        now=time.time,
+        # Both are made below.
+        resume=lambda stanza: inbound.handle(stanza),  # noqa: PLW0108
+        watch=lambda: component.addObserver(bots.handler),
+    )
     inbox = makeInboxRouter(
         config,
         settings,
         store,
-        sender,
+        lambda stanza: bots.reply(stanza, sender.send),
+        builtin.answer,
         subscriptions=webhooks.subscriptions,
         reply=outbox.accept,
         reflections=reflections,
         onComplaint=hub.complaint,
         reactor=reactor,
     )
+    inbound = InboundHandler(outbox, inbox, (bots,))
     component = ComponentService(
         clientEndpoint(config.server, reactor),
         config.server,
         lambda: settings.value.secret,
         reactor,
         sender=sender,
-        handler=InboundHandler(outbox, inbox).handle,
+        handler=inbound.handle,
     )
     if isinstance(outbox, Outbox):
         component.addObserver(outbox)
     component.addObserver(reflections)
     component.addObserver(counter)
     component.addObserver(hub)
+    component.addObserver(bots)
     http = makeHTTPSide(
         config,
         settings,
         authenticator,
-        Parts(component, store, outbox, inbox, counter, hub, hooks),
+        Parts(component, store, outbox, inbox, counter, hub, hooks, bots),
         reactor,
     )
     # The first to start is the last to stop, so that the others can still send.
     service = _makeService(
         makeStoreService(settings, store, reactor),
         component,
+        bots,
         outbox,
         webhooks,
         inbox,
@@ -155,6 +178,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             webhooks=webhooks,
             inbox=inbox,
             hooks=hooks,
+            bots=bots,
         ),
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from .._version import __version__
+from ..bots.service import BotService
 from ..config.config import Config
 from ..core.hooks.hook import Hooks
 from ..core.live import Live, LiveSettings
@@ -21,6 +22,7 @@ from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..store.interface import Store
 from ..web.api.batch.handler import BatchHandler
+from ..web.api.bots import BotsHandler
 from ..web.api.console import ConsolePage
 from ..web.api.docs import SwaggerUI
 from ..web.api.events import EventsHandler
@@ -58,6 +60,7 @@ class Parts:
     counter: StanzaCounter
     hub: EventHub
     hooks: Live[Hooks]
+    bots: BotService
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def _makeRoutes(
             **ConsolePage().routes,
             **SwaggerUI(partial(document, config.domain, __version__)).routes,
             **OutboxHandler(outbox).routes,
+            **BotsHandler(parts.bots.manager, config.domain, reactor).routes,
             **batches.routes,
             **events.routes,
             **InboxHandler(inbox, once).routes,

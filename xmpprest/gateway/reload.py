@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from ..bots.service import BotService
 from ..config.config import SETTINGS, Config
 from ..core.hooks.hook import Hooks
 from ..core.live import Live, LiveSettings
@@ -33,6 +34,7 @@ class Reloader:
         webhooks: Webhooks,
         inbox: InboxRouter,
         hooks: Live[Hooks],
+        bots: BotService,
     ) -> None:
         """@param config: The configuration that the gateway was made with."""
         self._config = config
@@ -42,6 +44,7 @@ class Reloader:
         self._webhooks = webhooks
         self._inbox = inbox
         self._hooks = hooks
+        self._bots = bots
 
     def apply(self, config: Config) -> Sequence[str]:
         """
@@ -66,6 +69,7 @@ class Reloader:
         self._settings.value = liveSettings(config)
         authenticator.grants = grants
         self._webhooks.setPipelines(pipelines)
+        self._bots.refresh()
         self._inbox.setSubscriptions(self._webhooks.subscriptions)
         self._hooks.value = hooks
         self._config = config

@@ -29,7 +29,6 @@ from ..webhook.client import WebhookClient
 from ..webhook.http_client import BoundedClient
 from ..webhook.tls_policy import WebhookTLSPolicy
 from ..xmpp.builtin import BuiltinResponder
-from ..xmpp.sender import StanzaSender
 from .stores import isDurable
 
 
@@ -54,7 +53,8 @@ def makeInboxRouter(
     config: Config,
     settings: Live[LiveSettings],
     store: Store,
-    sender: StanzaSender,
+    write: Callable[[Element], None],
+    builtin: Callable[[Element], Element | None],
     *,
     subscriptions: Sequence[Subscription],
     reply: Callable[[Element], Awaitable[object]],
@@ -65,18 +65,15 @@ def makeInboxRouter(
     """
     Make the inboxes of all callbacks.
 
+    @param write: Writes a reply to the stream; raises L{Refusal} if it cannot.
+    @param builtin: Returns the gateway's own answer to an iq, or C{None}.
     @param reply: Sends a message in reply, as a client's is sent.
     @param reflections: Recognises messages that rooms send back to their author.
     @param onComplaint: Is told of faults in the responses of callbacks.
     """
-    builtin = BuiltinResponder(
-        lambda: settings.value.name,
-        reactor,
-        features=lambda: settings.value.features,
-    )
     return InboxRouter(
-        sender.send,
-        builtin.answer,
+        write,
+        builtin,
         subscriptions,
         InboxOptions(
             reactor,
@@ -86,6 +83,17 @@ def makeInboxRouter(
             onComplaint=onComplaint,
         ),
         reply=reply,
+    )
+
+
+def makeBuiltinResponder(
+    settings: Live[LiveSettings], reactor: Any
+) -> BuiltinResponder:
+    """Make the gateway's own answers to queries."""
+    return BuiltinResponder(
+        lambda: settings.value.name,
+        reactor,
+        features=lambda: settings.value.features,
     )
 
 

@@ -63,11 +63,9 @@ class Route:
     grant: Grant | None = None
 
 
-#: Makes the route of a path with an id.
-RouteFactory = Callable[[str], Route]
+#: Makes the route of a path with ids, of which it takes each.
+RouteFactory = Callable[..., Route]
 
-#: Stands for the id in a path.
-ID = "{id}"
 
 #: Templates of paths with parameters.
 OF_KIND = "/rest/{kind}/{type}/{to}"
@@ -102,8 +100,8 @@ class RouteTable:
         self, sender: StanzaEndpoint, own: Mapping[str, Route | RouteFactory]
     ) -> None:
         """
-        @param own: The gateway's own routes by path; the segment C{"{id}"} matches any
-            value.
+        @param own: The gateway's own routes by path; a segment in braces, such as
+            C{"{id}"}, matches any value.
         """
         self._sender = sender
         self._own: dict[tuple[str, ...], Route] = {}
@@ -154,10 +152,12 @@ class RouteTable:
         if own is not None:
             return own
         for pattern, routeOf in self._ofIDs.items():
-            at = pattern.index(ID)
-            named = (*segments[:at], ID, *segments[at + 1 :])
-            if len(segments) == len(pattern) and named == pattern:
-                return replace(routeOf(segments[at]), template=_template(pattern))
+            if len(segments) != len(pattern):
+                continue
+            pairs = [*zip(pattern, segments, strict=True)]
+            if all(_isID(name) or name == given for name, given in pairs):
+                ids = [given for name, given in pairs if _isID(name)]
+                return replace(routeOf(*ids), template=_template(pattern))
         return None
 
     def _nothing(self, first: str) -> Refusal:
@@ -177,6 +177,11 @@ class RouteTable:
             f"There is no such route. POST to {', '.join(KEYS)}; GET"
             f" {', '.join(PAYLOADS)}; the others are {', '.join(own)}."
         )
+
+
+def _isID(segment: str) -> bool:
+    """Whether a segment of a pattern stands for an id, such as C{"{id}"}."""
+    return segment.startswith("{")
 
 
 def _template(segments: Sequence[str]) -> str:

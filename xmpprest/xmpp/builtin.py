@@ -46,6 +46,11 @@ class BuiltinResponder:
             (ns.VERSION, "query"): self._version,
         }
 
+    @property
+    def features(self) -> frozenset[str]:
+        """The features of the gateway in service discovery (XEP-0030 §3.2)."""
+        return frozenset((*(uri for uri, _ in self._answers), *self._features()))
+
     def answer(self, iq: Element) -> Element | None:
         """
         Answer an iq.
@@ -64,10 +69,12 @@ class BuiltinResponder:
         if _hasNode(iq):
             return _noSuchNode(iq)
         identity = {"category": "component", "type": "generic", "name": self._name()}
-        features = sorted({*(uri for uri, _ in self._answers), *self._features()})
         children = [
             element(ns.DISCO_INFO, "identity", identity),
-            *(element(ns.DISCO_INFO, "feature", {"var": var}) for var in features),
+            *(
+                element(ns.DISCO_INFO, "feature", {"var": var})
+                for var in sorted(self.features)
+            ),
         ]
         return result(iq, element(ns.DISCO_INFO, "query", None, children))
 

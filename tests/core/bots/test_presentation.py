@@ -80,6 +80,14 @@ class PresenceTests(SynchronousTestCase):
             "</x></presence>",
         )
 
+    def test_xml(self) -> None:
+        """
+        The presence as text is the same, whatever is in the recipient's address.
+        """
+        bot = shown(name="to=''", status="to=''")
+        for to in (USER, "o'neil&<@example.org/to=''"):
+            self.assertEqual(bot.availableXML(to), toXML(bot.available(to)))
+
     def test_plain(self) -> None:
         """
         A profile without anything adds no empty elements but the one that says that

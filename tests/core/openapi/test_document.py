@@ -14,6 +14,7 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.bots import HeldBots
 from tests.support.doubles import HTTPResponse
 from tests.web.case import SiteTestCase, request
 from tests.web.records import HeldInbox, HeldStatuses, incoming
@@ -32,6 +33,7 @@ from xmpprest.core.stanza.build import TYPES
 from xmpprest.core.stanza.stored import parseStored
 from xmpprest.live.hub import EventHub
 from xmpprest.web.api.batch.handler import BatchHandler
+from xmpprest.web.api.bots import BotsHandler
 from xmpprest.web.api.events import EventsHandler
 from xmpprest.web.api.inbox import InboxHandler, StoredInbox
 from xmpprest.web.api.outbox import OutboxHandler
@@ -64,7 +66,7 @@ def operations() -> Iterator[Operation]:
 
 def isOfRecords(path: str) -> bool:
     """Whether a path is about what is kept, and not about stanzas that are sent."""
-    return path.startswith(("/outbox", "/inbox"))
+    return path.startswith(("/outbox", "/inbox", "/bots"))
 
 
 def resolved(part: Any) -> Any:
@@ -351,7 +353,11 @@ class SentTests(SiteTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        statuses, inbox = HeldStatuses(), HeldInbox()
+        statuses, inbox, bots = HeldStatuses(), HeldInbox(), HeldBots()
+        bots.put("weather@gateway.example.org", name="Weather")
+        bots.manager.approve(
+            "weather@gateway.example.org", "user@example.org", None, subscribes=True
+        )
         id = BOUNCED["id"]
         key = BOUNCED["location"].rpartition("/")[2]
         statuses.known[key] = OutboxRecord(
@@ -374,6 +380,7 @@ class SentTests(SiteTestCase):
                 **pages.routes,
                 **events.routes,
                 **batches.routes,
+                **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
             }
         )
 
@@ -414,9 +421,9 @@ class SentTests(SiteTestCase):
             for name, content in contents.items():
                 for example in examplesOf(content):
                     url = self.path(path, operation)
-                    self.assertEqual(method, "POST")
                     body = _written(name, example)
-                    self.assertTaken(self.post(url, name, body), (path, name, example))
+                    response = self.send(method, url, body, {"Content-Type": name})
+                    self.assertTaken(response, (path, name, example))
 
     def test_same(self) -> None:
         """The examples in XML say the same as those in JSON."""
@@ -433,7 +440,7 @@ class SentTests(SiteTestCase):
         for path, method, operation in operations():
             if method == "GET" and path != EVENTS:
                 pairs = {}
-                for parameter in map(resolved, operation["parameters"]):
+                for parameter in map(resolved, operation.get("parameters", ())):
                     content = parameter.get("content", {}).get(formats.JSON)
                     for example in examplesOf(content or parameter):
                         if parameter["in"] == "query":
@@ -445,9 +452,14 @@ class SentTests(SiteTestCase):
 
     def test_records(self) -> None:
         """Responses about records conform to their schemas."""
-        for path, method, operation in operations():
+        # Objects are deleted last, and those within others first.
+        for path, method, operation in sorted(
+            operations(), key=lambda each: (each[1] == "DELETE", -len(each[0]))
+        ):
             if isOfRecords(path):
-                body = b'{"ids": ["x"]}'
+                content = operation.get("requestBody", {}).get("content", {})
+                examples = examplesOf(content.get(formats.JSON, {}))
+                body = _written(formats.JSON, examples[0]) if examples else b""
                 headers = {"Content-Type": formats.JSON}
                 url = self.path(path, operation)
                 response = self.send(method, url, body, headers)
@@ -466,7 +478,7 @@ class SentTests(SiteTestCase):
             body = operation.get("requestBody")
             if method in ("GET", "DELETE") or re.match(r"/iq/[gs]et/", path):
                 continue
-            response = self.send("POST", self.path(path, operation), b"", {})
+            response = self.send(method, self.path(path, operation), b"", {})
             if body and body["required"]:
                 assert response is not None
                 self.assertIn(response.status, (415, 422), path)

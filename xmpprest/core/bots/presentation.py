@@ -15,6 +15,7 @@ from twisted.words.xish.domish import Element
 
 from ..stanza import namespaces as ns
 from ..stanza.build import element, elements, make, result
+from ..stanza.serializer import escapeAttribute, toXML
 from .profile import Bot
 
 #: The URI of the software in capabilities (XEP-0115 §4).
@@ -47,10 +48,17 @@ class Presentation:
         self.ver = capabilityHash(self._identity, self._features)
         self._children = _presenceChildren(bot, self.ver)
         self._vCard = _vCard(bot)
+        # A presence goes to thousands of contacts; only the recipient differs.
+        begin, end = toXML(self.available("")).split(" to=''", 1)
+        self._begin, self._end = f"{begin} to='", f"'{end}"
 
     def available(self, to: str) -> Element:
         """Return the bot's presence to an address."""
         return make("presence", {"from": self.bot.address, "to": to}, self._children)
+
+    def availableXML(self, to: str) -> str:
+        """Return the bot's presence to an address, as L{toXML} writes it."""
+        return f"{self._begin}{escapeAttribute(to)}{self._end}"
 
     def unavailable(self, to: str) -> Element:
         """Return the presence by which the bot goes offline (RFC 6121 §4.5)."""

@@ -63,6 +63,11 @@ class Bot:
         return self.profile.name or self.jid.partition("@")[0]
 
     @property
+    def resource(self) -> str:
+        """The resource of every bot."""
+        return RESOURCE
+
+    @property
     def address(self) -> str:
         """The full address that its presence comes from."""
         return f"{self.jid}/{RESOURCE}"
@@ -203,6 +208,32 @@ PROFILE_SCHEMA: Schema = {
             "additionalProperties": False,
         },
     },
+    "additionalProperties": False,
+}
+
+
+#: The schema of a bot, as L{profileToJSON} returns it.
+BOT_SCHEMA: Schema = {
+    "type": "object",
+    "title": "bot",
+    "properties": {
+        "jid": {"type": "string", "format": "xmpp-jid"},
+        **{key: each.schema for key, each in _SCALARS.items()},
+        "show": {"enum": [*SHOWS, None]},
+        "status": {"type": ["string", "null"]},
+        "features": {"type": "array", "items": {"type": "string"}},
+        "avatar": {
+            "type": ["object", "null"],
+            "properties": {
+                "type": {"type": "string", "enum": ["image/png", "image/jpeg"]},
+                "size": {"type": "integer", "description": "Bytes."},
+                "sha-1": {"type": "string", "pattern": "^[0-9a-f]{40}$"},
+            },
+            "required": ["type", "size", "sha-1"],
+            "additionalProperties": False,
+        },
+    },
+    "required": ["jid", *_KEYS],
     "additionalProperties": False,
 }
 

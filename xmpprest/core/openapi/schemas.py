@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ..bots.contact import CONTACT_REQUEST_SCHEMA, CONTACT_SCHEMA
+from ..bots.profile import BOT_SCHEMA, PROFILE_SCHEMA
 from ..codec.events import eventSchemas
 from ..codec.field import Field
 from ..codec.mapping import UNTYPED
@@ -66,6 +68,10 @@ def schemas() -> JSONObject:
         "incoming": INCOMING_SCHEMA,
         "incomingWhole": incomingDetailSchema(ref("stanza")),
         "redelivery": REDELIVERY,
+        "bot": BOT_SCHEMA,
+        "profile": PROFILE_SCHEMA,
+        "contact": CONTACT_SCHEMA,
+        "contactRequest": CONTACT_REQUEST_SCHEMA,
         **{f"{kind}Form": formSchema(kind) for kind in KEYS},
         "stanzaForm": formSchema(*KEYS) | {"required": ["to"]},
         **{name: _inside(_NAMED[name]) for name in sorted(_NAMED)},

@@ -23,6 +23,7 @@ PERMISSIONS = {
     "redeliver": "redeliver inbound stanzas",
     "metrics": "read the metrics",
     "events": "watch the live events",
+    "bots": "manage bots and their contacts",
     "updates": "fetch and answer updates",
     "hooks": "list the hooks and try them",
 }

@@ -13,9 +13,7 @@ from twisted.web.server import Request
 from ...core.codec.records import incomingDetailToJSON, incomingToJSON
 from ...core.codec.scalars import Scalar, integer, quoteShort, string
 from ...core.errors import Problem, Refusal, notFound, storeUnavailable
-from ...core.media import formats
-from ...core.media.negotiation import parseContentType
-from ...core.media.values import Value, fromJSON
+from ...core.media.values import Value
 from ...core.policy.permissions import Grant
 from ...core.policy.redelivery_request import (
     MAX_IDS,
@@ -25,10 +23,11 @@ from ...core.policy.redelivery_request import (
 from ...core.records import DEAD, DELIVERED, PENDING, DeliveryAttempt, InboxRecord
 from ..idempotency.guard import IdempotencyGuard
 from ..idempotency.key import idempotencyKeyOf
+from ..json_body import parseJSON
 from ..query import parseQuery
 from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
-from ..server.request import acceptsOf, header, pathTo
+from ..server.request import acceptsOf, pathTo
 
 
 class InboxReader(Protocol):
@@ -147,7 +146,7 @@ class InboxHandler:
         @raise Refusal: 415, 400 or 422 if the body is invalid.
         """
         claim = idempotencyKeyOf(request, body, grant)
-        asked = parseRedeliveryRequest(_json(request, body))
+        asked = parseRedeliveryRequest(parseJSON(request, body))
         return await self._once.run(
             claim, acceptsOf(request), partial(self._allAgain, asked)
         )
@@ -253,26 +252,3 @@ async def _first(
             break
         before = some[-1].number
     return found
-
-
-def _json(request: Request, body: bytes) -> Value:
-    """
-    Read a body that has to be JSON.
-
-    @raise Refusal: 415 or 400, it is not.
-    """
-    try:
-        name, charset = parseContentType(header(request, b"content-type") or "")
-    except ValueError:
-        name, charset = "", None
-    if name != formats.JSON or charset not in (None, "utf-8"):
-        raise Refusal(
-            Problem(
-                415,
-                "modify",
-                "bad-format",
-                f"Only JSON is read here; send it with 'Content-Type: {formats.JSON}'.",
-                (("Accept", formats.JSON),),
-            )
-        )
-    return fromJSON(body)

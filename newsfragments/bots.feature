@@ -1,0 +1,1 @@
+``PUT /rest/bots/{jid}`` gives an address of the gateway a presence, contacts and a profile with avatar: the gateway stores subscriptions, answers probes, service discovery and vCards by itself, and shows the bot online on each stream, also while every callback is down.
