@@ -38,7 +38,7 @@ class GatewayProcess(ServerProcess):
         self._disk = disk
         self.store = self.directory / "disk" / "xmpprest.db"
         self.store.parent.mkdir()
-        self._settings = {
+        self.settings = {
             "XMPPREST_DOMAIN": DOMAIN,
             "XMPPREST_SECRET": SECRET,
             "XMPPREST_CREDENTIALS": f"Bearer {TOKEN}",
@@ -85,7 +85,7 @@ class GatewayProcess(ServerProcess):
         own = [
             f"{name}={value}"
             for name, value in {
-                **self._settings,
+                **self.settings,
                 "HOME": str(self.directory),
                 "PYTHONPATH": str(ROOT),
                 "PYTHONDONTWRITEBYTECODE": "1",
