@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.config.test_loader import NEW, OLD, SourcesTestCase
 from xmpprest.config.callback import CallbackConfig
 from xmpprest.config.config import Config
+from xmpprest.config.tokens import TokenConfig
 from xmpprest.core.webhook.conversation_key import DEFAULT
 
 URL = "http://127.0.0.1:9999/"
@@ -36,6 +39,77 @@ def configuration(**settings: Any) -> Config:
     """Enough for a configuration, and what a test adds."""
     enough = {"domain": "gateway.example", "secret": "hush", "credentials": ["token"]}
     return Config(**{**enough, **settings})
+
+
+class PullTests(SynchronousTestCase):
+    """
+    Tests of callbacks whose client fetches its stanzas.
+    """
+
+    def test_flag(self) -> None:
+        """
+        The URL of the only callback, and of one of several, may be pull:.
+        """
+        laptop = CallbackConfig(name="laptop", url="pull:", contentType="json")
+        config = configuration(callbackURL="pull:", callbacks=[laptop])
+        self.assertEqual([True, True], [each.isPull for each in config.allCallbacks])
+        self.assertFalse(CallbackConfig(name="a", url=URL).isPull)
+
+    def test_requests(self) -> None:
+        """
+        Settings of requests, which it never gets, are refused by name.
+        """
+        for settings, key in (
+            ({"contentType": "application/x-www-form-urlencoded"}, "content-type"),
+            ({"connections": 2}, "connections"),
+            ({"batch": 10}, "batch"),
+            ({"caFile": "/etc/ssl/a.pem"}, "ca-file"),
+            ({"signingSecrets": [NEW]}, "signing-secret-file"),
+        ):
+            error = self.assertRaises(
+                ValueError,
+                lambda settings=settings: CallbackConfig(
+                    name="laptop", url="pull:", **settings
+                ),
+            )
+            self.assertIn(f"remove {key}.", str(error))
+
+    def test_reflections(self) -> None:
+        """
+        Reflections need no content type: updates are JSON.
+        """
+        CallbackConfig(name="laptop", url="pull:", reflections=True)
+
+    def test_store(self) -> None:
+        """
+        Its stanzas wait in the store, so one in memory is refused.
+        """
+        error = self.assertRaises(
+            ValueError, configuration, callbackURL="pull:", store="memory"
+        )
+        self.assertIn("set store to sqlite:PATH", str(error))
+
+    def test_tokens(self) -> None:
+        """
+        A token may name callbacks, which must exist, and needs the right updates.
+        """
+
+        def token(**settings: Any) -> TokenConfig:
+            return TokenConfig(name="bot", sha256=("0" * 64,), **settings)
+
+        laptop = CallbackConfig(name="laptop", url="pull:")
+        for names, known in ((["laptop"], True), (["phone"], False)):
+            bot = token(may=["updates"], callbacks=names)
+            if known:
+                configuration(callbacks=[laptop], tokens=[bot])
+                continue
+            error = self.assertRaises(
+                ValueError, configuration, callbacks=[laptop], tokens=[bot]
+            )
+            self.assertIn("phone", str(error))
+            self.assertIn("known: laptop", str(error))
+        error = self.assertRaises(ValueError, token, callbacks=["laptop"])
+        self.assertIn("add updates to 'may'", str(error))
 
 
 class CallbackTests(SourcesTestCase):

@@ -21,10 +21,11 @@ from xmpprest.core.stanza.build import elements, result, withAttributes
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox.filter import StanzaFilter
-from xmpprest.inbox.inbox import STOP_TIMEOUT
+from xmpprest.inbox.inbox import STOP_TIMEOUT, Inbox
 from xmpprest.inbox.options import InboxLimits, InboxOptions
 from xmpprest.inbox.queued_stanza import SMALL_SIZE, TREE_SIZE
 from xmpprest.inbox.router import InboxRouter
+from xmpprest.inbox.scheduler import DeliveryScheduler
 from xmpprest.inbox.subscriber import Subscription
 from xmpprest.xmpp.builtin import BuiltinResponder
 
@@ -50,6 +51,13 @@ def iq(type: str = "get", sender: str = ANN, to: str = BOT, id: str = "q1") -> E
         f"<iq type='{type}' from='{sender}' to='{to}' id='{id}'>"
         "<query xmlns='urn:example:unknown'/></iq>"
     )
+
+
+def schedulerOf(router: InboxRouter) -> DeliveryScheduler:
+    """The scheduler of the only callback."""
+    inbox = router.inboxes["default"]
+    assert isinstance(inbox, Inbox)
+    return inbox._scheduler
 
 
 def ping() -> Element:
@@ -327,7 +335,7 @@ class DeliveryTests(InboxTestCase):
         for post in self.callback.posts:
             post.said.callback(OK)
         self.assertEqual(0, self.inbox.transientCount)
-        scheduler = self.inbox.inboxes["default"]._scheduler
+        scheduler = schedulerOf(self.inbox)
         self.assertEqual({}, scheduler._conversations)
         self.assertEqual(0, scheduler._memory.trees)
 
@@ -453,7 +461,7 @@ class MemoryTests(InboxTestCase):
 
     def trees(self) -> int:
         """The number of waiting stanzas that are in memory as trees."""
-        scheduler = self.inbox.inboxes["default"]._scheduler
+        scheduler = schedulerOf(self.inbox)
         recent = [each.recent or [] for each in scheduler._conversations.values()]
         return sum(each._tree is not None for some in recent for each in some)
 
@@ -465,7 +473,7 @@ class MemoryTests(InboxTestCase):
         for number in range(8):
             self.inbox.receive(self.big(number))
         self.assertEqual(4, len(self.callback.posts))
-        self.assertEqual(0, self.inbox.inboxes["default"]._scheduler._memory.trees)
+        self.assertEqual(0, schedulerOf(self.inbox)._memory.trees)
         self.assertEqual(0, self.trees())
         for number in range(8):
             self.callback.posts[number].said.callback(OK)
@@ -478,10 +486,10 @@ class MemoryTests(InboxTestCase):
         Small stanzas wait as trees as long as there is memory for these.
         """
         self.inbox = self.make(limit=1000)
-        self.inbox.inboxes["default"]._scheduler.limit = 1
+        schedulerOf(self.inbox).limit = 1
         for number in range(1200):
             self.inbox.receive(message("hi", f"user{number}@d{number}.example"))
-        scheduler = self.inbox.inboxes["default"]._scheduler
+        scheduler = schedulerOf(self.inbox)
         self.assertLessEqual(scheduler._memory.trees, TREE_SIZE)
         for number in range(1200):
             self.callback.posts[number].said.callback(OK)

@@ -467,7 +467,7 @@ class KeepingWorld:
             self.clock.advance(STOP_TIMEOUT)
         assert stopping.called
 
-    def door(self) -> Subscriber:
+    def door(self) -> Subscriber | None:
         """The function that the inbox gives stanzas to."""
         return self.callback
 

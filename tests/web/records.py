@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import (
     DEAD,
     DELIVERED,
@@ -138,3 +139,42 @@ class HeldStatuses:
             raise self.problem
         self.dropped.append(message.key)
         return message.state == QUEUED
+
+
+class HeldUpdates:
+    """
+    Updates that the test puts there.
+
+    @ivar callbacks: Names of the callbacks that clients fetch from.
+    @ivar fetched: The arguments of each fetch.
+    @ivar answered: The id of each update that was answered, and the response.
+    @ivar allowed: The callbacks whose updates the last client could answer.
+    @ivar body: What each fetch returns.
+    @ivar problem: What is raised instead.
+    """
+
+    def __init__(self, *callbacks: str) -> None:
+        self.callbacks = callbacks or ("default",)
+        self.fetched: list[tuple[str, str | None, float, int]] = []
+        self.answered: list[tuple[str, CallbackResponse]] = []
+        self.allowed: list[str] = []
+        self.body = b'{"updates":[],"cursor":"AAAB"}\n'
+        self.problem: Exception | None = None
+
+    async def fetch(
+        self, callback: str, after: str | None, wait: float, limit: int
+    ) -> bytes:
+        """Return the body."""
+        self.fetched.append((callback, after, wait, limit))
+        if self.problem is not None:
+            raise self.problem
+        return self.body
+
+    async def answer(
+        self, id: str, response: CallbackResponse, mayFetch: Callable[[str], bool]
+    ) -> None:
+        """Note a response."""
+        if self.problem is not None:
+            raise self.problem
+        self.allowed = [each for each in self.callbacks if mayFetch(each)]
+        self.answered.append((id, response))

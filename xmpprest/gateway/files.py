@@ -17,7 +17,7 @@ LEAST = 16
 
 def reservedFiles(config: Config) -> int:
     """Return how many files are kept free for everything but C{--listen}."""
-    callbacks = sum(each.connections for each in config.allCallbacks)
+    callbacks = sum(each.connections for each in config.allCallbacks if not each.isPull)
     return callbacks + ADMIN_CONNECTIONS + 2 * SLACK + OTHER_FILES
 
 

@@ -37,6 +37,7 @@ from .webhooks import (
     makeBuiltinResponder,
     makeInboxRouter,
     makeReflectionFilter,
+    makeUpdateDesk,
     makeWebhooks,
 )
 
@@ -145,7 +146,17 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         config,
         settings,
         authenticator,
-        Parts(component, store, outbox, inbox, counter, hub, hooks, bots),
+        Parts(
+            component,
+            store,
+            outbox,
+            inbox,
+            counter,
+            hub,
+            hooks,
+            bots,
+            makeUpdateDesk(config, store, inbox),
+        ),
         reactor,
     )
     # The first to start is the last to stop, so that the others can still send.

@@ -15,6 +15,7 @@ from ..core.live import Live, LiveSettings
 from ..core.openapi.document import document
 from ..core.policy.authentication import Authenticator
 from ..ids import newID
+from ..inbox.pull.desk import UpdateDesk
 from ..inbox.router import InboxRouter
 from ..live.hub import EventHub
 from ..metrics.stanza_counter import StanzaCounter
@@ -30,6 +31,7 @@ from ..web.api.hooks import HookRouter
 from ..web.api.inbox import InboxHandler, StoredInbox
 from ..web.api.outbox import OutboxHandler
 from ..web.api.stanzas import StanzaHandler
+from ..web.api.updates import UpdatesHandler
 from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
 from ..web.health.own_host import OwnHostRoot
 from ..web.health.readiness import ReadinessResource
@@ -51,6 +53,7 @@ class Parts:
 
     @ivar hub: The source of the live events.
     @ivar hooks: The hooks, which a reload replaces.
+    @ivar updates: The updates that clients fetch; C{None} without a durable store.
     """
 
     component: ComponentService
@@ -61,6 +64,7 @@ class Parts:
     hub: EventHub
     hooks: Live[Hooks]
     bots: BotService
+    updates: UpdateDesk | None = None
 
 
 @dataclass(frozen=True)
@@ -174,5 +178,6 @@ def _makeRoutes(
             **batches.routes,
             **events.routes,
             **InboxHandler(inbox, once).routes,
+            **UpdatesHandler(parts.updates, once).routes,
         },
     )

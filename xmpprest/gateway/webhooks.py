@@ -20,6 +20,7 @@ from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.signing import Signer
 from ..inbox.filter import StanzaFilter
 from ..inbox.options import InboxOptions
+from ..inbox.pull.desk import UpdateDesk
 from ..inbox.reflections import ReflectionFilter, SentMessage
 from ..inbox.router import InboxRouter
 from ..inbox.subscriber import Subscription
@@ -37,12 +38,13 @@ class WebhookPipeline:
     """
     A callback and the objects that POST to it.
 
+    @ivar webhook: C{None} for a callback with the URL C{pull:}.
     @ivar target: Takes its stanzas: the webhook client, or a batcher in front of it.
     """
 
     callback: CallbackConfig
-    webhook: WebhookClient
-    target: WebhookClient | WebhookBatcher
+    webhook: WebhookClient | None = None
+    target: WebhookClient | WebhookBatcher | None = None
 
 
 #: The pipelines of all callbacks, in their order.
@@ -97,6 +99,13 @@ def makeBuiltinResponder(
     )
 
 
+def makeUpdateDesk(
+    config: Config, store: Store, inbox: InboxRouter
+) -> UpdateDesk | None:
+    """Make the desk where clients fetch updates; C{None} without a durable store."""
+    return UpdateDesk(inbox, store) if isDurable(config) else None
+
+
 def makeReflectionFilter(config: Config, store: Store) -> ReflectionFilter:
     """Make the filter of messages that rooms send back to their author."""
 
@@ -134,13 +143,16 @@ class Webhooks(MultiService):
         before = {each.callback.name: each for each in self._made}
         self._made = tuple(made)
         for each in made:
+            if each.webhook is None:
+                continue
             old = before.get(each.callback.name)
-            if old is not None and _isSame(old.callback, each.callback):
+            if old is not None and old.webhook and _isSame(old.callback, each.callback):
                 # The callback may have chosen it by OPTIONS, which is only sent now.
                 each.webhook.contentType = old.webhook.contentType
             each.webhook.setServiceParent(self)
         for gone in before.values():
-            gone.webhook.disownServiceParent()
+            if gone.webhook is not None:
+                gone.webhook.disownServiceParent()
 
 
 def _isSame(old: CallbackConfig, new: CallbackConfig) -> bool:
@@ -175,6 +187,8 @@ def makeWebhooks(config: Config, reactor: Any) -> Pipelines:
 def _makePipeline(
     callback: CallbackConfig, config: Config, reactor: Any
 ) -> WebhookPipeline:
+    if callback.isPull:
+        return WebhookPipeline(callback)
     webhook = _makeWebhook(callback, config, reactor)
     if callback.batch == 1:
         return WebhookPipeline(callback, webhook, webhook)

@@ -90,6 +90,7 @@ class Inbox(Service):
             "stanzas being committed",
             isShared=False,
         )
+        assert subscription.subscriber is not None
         self._deliverer = StanzaDeliverer(
             subscription.subscriber,
             replies,
@@ -328,6 +329,7 @@ class Inbox(Service):
         """
         self.filter = subscription.filter
         self._monitor.isLogged = subscription.isLogged
+        assert subscription.subscriber is not None
         self._deliverer.subscriber = subscription.subscriber
         self._deliverer.wantsReflections = subscription.wantsReflections
         self._scheduler.limit = subscription.concurrency

@@ -17,6 +17,7 @@ from ..core.webhook.conversation_key import ConversationKeys, callbackOf
 from .callback_monitor import displayName
 from .conversation import COUNT
 from .inbox import Inbox
+from .pull.inbox import PullInbox
 from .store_access import InboxStore, retryWhileUnavailable
 
 _log = Logger()
@@ -28,7 +29,7 @@ class InboxRegistry(Protocol):
     """
 
     @property
-    def inboxes(self) -> Mapping[str, Inbox]:
+    def inboxes(self) -> Mapping[str, Inbox | PullInbox]:
         """Inboxes by name, in the order in which their filters are applied."""
 
     def isDraining(self, name: str) -> bool:
@@ -119,19 +120,27 @@ class OrphanReassigner:
         inboxes = self._registry.inboxes.items()
         return next((name for name, each in inboxes if _receives(each, stanza)), None)
 
-    async def _give(self, stanzas: Sequence[InboxRecord], inbox: Inbox) -> None:
+    async def _give(
+        self, stanzas: Sequence[InboxRecord], inbox: Inbox | PullInbox
+    ) -> None:
         for key, some in groupby(stanzas, lambda each: each.conversation):
             own, these = inbox.keys.rekey(key), list(some)
+            positions: Sequence[int] = [each.position for each in these]
             if own != key:
                 numbers = [each.number for each in these]
-                await retryWhileUnavailable(
+                positions = await retryWhileUnavailable(
                     self._scope, partial(self._store.reassign, numbers, own)
                 )
             # At once, or an inbox that is just starting would count them twice.
-            inbox.requeue([replace(each, conversation=own) for each in these])
+            inbox.requeue(
+                [
+                    replace(each, conversation=own, position=position)
+                    for each, position in zip(these, positions, strict=True)
+                ]
+            )
 
 
-def _receives(inbox: Inbox, stanza: InboxRecord) -> bool:
+def _receives(inbox: Inbox | PullInbox, stanza: InboxRecord) -> bool:
     if not inbox.isDurable:
         return False
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import (
@@ -26,7 +26,8 @@ from ..core.policy.callback_response import (
 from ..core.records import InboxRecord
 from ..core.stanza.build import withArticle
 from .inbox import Inbox
-from .options import InboxOptions
+from .options import InboxOptions, Precondition
+from .pull.inbox import PullInbox
 from .reassignment import OrphanReassigner
 from .redelivery import Redeliverer, noDurableCallback
 from .replies import ReplySender
@@ -34,6 +35,9 @@ from .subscriber import Subscription
 
 _log = Logger()
 _T = TypeVar("_T")
+
+#: The inbox of a callback that gets requests, or of one whose client fetches.
+AnyInbox: TypeAlias = Inbox | PullInbox
 
 
 class InboxRouter(Service):
@@ -63,7 +67,7 @@ class InboxRouter(Service):
         self._replies = ReplySender(send, reply, builtin, options)
         self._options = options
         #: Inboxes of removed callbacks, and whether they may still use the store.
-        self._leaving: dict[Inbox, bool] = {}
+        self._leaving: dict[AnyInbox, bool] = {}
         self._isBeginning = False
         self._changes: Waiters[None] = Waiters()
         self._tasks: set[Deferred[None]] = set()
@@ -75,7 +79,7 @@ class InboxRouter(Service):
             self._redeliverer = Redeliverer(
                 options.store, options.now, self._reassigner, lambda: self.freeCapacity
             )
-        self.inboxes: Mapping[str, Inbox] = {}
+        self.inboxes: Mapping[str, AnyInbox] = {}
         self.setSubscriptions(subscriptions)
 
     # --- what others ask ---
@@ -126,7 +130,7 @@ class InboxRouter(Service):
         )
 
     @property
-    def _all(self) -> Sequence[Inbox]:
+    def _all(self) -> Sequence[AnyInbox]:
         return (*self.inboxes.values(), *self._leaving)
 
     # --- start, change, stop ---
@@ -173,9 +177,12 @@ class InboxRouter(Service):
             self._run(self._leave(removed))
         self._run(self._reassign())
 
-    def _changed(self, before: dict[str, Inbox], subscription: Subscription) -> Inbox:
-        known = before.pop(subscription.name, None)
-        if known is not None:
+    def _changed(
+        self, before: dict[str, AnyInbox], subscription: Subscription
+    ) -> AnyInbox:
+        known, isPull = before.get(subscription.name), subscription.subscriber is None
+        if known is not None and isinstance(known, PullInbox) == isPull:
+            del before[subscription.name]
             known.reconfigure(subscription)
             return known
 
@@ -184,12 +191,21 @@ class InboxRouter(Service):
             while self._isBeginning or self.isDraining(subscription.name):
                 await self._changes.wait()
 
-        inbox = Inbox(
-            self._replies, subscription, self._options, precondition=precondition
-        )
+        inbox = self._make(subscription, precondition)
         if self.running:
             inbox.startService()
         return inbox
+
+    def _make(self, subscription: Subscription, precondition: Precondition) -> AnyInbox:
+        if subscription.subscriber is not None:
+            return Inbox(
+                self._replies, subscription, self._options, precondition=precondition
+            )
+        store = self._options.store
+        assert store is not None, "the configuration requires a store for pull:"
+        return PullInbox(
+            self._replies, subscription, store, self._options, precondition=precondition
+        )
 
     async def _begin(self) -> None:
         try:
@@ -198,7 +214,7 @@ class InboxRouter(Service):
             self._isBeginning = False
             self._changes.release(None)
 
-    async def _leave(self, removed: Inbox) -> None:
+    async def _leave(self, removed: AnyInbox) -> None:
         """Finish the deliveries of a removed callback."""
         await removed.drain()
         self._leaving[removed] = False

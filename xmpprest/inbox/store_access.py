@@ -11,9 +11,11 @@ from ..concurrency.cancel_scope import CancelScope
 from ..core.records import (
     DeliveryAttempt,
     InboxRecord,
+    PendingPlace,
     PendingSize,
     QueueDepth,
     StoreUnavailable,
+    UpdatesOrigin,
 )
 
 _T = TypeVar("_T")
@@ -45,6 +47,16 @@ class InboxStore(Protocol):
     def reassign(
         self, numbers: Sequence[int], conversation: str
     ) -> Deferred[Sequence[int]]: ...
+
+    def updatesOrigin(self) -> Deferred[UpdatesOrigin]: ...
+
+    def pendingPlaces(
+        self, conversation: str, number: int, limit: int
+    ) -> Deferred[Sequence[PendingPlace]]: ...
+
+    def pendingStanzas(
+        self, numbers: Sequence[int], size: int
+    ) -> Deferred[Sequence[InboxRecord]]: ...
 
     def recordAttempt(
         self, number: int, attempt: DeliveryAttempt, state: str, dueAt: float

@@ -54,6 +54,7 @@ class Subscription:
     """
     A subscriber and the stanzas that it gets.
 
+    @ivar subscriber: C{None} if a client fetches the stanzas, in batches of any size.
     @ivar name: Its name in the store and in the log.
     @ivar concurrency: Limit on its stanzas in flight.
     @ivar isLogged: Whether each attempt to deliver to it has a line in the log.
@@ -61,7 +62,7 @@ class Subscription:
         author.
     """
 
-    subscriber: Subscriber
+    subscriber: Subscriber | None
     filter: StanzaFilter
     concurrency: int = 32
     name: str = DEFAULT

@@ -9,7 +9,8 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.codec.table import STANZAS
-from xmpprest.core.updates.page import MAX_SIZE, PageBuilder, encodeUpdate
+from xmpprest.core.updates.cursor import Cursor
+from xmpprest.core.updates.page import MAX_SIZE, PageBuilder, encodeStanza, encodeUpdate
 
 MESSAGE = STANZAS.decode(
     {
@@ -21,6 +22,8 @@ MESSAGE = STANZAS.decode(
     }
 )
 
+BEFORE = Cursor(0, 0, 0)
+
 
 class EncodeTests(SynchronousTestCase):
     """
@@ -31,7 +34,9 @@ class EncodeTests(SynchronousTestCase):
         """
         The update of a message has its id, its cursor, its attempts and the stanza.
         """
-        update = json.loads(encodeUpdate("msg_1", "AAAB", MESSAGE, attempts=2))
+        update = json.loads(
+            encodeUpdate("msg_1", "AAAB", encodeStanza(MESSAGE), attempts=2)
+        )
         self.assertEqual(
             update,
             {
@@ -47,7 +52,7 @@ class EncodeTests(SynchronousTestCase):
         An update that can expire says when.
         """
         update = json.loads(
-            encodeUpdate("msg_1", "AAAB", MESSAGE, attempts=1, expires=1767268800.0)
+            encodeUpdate("msg_1", "AAAB", b"{}", attempts=1, expires=1767268800.0)
         )
         self.assertEqual(update["expires"], "2026-01-01T12:00:00.000Z")
 
@@ -55,10 +60,8 @@ class EncodeTests(SynchronousTestCase):
         """
         A message that a room has sent back is marked.
         """
-        update = json.loads(
-            encodeUpdate("msg_1", "AAAB", MESSAGE, attempts=1, isReflection=True)
-        )
-        self.assertIs(update["stanza"]["reflection"], True)
+        stanza = json.loads(encodeStanza(MESSAGE, isReflection=True))
+        self.assertIs(stanza["reflection"], True)
 
 
 class PageTests(SynchronousTestCase):
@@ -70,10 +73,11 @@ class PageTests(SynchronousTestCase):
         """
         The body holds the updates in order, and the cursor behind them.
         """
-        page = PageBuilder()
+        page = PageBuilder(BEFORE)
         for number in range(3):
-            self.assertTrue(page.add(b'{"id":%d}' % number))
+            self.assertTrue(page.add(b'{"id":%d}' % number, Cursor(number, 0, 0)))
         self.assertEqual(len(page), 3)
+        self.assertEqual(page.cursor, Cursor(2, 0, 0))
         self.assertEqual(
             json.loads(page.body("AAAB")),
             {"updates": [{"id": 0}, {"id": 1}, {"id": 2}], "cursor": "AAAB"},
@@ -84,15 +88,15 @@ class PageTests(SynchronousTestCase):
         A page without updates is complete, too.
         """
         self.assertEqual(
-            json.loads(PageBuilder().body("A")), {"updates": [], "cursor": "A"}
+            json.loads(PageBuilder(BEFORE).body("A")), {"updates": [], "cursor": "A"}
         )
 
     def test_limit(self) -> None:
         """
         A response has at most 1 MiB, its cursor included.
         """
-        page = PageBuilder()
-        while page.add(b'"%s"' % (b"x" * 1000)):
+        page = PageBuilder(BEFORE)
+        while page.add(b'"%s"' % (b"x" * 1000), BEFORE):
             pass
         self.assertGreater(len(page), 1000)
         self.assertLessEqual(len(page.body("c" * 40)), MAX_SIZE)
@@ -101,7 +105,8 @@ class PageTests(SynchronousTestCase):
         """
         A response may be longer for a single update.
         """
-        page = PageBuilder()
-        self.assertTrue(page.add(b'"%s"' % (b"x" * 2 * MAX_SIZE)))
-        self.assertFalse(page.add(b"1"))
+        page = PageBuilder(BEFORE)
+        self.assertTrue(page.add(b'"%s"' % (b"x" * 2 * MAX_SIZE), BEFORE))
+        self.assertFalse(page.add(b"1", Cursor(1, 0, 0)))
         self.assertEqual(len(page), 1)
+        self.assertEqual(page.cursor, BEFORE)

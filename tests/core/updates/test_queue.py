@@ -17,7 +17,7 @@ class QueueTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.queue = UpdateQueue(last=10)
+        self.queue = UpdateQueue()
 
     def ids(self, limit: int = 100) -> list[int | str]:
         """The first updates: positions of stored stanzas, ids of transient ones."""
@@ -127,7 +127,7 @@ class QueueTests(SynchronousTestCase):
         """
         self.store(21)
         self.show("a")
-        self.queue.load([(12, 2.0), (4, 1.0)])
+        self.queue.load({12: 2.0, 4: 1.0})
         self.assertEqual(self.ids(), [4, 12, 21, "a"])
         self.assertEqual(self.queue.oldest, 1.0)
         self.assertEqual(self.queue.last, 21)

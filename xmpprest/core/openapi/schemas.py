@@ -19,6 +19,7 @@ from ..codec.table import KEYS
 from ..policy.redelivery_request import REDELIVERY
 from ..policy.submission import MAX_ID
 from ..stanza.build import TYPES
+from ..updates.page import updateSchema
 from .data import load
 
 #: A part of the document.
@@ -72,6 +73,7 @@ def schemas() -> JSONObject:
         "profile": PROFILE_SCHEMA,
         "contact": CONTACT_SCHEMA,
         "contactRequest": CONTACT_REQUEST_SCHEMA,
+        "update": updateSchema(ref("stanza")),
         **{f"{kind}Form": formSchema(kind) for kind in KEYS},
         "stanzaForm": formSchema(*KEYS) | {"required": ["to"]},
         **{name: _inside(_NAMED[name]) for name in sorted(_NAMED)},

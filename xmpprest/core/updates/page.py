@@ -9,6 +9,7 @@ from twisted.words.xish.domish import Element
 from ..codec.scalars import Schema
 from ..media import formats
 from ..stanza.annotate import timestamp
+from .cursor import Cursor
 
 #: Size of a response in bytes, unless its only update is larger.
 MAX_SIZE = 1_048_576
@@ -22,44 +23,56 @@ _START, _END = b'{"updates":[', b'],"cursor":"%s"}\n'
 _FRAME = 100
 
 
+def encodeStanza(stanza: Element, *, isReflection: bool = False) -> bytes:
+    """
+    Write the stanza of an update.
+
+    @param isReflection: Whether it is marked as a reflection.
+    """
+    if isReflection:
+        return formats.encodeReflection(stanza, formats.JSON)
+    return formats.encode([stanza], formats.JSON)
+
+
 def encodeUpdate(
     id: str,
     cursor: str,
-    stanza: Element,
+    stanza: bytes,
     *,
     attempts: int,
     expires: float | None = None,
-    isReflection: bool = False,
 ) -> bytes:
     """
     Write one update.
 
     @param id: The id for C{POST /rest/updates/{id}}, a C{webhook-id}.
     @param cursor: The cursor behind the update.
+    @param stanza: As L{encodeStanza} writes it.
     @param attempts: The number of responses that it was in, this one included.
     @param expires: The time until which an iq can be answered, in seconds since 1970.
-    @param isReflection: Whether it is marked as a reflection.
     """
-    if isReflection:
-        value = formats.encodeReflection(stanza, formats.JSON)
-    else:
-        value = formats.encode([stanza], formats.JSON)
     until = b"" if expires is None else b'"expires":"%s",' % timestamp(expires).encode()
     return b'{"id":%s,"cursor":"%s","attempts":%d,%s"stanza":%s}' % (
         json.dumps(id).encode(),
         cursor.encode(),
         attempts,
         until,
-        value,
+        stanza,
     )
 
 
 class PageBuilder:
     """
     Collects the updates of one response.
+
+    @ivar cursor: The cursor behind the last update.
+    @ivar hasDropped: Whether updates were removed that the client does not get.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cursor: Cursor) -> None:
+        """@param cursor: A cursor before all updates of the page."""
+        self.cursor = cursor
+        self.hasDropped = False
         self._lines: list[bytes] = []
         self._size = _FRAME
 
@@ -67,10 +80,11 @@ class PageBuilder:
         """Return the number of updates."""
         return len(self._lines)
 
-    def add(self, update: bytes) -> bool:
+    def add(self, update: bytes, cursor: Cursor) -> bool:
         """
         Add an update if there is room for it; there always is for the first.
 
+        @param cursor: The cursor behind it.
         @return: Whether it was added.
         """
         size = self._size + len(update) + 1
@@ -78,13 +92,14 @@ class PageBuilder:
             return False
         self._lines.append(update)
         self._size = size
+        self.cursor = cursor
         return True
 
     def body(self, cursor: str) -> bytes:
         """
         Return the body of the response.
 
-        @param cursor: The cursor behind the last update.
+        @param cursor: The cursor behind the last update, encoded.
         """
         return _START + b",".join(self._lines) + _END % cursor.encode()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -53,10 +53,8 @@ class UpdateQueue:
     @ivar serial: Highest serial number so far.
     """
 
-    def __init__(self, last: int = 0) -> None:
-        """@param last: Highest position that the store has given."""
-        self.last = last
-        self.serial = 0
+    def __init__(self) -> None:
+        self.last = self.serial = 0
         self._positions = array("q")
         self._times = array("d")
         #: Index of the first position that counts.
@@ -82,6 +80,12 @@ class UpdateQueue:
         return not (len(self) or self._transient)
 
     @property
+    def firstStored(self) -> int | None:
+        """The position of the first stored stanza; C{None} if there is none."""
+        index = next(self._indexes(), None)
+        return None if index is None else self._positions[index]
+
+    @property
     def oldest(self) -> float | None:
         """The time from which the first stored stanza's age counts; C{None} if none."""
         index = next(self._indexes(), None)
@@ -89,20 +93,25 @@ class UpdateQueue:
 
     # --- arrivals ---
 
-    def load(self, stored: Iterable[tuple[int, float]]) -> None:
+    def load(self, stored: Mapping[int, float]) -> None:
         """
         Add stored stanzas of earlier runs.
 
-        @param stored: Of each, its position and the time from which its age counts.
+        @param stored: Of each, by its position, the time from which its age counts.
         """
-        known = [(self._positions[each], self._times[each]) for each in self._indexes()]
-        ordered = sorted([*stored, *known])
-        self._positions = array("q", [position for position, _ in ordered])
-        self._times = array("d", [since for _, since in ordered])
+        times = {self._positions[each]: self._times[each] for each in self._indexes()}
+        times.update(stored)
+        ordered = sorted(times)
+        self._positions = array("q", ordered)
+        self._times = array("d", map(times.__getitem__, ordered))
         self._start = 0
         self._gone.clear()
         if ordered:
-            self.last = max(self.last, ordered[-1][0])
+            self.last = max(self.last, ordered[-1])
+
+    def clear(self) -> None:
+        """Forget all updates."""
+        self.__init__()  # type: ignore[misc]  # there is no subclass
 
     def expect(self, stanza: Expected) -> None:
         """Add a stored stanza before its commit."""
@@ -111,14 +120,21 @@ class UpdateQueue:
     def committed(self, stanza: Expected, position: int) -> None:
         """Note the position of a stanza that was committed."""
         stanza.position = position
-        self._flush()
+        if stanza in self._arriving:
+            self._flush()
+        else:
+            # The queue was cleared meanwhile.
+            self.addStored(position, stanza.since)
 
     def commitFailed(self, stanza: Expected, instead: Transient | None) -> None:
         """Remove a stanza that could not be committed, or replace it in its place."""
-        index = self._arriving.index(stanza)
-        del self._arriving[index]
-        if instead is not None:
-            self._arriving.insert(index, instead)
+        if stanza in self._arriving:
+            index = self._arriving.index(stanza)
+            del self._arriving[index]
+            if instead is not None:
+                self._arriving.insert(index, instead)
+        elif instead is not None:
+            self._arriving.append(instead)
         self._flush()
 
     def addTransient(self, stanza: Transient) -> None:
@@ -133,7 +149,7 @@ class UpdateQueue:
             self._positions.append(position)
             self._times.append(since)
         elif position not in self:
-            self.load([(position, since)])
+            self.load({position: since})
 
     def _flush(self) -> None:
         """Add the first arrivals, as far as they are committed."""

@@ -1,0 +1,1 @@
+Bots without a public URL: with ``--callback-url pull:``, or that URL in ``[[callbacks]]``, a client fetches its stanzas from ``GET /rest/updates`` and answers them with ``POST /rest/updates/{id}``; tokens need ``may = ["updates"]``, and ``callbacks`` restricts them.

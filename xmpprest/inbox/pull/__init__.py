@@ -1,0 +1,1 @@
+"""The inbox of a callback whose client fetches its stanzas."""
