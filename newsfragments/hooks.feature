@@ -1,1 +1,1 @@
-Hooks accept the webhooks of other programs: ``POST /hooks/NAME/SECRET`` turns the requests of Alertmanager, of programs that post to Slack, and any text or JSON, into messages. ``xmpprest hook NAME`` creates one.
+Hooks accept the webhooks of other programs: ``POST /hooks/NAME/SECRET`` turns the requests of Alertmanager, Grafana, Uptime Kuma, GitHub, GitLab, Gitea, Forgejo, Apprise, of programs that post to Slack, Discord, ntfy or Gotify, and any text or JSON, into readable messages. ``xmpprest hook NAME`` creates one.

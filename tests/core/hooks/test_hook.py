@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -17,6 +18,7 @@ from xmpprest.core.hooks.template import Template
 from xmpprest.core.stanza.parser import ILLEGAL
 
 from .hooks import SECRET, makeHook
+from .test_payloads import cases
 
 
 def message(hook: Hook, value: Any, **headers: str) -> str:
@@ -45,6 +47,22 @@ def group(number: int, **labels: str) -> dict[str, Any]:
         "commonAnnotations": {},
         "externalURL": "http://alerts.example:9093",
     }
+
+
+def paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path to each field of a value, to the third level."""
+    named = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, each in named:
+        yield (*above, name)
+        if isinstance(each, dict | list) and len(above) < 2:
+            yield from paths(each, (*above, name))
+
+
+def withValue(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Return a copy of a value that has another one at a path."""
+    copy = value.copy()
+    copy[path[0]] = withValue(value[path[0]], path[1:], new) if path[1:] else new
+    return copy
 
 
 class MessageTests(SynchronousTestCase):
@@ -112,27 +130,31 @@ class MessageTests(SynchronousTestCase):
 
     def test_odd(self) -> None:
         """
-        Whatever a payload has in place of what is expected, there is a message without
+        Whatever a real payload has in the place of a field, there is a message without
         characters that XML forbids, and not too long.
         """
         odd: list[Any] = [
-            *(None, True, 1e300, -1, "", "x" * 100_000, "\x00\x1b[31mred\x1b[0m\ud800"),
-            *([], {}, [[]], [{}], [None], {"alertname": {}}, {"a": ["b"]}),
-            {"body": "<b>&amp;</b>]]>", "text": {"text": ["x"]}},
+            *(None, True, 1e999, -1, "x" * 20_000),
+            "\x00\x1b[31mred\x1b[0m\ud800<&>\n",
+            *([], {}, [[]], [{}, None], {"a": ["b"]}),
         ]
-        hooks = [makeHook(shape=name) for name in ("alertmanager", "slack", "json")]
-        for hook in hooks:
-            for value in odd:
-                payload: dict[str, Any] = group(2)
-                for key in [*payload, "text", "attachments", "blocks", "title"]:
-                    for given in ({**payload, key: value}, {key: value}):
-                        try:
-                            made = message(hook, given)
-                        except Refusal as refusal:
-                            self.assertEqual(refusal.problem.status, 422)
-                            continue
-                        self.assertIsNone(ILLEGAL.search(made), made)
-                        self.assertLessEqual(len(made), MAX_MESSAGE)
+        for shape, case, request in cases():
+            if not isinstance(request.value, dict):
+                continue
+            hook = makeHook(shape=shape)
+            for path in paths(request.value):
+                for value in odd:
+                    changed = replace(
+                        request, value=withValue(request.value, path, value)
+                    )
+                    try:
+                        made = hook.message(changed)
+                    except Refusal as refusal:
+                        self.assertEqual(refusal.problem.status, 422, case["name"])
+                        continue
+                    self.assertIsNone(made.failure)
+                    self.assertIsNone(ILLEGAL.search(made.body), made.body)
+                    self.assertLessEqual(len(made.body), MAX_MESSAGE)
 
     def test_controlCharacters(self) -> None:
         """

@@ -6,6 +6,7 @@ The layout needs no template, so it also serves when a template fails.
 
 from __future__ import annotations
 
+from colorsys import rgb_to_hsv
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,24 @@ def symbolOf(state: str, severity: str) -> str:
     if state in BAD_STATES:
         return SYMBOLS["bad"]
     return SYMBOLS["good"] if severity else ""
+
+
+def levelOfColor(color: int) -> str:
+    """
+    Return the level that a colour stands for.
+
+    @param color: Red, green and blue, with 8 bits each.
+    @return: Empty for grey, violet and the like.
+    """
+    parts = [(color >> shift & 0xFF) / 255 for shift in (16, 8, 0)]
+    hue, saturation, _ = rgb_to_hsv(*parts)
+    if saturation < 0.25:
+        return ""
+    return next((level for most, level in _HUES if hue * 360 <= most), "bad")
+
+
+#: The highest hue of each level, in degrees.
+_HUES = ((20, "bad"), (70, "warning"), (170, "good"), (260, "info"), (330, ""))
 
 
 def layout(notice: Notice) -> str:

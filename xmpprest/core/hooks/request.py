@@ -18,6 +18,8 @@ from ..errors import Refusal, badRequest
 
 #: Maximum depth of a JSON body in levels.
 MAX_DEPTH = 64
+#: Numbers from this on are not counts.
+MAX_NUMBER = 2**53
 #: Maximum number of fields of a form.
 MAX_FIELDS = 100
 
@@ -217,10 +219,10 @@ class Fields:
         return next(filter(None, (asText(self.get(path)) for path in paths)), "")
 
     def number(self, path: str) -> float | None:
-        """Return the number at a path; C{None} if there is none."""
+        """Return the number at a path; C{None} if there is none, or a huge one."""
         value = self.get(path)
         isNumber = isinstance(value, int | float) and not isinstance(value, bool)
-        return value if isNumber else None
+        return value if isNumber and abs(value) < MAX_NUMBER else None
 
     def isTrue(self, path: str) -> bool:
         """Return whether the value at a path is true."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from . import signatures
-from .formats import alerts, generic, slack
+from .formats import alerts, discord, forge, generic, gitlab, push, slack, uptime_kuma
 from .notice import Notice
 from .request import HookRequest
 
@@ -49,6 +50,31 @@ def _withID(id: str, request: HookRequest, notice: Notice) -> HookReply:
     return jsonReply(200, {"id": id})
 
 
+def _discord(id: str, request: HookRequest, notice: Notice) -> HookReply:
+    """Return nothing, or the message if the sender waits for it."""
+    if request.query.get("wait") != "true":
+        return HookReply(204)
+    return jsonReply(200, {"id": id, "type": 0, "content": notice.title})
+
+
+def _ntfy(id: str, request: HookRequest, notice: Notice) -> HookReply:
+    topic = request.fields.text("topic")
+    value = {"id": id, "event": "message", "topic": topic, "message": notice.title}
+    return jsonReply(200, value)
+
+
+def _gotify(id: str, request: HookRequest, notice: Notice) -> HookReply:
+    """Return the message; its id is a number in Gotify."""
+    number = int.from_bytes(sha256(id.encode()).digest()[:4], "big")
+    fields = request.fields
+    value = {"id": number, "appid": 1, "message": fields.text("message")}
+    return jsonReply(200, {**value, "title": fields.text("title")})
+
+
+def _apprise(id: str, request: HookRequest, notice: Notice) -> HookReply:
+    return jsonReply(200, {"error": None, "id": id})
+
+
 def _ok(id: str, request: HookRequest, notice: Notice) -> HookReply:
     return HookReply(200, b"ok", "text/plain")
 
@@ -83,8 +109,59 @@ class Shape:
 
 #: The shapes by name. L{detect} tries them in this order.
 SHAPES: Mapping[str, Shape] = {
+    # Gitea sends the headers of GitHub, too.
+    "gitea": Shape(
+        "Gitea, Forgejo, Gogs",
+        forge.notice,
+        _withID,
+        forge.isGitea,
+        signatures.giteaSignature,
+        "X-Gitea-Signature",
+        ("x-gitea-delivery", "x-forgejo-delivery", "x-gogs-delivery"),
+    ),
+    "github": Shape(
+        "GitHub",
+        forge.notice,
+        _withID,
+        forge.isGitHub,
+        signatures.hubSignature,
+        "X-Hub-Signature-256",
+        ("x-github-delivery",),
+    ),
+    "gitlab": Shape(
+        "GitLab",
+        gitlab.notice,
+        _withID,
+        gitlab.isGitLab,
+        signatures.gitlabToken,
+        "X-Gitlab-Token, or Standard Webhooks",
+        ("webhook-id",),
+    ),
+    "grafana": Shape(
+        "Grafana",
+        alerts.notice,
+        _withID,
+        alerts.isGrafana,
+        signatures.grafanaSignature,
+        "X-Grafana-Alerting-Signature",
+    ),
     "alertmanager": Shape(
         "Alertmanager (Prometheus)", alerts.notice, _withID, alerts.isAlertmanager
+    ),
+    "uptime-kuma": Shape(
+        "Uptime Kuma", uptime_kuma.notice, _withID, uptime_kuma.isUptimeKuma
+    ),
+    "apprise": Shape(
+        "Apprise, and programs that use it", push.apprise, _apprise, push.isApprise
+    ),
+    "discord": Shape(
+        "Programs that post to Discord", discord.notice, _discord, discord.isDiscord
+    ),
+    "ntfy": Shape(
+        "Programs and scripts that post to ntfy", push.ntfy, _ntfy, push.isNtfy
+    ),
+    "gotify": Shape(
+        "Programs that post to Gotify", push.gotify, _gotify, push.isGotify
     ),
     "slack": Shape(
         "Programs that post to Slack, Mattermost or Rocket.Chat",

@@ -5,12 +5,13 @@ take the same (https://docs.slack.dev/messaging/sending-messages-using-incoming-
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..markup import fromMarkdown, fromMrkdwn
-from ..notice import Notice, linkOf
+from ..notice import Notice, levelOfColor, linkOf
 from ..request import Fields, HookRequest
 from ..text import oneLine
 from .generic import textNotice
@@ -18,10 +19,8 @@ from .generic import textNotice
 #: Maximum number of attachments, of blocks, and of fields of one of them.
 MAX_PARTS = 50
 
-#: The levels of the named colours, and of those that programs copy from Slack's.
+#: The levels of the named colours.
 _LEVELS = {"good": "good", "warning": "warning", "danger": "bad"}
-_LEVELS |= {"#2eb886": "good", "#36a64f": "good", "#daa038": "warning"}
-_LEVELS |= {"#a30200": "bad", "#ff0000": "bad", "#d00000": "bad", "#00ff00": "good"}
 
 
 def isSlack(request: HookRequest) -> bool:
@@ -44,10 +43,16 @@ def notice(request: HookRequest) -> Notice:
     parts = [blocks or fromMrkdwn(fields.text("text"))]
     level = ""
     for each in map(Fields, fields.list("attachments")[:MAX_PARTS]):
-        level = level or _LEVELS.get(each.text("color").lower(), "")
+        level = level or _level(each.text("color").lower())
         parts += _attachment(each)
     result = textNotice("\n".join(filter(None, parts)), level)
     return result if result.title else replace(result, title=_fallback(fields))
+
+
+def _level(color: str) -> str:
+    """Return the level of a colour: one of Slack's names, or C{#RRGGBB}."""
+    isHex = re.fullmatch("#[0-9a-f]{6}", color) is not None
+    return levelOfColor(int(color[1:], 16)) if isHex else _LEVELS.get(color, "")
 
 
 def _fallback(fields: Fields) -> str:
