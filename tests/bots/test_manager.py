@@ -44,16 +44,25 @@ class ManagerTests(SynchronousTestCase):
 
     def test_notLoaded(self) -> None:
         """
-        Before the bots are loaded nobody can say what exists.
+        While the bots are being loaded clients wait, up to a limit.
         """
         store = HeldBotStore()
         store.isFull = True
         bots = HeldBots(store)
-        self.assertRefused(bots.manager.put(BOT, {}), 503)
-        self.assertRefused(bots.manager.delete(BOT), 503)
-        for call in (bots.manager.list, lambda: bots.manager.get(BOT)):
-            refusal = self.assertRaises(Refusal, call)
-            self.assertEqual(refusal.problem.status, 503)
+        calls = (
+            lambda: bots.manager.put(BOT, {}),
+            lambda: Deferred.fromCoroutine(bots.manager.list()),
+            lambda: Deferred.fromCoroutine(bots.manager.get(BOT)),
+        )
+        waiting: list[Deferred[Any]] = [call() for call in calls]
+        bots.clock.pump([1] * int(manager.LOAD_TIMEOUT))
+        for each in waiting:
+            self.assertRefused(each, 503)
+        waiting = [call() for call in calls]
+        store.isFull = False
+        bots.clock.advance(1)
+        for each in waiting:
+            self.successResultOf(each)
 
     def test_order(self) -> None:
         """
@@ -62,7 +71,12 @@ class ManagerTests(SynchronousTestCase):
         for jid in ("b@gateway.example", "a@gateway.example"):
             self.bots.put(jid)
         self.assertEqual(
-            [each.jid for each in self.manager.list()],
+            [
+                each.jid
+                for each in self.successResultOf(
+                    Deferred.fromCoroutine(self.manager.list())
+                )
+            ],
             ["a@gateway.example", "b@gateway.example"],
         )
 
@@ -73,7 +87,7 @@ class ManagerTests(SynchronousTestCase):
         self.bots.put()
         self.bots.store.isFull = True
         self.failureResultOf(self.manager.put(BOT, {"name": "x"}), StoreUnavailable)
-        self.assertEqual(self.manager.get(BOT).presentation.bot.name, "weather")
+        self.assertEqual(self.bots.entry().presentation.bot.name, "weather")
         self.failureResultOf(self.manager.delete(BOT), StoreUnavailable)
         self.failureResultOf(self.approve(), StoreUnavailable)
         self.assertEqual(self.bots.stream.taken(), [])
@@ -100,7 +114,7 @@ class ManagerTests(SynchronousTestCase):
         A profile that is not possible is refused, and there is no bot.
         """
         self.assertRefused(self.manager.put(BOT, {"show": "x"}), 422)
-        self.assertEqual(self.manager.list(), [])
+        self.assertEqual(len(self.bots.service.roster), 0)
 
     def test_approve(self) -> None:
         """

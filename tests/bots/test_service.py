@@ -323,7 +323,7 @@ class ResourceTests(BotTestCase):
 
     def resources(self) -> Mapping[str, Resource]:
         """Return the resources of the contact."""
-        return self.bots.manager.get(BOT).resourcesOf(USER)
+        return self.bots.entry().resourcesOf(USER)
 
     def test_remembered(self) -> None:
         """
@@ -515,7 +515,7 @@ class StreamTests(BotTestCase):
             self.stream.kinds(),
             [f"available {USER}", "subscribe a@example.net", "probe b@example.net"],
         )
-        self.assertEqual(self.bots.manager.get(BOT).resourcesOf("b@example.net"), {})
+        self.assertEqual(self.bots.entry().resourcesOf("b@example.net"), {})
 
     def test_slices(self) -> None:
         """
@@ -700,8 +700,8 @@ class LoadTests(SynchronousTestCase):
             before.presence("subscribe", f"{number}@example.net")
         after = HeldBots(before.store)
         self.assertEqual(len(after.stream.taken()), 2500)
-        entry = after.manager.get(BOT)
-        self.assertEqual(entry.contacts, before.manager.get(BOT).contacts)
+        entry = after.entry()
+        self.assertEqual(entry.contacts, before.entry().contacts)
         self.assertEqual(entry.presentation.bot.profile.status, "Ask me")
         self.assertEqual(after.service.roster.states["from"], 2500)
 

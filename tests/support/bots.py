@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.words.xish.domish import Element
 
+from xmpprest.bots.roster import RosterEntry
 from xmpprest.bots.service import BotService
 from xmpprest.core.bots.contact import Contact, ContactRecord
 from xmpprest.core.bots.profile import Bot
@@ -200,6 +201,12 @@ class HeldBots:
         attribute = f" type='{type}'" if type else ""
         xml = f"<presence from='{sender}' to='{to}'{attribute}/>"
         return self.receive(xml) is not None
+
+    def entry(self, bot: str = BOT) -> RosterEntry:
+        """Return a bot in memory."""
+        found = self.service.roster.get(bot)
+        assert found is not None
+        return found
 
     def contact(self, jid: str = USER, bot: str = BOT) -> Contact | None:
         """Return a contact in memory; C{None} if there is none."""

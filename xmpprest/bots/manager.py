@@ -6,8 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 
+from ..concurrency.waiters import Waiters
 from ..core.bots.contact import Contact
 from ..core.bots.policy import Decision, approve, cancel, onPolicy, subscribe
 from ..core.bots.presentation import Presentation
@@ -23,6 +25,8 @@ from .series import online, series
 
 _T = TypeVar("_T")
 
+#: Seconds that a client waits until the bots are loaded.
+LOAD_TIMEOUT = 5.0
 #: The highest number of bots.
 MAX_BOTS = 10_000
 
@@ -32,7 +36,8 @@ class BotManager:
     Changes the bots for clients. A change that has begun is completed also if its
     client leaves.
 
-    @ivar isLoaded: Whether the roster has all bots of the store.
+    @ivar isLoaded: Whether the roster has all bots of the store. Until it has, calls
+        wait for up to L{LOAD_TIMEOUT}.
     """
 
     def __init__(
@@ -45,9 +50,12 @@ class BotManager:
         writer: ContactWriter,
         sender: ContactSender,
         broadcaster: Broadcaster,
+        clock: IReactorTime,
     ) -> None:
         """@param present: Makes a bot as its contacts see it."""
         self.isLoaded = False
+        self._loading: Waiters[None] = Waiters()
+        self._clock = clock
         self._store = store
         self._stream = stream
         self._roster = roster
@@ -57,23 +65,28 @@ class BotManager:
         self._broadcaster = broadcaster
         self._lock = DeferredLock()
 
-    def list(self) -> Sequence[RosterEntry]:
+    def loaded(self) -> None:
+        """Serve the calls that wait: the roster has all bots of the store."""
+        self.isLoaded = True
+        self._loading.release(None)
+
+    async def list(self) -> Sequence[RosterEntry]:
         """
         Return all bots, in the order of their addresses.
 
-        @raise Refusal: 503 if they are not loaded yet.
+        @raise Refusal: 503 if they cannot be loaded.
         """
-        self._requireLoaded()
+        await self._whenLoaded()
         return sorted(self._roster, key=lambda entry: entry.jid)
 
-    def get(self, jid: str) -> RosterEntry:
+    async def get(self, jid: str) -> RosterEntry:
         """
         Return a bot.
 
         @param jid: Its bare address, in its normal form.
-        @raise Refusal: 404 if there is none; 503 if the bots are not loaded yet.
+        @raise Refusal: 404 if there is none; 503 if the bots cannot be loaded.
         """
-        self._requireLoaded()
+        await self._whenLoaded()
         entry = self._roster.get(jid)
         if entry is None:
             raise notFound(f"There is no bot {jid}; PUT one at /rest/bots/{jid}.")
@@ -93,7 +106,7 @@ class BotManager:
         return _shielded(self._lock.run(self._put, jid, body))
 
     async def _put(self, jid: str, body: Value) -> Bot:
-        self._requireLoaded()
+        await self._whenLoaded()
         entry = self._roster.get(jid)
         if entry is None and len(self._roster) >= MAX_BOTS:
             raise _tooMany(f"There are {MAX_BOTS} bots; delete one first.")
@@ -131,7 +144,7 @@ class BotManager:
         return _shielded(self._lock.run(self._delete, jid))
 
     async def _delete(self, jid: str) -> None:
-        entry = self.get(jid)
+        entry = await self.get(jid)
         self._requireStream()
         await self._store.deleteBot(jid)
         self._writer.forget(jid)
@@ -162,7 +175,7 @@ class BotManager:
     async def _approve(
         self, jid: str, contact: str, name: str | None, *, subscribes: bool
     ) -> Contact:
-        entry = self.get(jid)
+        entry = await self.get(jid)
         if contact not in entry.contacts and not self._roster.hasRoomFor(contact):
             raise _tooMany("There are too many contacts; delete some first.")
         decision = approve(entry.of(contact))
@@ -186,7 +199,7 @@ class BotManager:
         return _shielded(_run(self._cancel(jid, contact)))
 
     async def _cancel(self, jid: str, contact: str) -> None:
-        entry = self.get(jid)
+        entry = await self.get(jid)
         if contact not in entry.contacts:
             raise notFound(f"{jid} has no contact {contact}.")
         decision = cancel(entry.of(contact))
@@ -196,13 +209,18 @@ class BotManager:
 
     # --- conditions ---
 
-    def _requireLoaded(self) -> None:
-        if not self.isLoaded:
+    async def _whenLoaded(self) -> None:
+        if self.isLoaded:
+            return
+        waiting = self._loading.wait()
+        try:
+            await waiting.addTimeout(LOAD_TIMEOUT, self._clock)
+        except TimeoutError:
             raise serviceUnavailable(
                 "resource-constraint",
-                "The bots are being read from the store; try again.",
-                retryAfter=1,
-            )
+                "The bots cannot be read from the store at the moment; try again.",
+                retryAfter=5,
+            ) from None
 
     def _requireStream(self) -> None:
         if not self._stream.ready:

@@ -92,6 +92,7 @@ class BotService(Service):
             writer=self._writer,
             sender=sender,
             broadcaster=self._broadcaster,
+            clock=clock,
         )
         self._scope = CancelScope(clock)
         self._held: list[Element] = []
@@ -142,7 +143,7 @@ class BotService(Service):
                 if entry is not None:
                     self.roster.update(entry, contact)
             after = (page[-1].bot, page[-1].contact.jid)
-        self.manager.isLoaded = True
+        self.manager.loaded()
         held, self._held = self._held, []
         for stanza in held:
             self._resume(stanza)

@@ -94,7 +94,7 @@ class BotRouteTests(BotsTestCase):
         self.assertRefused(self.send("PUT", PATH, {}, "text/plain"), 415, "Only JSON")
         self.assertRefused(self.send("PUT", PATH, {"x": 1}), 422, "'x' is not known")
         self.assertRefused(self.send("PUT", PATH, []), 422, "must be an object")
-        self.assertEqual(self.bots.manager.list(), [])
+        self.assertEqual(len(self.bots.service.roster), 0)
 
     def test_fullStore(self) -> None:
         """
@@ -240,4 +240,4 @@ class TokenTests(BotsTestCase):
             ("DELETE", f"{other}/contacts/{USER}"),
         ):
             self.assertRefused(self.send(method, path), 403, "may not send from")
-        self.assertEqual(len(self.bots.manager.list()), 2)
+        self.assertEqual(len(self.bots.service.roster), 2)

@@ -52,10 +52,10 @@ class BotEntry(Protocol):
 class Bots(Protocol):
     """The bots. Each call may raise L{Refusal}, each change L{StoreUnavailable}."""
 
-    def list(self) -> Sequence[BotEntry]:
+    async def list(self) -> Sequence[BotEntry]:
         """Return all bots."""
 
-    def get(self, jid: str) -> BotEntry:
+    async def get(self, jid: str) -> BotEntry:
         """Return a bot by its bare address."""
 
     def put(self, jid: str, body: Value) -> Awaitable[Bot]:
@@ -114,7 +114,7 @@ class BotsHandler:
 
     async def list(self, request: Request, body: bytes, grant: Grant) -> Response:
         """Return the bots that a token may see."""
-        found = self.bots.list()
+        found = await self.bots.list()
         return jsonResponse(
             200,
             [
@@ -132,7 +132,7 @@ class BotsHandler:
 
         @raise Refusal: 404 if there is none; 403 if the token may not send from it.
         """
-        entry = self.bots.get(self._address(bot, grant))
+        entry = await self.bots.get(self._address(bot, grant))
         return jsonResponse(200, profileToJSON(entry.presentation.bot))
 
     async def put(
@@ -167,7 +167,7 @@ class BotsHandler:
 
         @raise Refusal: 404 if there is no such bot.
         """
-        entry = self.bots.get(self._address(bot, grant))
+        entry = await self.bots.get(self._address(bot, grant))
         contacts = iter(sorted(entry.contacts))
         if len(entry.contacts) <= SLICE:
             return jsonResponse(200, [*_contacts(entry, contacts)])
@@ -201,8 +201,8 @@ class BotsHandler:
         found = await self.bots.approve(
             address, other, wanted.name, subscribes=wanted.subscribes
         )
-        resources = self.bots.get(address).resourcesOf(other)
-        return jsonResponse(200, contactToJSON(found, resources))
+        entry = await self.bots.get(address)
+        return jsonResponse(200, contactToJSON(found, entry.resourcesOf(other)))
 
     async def cancel(
         self, bot: str, contact: str, request: Request, body: bytes, grant: Grant
