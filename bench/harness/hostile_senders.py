@@ -40,6 +40,7 @@ def hostileStanzas(domain: str, to: str) -> Iterator[str]:
         sender = f"h{number}@{domain}/{'r' * 900}"
         origin = f"from='{sender}' to='{to}' id='h{number}'"
         yield f"<presence {origin}>{'<a/>' * 16_000}</presence>"
+        yield f"<presence {origin}>{'<a/>' * 4_000}</presence>"
         yield f"<presence {origin} type='subscribe'/>"
         yield f"<presence {origin} type='probe'/>"
         yield f"<message {origin}><subject>{'&#10;' * 60_000}</subject></message>"

@@ -210,7 +210,7 @@ class LimitTests(ReaderTestCase):
             )
 
     def test_elements(self) -> None:
-        """A stanza may hold 16,384 elements, itself included."""
+        """A stanza may have 4,096 elements, itself included, as a client may send."""
         for count in (MAX_INBOUND_ELEMENTS - 1, MAX_INBOUND_ELEMENTS):
             self.stanzas.clear()
             stanza = f"<message id='1'>{'<x/>' * count}</message>"
@@ -219,7 +219,7 @@ class LimitTests(ReaderTestCase):
                 self.assertEqual(len(self.stanzas), 1)
             else:
                 self.assertEqual(
-                    self.refusal(stanza), "it holds more than 16384 elements"
+                    self.refusal(stanza), "it holds more than 4096 elements"
                 )
 
     def test_text(self) -> None:

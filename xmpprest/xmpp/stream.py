@@ -15,12 +15,13 @@ from twisted.words.xish.domish import Element, ParserError
 
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import LANG
-from ..core.stanza.parser import TreeBuilder, TreeTooLarge
+from ..core.stanza.parser import MAX_ELEMENTS, TreeBuilder, TreeTooLarge
 from .namespace_scope import NamespaceScope
 
-#: Maximum elements and characters of an inbound stanza; more than servers let through
-#: by default.
-MAX_INBOUND_ELEMENTS = 16384
+#: Maximum elements of an inbound stanza, as many as a client may send. Four times that
+#: number holds up the reactor for 150 ms: parsed, serialized, and parsed again.
+MAX_INBOUND_ELEMENTS = MAX_ELEMENTS
+#: Maximum characters of an inbound stanza; more than servers let through by default.
 MAX_INBOUND_TEXT = 2**20
 
 
