@@ -116,6 +116,13 @@ class GroupTests(OutboxTestCase):
         self.assertEqual(results, [crash, crash])
         self.assertEqual(self.outbox.waiting, 0)
 
+    def test_streamCrashed(self) -> None:
+        """An unexpected error on the way to the stream is logged; callers are told."""
+        self.connect()
+        self.patch(self.stream, "writeAll", lambda messages: 1 / 0)
+        self.assertEqual(self.acceptAll(message(1)), [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_callerLeaves(self) -> None:
         """A message is sent also if its caller has stopped waiting."""
         self.store = store = SlowStore()

@@ -41,6 +41,7 @@ from xmpprest.outbox.culprit import BOUNCE_AFTER_SILENT_LOSSES, ISOLATE_AFTER
 from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
 from xmpprest.outbox.recorder import RETRY_DELAY
 from xmpprest.outbox.sender import (
+    AWAITED_INTERVAL,
     BARRIER_INTERVAL,
     MAX_IN_FLIGHT,
 )
@@ -642,6 +643,45 @@ class BounceTests(OutboxTestCase):
         self.outbox.handleError(self.error())
         self.store.open()
         self.assertEqual(self.state("m1"), CONFIRMED)
+
+
+class IntervalTests(OutboxTestCase):
+    """
+    The time between two barriers.
+    """
+
+    def nextBarrier(self) -> float:
+        """Let the barrier come back; return the seconds until the next one."""
+        self.accept(2)
+        self.stream.crossings.pop().callback(True)
+        passed = 0.0
+        while not self.stream.crossings:
+            self.clock.advance(0.001)
+            passed += 0.001
+        return passed
+
+    def test_underLoad(self) -> None:
+        """The next barrier is for many messages."""
+        self.connect()
+        self.accept(1)
+        self.assertAlmostEqual(self.nextBarrier(), BARRIER_INTERVAL)
+
+    def test_awaited(self) -> None:
+        """The next barrier comes sooner if a client waits for an outcome."""
+        self.connect()
+        (number,) = self.accept(1)
+        self.outbox.waitForOutcome(number, 10)
+        self.assertAlmostEqual(self.nextBarrier(), AWAITED_INTERVAL)
+
+    def test_reconnected(self) -> None:
+        """On a new stream the first barrier is sent at once."""
+        self.connect()
+        self.accept(1)
+        self.stream.crossings.pop().callback(True)
+        self.accept(2)
+        self.breakStream()
+        self.connect()
+        self.assertEqual(len(self.stream.crossings), 1)
 
 
 class OutcomeTests(OutboxTestCase):

@@ -29,7 +29,7 @@ class BarrierTests(ComponentTestCase):
 
     def wait(self) -> Deferred[bool]:
         """Send a barrier."""
-        return Deferred.fromCoroutine(self.barrier.wait())
+        return self.barrier.wait()
 
     def answer(self, type: str, condition: str = "", sender: str = DOMAIN) -> Element:
         """Answer the only iq; returns it."""

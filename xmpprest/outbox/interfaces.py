@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -103,10 +103,10 @@ class OutboundStream(Protocol):
 class DeliveryBarrier(Protocol):
     """A request whose response proves that the server has read everything before it."""
 
-    def wait(self) -> Awaitable[bool]:
+    def wait(self) -> Deferred[bool]:
         """
         Wait until the server has read everything written so far.
 
-        @return: C{False} if the server offers no way to find out.
-        @raise Refusal: 503 if the stream is lost; 504 if the server is slow.
+        @return: Fires with C{False} if the server offers no way to find out; fails with
+            L{Refusal}: 503 if the stream is lost, 504 if the server is slow.
         """

@@ -272,8 +272,10 @@ class Outbox(Service):
             else:
                 self._capacity.release([message])
         self._capacity.stored(new)
-        self._sender.add(new)
-        _tell(group, results)
+        try:
+            self._sender.add(new)
+        finally:
+            _tell(group, results)
 
     def _notStored(self, reason: Failure, group: Sequence[QueuedMessage]) -> None:
         """Refuse the messages, because the store cannot be used."""

@@ -27,6 +27,10 @@ class Outcomes:
         self._clock = clock
         self._waits: dict[int, _Wait] = {}
 
+    def __len__(self) -> int:
+        """Return the number of waits."""
+        return len(self._waits)
+
     def wait(self, number: int, timeout: float) -> Deferred[Outcome]:
         """
         Wait for the outcome of a message.

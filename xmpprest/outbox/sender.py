@@ -12,7 +12,6 @@ from enum import Enum
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
@@ -44,9 +43,11 @@ _log = Logger()
 MAX_IN_FLIGHT = 512
 #: Seconds after which a message is stamped with the time of its acceptance.
 DELAY_STAMP_AFTER = 30.0
-#: Seconds from the response to a barrier to the next barrier; under load, one barrier
-#: and one record are for many messages.
-BARRIER_INTERVAL = 0.005
+#: Seconds from the response to a barrier to the next barrier, so that under load one
+#: barrier and one record are for many messages; and the seconds if a client waits for
+#: the outcome of a message.
+BARRIER_INTERVAL = 0.02
+AWAITED_INTERVAL = 0.005
 
 
 class SenderState(Enum):
@@ -66,10 +67,6 @@ class SenderState(Enum):
     SENDING = "sending"
     ISOLATING = "isolating"
     DRAINING = "draining"
-
-
-#: The states in which messages are written.
-_WRITING = frozenset({SenderState.SENDING, SenderState.ISOLATING})
 
 
 class OutboxSender:
@@ -109,8 +106,9 @@ class OutboxSender:
         self._recorder = Recorder(store, clock)
         #: Messages that are written and unconfirmed, by number, in order.
         self._inFlight: dict[int, QueuedMessage] = {}
-        self._confirming: Deferred[None] | None = None
+        self._confirming: Deferred[bool] | None = None
         self._retryTimer: IDelayedCall | None = None
+        self._pauseTimer: IDelayedCall | None = None
         self._drained: Waiters[None] = Waiters()
         #: Messages that an operator is about to drop; they are not written.
         self._held: set[int] = set()
@@ -153,7 +151,7 @@ class OutboxSender:
         unknown.
         """
         isIsolating = self._state is SenderState.ISOLATING
-        if self._state in _WRITING:
+        if self._isWriting:
             self._state = SenderState.OFFLINE
         inFlight, fault = [*self._inFlight.values()], self._stream.closeReason
         culprit = self._culprits.lost(inFlight, fault, isIsolating=isIsolating)
@@ -161,6 +159,7 @@ class OutboxSender:
             self._settle([culprit.number], BOUNCED, bounceOf(culprit, fault))
         self._backlog.putBack(self._inFlight.values())
         self._inFlight.clear()
+        timers.cancel(self._pauseTimer)
         if self._confirming is not None:
             self._confirming.cancel()
         self._checkDrained()
@@ -181,9 +180,15 @@ class OutboxSender:
         """Enter CLOSED: leave unconfirmed messages to the store."""
         self._state = SenderState.CLOSED
         timers.cancel(self._retryTimer)
+        timers.cancel(self._pauseTimer)
         if self._confirming is not None:
             self._confirming.cancel()
         self._recorder.stop()
+
+    @property
+    def _isWriting(self) -> bool:
+        state = self._state
+        return state is SenderState.SENDING or state is SenderState.ISOLATING
 
     # --- writing ---
 
@@ -194,12 +199,11 @@ class OutboxSender:
 
     def _flush(self) -> None:
         """Write as much as the window allows, and have it confirmed."""
-        if self._state in _WRITING:
+        if self._isWriting:
             self._write()
-        if self._state in _WRITING or self._state is SenderState.OFFLINE:
+        if self._isWriting or self._state is SenderState.OFFLINE:
             self._refill()
-        if self._inFlight and self._confirming is None:
-            self._startConfirming()
+        self._confirm()
         self._checkDrained()
 
     def _write(self) -> None:
@@ -258,40 +262,57 @@ class OutboxSender:
 
     # --- confirming ---
 
-    def _startConfirming(self) -> None:
-        confirming = Deferred.fromCoroutine(self._confirm())
-        if not confirming.called:
-            self._confirming = confirming
-        confirming.addBoth(self._confirmed)
+    def _confirm(self) -> None:
+        """
+        Send a barrier behind the messages in flight, unless one is under way or was
+        answered just now.
+        """
+        isBusy = self._confirming is not None or self._isPausing
+        if isBusy or not self._inFlight or self._state is SenderState.CLOSED:
+            return
+        # Other messages are written while the barrier is under way.
+        written = [*self._inFlight]
+        confirming = self._confirming = self._barrier.wait()
+        confirming.addBoth(self._answered).addCallback(self._passed, written)
+        confirming.addErrback(self._notPassed)
 
-    async def _confirm(self) -> None:
-        """Send one barrier after the other, as long as messages are unconfirmed."""
-        while self._inFlight:
-            # Other messages are written while the barrier is under way.
-            written = [*self._inFlight]
-            try:
-                isConfirmed = await self._barrier.wait()
-            except Refusal:
-                await deferLater(self._clock, RETRY_DELAY)
-                continue
-            self._culprits.confirmed()
-            numbers = [number for number in written if number in self._inFlight]
-            self._settle(numbers, CONFIRMED if isConfirmed else SENT)
-            self._flush()
-            await deferLater(self._clock, BARRIER_INTERVAL)
-
-    def _confirmed(self, result: object) -> None:
-        """Let the next message start another barrier."""
+    def _answered(self, result: bool | Failure) -> bool | Failure:
         self._confirming = None
-        if isinstance(result, Failure) and not result.check(CancelledError):
+        return result
+
+    def _passed(self, isConfirmed: bool, written: Sequence[int]) -> None:
+        """
+        Confirm messages: the server has processed them.
+
+        @param isConfirmed: Whether that is certain.
+        @param written: The numbers of the messages that were in flight.
+        """
+        self._culprits.confirmed()
+        self._pause(AWAITED_INTERVAL if self._outcomes else BARRIER_INTERVAL)
+        numbers = [number for number in written if number in self._inFlight]
+        self._settle(numbers, CONFIRMED if isConfirmed else SENT)
+        self._flush()
+
+    def _notPassed(self, reason: Failure) -> None:
+        """Send another barrier later, unless the stream is lost."""
+        if reason.check(CancelledError):
+            self._flush()
+            return
+        if not reason.check(Refusal):
             _log.failure(
                 "Asking the server what it has processed crashed; it is asked again. "
                 + REPORT_BUG,
-                failure=result,
+                failure=reason,
             )
-            self._retryLater()
-        elif self._state is not SenderState.CLOSED:
-            self._flush()
+        self._pause(RETRY_DELAY)
+
+    def _pause(self, delay: float) -> None:
+        """Send no barrier for some seconds."""
+        self._pauseTimer = self._clock.callLater(delay, self._flush)
+
+    @property
+    def _isPausing(self) -> bool:
+        return self._pauseTimer is not None and self._pauseTimer.active()
 
     def bounce(self, report: Element, id: str) -> bool:
         """

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..core.errors import Refusal
@@ -86,35 +89,28 @@ class Barrier:
         self._isProven = False
         self.lastSuccessAt = None
 
-    async def wait(self) -> bool:
+    def wait(self) -> Deferred[bool]:
         """
         Wait until the server has processed everything that was written before.
 
-        @return: C{True} if it has; C{False} if the server answers no method.
-        @raise Refusal: 503 if the stream was lost or is congested; 504 if the server
-            has answered on this stream before, but not this time.
+        @return: Fires with C{True} once it has; with C{False} if the server answers no
+            method. Fails with L{Refusal}: 503 if the stream was lost or is congested;
+            504 if the server has answered on this stream before, but not this time.
         """
-        while self.method != NONE:
-            means, began = self.method, self._clock.seconds()
-            reason = await (
-                self._fault(self._loopback(TIMEOUT), ("",))
-                if means == LOOPBACK
-                else self._pinged()
-            )
-            if means != self.method:
-                continue
-            if reason is None:
-                self._isProven = True
-                self.lastSuccessAt = self._clock.seconds()
-                self.roundTrips.observe(self.lastSuccessAt - began)
-                return True
-            self._fallBack(reason)
-        return False
+        if self.method == NONE:
+            return succeed(False)
+        try:
+            replying = self._ask()
+        except Refusal:
+            return fail()
+        began = self._clock.seconds()
+        judge = partial(self._judge, means=self.method, began=began)
+        return replying.addCallbacks(judge, partial(self._noReply, means=self.method))
 
-    async def _pinged(self) -> str | None:
-        """Ping the server itself; return the reason if it cannot answer."""
-        if not self._peer:
-            return "the component's domain is in no other"
+    def _ask(self) -> Deferred[Element]:
+        """Send the query of the current method."""
+        if self.method == LOOPBACK:
+            return self._loopback(TIMEOUT)
         ping = make(
             "iq",
             {
@@ -125,35 +121,59 @@ class Barrier:
             },
             [element(ns.PING, "ping")],
         )
-        replying = self._request(ping, TIMEOUT).addCallback(lambda all: all[-1])
-        return await self._fault(replying, _NOT_ITS_OWN)
+        return self._request(ping, TIMEOUT).addCallback(itemgetter(-1))
 
-    async def _fault(
-        self, replying: Deferred[Element], conditions: tuple[str, ...]
-    ) -> str | None:
+    def _judge(self, reply: Element, means: str, began: float) -> bool | Deferred[bool]:
         """
-        Wait for a reply, and judge whether it proves anything.
+        Judge whether a reply proves anything; if it does not, try the next method.
 
-        @param conditions: The error conditions that prove nothing; C{""} for any.
-        @return: The reason why the reply proves nothing; C{None} if it proves that the
-            server has processed the query.
-        @raise Refusal: 503 if the stream was lost; 504 if the method has worked before.
+        @param means: The method of the query.
+        @param began: When it was sent.
         """
-        try:
-            reply = await replying
-        except Refusal as refusal:
-            if refusal.problem.status != 504 or self._isProven:
-                raise
-            return f"no reply within {TIMEOUT:g} s"
-        report = firstChild(reply, ns.CLIENT, "error")
-        if reply.getAttribute("type") != "error" or report is None:
-            return None
-        found = [each.name for each in report.elements() if each.name != "text"]
-        condition = found[0] if found else "an error"
-        return condition if {"", condition} & {*conditions} else None
+        reason = _fault(reply, means)
+        if reason or means != self.method:
+            return self._again(means, reason)
+        self._isProven = True
+        self.lastSuccessAt = self._clock.seconds()
+        self.roundTrips.observe(self.lastSuccessAt - began)
+        return True
+
+    def _noReply(self, reason: Failure, means: str) -> Failure | Deferred[bool]:
+        """Try the next method if the server has not answered yet on this stream."""
+        refusal = reason.value
+        isLate = isinstance(refusal, Refusal) and refusal.problem.status == 504
+        if not isLate or self._isProven:
+            return reason
+        return self._again(means, f"no reply within {TIMEOUT:g} s")
+
+    def _again(self, means: str, reason: str) -> Deferred[bool]:
+        """
+        Send a query of the next method, or of that of a new stream.
+
+        @param reason: The fault of the method C{means}.
+        """
+        if means == self.method:
+            self._fallBack(reason)
+        return self.wait()
 
     def _fallBack(self, reason: str) -> None:
         self.method, words = _NEXT[self.method]
         if self.method not in self._said:
             self._said.add(self.method)
             _log.warn(words, reason=reason, peer=self._peer or "its own domain")
+        if self.method == PING and not self._peer:
+            self._fallBack("the component's domain is in no other")
+
+
+def _fault(reply: Element, means: str) -> str:
+    """
+    Return the reason why a reply proves nothing; empty if it proves that the server has
+    processed the query.
+    """
+    report = firstChild(reply, ns.CLIENT, "error")
+    if reply.getAttribute("type") != "error" or report is None:
+        return ""
+    found = [each.name for each in report.elements() if each.name != "text"]
+    condition = found[0] if found else "an error"
+    provesNothing = means == LOOPBACK or condition in _NOT_ITS_OWN
+    return condition if provesNothing else ""

@@ -23,7 +23,7 @@ from ..core.errors import Problem, Refusal, serviceUnavailable
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.stanza import jid, mam
 from ..core.stanza import namespaces as ns
-from ..core.stanza.build import element, isResponse, make, withAttributes
+from ..core.stanza.build import isResponse, withAttributes
 from ..core.stanza.jid import JID
 
 
@@ -73,12 +73,12 @@ class IQTracker:
         domain: str,
         clock: IReactorTime,
         send: Callable[[Element], None],
-        sendUnseen: Callable[[Element], None],
+        sendUnseen: Callable[[str], None],
     ) -> None:
         """
         @param domain: The component domain, in its normal form.
         @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
-        @param sendUnseen: Writes a stanza that no client has asked for; raises
+        @param sendUnseen: Writes a stanza that no client has asked for, as XML; raises
             L{Refusal}, too.
         """
         self._domain = domain
@@ -117,7 +117,24 @@ class IQTracker:
         if peer == own or peer in self._ourselves:
             # RFC 6120 §8.1.2.1: our server may leave its name out, or give ours.
             peers = (own, *self._ourselves)
-        return self._register(stanza, peers, timeout, loopback=False)
+        caller = (stanza["id"], stanza["to"], stanza["from"])
+        if caller in self._callers:
+            raise _doubled()
+        wireID = self._newID()
+        outbound, collected = withAttributes(stanza, id=wireID), None
+        query = mam.query(stanza)
+        if query is not None:
+            callersID = query.getAttribute("queryid")
+            outbound = mam.withQueryID(outbound, callersID, wireID)
+            collected = mam.ArchiveResults(wireID, callersID)
+        deferred = self._register(wireID, peers, caller, timeout, collected)
+        self._callers.add(caller)
+        try:
+            self._write(outbound)
+        except Refusal:
+            self._forget(wireID)
+            raise
+        return deferred
 
     def pingSelf(self, timeout: float) -> Deferred[Element]:
         """
@@ -128,18 +145,18 @@ class IQTracker:
         @return: Fires with the iq or an error stanza; fails with L{Refusal}: 504 for a
             timeout, 503 for a lost stream.
         """
-        ping = make(
-            "iq",
-            {
-                "to": self._domain,
-                "from": self._domain,
-                "type": "get",
-                "id": self._newID(),
-            },
-            [element(ns.PING, "ping")],
-        )
-        replying = self._register(ping, self._ourselves, timeout, loopback=True)
-        return replying.addCallback(itemgetter(-1))
+        id, domain = self._newID(), self._domain
+        caller = (id, domain, domain)
+        deferred = self._register(id, self._ourselves, caller, timeout, isLoopback=True)
+        try:
+            self._writeUnseen(
+                f"<iq to='{domain}' from='{domain}' type='get' id='{id}'>"
+                f"<ping xmlns='{ns.PING}'/></iq>"
+            )
+        except Refusal:
+            self._forget(id)
+            raise
+        return deferred.addCallback(itemgetter(-1))
 
     def isLoopback(self, stanza: Element) -> bool:
         """Tell whether an inbound stanza is the iq of a L{pingSelf}."""
@@ -184,7 +201,7 @@ class IQTracker:
             self.mismatched += response
             return response
         self._end(wireID)
-        reply = withAttributes(iq, id=wait.caller[0])
+        reply = iq if wait.loopback else withAttributes(iq, id=wait.caller[0])
         wait.deferred.callback(
             [reply] if wait.collected is None else wait.collected.finish(reply)
         )
@@ -214,32 +231,20 @@ class IQTracker:
 
     def _register(
         self,
-        stanza: Element,
+        wireID: str,
         peers: tuple[JID | None, ...],
+        caller: tuple[str, str, str],
         timeout: float,
-        loopback: bool,
+        collected: mam.ArchiveResults | None = None,
+        *,
+        isLoopback: bool = False,
     ) -> Deferred[list[Element]]:
-        caller = (stanza["id"], stanza["to"], stanza["from"])
-        if caller in self._callers:
-            raise _doubled()
-        wireID = self._newID()
-        outbound, collected = withAttributes(stanza, id=wireID), None
-        query = mam.query(stanza)
-        if query is not None:
-            callersID = query.getAttribute("queryid")
-            outbound = mam.withQueryID(outbound, callersID, wireID)
-            collected = mam.ArchiveResults(wireID, callersID)
+        """Let a request wait that is about to be written."""
         deferred: Deferred[list[Element]] = Deferred(lambda _: self._cancelled(wireID))
         timer = self._clock.callLater(timeout, self._timedOut, wireID, timeout)
         self._waits[wireID] = _Wait(
-            deferred, peers, caller, self._clock.seconds(), timer, loopback, collected
+            deferred, peers, caller, self._clock.seconds(), timer, isLoopback, collected
         )
-        self._callers.add(caller)
-        try:
-            (self._writeUnseen if loopback else self._write)(outbound)
-        except Refusal:
-            self._forget(wireID)
-            raise
         return deferred
 
     def _cancelled(self, wireID: str) -> None:

@@ -101,13 +101,14 @@ class StanzaSender:
             for xml, _ in stanzas:
                 observer.sent(xml)
 
-    def sendUnobserved(self, stanza: Element) -> None:
+    def sendUnobserved(self, xml: str) -> None:
         """
-        Write a stanza that concerns only the gateway itself; no observer is told.
+        Write a short stanza that concerns only the gateway itself; no observer is told.
 
+        @param xml: The stanza, as L{toXML} writes it.
         @raise Refusal: 503 without a stream or if the server does not keep up.
         """
-        self._put(encodeStanza(toXML(stanza), MAX_STANZA_BYTES))
+        self._put(xml.encode())
 
     def _put(self, data: bytes) -> None:
         if self._stream is None:

@@ -46,13 +46,13 @@ class HeldBarrier:
         self.crossings: list[Deferred[bool]] = []
         self.isHeld = False
 
-    async def wait(self) -> bool:
+    def wait(self) -> Deferred[bool]:
         """Send one, which comes back at once unless it is held."""
         crossing: Deferred[bool] = Deferred()
         self.crossings.append(crossing)
         if not self.isHeld:
             crossing.callback(True)
-        return await crossing
+        return crossing
 
 
 class HeldStore:

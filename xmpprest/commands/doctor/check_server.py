@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import TimeoutError
 from twisted.words.xish.domish import Element
 
 from ...config.config import Config
@@ -117,9 +117,8 @@ async def _checkBarrier(
     sender: StanzaSender, reactor: Any, timeout: float
 ) -> CheckResult:
     started = reactor.seconds()
-    crossing: Coroutine[Any, Any, bool] = sender.barrier.wait()
     try:
-        await Deferred.fromCoroutine(crossing).addTimeout(timeout, reactor)
+        await sender.barrier.wait().addTimeout(timeout, reactor)
     except TimeoutError:
         means = f"nothing came back within {timeout:g} s"
     except Refusal as refusal:

@@ -63,7 +63,7 @@ class BarrierStatus(Protocol):
         The time at which the last barrier on this stream returned; C{None} before.
         """
 
-    async def wait(self) -> bool:
+    def wait(self) -> Deferred[bool]:
         """
         Wait until the server has processed everything written before. Returns C{False}
         if this cannot be found out; raises L{Refusal}.
@@ -136,7 +136,7 @@ class ReadinessResource(GetResource):
 
     def _cross(self) -> Deferred[bool]:
         assert self._barrier is not None
-        return Deferred.fromCoroutine(self._barrier.wait())
+        return self._barrier.wait()
 
 
 def _reasonOf(failure: Failure) -> str:
