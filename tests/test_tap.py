@@ -81,6 +81,7 @@ class OptionsTests(SynchronousTestCase):
             *("--callback-stanzas=iq", "--callback-events=bare"),
             *("--callback-connections=7", "--callback-batch=3"),
             *("--callback-ca-file=ca.pem", "--callback-reflections=no"),
+            *("--callback-occupants=no", "--rooms-accept=*@example.org"),
             *("--iq-timeout=5", "--iq-max-timeout=6"),
             *("--stanza-size-limit=1000", "--waiting-limit=8"),
             *(

@@ -105,6 +105,7 @@ class Options(usage.Options):
     check: Callable[[LoadedConfig], NoReturn] = staticmethod(checkConfig)
     opt_listen = _repeatable("listen")
     opt_cors_origin = _repeatable("cors-origin")
+    opt_rooms_accept = _repeatable("rooms-accept")
 
     def __init__(self) -> None:
         super().__init__()

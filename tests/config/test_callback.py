@@ -137,6 +137,7 @@ class CallbackTests(SourcesTestCase):
             callbackConnections=3,
             callbackBatch=4,
             callbackReflections=True,
+            callbackOccupants=True,
             callbackCAFile="x",
             callbackSigningSecrets=[OLD],
         )
@@ -150,6 +151,7 @@ class CallbackTests(SourcesTestCase):
             connections=3,
             batch=4,
             reflections=True,
+            occupants=True,
             caFile="x",
             signingSecrets=(OLD,),
         )

@@ -59,6 +59,10 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
         (["False"], False),
         (["no"], False),
     ],
+    "callback-occupants": [(["true"], True), (["no"], False)],
+    "rooms-accept": [
+        (["Boss@example.org", "*@example.net"], ("boss@example.org", "*@example.net"))
+    ],
     "callback-ca-file": [(["/etc/ssl/my ca.pem"], "/etc/ssl/my ca.pem")],
     "iq-timeout": [(["60"], 60.0), (["0.5"], 0.5)],
     "iq-max-timeout": [(["600"], 600.0)],
@@ -159,6 +163,8 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "record-limit": [(["0"], "expected a whole number above 0")],
     "outbox-age": [(["0"], "expected a number of seconds above 0")],
     "callback-reflections": [(["maybe"], "expected true or false")],
+    "callback-occupants": [(["maybe"], "expected true or false")],
+    "rooms-accept": [(["@"], "expected an address like user@example.org")],
     "inbox-limit": [(["0"], "expected a whole number above 0")],
     "inbox-size": [(["1 GB"], "expected a whole number above 0")],
     "reply-limit": [(["0"], "expected a whole number above 0")],

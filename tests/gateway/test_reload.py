@@ -33,6 +33,10 @@ URL = "http://127.0.0.1:9999/in"
 OLD = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEW = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 BOT = f"bot@{DOMAIN}"
+OCCUPANT = (
+    "<x xmlns='http://jabber.org/protocol/muc#user'>"
+    "<item affiliation='none' role='participant'/></x>"
+)
 DISCO = (
     f"<iq type='get' id='1' from='ann@example.org' to='{DOMAIN}'>"
     "<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
@@ -397,6 +401,58 @@ class SettingsTests(ReloadTestCase):
         self.server.send(f"<message {reflected}><body>hi</body></message>")
         self.reactor.advance(0)
         self.assertIs(json.loads(self.posted().body)["reflection"], True)
+
+    def test_callbackOccupants(self) -> None:
+        """
+        A callback gets the presence of the occupants of a bot's rooms from then on.
+        """
+        self.begin(callbackURL=URL)
+        self.enter()
+        present = f"from='room@muc.example/Ann' to='{BOT}/xmpprest'"
+        self.server.send(f"<presence {present}>{OCCUPANT}</presence>")
+        self.unposted()
+        self.change(callbackOccupants=True)
+        self.server.send(f"<presence {present}>{OCCUPANT}</presence>")
+        self.assertIn(b"room@muc.example/Ann", self.posted().body)
+
+    def test_roomsAccept(self) -> None:
+        """
+        An invitation of an address that was added is accepted.
+        """
+        self.begin()
+        invitation = (
+            f"<message from='boss@example.org' to='{BOT}' type='headline'>"
+            "<x xmlns='jabber:x:conference' jid='room@muc.example'/></message>"
+        )
+        self.server.send(invitation)
+        self.assertEqual(self.server.stanzas(), [])
+        self.change(roomsAccept=["boss@example.org"])
+        self.server.send(invitation)
+        self.assertEqual(self.server.stanza()["to"], "room@muc.example")
+
+    def enter(self) -> None:
+        """Let the bot be in a room."""
+        body = f'{{"from": "{BOT}"}}'
+        path = "/rest/rooms/room@muc.example"
+        self.client.send(
+            f"PUT {path} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        query = self.server.stanza()
+        self.server.send(
+            f"<iq type='result' id='{query['id']}' from='room@muc.example'"
+            f" to='{query['from']}'>"
+            "<query xmlns='http://jabber.org/protocol/disco#info'>"
+            "<feature var='http://jabber.org/protocol/muc'/></query></iq>"
+        )
+        self.assertEqual(self.server.stanza()["to"], "room@muc.example/bot")
+        own = OCCUPANT.replace("</x>", "<status code='110'/></x>")
+        self.server.send(
+            f"<presence from='room@muc.example/bot' to='{BOT}/xmpprest'>{own}"
+            "</presence>"
+        )
+        self.assertEqual(self.client.response().status, 200)
 
     def test_replyLimit(self) -> None:
         """

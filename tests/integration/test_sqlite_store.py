@@ -69,6 +69,12 @@ class SQLiteAnswersTests(_SQLite, suite.AnswersSuite):
     """
 
 
+class SQLiteRoomTests(_SQLite, suite.RoomSuite):
+    """
+    Memberships in rooms, in a file.
+    """
+
+
 class SQLiteHousekeepingTests(_SQLite, suite.HousekeepingSuite):
     """
     The file's own beginning and end.

@@ -300,6 +300,16 @@ class GatewayMixin(ServerMixin):
         """
         return self._request("GET", path, headers, None)
 
+    def putJSON(self, path: str, value: object = None) -> Deferred[Reply]:
+        """Put a value as JSON, with the right token."""
+        data = b"" if value is None else json.dumps(value).encode()
+        headers = {"Content_Type": "application/json"}
+        return self._request("PUT", path, headers, _Body(data, chunked=False))
+
+    def deleteAt(self, path: str) -> Deferred[Reply]:
+        """Delete what is at a path, with the right token."""
+        return self._request("DELETE", path, {}, None)
+
     def _request(
         self, method: str, path: str, headers: dict[str, str], body: _Body | None
     ) -> Deferred[Reply]:

@@ -37,6 +37,7 @@ from xmpprest.core.records import (
     QueueDepth,
     StoreUnavailable,
 )
+from xmpprest.core.rooms.values import RoomRecord, SeenMessage
 from xmpprest.store.interface import Store
 
 from ..core.bots.images import png
@@ -1122,3 +1123,47 @@ class HousekeepingSuite(StoreTestCase):
         """
         await self.store.close()
         await self.store.close()
+
+
+class RoomSuite(StoreTestCase):
+    """
+    Memberships in rooms, and the messages that were seen in each.
+    """
+
+    async def test_records(self) -> None:
+        """
+        A membership is read as it was saved last, and is gone once it is deleted.
+        """
+        record = RoomRecord("r@x", "b@y", "b@y/z", "nick", "secret", "none", True)
+        other = RoomRecord("r@x", "c@y", "c@y/z", "other")
+        for each in (record, other):
+            await self.store.saveRoom(each)
+        removed = replace(
+            record,
+            isRemoved=True,
+            since=2.5,
+            condition="kicked",
+            reason="why",
+            actor="who",
+            joinedAt=1.5,
+            subject="s",
+        )
+        await self.store.saveRoom(removed)
+        self.assertEqual([*await self.store.rooms()], [removed, other])
+        await self.store.deleteRoom("r@x", "b@y")
+        self.assertEqual([*await self.store.rooms()], [other])
+
+    async def test_seen(self) -> None:
+        """
+        Seen messages are read in their order, trimmed, and deleted with the room.
+        """
+        seen = [SeenMessage("r@x", "b@y", n, f"k{n}", n / 2) for n in range(200)]
+        others = [SeenMessage("r@x", "c@y", n, "k", 1.0) for n in range(3)]
+        for each in (*seen, *others):
+            self.store.addSeen(each)
+        self.assertEqual([*await self.store.seenMessages("r@x", "b@y")], seen)
+        await self.store.trimSeen("r@x", "b@y", 150)
+        self.assertEqual([*await self.store.seenMessages("r@x", "b@y")], seen[150:])
+        await self.store.deleteRoom("r@x", "b@y")
+        self.assertEqual([*await self.store.seenMessages("r@x", "b@y")], [])
+        self.assertEqual([*await self.store.seenMessages("r@x", "c@y")], others)

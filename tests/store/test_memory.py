@@ -42,6 +42,12 @@ class MemoryInboxTests(_Memory, suite.InboxSuite):
     """
 
 
+class MemoryRoomTests(_Memory, suite.RoomSuite):
+    """
+    Memberships in rooms, in memory.
+    """
+
+
 class MemoryAnswersTests(_Memory, suite.AnswersSuite):
     """
     Requests with a key, in memory.

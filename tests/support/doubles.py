@@ -56,6 +56,7 @@ def live(**settings: Any) -> Live[LiveSettings]:
         "name": "xmpprest",
         "features": (),
         "corsOrigin": (),
+        "roomsAccept": (),
         "logsRequests": False,
         "stanzaSizeLimit": 2**30,
         "hookSizeLimit": 2**30,

@@ -212,7 +212,7 @@ class Ejabberd(ServerProcess):
                 "mod_last": {},
                 "mod_mam": {},
                 "mod_muc": {
-                    "host": self.mucDomain,
+                    "hosts": [self.mucDomain, self.plainMUCDomain],
                     "access_create": "all",
                     "default_room_options": {"mam": True},
                 },

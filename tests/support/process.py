@@ -90,6 +90,7 @@ class ServerProcess:
     componentDomain: ClassVar[str] = "gateway.localhost"
     peerDomain: ClassVar[str] = "peer.localhost"
     mucDomain: ClassVar[str] = "rooms.localhost"
+    plainMUCDomain: ClassVar[str] = "plain.localhost"
     uploadDomain: ClassVar[str] = "upload.localhost"
     admin: ClassVar[str] = "bot@gateway.localhost"
     others: ClassVar[tuple[str, ...]] = ()

@@ -51,6 +51,9 @@ VirtualHost "{host}"
 Component "{mucDomain}" "muc"
     modules_enabled = {{ "muc_mam" }}
     muc_room_locking = false
+Component "{plainMUCDomain}" "muc"
+    muc_room_locking = false
+    muc_room_default_persistent = true
 Component "{uploadDomain}" "http_file_share"
     http_host = "{loopback}"
     http_file_share_access = {{ "{componentDomain}" }}
@@ -100,6 +103,7 @@ class Prosody(ServerProcess):
                 componentPort=self.componentPort,
                 host=self.host,
                 mucDomain=self.mucDomain,
+                plainMUCDomain=self.plainMUCDomain,
                 uploadDomain=self.uploadDomain,
                 admin=self.admin,
                 stunPort=self.stunPort,

@@ -80,6 +80,12 @@ class CallbackConfig:
         " with the key reflection; not with XML.",
         False,
     )
+    occupants: bool = setting(
+        parsers.boolean,
+        "Whether it gets the presence of the occupants of rooms that a bot is in by PUT"
+        " /rest/rooms.",
+        False,
+    )
     caFile: str | None = setting(
         parsers.singleLine,
         "A PEM file with the CAs for an https URL, instead of the system's.",

@@ -12,6 +12,7 @@ from ..core.media import formats
 from ..core.policy.authentication import parseCredential
 from ..core.policy.key_quota import KEY_LIMIT
 from ..core.stanza.build import TYPES
+from ..core.stanza.jid_pattern import normalisePattern
 from ..core.webhook.conversation_key import DEFAULT
 from . import parsers
 from .callback import (
@@ -128,6 +129,12 @@ class Config:
         " marked with the key reflection; not with XML.",
         False,
     )
+    callbackOccupants: bool = setting(
+        parsers.boolean,
+        "Whether the callback gets the presence of the occupants of rooms that a bot is"
+        " in by PUT /rest/rooms.",
+        False,
+    )
     callbackCAFile: str | None = setting(
         parsers.singleLine,
         "A PEM file with the CAs for an https callback, instead of the system's.",
@@ -216,6 +223,12 @@ class Config:
         "An origin whose web pages may use the gateway, or *; may be repeated.",
         (),
     )
+    roomsAccept: tuple[str, ...] = setting(
+        normalisePattern,
+        "An address whose invitations to rooms are accepted, or a pattern such as"
+        " *@example.org; may be repeated.",
+        (),
+    )
     name: str = setting(
         parsers.singleLine,
         "The gateway's name in service discovery.",
@@ -275,6 +288,7 @@ class Config:
                 connections=self.callbackConnections,
                 batch=self.callbackBatch,
                 reflections=self.callbackReflections,
+                occupants=self.callbackOccupants,
                 caFile=self.callbackCAFile,
                 signingSecrets=self.callbackSigningSecrets,
             ),

@@ -32,6 +32,7 @@ class LiveSettings:
     @ivar name: The name of the gateway in service discovery.
     @ivar features: Namespaces of features that the callbacks provide (XEP-0030 §3.2).
     @ivar corsOrigin: Origins whose pages may use the gateway.
+    @ivar roomsAccept: Patterns of addresses whose invitations to rooms are accepted.
     @ivar logsRequests: Whether each request and each delivery has a line in the log.
     @ivar stanzaSizeLimit: Bytes that a stanza may have.
     @ivar hookSizeLimit: Bytes that the body of a request to a hook may have.
@@ -55,6 +56,7 @@ class LiveSettings:
     name: str
     features: Sequence[str]
     corsOrigin: tuple[str, ...]
+    roomsAccept: tuple[str, ...]
     logsRequests: bool
     stanzaSizeLimit: int
     hookSizeLimit: int

@@ -31,6 +31,7 @@ from .http import Parts, makeHTTPSide
 from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
+from .rooms import makeRoomService
 from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
 from .webhooks import (
     Webhooks,
@@ -97,8 +98,16 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     # To send: first the sender, then all that uses it, last its connection.
     sender = StanzaSender(config.domain, reactor)
     outbox = makeOutbox(config, settings, store, sender, reactor)
+
+    def forward(stanza: Element) -> None:
+        """Hand a stanza to the callbacks."""
+        callbacks.handle(stanza)
+
+    rooms = makeRoomService(
+        config, settings, store, sender, forward=forward, reactor=reactor
+    )
     # To receive: the callbacks, and the inboxes in front of them.
-    webhooks = Webhooks(settings)
+    webhooks = Webhooks(settings, rooms.isOccupantPresence)
     webhooks.setPipelines(makeWebhooks(config, reactor))
     hooks = Live(makeHooks(config, reactor.seconds))
     counter, hub = StanzaCounter(), EventHub(reactor, time.time)
@@ -127,7 +136,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         onComplaint=hub.complaint,
         reactor=reactor,
     )
-    inbound = InboundHandler(outbox, inbox, (bots,))
+    callbacks = InboundHandler(outbox, inbox)
+    inbound = InboundHandler(outbox, inbox, (rooms, bots))
     component = ComponentService(
         clientEndpoint(config.server, reactor),
         config.server,
@@ -139,6 +149,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     if isinstance(outbox, Outbox):
         component.addObserver(outbox)
     component.addObserver(reflections)
+    component.addObserver(rooms)
     component.addObserver(counter)
     component.addObserver(hub)
     component.addObserver(bots)
@@ -155,6 +166,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             hub,
             hooks,
             bots,
+            rooms,
             makeUpdateDesk(config, store, inbox),
         ),
         reactor,
@@ -167,6 +179,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         outbox,
         webhooks,
         inbox,
+        rooms,
         http.collector.lag,
         makeRates(hub, http.collector, reactor),
         http.events,

@@ -21,6 +21,7 @@ from ..live.hub import EventHub
 from ..metrics.stanza_counter import StanzaCounter
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
+from ..rooms.service import RoomService
 from ..store.interface import Store
 from ..web.api.batch.handler import BatchHandler
 from ..web.api.bots import BotsHandler
@@ -30,6 +31,7 @@ from ..web.api.events import EventsHandler
 from ..web.api.hooks import HookRouter
 from ..web.api.inbox import InboxHandler, StoredInbox
 from ..web.api.outbox import OutboxHandler
+from ..web.api.rooms import RoomsHandler
 from ..web.api.stanzas import StanzaHandler
 from ..web.api.updates import UpdatesHandler
 from ..web.health.metrics import MetricsResource, allowAnyone, requirePermission
@@ -64,6 +66,7 @@ class Parts:
     hub: EventHub
     hooks: Live[Hooks]
     bots: BotService
+    rooms: RoomService
     updates: UpdateDesk | None = None
 
 
@@ -162,7 +165,13 @@ def _makeRoutes(
     """Make the routes below C{/rest}."""
     outbox = parts.outbox
     sending = StanzaHandler(
-        config.domain, outbox, parts.component.sender, newID, once, settings=settings
+        config.domain,
+        outbox,
+        parts.component.sender,
+        newID,
+        once,
+        settings=settings,
+        readdress=parts.rooms.readdress,
     )
     batches = BatchHandler(
         sending, outbox, once, reactor, settings, authenticator=authenticator
@@ -177,6 +186,7 @@ def _makeRoutes(
             **BotsHandler(parts.bots.manager, config.domain, reactor).routes,
             **batches.routes,
             **events.routes,
+            **RoomsHandler(parts.rooms, config.domain).routes,
             **InboxHandler(inbox, once).routes,
             **UpdatesHandler(parts.updates, once).routes,
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from twisted.application.service import MultiService
@@ -125,8 +125,14 @@ class Webhooks(MultiService):
     The service of the webhook clients, one for each callback.
     """
 
-    def __init__(self, settings: Live[LiveSettings]) -> None:
+    def __init__(
+        self,
+        settings: Live[LiveSettings],
+        isOccupantPresence: Callable[[Element], bool] = lambda presence: False,
+    ) -> None:
+        """@param isOccupantPresence: Tells presence from a room that a bot is in."""
         super().__init__()
+        self._isOccupantPresence = isOccupantPresence
         self._settings = settings
         self._made: Pipelines = ()
 
@@ -134,7 +140,8 @@ class Webhooks(MultiService):
     def subscriptions(self) -> Sequence[Subscription]:
         """The callbacks in their order, and the stanzas that each is to get."""
         isLogged = self._settings.value.logsRequests
-        return [_makeSubscription(each, isLogged) for each in self._made]
+        isOccupant = self._isOccupantPresence
+        return [_makeSubscription(each, isLogged, isOccupant) for each in self._made]
 
     def setPipelines(self, made: Pipelines) -> None:
         """
@@ -159,10 +166,16 @@ def _isSame(old: CallbackConfig, new: CallbackConfig) -> bool:
     return (old.url, old.contentType) == (new.url, new.contentType)
 
 
-def _makeSubscription(posting: WebhookPipeline, isLogged: bool) -> Subscription:
+def _makeSubscription(
+    posting: WebhookPipeline,
+    isLogged: bool,
+    isOccupantPresence: Callable[[Element], bool],
+) -> Subscription:
     callback = posting.callback
     to = None if "*" in callback.to else JIDPatterns(*callback.to)
     selection = StanzaFilter(callback.stanzas, callback.events, to)
+    if not callback.occupants:
+        selection = replace(selection, isExcluded=isOccupantPresence)
     # As many as fill all requests in flight.
     stanzas = callback.connections * callback.batch
     return Subscription(

@@ -26,10 +26,11 @@ from ..core.records import (
     QueueDepth,
 )
 from .bot_store import BotStore
+from .room_store import RoomStore
 from .update_store import UpdateStore
 
 
-class Store(UpdateStore, BotStore, Protocol):
+class Store(UpdateStore, BotStore, RoomStore, Protocol):
     """
     A store. Every Deferred may fail with L{StoreUnavailable}.
     """

@@ -41,6 +41,7 @@ from ..core.records import (
     StoreUnavailable,
     UpdatesOrigin,
 )
+from ..core.rooms.values import RoomRecord, SeenMessage
 
 #: Maximum number of waiting messages, of waiting stanzas, and of completed records of
 #: each kind.
@@ -110,6 +111,9 @@ class MemoryStore:
         #: Bots by address, and contacts by those of the bot and the contact.
         self._bots: dict[str, Bot] = {}
         self._contacts: dict[tuple[str, str], ContactRecord] = {}
+        #: By room and sender; seen messages also by number.
+        self._rooms: dict[tuple[str, str], RoomRecord] = {}
+        self._seen: dict[tuple[str, str], dict[int, SeenMessage]] = {}
         #: The number of idempotency keys, by the token that they belong to.
         self._keysByOwner: Counter[str] = Counter()
 
@@ -402,6 +406,36 @@ class MemoryStore:
     def incomingDepth(self, state: str) -> QueueDepth:
         found = self._incoming[state]
         return QueueDepth(len(found), found[min(found)].receivedAt if found else None)
+
+    # rooms
+
+    @_call
+    def rooms(self) -> Sequence[RoomRecord]:
+        return [*self._rooms.values()]
+
+    @_call
+    def saveRoom(self, record: RoomRecord) -> None:
+        self._rooms[record.room, record.sender] = record
+
+    @_call
+    def deleteRoom(self, room: str, sender: str) -> None:
+        self._rooms.pop((room, sender), None)
+        self._seen.pop((room, sender), None)
+
+    @_call
+    def addSeen(self, message: SeenMessage) -> None:
+        seen = self._seen.setdefault((message.room, message.sender), {})
+        seen[message.number] = message
+
+    @_call
+    def seenMessages(self, room: str, sender: str) -> Sequence[SeenMessage]:
+        return [*self._seen.get((room, sender), {}).values()]
+
+    @_call
+    def trimSeen(self, room: str, sender: str, before: int) -> None:
+        seen = self._seen.get((room, sender), {})
+        for number in [each for each in seen if each < before]:
+            del seen[number]
 
     # idempotency
 

@@ -21,7 +21,7 @@ from ..core.media import formats
 from ..core.media.framing import NDJSON
 from ..core.media.negotiation import negotiate
 from ..core.policy.callback_response import CallbackResponse
-from ..core.stanza.build import LANG, TYPES
+from ..core.stanza.build import LANG, META, TYPES
 from ..core.webhook.errors import DeliveryError
 from ..core.webhook.signing import Signer
 from ..core.webhook.url_template import URLTemplate
@@ -43,7 +43,7 @@ _DEFAULT_TYPE = {**UNTYPED, "iq": "get"}
 def _type(stanza: Element) -> str:
     """Return the type of a stanza; an unknown one counts as none (RFC 6121 §5.2.2)."""
     type = stanza.getAttribute("type")
-    known = type is not None and type in TYPES[stanza.name]
+    known = type is not None and type in TYPES.get(stanza.name, (type,))
     return str(type) if known else _DEFAULT_TYPE[stanza.name]
 
 
@@ -145,13 +145,14 @@ class WebhookClient(Service):
         @return: Fires with the callback's response; fails with L{DeliveryError}: there
             is no valid one.
         """
+        isMarked = isReflection or stanza.name == META
+        if isMarked and self.contentType not in formats.REFLECTION_TYPES:
+            # XML has no form for reflections and for events of the gateway.
+            return succeed(_NO_CONTENT)
         if not isReflection:
             body = formats.encode([stanza], self.contentType)
-        elif self.contentType in formats.REFLECTION_TYPES:
-            body = formats.encodeReflection(stanza, self.contentType)
         else:
-            # The callback has asked for a type that cannot mark reflections.
-            return succeed(_NO_CONTENT)
+            body = formats.encodeReflection(stanza, self.contentType)
         headers = self._headersWith(
             (b"Content-Type", self.contentType.encode()), (b"Accept", _ACCEPT)
         )

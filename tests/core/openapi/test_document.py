@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.bots import HeldBots
 from tests.support.doubles import HTTPResponse
+from tests.support.room_service import joinedRooms
 from tests.web.case import SiteTestCase, request
 from tests.web.records import HeldInbox, HeldStatuses, HeldUpdates, incoming
 from xmpprest.core.codec.events import eventSchemas
@@ -30,6 +31,7 @@ from xmpprest.core.openapi.document import document
 from xmpprest.core.policy.redelivery_request import MAX_IDS
 from xmpprest.core.records import DEAD, DELIVERED, PENDING, QUEUED, OutboxRecord
 from xmpprest.core.stanza.build import TYPES
+from xmpprest.core.stanza.jid import JID
 from xmpprest.core.stanza.stored import parseStored
 from xmpprest.live.hub import EventHub
 from xmpprest.web.api.batch.handler import BatchHandler
@@ -37,6 +39,7 @@ from xmpprest.web.api.bots import BotsHandler
 from xmpprest.web.api.events import EventsHandler
 from xmpprest.web.api.inbox import InboxHandler, StoredInbox
 from xmpprest.web.api.outbox import OutboxHandler
+from xmpprest.web.api.rooms import RoomsHandler
 from xmpprest.web.api.updates import UpdatesHandler
 
 DOMAIN = "gateway.example.org"
@@ -67,7 +70,7 @@ def operations() -> Iterator[Operation]:
 
 def isOfRecords(path: str) -> bool:
     """Whether a path is about what is kept, and not about stanzas that are sent."""
-    return path.startswith(("/outbox", "/inbox", "/bots", "/updates"))
+    return path.startswith(("/outbox", "/inbox", "/bots", "/rooms", "/updates"))
 
 
 def resolved(part: Any) -> Any:
@@ -359,6 +362,8 @@ class SentTests(SiteTestCase):
         bots.manager.approve(
             "weather@gateway.example.org", "user@example.org", None, subscribes=True
         )
+        bot = JID("bot", DOMAIN, "")
+        rooms = joinedRooms(self.clock, "team@rooms.example.org", bot)
         id = BOUNCED["id"]
         key = BOUNCED["location"].rpartition("/")[2]
         statuses.known[key] = OutboxRecord(
@@ -382,6 +387,7 @@ class SentTests(SiteTestCase):
                 **events.routes,
                 **batches.routes,
                 **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
+                **RoomsHandler(rooms, DOMAIN).routes,
                 **UpdatesHandler(HeldUpdates(), self.once).routes,
             }
         )

@@ -16,11 +16,12 @@ from twisted.words.xish.domish import Element
 
 from ..codec.fields_presence import SHOWS
 from ..codec.mapping import NO_CONTEXT, StanzaContext, toForm
+from ..codec.meta import metaToJSON
 from ..codec.scalars import quoteShort
 from ..codec.table import STANZAS
 from ..errors import Problem, Refusal, badRequest, unprocessable
 from ..stanza import namespaces as ns
-from ..stanza.build import element, make
+from ..stanza.build import META, element, make
 from ..stanza.parser import Name, decodeUTF8, illegalCharacter, parseDocument
 from ..stanza.serializer import toXML
 from . import values
@@ -278,7 +279,11 @@ def encode(stanzas: Sequence[Element], name: str) -> bytes:
     """
     Write stanzas as one of L{OUTPUT_TYPES}: one stanza bare, several in C{<xmpp/>} or
     C{{"xmpp": […]}}. A form holds only the last.
+
+    An event of the gateway (C{meta}) is written alone, as one of L{REFLECTION_TYPES}.
     """
+    if stanzas[-1].name == META:
+        return encodeMeta(stanzas[-1], name)
     write = FORMATS[name].encode
     assert write is not None, f"{name} is only read"
     return write(stanzas)
@@ -286,6 +291,16 @@ def encode(stanzas: Sequence[Element], name: str) -> bytes:
 
 #: Media types that can mark a stanza as a reflection.
 REFLECTION_TYPES = tuple({JSON, CBOR} & {*FORMATS})
+
+
+def encodeMeta(event: Element, name: str) -> bytes:
+    """
+    Write an event of the gateway, which has the kind C{meta} (callback.rst).
+
+    @param name: One of L{REFLECTION_TYPES}.
+    """
+    value = metaToJSON(event)
+    return values.toCBOR(value) if name == CBOR else values.toJSON(value)
 
 
 def encodeReflection(stanza: Element, name: str) -> bytes:

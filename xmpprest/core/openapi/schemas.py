@@ -18,6 +18,8 @@ from ..codec.scalars import Schema
 from ..codec.table import KEYS
 from ..policy.redelivery_request import REDELIVERY
 from ..policy.submission import MAX_ID
+from ..rooms.requests import ROOM_REQUEST_SCHEMA
+from ..rooms.views import OCCUPANT_SCHEMA, ROOM_SCHEMA
 from ..stanza.build import TYPES
 from ..updates.page import updateSchema
 from .data import load
@@ -74,6 +76,9 @@ def schemas() -> JSONObject:
         "contact": CONTACT_SCHEMA,
         "contactRequest": CONTACT_REQUEST_SCHEMA,
         "update": updateSchema(ref("stanza")),
+        "roomRequest": ROOM_REQUEST_SCHEMA,
+        "room": ROOM_SCHEMA,
+        "occupant": OCCUPANT_SCHEMA,
         **{f"{kind}Form": formSchema(kind) for kind in KEYS},
         "stanzaForm": formSchema(*KEYS) | {"required": ["to"]},
         **{name: _inside(_NAMED[name]) for name in sorted(_NAMED)},

@@ -22,6 +22,7 @@ from ..stanza import jid
 from ..stanza import namespaces as ns
 from ..stanza.build import (
     LANG,
+    META,
     TYPES,
     element,
     elements,
@@ -109,7 +110,7 @@ def interpretResponse(
     @param stanza: The inbound stanza.
     @param newID: Generates ids for replies that have none.
     """
-    if isResponse(stanza):  # 1
+    if isResponse(stanza) or stanza.name == META:  # 1
         return NO_REPLY
     if response.status in (202, 204) or (response.isSuccess and _isEmpty(response)):
         return _accepted(stanza, newID)  # 2

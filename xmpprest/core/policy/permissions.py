@@ -24,6 +24,7 @@ PERMISSIONS = {
     "metrics": "read the metrics",
     "events": "watch the live events",
     "bots": "manage bots and their contacts",
+    "rooms": "let bots join and leave rooms",
     "updates": "fetch and answer updates",
     "hooks": "list the hooks and try them",
 }

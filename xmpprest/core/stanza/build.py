@@ -34,6 +34,11 @@ TYPES: Mapping[str, frozenset[str | None]] = {
 }
 
 
+#: The name of an event of the gateway itself, which is handled like an inbound message.
+#: No stanza has it: the stream drops other elements.
+META = "meta"
+
+
 def withArticle(kind: str) -> str:
     """Return a kind of stanza with its article, such as C{"an iq"}."""
     return f"{'an' if kind == 'iq' else 'a'} {kind}"
@@ -120,7 +125,7 @@ def isFromRoom(stanza: Element) -> bool:
     such a stanza would remove the gateway from the room (XEP-0045 §18.1.2).
     """
     type = stanza.getAttribute("type")
-    if stanza.name == "message" and type == "groupchat":
+    if stanza.name == META or (stanza.name == "message" and type == "groupchat"):
         return True
     # Presence of ejabberd's rooms themselves looks like that of a user, but users send
     # presence from full addresses (RFC 6121 §4.2.2).

@@ -15,7 +15,7 @@ from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 from twisted.words.xish.domish import Element
 
 from . import namespaces as ns
-from .build import TYPES
+from .build import META, TYPES
 from .parser import MAX_DEPTH, SEPARATOR, TreeBuilder, TreeTooLarge
 from .serializer import toXML
 
@@ -23,6 +23,8 @@ from .serializer import toXML
 #: serializer escapes ">" and quotes in attribute values, so a pattern can find them.
 _NAME = re.compile(r"<\w+")
 _DECLARED = re.compile(r"<\w+[^>]* xmlns='")
+
+_KINDS = frozenset({*TYPES, META})
 
 
 class UnparsableStanza(Exception):
@@ -54,7 +56,7 @@ def parseStored(xml: str) -> Element:
     _parse(parser, xml)
     stanza = builder.root
     assert stanza is not None  # or expat had found no element
-    if stanza.uri != ns.CLIENT or stanza.name not in TYPES:
+    if stanza.uri != ns.CLIENT or stanza.name not in _KINDS:
         raise UnparsableStanza("it is not a stanza")
     return stanza
 
@@ -79,7 +81,7 @@ def parseStoredHead(xml: str) -> tuple[str, Mapping[str, str]]:
         _parse(parser, xml)
     except _HeadFound as found:
         kind, attributes = found.args
-        if kind in TYPES:
+        if kind in _KINDS:
             return kind, attributes
     raise UnparsableStanza("it is not a stanza")
 

@@ -190,6 +190,38 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID
         """,
     ),
+    # Memberships in rooms, and what was seen in each.
+    (
+        """
+        CREATE TABLE room (
+            room TEXT NOT NULL,
+            sender TEXT NOT NULL,
+            occupant TEXT NOT NULL,
+            nick TEXT NOT NULL,
+            password TEXT,
+            history TEXT NOT NULL,
+            "create" INTEGER NOT NULL,
+            isRemoved INTEGER NOT NULL,
+            since REAL NOT NULL,
+            condition TEXT,
+            reason TEXT,
+            actor TEXT,
+            joinedAt REAL NOT NULL,
+            subject TEXT,
+            UNIQUE (room, sender)
+        )
+        """,
+        """
+        CREATE TABLE roomSeen (
+            room TEXT NOT NULL,
+            sender TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (room, sender, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

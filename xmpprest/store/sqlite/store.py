@@ -31,12 +31,14 @@ from ...core.records import (
     QueueDepth,
     UpdatesOrigin,
 )
+from ...core.rooms.values import RoomRecord, SeenMessage
 from . import (
     bot_queries,
     idempotency_queries,
     inbox_queries,
     outbox_queries,
     record_queries,
+    room_queries,
     update_queries,
     vacuum,
 )
@@ -238,6 +240,26 @@ class SQLiteStore:
 
     def failInterruptedRequests(self, answer: bytes) -> Deferred[None]:
         return self._call(idempotency_queries.failInterrupted, answer)
+
+    # rooms
+
+    def rooms(self) -> Deferred[Sequence[RoomRecord]]:
+        return self._call(room_queries.rooms)
+
+    def saveRoom(self, record: RoomRecord) -> Deferred[None]:
+        return self._call(room_queries.save, record)
+
+    def deleteRoom(self, room: str, sender: str) -> Deferred[None]:
+        return self._call(room_queries.delete, room, sender)
+
+    def addSeen(self, message: SeenMessage) -> Deferred[None]:
+        return self._writer.submit(Coalescable(room_queries.addSeen, message), rests=1)
+
+    def seenMessages(self, room: str, sender: str) -> Deferred[Sequence[SeenMessage]]:
+        return self._call(room_queries.seen, room, sender)
+
+    def trimSeen(self, room: str, sender: str, before: int) -> Deferred[None]:
+        return self._call(room_queries.trimSeen, room, sender, before)
 
     def purge(
         self, done: float, dead: float, answered: float, records: int | None = None

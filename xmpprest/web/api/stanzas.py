@@ -115,10 +115,12 @@ class StanzaHandler:
         once: IdempotencyGuard,
         *,
         settings: Live[LiveSettings],
+        readdress: Callable[[Element], Element] = lambda stanza: stanza,
     ) -> None:
         """
         @param domain: The component domain in its normalised form.
         @param once: Guards requests with an idempotency key.
+        @param readdress: Returns a stanza with the address from which it is sent.
         """
         self._domain = domain
         self._outbox = outbox
@@ -126,6 +128,7 @@ class StanzaHandler:
         self._newID = newID
         self._once = once
         self._settings = settings
+        self._readdress = readdress
 
     def post(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
@@ -163,7 +166,7 @@ class StanzaHandler:
         grant.authorize(stanza)
         grant.authorizeNavigation(stanza)
         grant.consumeRateLimit()
-        return self.begin(stanza, request, None, grant.name)
+        return self.begin(self._readdress(stanza), request, None, grant.name)
 
     async def echo(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
@@ -189,7 +192,7 @@ class StanzaHandler:
         """
         stanza = self._stanza(payload, grant)
         grant.authorize(stanza)
-        return stanza
+        return self._readdress(stanza)
 
     def _stanza(self, payload: Element, grant: Grant) -> Element:
         return buildSubmission(payload, self._domain, self._newID, grant.defaultSender)

@@ -1,0 +1,504 @@
+"""Tests of L{xmpprest.rooms.service}, against a room service in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.words.xish.domish import Element
+
+from xmpprest.core.codec.meta import metaToJSON
+from xmpprest.core.errors import Refusal
+from xmpprest.core.rooms.membership import Membership
+from xmpprest.core.rooms.requests import RoomRequest
+from xmpprest.core.rooms.values import RoomSettings
+from xmpprest.core.stanza import jid
+from xmpprest.core.stanza.build import META, firstChild
+from xmpprest.store.memory import MemoryStore
+
+from ..support.doubles import DOMAIN, stanza
+from ..support.room_service import ScriptedRoom, ScriptedRooms, fault, makeService
+
+ROOM = "room@rooms.example.org"
+BOT = jid.JID("bot", DOMAIN, "")
+OCCUPANT = f"bot@{DOMAIN}/xmpprest"
+#: The time at which a test begins, in seconds since 1970.
+START = 1_800_000_000.0
+
+
+class RoomTestCase(SynchronousTestCase):
+    """
+    A test with a room, and a gateway whose stream is up.
+
+    @ivar forwarded: The stanzas for the callbacks.
+    """
+
+    hasArchive = False
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.server = ScriptedRooms(self.clock, self.now)
+        self.room = ScriptedRoom(hasArchive=self.hasArchive)
+        self.server.rooms[ROOM] = self.room
+        self.store = MemoryStore()
+        self.store.open()
+        self.forwarded: list[Element] = []
+        self.begin()
+        self.connect()
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return START + self.clock.seconds()
+
+    def begin(self) -> None:
+        """Start a gateway with the store."""
+        self.service = makeService(
+            self.server, self.store, self.forwarded.append, self.clock, self.now
+        )
+        self.server.deliver = self._deliver
+        self.service.startService()
+
+    def _deliver(self, stanza: Element) -> None:
+        left = self.service.intercept(stanza)
+        if left is not None:
+            self.forwarded.append(left)
+
+    def connect(self) -> None:
+        """Let the stream be up."""
+        self.server.ready = True
+        self.service.connected()
+
+    def lose(self) -> None:
+        """Lose the stream."""
+        self.service.disconnected()
+        self.server.lose()
+
+    def kill(self) -> None:
+        """Let the gateway die, and another one begin with the store."""
+        self.server.lose()
+        for call in self.clock.getDelayedCalls():
+            call.cancel()
+        self.begin()
+
+    def put(self, **settings: Any) -> Deferred[Membership]:
+        """Let the bot be in the room."""
+        request = RoomRequest(ROOM, BOT, RoomSettings(**settings))
+        return Deferred.fromCoroutine(self.service.put(request))
+
+    def join(self, **settings: Any) -> Membership:
+        """Let the bot be in the room, and check that it is."""
+        return self.successResultOf(self.put(**settings))
+
+    def refusal(self, **settings: Any) -> int:
+        """Return the status with which the bot is not let in."""
+        reason = self.failureResultOf(self.put(**settings), Refusal)
+        return int(reason.value.problem.status)
+
+    @property
+    def membership(self) -> Membership:
+        """The only membership."""
+        (membership,) = self.service.memberships
+        return membership
+
+    def take(self) -> list[str]:
+        """Return the bodies, subjects and events for the callbacks so far."""
+        taken, self.forwarded[:] = [*self.forwarded], []
+        return [_show(each) for each in taken if each.name != "presence"]
+
+    def entered(self) -> int:
+        """Return how often the bot has asked to enter."""
+        return sum("/muc'><history" in each for each in self.server.sent)
+
+
+def _show(stanza: Element) -> str:
+    if stanza.name == META:
+        return str(metaToJSON(stanza)["event"])
+    for name in ("body", "subject"):
+        found = firstChild(stanza, "jabber:client", name)
+        if found is not None:
+            return str(found)
+    return str(stanza.name)
+
+
+class JoinTests(RoomTestCase):
+    """
+    Requests to be in a room.
+    """
+
+    def test_joined(self) -> None:
+        """A bot enters by its bare address, and its local part is the nick."""
+        membership = self.join()
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+        self.assertEqual((membership.state, membership.nick), ("joined", "bot"))
+        self.assertEqual(self.take(), ["joined"])
+
+    def test_refusals(self) -> None:
+        """Each error of the room leads to its status, and nothing is stored."""
+        for error, status in (
+            (fault("not-authorized", "auth"), 403),
+            (fault("forbidden", "auth"), 403),
+            (fault("registration-required", "auth"), 403),
+            (fault("conflict"), 409),
+            (fault("conflict", ""), 409),
+            (fault("service-unavailable", "wait"), 503),
+            (fault("item-not-found"), 404),
+            (fault("not-allowed"), 403),
+            (fault("not-acceptable"), 409),
+            (fault("jid-malformed", "modify"), 422),
+            (fault("policy-violation", "modify"), 422),
+            (fault("internal-server-error", "wait"), 503),
+            ("", 403),
+        ):
+            self.room.refusal = error
+            self.assertEqual(self.refusal(), status, error)
+            self.assertEqual([*self.service.memberships], [])
+        self.assertEqual(self.successResultOf(self.store.rooms()), [])
+        self.assertEqual(self.take(), [])
+
+    def test_missing(self) -> None:
+        """A missing room is not created, unless the client says so."""
+        del self.server.rooms[ROOM]
+        self.assertEqual(self.refusal(), 404)
+        self.assertEqual(self.entered(), 0)
+        membership = self.join(create=True)
+        self.assertEqual(membership.state, "joined")
+        self.assertFalse(self.server.rooms[ROOM].isLocked)
+
+    def test_createdByMistake(self) -> None:
+        """A room that was created although disco knew it is left again."""
+        self.room.statuses = (201,)
+        self.assertEqual(self.refusal(), 404)
+        self.assertEqual(self.room.occupants, {})
+
+    def test_timeout(self) -> None:
+        """A room that does not answer gives 504, and the gateway keeps trying."""
+        self.room.isSilent = True
+        putting = self.put()
+        self.clock.pump([1.0] * 31)
+        reason = self.failureResultOf(putting, Refusal)
+        self.assertEqual(reason.value.problem.status, 504)
+        self.assertEqual(len(self.successResultOf(self.store.rooms())), 1)
+        self.room.isSilent = False
+        self.clock.pump([1.0] * 60)
+        self.assertEqual(self.membership.state, "joined")
+
+    def test_slow(self) -> None:
+        """A room that answers after the attempt was given up has the bot in it."""
+        self.server.delay = 14.0
+        self.put().addErrback(lambda _: None)
+        self.clock.pump([1.0] * 200)
+        self.assertEqual(self.membership.state, "joined")
+
+    def test_offline(self) -> None:
+        """Without a stream a request is refused by 503, and nothing is stored."""
+        self.lose()
+        self.assertEqual(self.refusal(), 503)
+        self.assertEqual([*self.service.memberships], [])
+
+    def test_otherNick(self) -> None:
+        """A room may give the bot another nick than it asked for."""
+        self.room.assigned = "guest7"
+        self.assertEqual(self.join().nick, "guest7")
+
+    def test_newNick(self) -> None:
+        """A second request changes the nick; a refused one changes nothing."""
+        self.join()
+        self.room.occupants["taken"] = "other@example.org/x"
+        self.assertEqual(self.join(nick="Robot").nick, "Robot")
+        self.assertEqual(self.room.occupants["Robot"], OCCUPANT)
+        self.assertEqual(self.refusal(nick="taken"), 409)
+        self.assertEqual(self.membership.nick, "Robot")
+        self.assertEqual(self.membership.record.nick, "Robot")
+        (record,) = self.successResultOf(self.store.rooms())
+        self.assertEqual(record.nick, "Robot")
+
+    def test_left(self) -> None:
+        """A deleted membership is over: the bot leaves, and nothing stays stored."""
+        membership = self.join()
+        self.successResultOf(Deferred.fromCoroutine(self.service.delete(membership)))
+        self.assertEqual(self.room.occupants, {})
+        self.assertEqual(self.successResultOf(self.store.rooms()), [])
+        self.clock.advance(30)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_twenty(self) -> None:
+        """At most twenty joins are under way at the same time."""
+        self.server.delay = 0.5
+        for number in range(50):
+            address = f"r{number}@rooms.example.org"
+            self.server.rooms[address] = ScriptedRoom()
+            request = RoomRequest(address, BOT, RoomSettings())
+            Deferred.fromCoroutine(self.service.put(request))
+        self.assertEqual(sum("disco#info" in each for each in self.server.sent), 20)
+        self.clock.pump([0.5] * 10)
+        self.assertEqual(self.service.counts["joined"], 50)
+
+
+class StayTests(RoomTestCase):
+    """
+    Staying in a room.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.join()
+        self.take()
+
+    def test_removals(self) -> None:
+        """Each way to be removed has its word; after some of them the bot returns."""
+        for codes, state, word in (
+            ((307,), "removed", "kicked"),
+            ((301,), "removed", "banned"),
+            ((321,), "removed", "members-only"),
+            ((322,), "removed", "members-only"),
+            ((332,), "waiting", "shutdown"),
+            ((307, 333), "waiting", "technical"),
+            ((), "waiting", "dropped"),
+        ):
+            content = "<actor nick='Boss'/><reason>Because</reason>"
+            self.server.remove(ROOM, "bot", *codes, content=content)
+            membership = self.membership
+            self.assertEqual((membership.state, membership.condition), (state, word))
+            self.assertEqual(membership.reason, "Because")
+            if state == "removed":
+                self.assertEqual(membership.record.actor, "Boss")
+                self.assertEqual(self.take(), ["removed"])
+                self.clock.pump([60.0] * 20)
+                self.assertEqual(membership.state, "removed")
+                self.join()
+                self.assertEqual(self.take(), ["joined"])
+            else:
+                self.clock.advance(301)
+                self.assertEqual(self.take(), ["returned"])
+            self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+            self.clock.advance(70)
+
+    def test_destroyed(self) -> None:
+        """A destroyed room is left for good; its alternate is shown."""
+        self.server.destroy(ROOM, "new@rooms.example.org")
+        membership = self.membership
+        self.assertEqual(membership.condition, "destroyed")
+        self.assertEqual(membership.reason, "Too old (new@rooms.example.org)")
+
+    def test_removedStaysRemoved(self) -> None:
+        """A removal outlives the process, and a new stream."""
+        self.server.remove(ROOM, "bot", 301)
+        self.kill()
+        self.connect()
+        self.assertEqual(self.membership.state, "removed")
+        self.assertEqual(self.membership.condition, "banned")
+        self.assertEqual(self.room.occupants, {})
+
+    def test_dropped(self) -> None:
+        """A bot that was removed without a word finds out by its self-ping."""
+        self.server.remove(ROOM, "bot", isSilent=True)
+        self.clock.pump([1.0] * 605)
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+        self.assertEqual(self.take(), ["returned"])
+
+    def test_busy(self) -> None:
+        """A room with traffic is not pinged."""
+        for _ in range(30):
+            self.server.say(ROOM, "chatter")
+            self.clock.advance(100)
+        self.assertFalse(any("urn:xmpp:ping" in each for each in self.server.sent))
+
+    def test_bounced(self) -> None:
+        """A message that bounces with not-acceptable makes the bot enter again."""
+        self.server.remove(ROOM, "bot", isSilent=True)
+        error = fault("not-acceptable")
+        addresses = f"from='{ROOM}' to='{OCCUPANT}'"
+        self._deliver(stanza(f"<message type='error' {addresses}>{error}</message>"))
+        self.clock.advance(2)
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+
+    def test_ownPing(self) -> None:
+        """A self-ping that the room relays back is answered, and not forwarded."""
+        ping = (
+            f"<iq type='get' id='p' from='{ROOM}/bot' to='{OCCUPANT}'>"
+            "<ping xmlns='urn:xmpp:ping'/></iq>"
+        )
+        self._deliver(stanza(ping))
+        self.assertEqual(self.forwarded, [])
+        self.assertIn("type='result'", self.server.sent[-1])
+
+    def test_nickTaken(self) -> None:
+        """
+        A nick that is taken on a rejoin gets an underscore, and is taken back when it
+        is free.
+        """
+        self.lose()
+        self.room.occupants = {"bot": "thief@example.org/x"}
+        self.connect()
+        self.assertEqual(self.membership.nick, "bot_")
+        self._deliver(
+            stanza(
+                f"<presence type='unavailable' from='{ROOM}/bot' to='{OCCUPANT}'>"
+                "<x xmlns='http://jabber.org/protocol/muc#user'>"
+                "<item affiliation='none' role='none'/></x></presence>"
+            )
+        )
+        self.assertIn(f"to='{ROOM}/bot'", self.server.sent[-1])
+        del self.room.occupants["bot"]
+        self.server.send(stanza(self.server.sent[-1]))
+        self.assertEqual(self.membership.nick, "bot")
+        self.assertEqual(self.membership.record.nick, "bot")
+
+    def test_vanished(self) -> None:
+        """A room that has vanished is not created; it is looked for again and again."""
+        del self.server.rooms[ROOM]
+        self.lose()
+        self.connect()
+        self.assertEqual(self.membership.state, "waiting")
+        self.assertEqual(self.membership.condition, "no-room")
+        before = len(self.server.sent)
+        self.clock.pump([1.0] * 86_400)
+        self.assertLess(len(self.server.sent) - before, 310)
+        self.assertNotIn(ROOM, self.server.rooms)
+        self.server.rooms[ROOM] = ScriptedRoom()
+        self.clock.advance(300)
+        self.assertEqual(self.membership.state, "joined")
+
+    def test_occupants(self) -> None:
+        """Occupants come, change and go; none is left when the bot is out."""
+        self.server.showPresence(ROOM, "Ann", OCCUPANT)
+        self.assertEqual({*self.membership.occupants}, {"bot", "Ann"})
+        self.room.occupants["Ann"] = OCCUPANT
+        self.server.remove(ROOM, "bot", 307)
+        self.assertEqual(self.membership.occupants, {})
+
+
+class MissedTests(RoomTestCase):
+    """
+    Messages that were missed, in a room without an archive.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.say(ROOM, "before")
+        self.join()
+        self.assertEqual(self.take(), ["joined"])
+
+    def away(self, *bodies: str) -> None:
+        """Let things be said while the stream is lost."""
+        self.lose()
+        for each in bodies:
+            self.clock.advance(1)
+            self.server.say(ROOM, each)
+        self.clock.advance(1)
+
+    def test_once(self) -> None:
+        """Missed messages are delivered once and in order, live ones behind them."""
+        self.server.say(ROOM, "one")
+        for round in range(3):
+            self.away(f"two{round}", f"three{round}")
+            self.connect()
+            self.server.say(ROOM, f"four{round}")
+            expected = [f"two{round}", f"three{round}", f"four{round}"]
+            self.assertEqual(self.take()[-4:], ["returned", *expected])
+
+    def test_killed(self) -> None:
+        """After the death of the gateway the same holds."""
+        self.server.say(ROOM, "one")
+        self.take()
+        for round in range(3):
+            self.kill()
+            self.server.say(ROOM, f"two{round}")
+            self.clock.advance(5)
+            self.connect()
+            self.assertEqual(self.take(), ["returned", f"two{round}"])
+
+    def test_ghost(self) -> None:
+        """A message for the ghost of an earlier stream is delivered once, in order."""
+        self.away("one")
+        self.server.ready = True
+        self.server.say(ROOM, "two")
+        self.assertEqual(self.take(), [])
+        self.service.connected()
+        self.assertEqual(self.take(), ["returned", "one", "two"])
+
+    def test_same(self) -> None:
+        """The same words said again are another message."""
+        self.server.say(ROOM, "yes")
+        self.away("yes", "yes")
+        self.connect()
+        self.assertEqual(self.take(), ["yes", "returned", "yes", "yes"])
+
+    def test_subject(self) -> None:
+        """A subject is delivered when it changes, not at each join."""
+        self.server.setSubject(ROOM, "Plans", OCCUPANT)
+        self.away()
+        self.connect()
+        self.assertEqual(self.take(), ["Plans", "returned"])
+        self.lose()
+        self.room.subject = "New plans"
+        self.connect()
+        self.assertEqual(self.take(), ["returned", "New plans"])
+
+
+class ArchiveTests(MissedTests):
+    """
+    Messages that were missed, in a room with an archive.
+    """
+
+    hasArchive = True
+
+    def test_many(self) -> None:
+        """More messages than a page are read from the archive."""
+        self.server.say(ROOM, "one")
+        bodies = [f"missed {number}" for number in range(130)]
+        self.away(*bodies)
+        self.connect()
+        self.assertEqual(self.take(), ["one", "returned", *bodies])
+
+    def test_forgotten(self) -> None:
+        """An archive that has lost the last message is read by time."""
+        self.server.say(ROOM, "one")
+        self.take()
+        self.away("two")
+        del self.room.said[:2]
+        self.connect()
+        self.assertEqual(self.take(), ["returned", "two"])
+
+    def test_slow(self) -> None:
+        """Live messages wait for the missed ones."""
+        self.server.say(ROOM, "one")
+        self.take()
+        self.away("two")
+        self.server.delay = 1.0
+        self.connect()
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.take(), ["returned"])
+        self.server.say(ROOM, "three")
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.take(), ["two", "three"])
+
+
+class HistoryTests(RoomTestCase):
+    """
+    The setting C{history}.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        for number in range(5):
+            self.server.say(ROOM, f"old {number}")
+
+    def test_none(self) -> None:
+        """With C{none}, nothing that was said before a join is delivered."""
+        self.join(history="none")
+        self.lose()
+        self.server.say(ROOM, "missed")
+        self.connect()
+        self.assertEqual(self.take(), ["joined", "returned"])
+
+    def test_request(self) -> None:
+        """A request is for the first join; then the missed messages are delivered."""
+        self.join(history="maxstanzas=2")
+        self.lose()
+        self.server.say(ROOM, "missed")
+        self.connect()
+        expected = ["joined", "old 3", "old 4", "returned", "missed"]
+        self.assertEqual(self.take(), expected)

@@ -1,0 +1,321 @@
+"""The service that keeps bots in rooms: memberships, inbound stanzas, requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.words.xish.domish import Element
+
+from ..concurrency import timers
+from ..concurrency.waiters import Waiters
+from ..core.errors import REPORT_BUG, Problem, Refusal, serviceUnavailable
+from ..core.records import StoreUnavailable
+from ..core.rooms import events
+from ..core.rooms.membership import Membership
+from ..core.rooms.requests import RoomRequest
+from ..core.rooms.values import MISSED, STATES, RoomRecord
+from ..core.stanza import jid
+from ..core.stanza.build import withAttributes
+from .interfaces import Surroundings
+from .invitations import acceptedInvitation
+from .joins import JoinTurns
+from .room import Room
+
+_log = Logger()
+
+#: Seconds that a client waits for a join.
+PUT_TIMEOUT = 30.0
+#: Seconds until the memberships are read again if the store is unavailable.
+RETRY_DELAY = 1.0
+#: Seconds for which stanzas from a room that was left are still dropped.
+FAREWELL = 30.0
+#: Memberships of one gateway.
+MAX_ROOMS = 10_000
+#: Inbound stanzas that wait until the memberships are read.
+MAX_EARLY = 10_000
+
+_TIMED_OUT = Problem(
+    504,
+    "wait",
+    "connection-timeout",
+    f"The room has not answered within {PUT_TIMEOUT:g} s; the gateway keeps trying.",
+)
+
+
+class RoomService(Service):
+    """
+    Keeps bots in rooms.
+
+    An observer of the stream, and an interceptor of inbound stanzas.
+
+    @ivar joins: The number of joins so far.
+    @ivar removals: The number of removals so far, by their condition.
+    """
+
+    def __init__(
+        self,
+        world: Surroundings,
+        name: str,
+        accepted: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """
+        @param name: The nick of a bot without a local part.
+        @param accepted: Returns the addresses whose invitations are accepted.
+        """
+        self._accepted = accepted
+        self._world = world
+        self._name = name
+        self._turns = JoinTurns()
+        self._rooms: dict[tuple[str, str], Room] = {}
+        #: By the addresses of the room and of the occupant.
+        self._byOccupant: dict[tuple[str, str], Room] = {}
+        #: Stanzas that have arrived before the memberships were read.
+        self._early: list[Element] | None = []
+        self._reading: Waiters[None] = Waiters()
+        self._retry: IDelayedCall | None = None
+
+    # --- starting and stopping ---
+
+    def startService(self) -> None:
+        """Read the memberships, and join."""
+        super().startService()
+        self._early = []
+        self._read()
+
+    def _read(self) -> None:
+        reading = self._world.store.rooms()
+        reading.addCallbacks(self._readDone, self._readFailed)
+        reading.addErrback(_crashed)
+
+    def _readDone(self, records: Sequence[RoomRecord]) -> None:
+        if not self.running:
+            return
+        for record in records:
+            self._add(record, isStored=True)
+        if self._world.stream.ready:
+            self.connected()
+        early, self._early = self._early or [], None
+        self._reading.release(None)
+        for stanza in early:
+            left = self.intercept(stanza)
+            if left is not None:
+                self._world.forward(left)
+
+    def _readFailed(self, reason: Failure) -> None:
+        reason.trap(StoreUnavailable)
+        if self.running:
+            self._retry = self._world.clock.callLater(RETRY_DELAY, self._read)
+
+    def stopService(self) -> None:
+        """Leave the rooms; the memberships stay in the store."""
+        super().stopService()
+        timers.cancel(self._retry)
+        for room in [*self._rooms.values()]:
+            room.leave()
+            room.stop()
+        self._rooms.clear()
+        self._byOccupant.clear()
+
+    def connected(self) -> None:
+        """Join all rooms: the stream is up."""
+        for room in [*self._rooms.values()]:
+            room.handle(events.StreamUp())
+
+    def disconnected(self) -> None:
+        """Note that the stream is lost."""
+        for room in [*self._rooms.values()]:
+            room.handle(events.StreamDown())
+
+    # --- stanzas ---
+
+    def intercept(self, stanza: Element) -> Element | None:
+        """
+        Handle an inbound stanza.
+
+        @return: The stanza for the next handler; C{None} if it is dealt with.
+        """
+        if self._early is not None and self.running:
+            if len(self._early) < MAX_EARLY:
+                self._early.append(stanza)
+                return None
+            return stanza
+        sender = jid.bareOf(stanza.getAttribute("from", ""))
+        room = self._byOccupant.get((sender, stanza.getAttribute("to", "")))
+        if stanza.name == "message" and (accepted := self._accepted()):
+            self._consider(stanza, accepted)
+        return stanza if room is None else room.intercept(stanza)
+
+    def _consider(self, message: Element, accepted: Sequence[str]) -> None:
+        """Accept the invitation in a message, if there is one to be accepted."""
+        request = acceptedInvitation(message, accepted)
+        if request is None or (request.room, str(request.sender)) in self._rooms:
+            return
+        joining = Deferred.fromCoroutine(self.put(request))
+        joining.addErrback(_notJoined, request.room)
+
+    def isOccupantPresence(self, presence: Element) -> bool:
+        """Tell presence that a room sends to the bot as one of its occupants."""
+        sender = jid.bareOf(presence.getAttribute("from", ""))
+        return (sender, presence.getAttribute("to", "")) in self._byOccupant
+
+    def readdress(self, stanza: Element) -> Element:
+        """
+        Return a stanza for a room or an occupant with the address of the bot's own
+        occupant, if it comes from the bare address of a bot that is in the room.
+        """
+        room = self._rooms.get((jid.bareOf(stanza["to"]), stanza["from"]))
+        if room is None:
+            return stanza
+        return withAttributes(stanza, **{"from": room.record.occupant})
+
+    # --- requests ---
+
+    @property
+    def memberships(self) -> Sequence[Membership]:
+        """All memberships, in the order in which they were made."""
+        return [each.membership for each in self._rooms.values()]
+
+    def membershipsIn(self, room: str) -> Sequence[Membership]:
+        """Return the memberships in one room."""
+        return [each for each in self.memberships if each.record.room == room]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of memberships in each state."""
+        counts = dict.fromkeys(STATES, 0)
+        for each in self._rooms.values():
+            counts[each.membership.state] += 1
+        return counts
+
+    async def put(self, request: RoomRequest) -> Membership:
+        """
+        Let a bot be in a room, and wait until it is.
+
+        @raise Refusal: It is not: 403, 404, 409, 422 or 503 by the reason of the room;
+            504 if the room has not answered in time; 503 without a stream.
+        @raise StoreUnavailable: The membership cannot be stored.
+        """
+        if self._early is not None:
+            reading = self._reading.wait()
+            await reading.addTimeout(PUT_TIMEOUT, self._world.clock, lambda *_: None)
+        if not self._world.stream.ready or self._early is not None:
+            raise serviceUnavailable(
+                "remote-connection-failed",
+                "There is no connection to the XMPP server; try again.",
+                retryAfter=5,
+            )
+        room, event = self._find(request)
+        answer = room.wait()
+        room.handle(event)
+        answer.addTimeout(PUT_TIMEOUT, self._world.clock, lambda *_: _TIMED_OUT)
+        try:
+            problem = await answer
+        except BaseException:
+            # The client has gone. It cannot know that the room refuses.
+            room.handle(events.Persisted())
+            raise
+        if problem is _TIMED_OUT:
+            room.handle(events.Persisted())
+        if problem is None or problem is _TIMED_OUT:
+            await self._world.store.saveRoom(room.record)
+        if problem is not None:
+            raise Refusal(problem)
+        return room.membership
+
+    def _find(self, request: RoomRequest) -> tuple[Room, events.Event]:
+        """Return the membership of a request, perhaps a new one, and the event."""
+        key = (request.room, str(request.sender.bare))
+        room = self._rooms.get(key)
+        if room is not None and room.record.occupant != request.occupant:
+            room.handle(events.Deleted())
+            room = None
+        if room is not None:
+            return room, events.Requested(request.settings)
+        if len(self._rooms) >= MAX_ROOMS:
+            raise serviceUnavailable(
+                "resource-constraint",
+                f"The gateway is in {MAX_ROOMS} rooms already; leave one first.",
+                retryAfter=60,
+            )
+        settings = request.settings
+        record = RoomRecord(
+            *key,
+            request.occupant,
+            settings.nick or request.sender.local or self._name,
+            settings.password,
+            settings.history or MISSED,
+            bool(settings.create),
+        )
+        return self._add(record, isStored=False), events.StreamUp()
+
+    async def delete(self, membership: Membership) -> None:
+        """
+        Let a bot leave a room.
+
+        @raise StoreUnavailable: The membership is still in the store.
+        """
+        record = membership.record
+        room = self._rooms.get((record.room, record.sender))
+        if room is not None:
+            await self._world.store.deleteRoom(record.room, record.sender)
+            room.handle(events.Deleted())
+
+    def _add(self, record: RoomRecord, *, isStored: bool) -> Room:
+        membership = Membership(
+            record,
+            isStored=isStored,
+            now=self._world.now(),
+            random=self._world.random,
+        )
+        room = Room(membership, self._world, self._turns, forget=self._forget)
+        self._rooms[record.room, record.sender] = room
+        self._byOccupant[record.room, record.occupant] = room
+        return room
+
+    def _forget(self, room: Room) -> None:
+        record = room.record
+        self._rooms.pop((record.room, record.sender), None)
+        # The room says good-bye, and the callback is not to get that.
+        address = (record.room, record.occupant)
+        self._world.clock.callLater(FAREWELL, self._endFarewell, address, room)
+        if room.membership.isStored:
+            deleting = self._world.store.deleteRoom(record.room, record.sender)
+            deleting.addErrback(_notDeleted)
+
+    def _endFarewell(self, address: tuple[str, str], room: Room) -> None:
+        if self._byOccupant.get(address) is room:
+            del self._byOccupant[address]
+
+
+def _notJoined(reason: Failure, room: str) -> None:
+    """Log why an invitation led to nothing."""
+    if reason.check(Refusal, StoreUnavailable):
+        _log.warn(
+            "The invitation to {room} was accepted, but the bot could not join:"
+            " {reason}",
+            room=room,
+            reason=reason.value,
+        )
+    else:
+        _crashed(reason)
+
+
+def _notDeleted(reason: Failure) -> None:
+    if reason.check(StoreUnavailable):
+        _log.warn(
+            "A room that was left cannot be deleted from the store: {reason}.",
+            reason=reason.value,
+        )
+    else:
+        _crashed(reason)
+
+
+def _crashed(reason: Failure) -> None:
+    _log.failure(
+        "Reading or deleting memberships crashed. " + REPORT_BUG, failure=reason
+    )
