@@ -14,8 +14,9 @@ from bench.candidates.registry import (
     XMPPREST_SQLITE,
 )
 from bench.harness.callback_server import dueAt
-from bench.harness.component import flood
+from bench.harness.component import HELLO, flood
 from bench.harness.polling import waitForCount
+from bench.load.closed_loop import closedLoop
 from bench.load.open_loop import OpenLoopSchedule, runSchedule
 from bench.reporting.statistics import Measurement, latencies
 from bench.testbed import Case, RunOptions, TestBed
@@ -25,7 +26,13 @@ from .post import PEOPLE, STEADY
 #: Messages per second of the latency cases.
 RATE = 500
 
+#: Clients that POST beside a busy callback.
+SENDERS = 2
+
 ALL = (XMPPREST_SQLITE, BATCHED, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
+
+#: Candidates that also take POSTs; a batching callback changes nothing about these.
+BOTH = (XMPPREST_SQLITE, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
 
 
 @dataclass(frozen=True)
@@ -92,11 +99,58 @@ class InboundLatency:
         return Measurement({**latencies(times), **meter.each(len(times))})
 
 
+@dataclass(frozen=True)
+class PostBesideCallback:
+    """
+    Throughput of two clients that POST messages, each over one connection, while as
+    many messages arrive for the callback as get through.
+    """
+
+    who: str
+
+    async def __call__(self, bed: TestBed, effort: RunOptions) -> Measurement | None:
+        contender = await bed.contender(self.who)
+        if contender is None:
+            return None
+        request = contender.message("json", bed.recipient, HELLO)
+        if request is None:
+            return None
+        before, posted = bed.callback.count(), bed.peer.messages
+        flooding = asyncio.create_task(
+            flood(
+                effort.seconds,
+                lambda number: bed.peer.message(
+                    number % 100, contender.domain, id=f"m{number}"
+                ),
+                lambda: bed.callback.count() - before,
+            )
+        )
+        answered = await closedLoop(
+            contender.port, request, connections=SENDERS, seconds=effort.seconds
+        )
+        count, seconds, sent = await flooding
+        await waitForCount(bed.callback.count, before + sent)
+        taken = answered.count - answered.refused
+        await bed.waitForCount(posted + taken)
+        return Measurement(
+            {
+                "rate": answered.count / answered.seconds,
+                "callbacks": count / seconds,
+                "refused": answered.refused,
+            }
+        )
+
+
 CASES = (
     Case(
         "callback",
         "A message to the callback, as many as get through",
         {who: InboundThroughput(who) for who in ALL},
+    ),
+    Case(
+        "callback-and-post",
+        f"POST a message, JSON, {SENDERS} connections, beside a busy callback",
+        {who: PostBesideCallback(who) for who in BOTH},
     ),
     Case(
         f"late-callback-{RATE}",

@@ -22,7 +22,7 @@ from bench.load.open_loop import OpenLoopSchedule, openLoop, runSchedule
 from bench.reporting.statistics import Measurement, latencies
 from bench.testbed import Case, RunOptions, TestBed
 
-CONNECTIONS = (1, 16, 256)
+CONNECTIONS = (1, 16, 64, 256)
 #: Requests per second of the latency cases.
 RATES = (500, 1000)
 #: Requests per second of the cases that compare CPU.

@@ -17,6 +17,7 @@ COLUMNS: Mapping[str, tuple[str, str, bool]] = {
     "rate": ("per second", ",.0f", True),
     "cpu": ("its CPU µs", ",.0f", False),
     "server": ("server's CPU µs", ",.0f", False),
+    "callbacks": ("callbacks per second", ",.0f", True),
     "p50": ("p50 ms", ".2f", False),
     "p99": ("p99 ms", ".2f", False),
     "p99.9": ("p99.9 ms", ".2f", False),

@@ -179,6 +179,6 @@ TARGETS = (
         "POST: rate with a store relative to none", 0.8, "post-json-16", XMPPREST_MEMORY
     ),
     _atLeast(
-        "callback: rate with a store relative to none", 0.8, "callback", XMPPREST_MEMORY
+        "callback: rate with a store relative to none", 0.9, "callback", XMPPREST_MEMORY
     ),
 )
