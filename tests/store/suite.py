@@ -79,9 +79,10 @@ class StoreTestCase(TestCase):
         """Close the one there is in the end."""
         return self.store.close()
 
-    async def accept(self, id: str = "a", at: float = 1.0) -> int:
+    async def accept(self, id: str = "a", at: float = 1.0, token: str = "") -> int:
         """Keep a message."""
-        number = await addOutgoing(self.store, NewMessage(id, TO, MESSAGE, at))
+        message = NewMessage(id, TO, MESSAGE, at, token=token)
+        number = await addOutgoing(self.store, message)
         assert isinstance(number, int)
         return number
 
@@ -366,6 +367,24 @@ class OutboxSuite(StoreTestCase):
         self.assertEqual([each.number for each in page], [numbers[1]])
         self.assertEqual(await self.store.outgoingByID("a", numbers[0]), [])
         self.assertEqual(await self.store.outgoingByID("c"), [])
+
+    async def test_ofHook(self) -> None:
+        """
+        The messages of a hook are found by it, the newest first, queued or not; those
+        of tokens are not.
+        """
+        numbers = [await self.accept(f"{each}", token="hooks/a") for each in range(3)]
+        await self.accept("b", token="hooks/ab")
+        await self.accept("c", token="a")
+        await self.store.updateStates([numbers[1]], CONFIRMED, 2.0)
+        await self.store.check()
+        found = await self.store.outgoingByToken("hooks/a", 2)
+        self.assertEqual(
+            [(each.number, each.state, each.stanza) for each in found],
+            [(numbers[2], QUEUED, ""), (numbers[1], CONFIRMED, "")],
+        )
+        self.assertEqual(len(await self.store.outgoingByToken("hooks/a", 9)), 3)
+        self.assertEqual(await self.store.outgoingByToken("a", 9), [])
 
     async def test_key(self) -> None:
         """

@@ -2,6 +2,7 @@
 
 import { Events, token } from "./api.js";
 import { announce, byId, make, problem, time } from "./dom.js";
+import { Hooks } from "./hooks.js";
 import { Outbox } from "./outbox.js";
 import { Queues } from "./queues.js";
 import { Rates } from "./rates.js";
@@ -16,6 +17,7 @@ const rates = new Rates();
 const outbox = new Outbox();
 const queues = new Queues();
 const send = new Send((id) => outbox.show(id));
+const hooks = new Hooks((id) => outbox.show(id));
 const traffic = new Traffic((query) => events.start(query));
 
 const handlers = {
@@ -66,6 +68,7 @@ function load() {
   isLoaded = true;
   queues.load();
   send.load();
+  hooks.load();
 }
 
 function signIn() {

@@ -28,6 +28,7 @@ from ..web.api.bots import BotsHandler
 from ..web.api.console import ConsolePage
 from ..web.api.docs import SwaggerUI
 from ..web.api.events import EventsHandler
+from ..web.api.hook_status import HookStatusHandler
 from ..web.api.hooks import HookRouter
 from ..web.api.inbox import InboxHandler, StoredInbox
 from ..web.api.outbox import OutboxHandler
@@ -108,16 +109,20 @@ def makeHTTPSide(
         parts.hub, reactor, requirePermission(authenticator, "events")
     )
     once = IdempotencyGuard(parts.store, time.time)
-    resource = RestResource(
-        _makeRoutes(
-            config, settings, authenticator, parts, reactor, events=events, once=once
-        ),
-        authenticator,
-        settings,
-    )
     router = HookRouter(
         parts.hooks, parts.outbox, newID, once, time.time, settings=settings
     )
+    routes = _makeRoutes(
+        config,
+        settings,
+        authenticator,
+        parts,
+        reactor,
+        events=events,
+        once=once,
+        hooks=HookStatusHandler(parts.hooks, parts.outbox, router),
+    )
+    resource = RestResource(routes, authenticator, settings)
     hooks = RestResource(router, authenticator, settings, accessLog=resource.accessLog)
     collector = MetricsCollector(
         parts.component,
@@ -161,6 +166,7 @@ def _makeRoutes(
     *,
     events: EventsHandler,
     once: IdempotencyGuard,
+    hooks: HookStatusHandler,
 ) -> RouteTable:
     """Make the routes below C{/rest}."""
     outbox = parts.outbox
@@ -183,6 +189,7 @@ def _makeRoutes(
             **ConsolePage().routes,
             **SwaggerUI(partial(document, config.domain, __version__)).routes,
             **OutboxHandler(outbox).routes,
+            **hooks.routes,
             **BotsHandler(parts.bots.manager, config.domain, reactor).routes,
             **batches.routes,
             **events.routes,

@@ -88,6 +88,10 @@ class DirectOutbox:
         """Return no messages: none is remembered."""
         return []
 
+    async def messagesByToken(self, token: str, limit: int) -> Sequence[OutboxRecord]:
+        """Return no messages: none is remembered."""
+        return []
+
     async def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
         """Return no messages: none is queued."""
         return []

@@ -41,6 +41,10 @@ class OutboxStore(Protocol):
         self, id: str, before: int | None = None, limit: int = 100
     ) -> Deferred[Sequence[OutboxRecord]]: ...
 
+    def outgoingByToken(
+        self, token: str, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]: ...
+
     def listQueued(
         self, after: int, limit: int
     ) -> Deferred[Sequence[OutboxRecord]]: ...

@@ -325,6 +325,16 @@ class Outbox(Service):
         """
         return [*map(self._current, await self._store.outgoingByID(id, before))]
 
+    async def messagesByToken(self, token: str, limit: int) -> Sequence[OutboxRecord]:
+        """
+        Return the messages of a hook, the newest first.
+
+        @param token: The name of the hook's grant.
+        @raise StoreUnavailable: The store cannot be read at the moment.
+        """
+        found = await self._store.outgoingByToken(token, limit)
+        return [*map(self._current, found)]
+
     async def queuedMessages(self, after: int, limit: int) -> Sequence[OutboxRecord]:
         """
         Return a page of queued messages, the oldest first; those in flight are C{SENT}.

@@ -108,6 +108,17 @@ class Store(UpdateStore, BotStore, RoomStore, Protocol):
         @param before: The number after the first one; C{None} for the newest.
         """
 
+    def outgoingByToken(
+        self, token: str, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]:
+        """
+        Read the messages of a hook, the newest first, without their stanzas.
+
+        @param token: The name of the hook's grant, which begins with
+            L{HOOK_PREFIX<xmpprest.core.policy.permissions.HOOK_PREFIX>}; messages of
+            other tokens are not found.
+        """
+
     def listQueued(self, after: int, limit: int) -> Deferred[Sequence[OutboxRecord]]:
         """
         Read queued messages in the order of their numbers, without their stanzas.

@@ -23,6 +23,7 @@ from ..core.bots.profile import Bot
 from ..core.errors import Refusal
 from ..core.histogram import CommitMetrics
 from ..core.policy.key_quota import KEY_LIMIT, fits, keyOwner, refuseKey
+from ..core.policy.permissions import HOOK_PREFIX
 from ..core.records import (
     BOUNCED,
     DEAD,
@@ -229,6 +230,18 @@ class MemoryStore:
         )
         found = map(self._outgoing, islice(numbers, limit))
         return [replace(each, stanza="") for each in found if each is not None]
+
+    @_call
+    def outgoingByToken(self, token: str, limit: int) -> Sequence[OutboxRecord]:
+        if not token.startswith(HOOK_PREFIX):
+            return []
+        found = [
+            each
+            for each in (*self._waiting.values(), *self._done.values())
+            if each.token == token
+        ]
+        newest = nlargest(limit, found, key=lambda each: each.number)
+        return [replace(each, stanza="") for each in newest]
 
     @_call
     def listQueued(self, after: int, limit: int) -> Sequence[OutboxRecord]:

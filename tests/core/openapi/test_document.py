@@ -14,9 +14,11 @@ from jsonschema_rs import Draft202012Validator
 from openapi_spec_validator import validate
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.core.hooks.hooks import makeHook
 from tests.support.bots import HeldBots
 from tests.support.doubles import HTTPResponse
 from tests.support.room_service import joinedRooms
+from tests.web.api.test_hook_status import HeldMessages
 from tests.web.case import SiteTestCase, request
 from tests.web.records import HeldInbox, HeldStatuses, HeldUpdates, incoming
 from xmpprest.core.codec.events import eventSchemas
@@ -24,6 +26,8 @@ from xmpprest.core.codec.mapping import NO_CONTEXT, StanzaContext
 from xmpprest.core.codec.slots import Child
 from xmpprest.core.codec.table import KEYS, PAYLOADS, STANZAS
 from xmpprest.core.errors import reasonPhrase
+from xmpprest.core.hooks.hook import Hooks
+from xmpprest.core.live import Live
 from xmpprest.core.media import formats
 from xmpprest.core.media.framing import NDJSON
 from xmpprest.core.openapi.data import load
@@ -37,6 +41,7 @@ from xmpprest.live.hub import EventHub
 from xmpprest.web.api.batch.handler import BatchHandler
 from xmpprest.web.api.bots import BotsHandler
 from xmpprest.web.api.events import EventsHandler
+from xmpprest.web.api.hook_status import HookStatusHandler
 from xmpprest.web.api.inbox import InboxHandler, StoredInbox
 from xmpprest.web.api.outbox import OutboxHandler
 from xmpprest.web.api.rooms import RoomsHandler
@@ -70,7 +75,8 @@ def operations() -> Iterator[Operation]:
 
 def isOfRecords(path: str) -> bool:
     """Whether a path is about what is kept, and not about stanzas that are sent."""
-    return path.startswith(("/outbox", "/inbox", "/bots", "/rooms", "/updates"))
+    names = ("outbox", "inbox", "bots", "rooms", "hooks", "updates")
+    return path.split("/")[1] in names
 
 
 def resolved(part: Any) -> Any:
@@ -175,7 +181,8 @@ class DocumentTests(SynchronousTestCase):
         for path, method, operation in operations():
             parameters = map(resolved, operation.get("parameters", ()))
             takesKey = "Idempotency-Key" in {each["name"] for each in parameters}
-            self.assertEqual(takesKey, method == "POST" and path != "/echo", path)
+            hasEffect = path not in ("/echo", "/hooks/{id}/try")
+            self.assertEqual(takesKey, method == "POST" and hasEffect, path)
             if takesKey:
                 self.assertLessEqual({"409", "422", "503"}, {*operation["responses"]})
 
@@ -372,6 +379,7 @@ class SentTests(SiteTestCase):
         inbox.put(incoming(1, webhookID=TRIED["id"]))
         pages = InboxHandler(StoredInbox(inbox, inbox), self.once)
         events = EventsHandler(EventHub(self.clock, self.clock.seconds), self.clock)
+        sent = HeldMessages()
         batches = BatchHandler(
             self.sending,
             self.outbox,
@@ -389,6 +397,7 @@ class SentTests(SiteTestCase):
                 **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
                 **RoomsHandler(rooms, DOMAIN).routes,
                 **UpdatesHandler(HeldUpdates(), self.once).routes,
+                **HookStatusHandler(Live(Hooks([makeHook()])), sent, sent).routes,
             }
         )
 

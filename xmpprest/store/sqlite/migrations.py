@@ -222,6 +222,13 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID
         """,
     ),
+    # The last messages of each hook; an entry of the index costs only these.
+    (
+        """
+        CREATE INDEX outgoingOfHooks ON outgoing (token, number)
+            WHERE token >= 'hooks/' AND token < 'hooks0'
+        """,
+    ),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

@@ -116,6 +116,17 @@ def byID(
     return [OutboxRecord(*row) for row in rows]
 
 
+def byToken(connection: Connection, token: str, limit: int) -> Sequence[OutboxRecord]:
+    """Implement L{Store.outgoingByToken}, by an index on the messages of hooks."""
+    rows = connection.execute(
+        f"SELECT {_WITHOUT_STANZA} FROM outgoing"
+        " WHERE token >= 'hooks/' AND token < 'hooks0' AND token = ?"
+        " ORDER BY number DESC LIMIT ?",
+        (token, limit),
+    )
+    return [OutboxRecord(*row) for row in rows]
+
+
 def listQueued(
     connection: Connection, after: int, limit: int
 ) -> Sequence[OutboxRecord]:

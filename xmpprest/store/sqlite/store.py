@@ -146,6 +146,11 @@ class SQLiteStore:
     ) -> Deferred[Sequence[OutboxRecord]]:
         return self._call(outbox_queries.byID, id, before, limit)
 
+    def outgoingByToken(
+        self, token: str, limit: int
+    ) -> Deferred[Sequence[OutboxRecord]]:
+        return self._call(outbox_queries.byToken, token, limit)
+
     def listQueued(self, after: int, limit: int) -> Deferred[Sequence[OutboxRecord]]:
         return self._call(outbox_queries.listQueued, after, limit)
 
