@@ -55,6 +55,7 @@ class FieldTable:
             for name in field.slot.names(ns.CLIENT):
                 self._index.setdefault(name, []).append(key)
         self._shared = [keys for keys in self._index.values() if len(keys) > 1]
+        self._sharedKeys = frozenset(key for keys in self._shared for key in keys)
 
     def toJSON(self, stanza: Element) -> dict[str, Value]:
         """
@@ -131,6 +132,8 @@ class FieldTable:
         @param raw: The content of C{xml}.
         """
         keys = {key for child in raw for key in self._keys(child)}
+        if self._sharedKeys.isdisjoint(value):
+            return keys
         for shared in self._shared:
             present = [key for key in shared if value.get(key) is not None]
             keys.update(present[:-1])

@@ -10,7 +10,7 @@ from twisted.words.xish.domish import Element
 from ..errors import Refusal, unprocessable
 from ..media.values import Value
 from ..stanza import jid
-from ..stanza.build import LANG, TYPES, elements, make, withArticle
+from ..stanza.build import LANG, TYPES, make, withArticle
 from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name
 from .field import Field, FieldTable
 from .raw_xml import parseRaw
@@ -20,6 +20,12 @@ from .slots import Child
 #: The attributes of a stanza by their keys, without its type.
 ATTRIBUTES: Mapping[str, Name] = {"to": "to", "from": "from", "id": "id", "lang": LANG}
 _OWN = ("kind", "type", *ATTRIBUTES, "xml")
+
+#: The same and the type, with the scalars of their values.
+_TEXTS = (
+    *((key, name, ID if key == "id" else STRING) for key, name in ATTRIBUTES.items()),
+    ("type", "type", STRING),
+)
 
 #: The value of C{type} for a stanza without a type (RFC 6121 §5.2.2, and mod_rest).
 UNTYPED = {"message": "normal", "presence": "available"}
@@ -122,10 +128,11 @@ class StanzaMapping:
                 "The body must be one object, as in"
                 ' {"kind": "message", "to": "user@example.org", "body": "Hello"}.',
             )
-        value = _completed(value, context, at)
+        if context is not NO_CONTEXT:
+            value = _completed(value, context, at)
         kind = self._kind(value, at)
         stanza = make(kind, self._attributes(value, kind, at))
-        raw = parseRaw(value.get("xml"), f"{at}xml")
+        raw = parseRaw(value["xml"], f"{at}xml") if "xml" in value else ()
         overridden = self._kinds[kind].shadowedKeys(value, raw)
         fields = self._kinds[kind].fields
         for key, inner in value.items():
@@ -179,10 +186,9 @@ class StanzaMapping:
         named.
         """
         attributes: dict[Name, str | None] = {}
-        for key, name in (*ATTRIBUTES.items(), ("type", "type")):
+        for key, name, scalar in _TEXTS:
             text = value.get(key)
             if text is not None:
-                scalar = ID if key == "id" else STRING
                 attributes[name] = scalar.toText(text, at + key)
         type = attributes.pop("type", None) or None
         if type is not None:
@@ -309,15 +315,20 @@ def _checkSize(stanza: Element) -> None:
     while level:
         depth += 1
         number += len(level)
-        prefixes += sum(len(each.localPrefixes) for each in level)
-        for found, limit, what in (
-            (depth, MAX_DEPTH, "levels"),
-            (number, MAX_ELEMENTS, "elements"),
-            (prefixes, MAX_PREFIXES, "prefixes"),
-        ):
-            if found > limit:
-                raise unprocessable(
-                    "resource-constraint",
-                    f"It makes more than {limit} {what} of XML; send less.",
-                )
-        level = [child for parent in level for child in elements(parent)]
+        if depth > MAX_DEPTH:
+            raise _tooLarge(MAX_DEPTH, "levels")
+        if number > MAX_ELEMENTS:
+            raise _tooLarge(MAX_ELEMENTS, "elements")
+        below: list[Element] = []
+        for each in level:
+            prefixes += len(each.localPrefixes)
+            below += [child for child in each.children if not isinstance(child, str)]
+        if prefixes > MAX_PREFIXES:
+            raise _tooLarge(MAX_PREFIXES, "prefixes")
+        level = below
+
+
+def _tooLarge(limit: int, what: str) -> Refusal:
+    return unprocessable(
+        "resource-constraint", f"It makes more than {limit} {what} of XML; send less."
+    )

@@ -11,8 +11,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 from ..errors import Refusal, badRequest, unprocessable
 from ..stanza.parser import ILLEGAL, MAX_DEPTH, decodeUTF8
@@ -60,6 +61,10 @@ def fromJSON(body: bytes) -> Value:
             "The body begins with a byte order mark (BOM); save it as UTF-8 without"
             " BOM."
         )
+    if _isPlain(text):
+        # Without escapes and large numbers there is nothing that it could break.
+        with suppress(_Unusual, json.JSONDecodeError):
+            return cast(Value, _PLAIN_DECODER.decode(text))
     _checkStructure(text)
     try:
         value: Value = _DECODER.decode(text)
@@ -67,6 +72,24 @@ def fromJSON(body: bytes) -> Value:
         raise _noJSON(error) from None
     _Checker().check(value)
     return value
+
+
+class _Unusual(Exception):
+    """A number needs the checks of L{_Checker}."""
+
+
+def _isPlain(text: str) -> bool:
+    """
+    Return whether a text holds no escapes, no characters that XML forbids, and within
+    the limits as many levels and values as its marks allow at most.
+    """
+    opening = text.count("[") + text.count("{")
+    return (
+        opening <= MAX_DEPTH
+        and opening + text.count(",") < MAX_VALUES
+        and "\\" not in text
+        and not ILLEGAL.search(text)
+    )
 
 
 #: Created once, since that takes 2 of the 6 µs of a message.
@@ -162,6 +185,27 @@ def _object(members: list[tuple[str, Value]]) -> dict[str, Value]:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_object)
+
+
+def _shortInteger(digits: str) -> int:
+    """Parse an integer of at most 18 digits, which fits into 64 bits."""
+    if len(digits) > 18:
+        raise _Unusual
+    return int(digits)
+
+
+def _noNumber(text: str) -> NoReturn:
+    """Leave a fraction, an exponent, NaN or Infinity to the other decoder."""
+    raise _Unusual
+
+
+#: Decodes texts without any value that L{_Checker} could refuse.
+_PLAIN_DECODER = json.JSONDecoder(
+    parse_int=_shortInteger,
+    parse_float=_noNumber,
+    parse_constant=_noNumber,
+    object_pairs_hook=_object,
+)
 
 
 def _noJSON(error: json.JSONDecodeError) -> Refusal:

@@ -31,7 +31,8 @@ def buildSubmission(
         form: servers fold some code points in another way than the check.
     @raise Refusal: 422, or 403 for a C{from} at another domain.
     """
-    kind, type = checkedKind(payload), payload.getAttribute("type")
+    given = payload.attributes
+    kind, type = checkedKind(payload), given.get("type")
     if kind != "iq":
         checkType(kind, type)
     elif type not in ("get", "set"):
@@ -45,11 +46,11 @@ def buildSubmission(
     return make(
         kind,
         {
-            "to": _recipient(payload.getAttribute("to")),
-            "from": _sender(payload.getAttribute("from") or sender, domain),
-            "id": _id(payload.getAttribute("id")) or newID(),
+            "to": _recipient(given.get("to")),
+            "from": _sender(given.get("from") or sender, domain),
+            "id": _id(given.get("id")) or newID(),
             "type": type,
-            LANG: payload.getAttribute(LANG),
+            LANG: given.get(LANG),
         },
         payload.children,
         payload.localPrefixes,
@@ -112,7 +113,7 @@ def _recipient(to: str | None) -> str:
             "The stanza has no 'to'; add the recipient, such as user@example.org.",
         )
     try:
-        return str(jid.parseJID(to))
+        return jid.checkedJID(to)
     except ValueError as reason:
         raise unprocessable(
             "improper-addressing", f"The 'to' is not an XMPP address: {reason}."

@@ -81,6 +81,17 @@ def parseJID(text: str) -> JID:
     return result
 
 
+@lru_cache(maxsize=2048)
+def checkedJID(text: str) -> str:
+    """
+    Check an address to send to or from.
+
+    @return: The normal form as text, which is sent.
+    @raise ValueError: The text is not a valid address; the message says why.
+    """
+    return str(parseJID(text))
+
+
 def normaliseJID(text: str) -> JID:
     """
     Normalise an inbound address for comparison. It never fails.
