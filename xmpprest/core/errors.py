@@ -123,6 +123,7 @@ _RENAMED = {
 
 
 @lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def reasonPhrase(status: int) -> str:
     """
     Return the standard reason phrase of an HTTP status, not that of a peer.

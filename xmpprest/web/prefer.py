@@ -38,7 +38,10 @@ def preferredWait(request: Request) -> float | None:
     @return: Seconds; C{None} if the preference cannot be honoured, and so is ignored
         (RFC 7240 §2).
     """
-    preference = _WAIT.search(header(request, b"prefer") or "")
+    text = header(request, b"prefer")
+    if text is None:
+        return None
+    preference = _WAIT.search(text)
     return _seconds(preference[1]) if preference else None
 
 

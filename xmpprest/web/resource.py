@@ -91,16 +91,19 @@ class RestResource(Resource):
 
         @raise Refusal: What L{_admit} raises; 503 if too many requests wait.
         """
-        self._checkWaiting(None)
+        settings, pending = self._settings.value, self._pending
+        if pending.count >= settings.waitingLimit:
+            raise _tooManyWait("Too many requests are waiting for their answers")
         handler, grant = self._admit(request, visit)
-        if grant.name:
-            self._checkWaiting(grant)
-        visit.holders = _holdersOf(grant)
-        self._pending.add(visit.holders)
+        holders = (grant.name,) if grant.name else ()
+        if holders and pending.excess(Limits(settings.waitingLimit), holders):
+            raise _tooManyWait(f"{grant} has as many requests waiting as are free")
+        visit.holders = holders
+        pending.add(holders)
         body = bodyOf(request)
         if isinstance(handler, StreamingHandler):
             return handler.handle(request, body, grant)
-        data = body.takeBuffered(self._settings.value.stanzaSizeLimit)
+        data = body.takeBuffered(settings.stanzaSizeLimit)
         if data is None:
             return self._handleLater(handler, request, visit, body, grant)
         return handler(request, data, grant)
@@ -194,24 +197,6 @@ class RestResource(Resource):
         """The number of requests without a response so far."""
         return self._pending.count
 
-    def _checkWaiting(self, grant: Grant | None) -> None:
-        """
-        Check whether one more request may wait for its response.
-
-        @param grant: The grant of its token; C{None} if that is not known yet.
-        @raise Refusal: 503, too many wait, or those of this token use up its share.
-        """
-        limits = Limits(self._settings.value.waitingLimit)
-        excess = self._pending.excess(limits, _holdersOf(grant))
-        if excess is None:
-            return
-        text = (
-            "Too many requests are waiting for their answers; try again."
-            if excess.holder is None
-            else f"{grant} has as many requests waiting as are free for all; try again."
-        )
-        raise serviceUnavailable("resource-constraint", text, retryAfter=5)
-
     def _admit(
         self, request: Request, visit: RequestContext
     ) -> tuple[Handler | StreamingHandler, Grant]:
@@ -240,13 +225,16 @@ class RestResource(Resource):
             grant = visit.grant = route.grant
         elif not route.isPublic:
             origin = header(request, b"origin")
-            host = None if origin is None else header(request, b"host")
-            self._cors.check(origin, header(request, b"sec-fetch-site"), host)
+            site = header(request, b"sec-fetch-site")
+            if origin is not None or site is not None:
+                self._cors.check(origin, site, header(request, b"host"))
             grant = self.authenticator.authenticate(authorizationOf(request))
             visit.grant = grant
             if route.permission is not None:
                 grant.requirePermission(route.permission)
-        _checkEncoding(header(request, b"content-encoding"))
+        encoding = header(request, b"content-encoding")
+        if encoding is not None:
+            _checkEncoding(encoding)
         return handler, grant
 
     def _preflight(self, route: Route) -> Handler:
@@ -307,18 +295,18 @@ class RestResource(Resource):
             self._write(problemResponse(problem, request), request, visit)
 
 
-def _holdersOf(grant: Grant | None) -> tuple[str, ...]:
-    """Return the token that a request counts for; none for credentials."""
-    return (grant.name,) if grant is not None and grant.name else ()
+def _tooManyWait(reason: str) -> Refusal:
+    text = f"{reason}; try again."
+    return serviceUnavailable("resource-constraint", text, retryAfter=5)
 
 
-def _checkEncoding(encoding: str | None) -> None:
+def _checkEncoding(encoding: str) -> None:
     """
     Refuse a compressed body.
 
     @param encoding: The value of C{Content-Encoding} (RFC 9110 §8.4).
     """
-    if encoding is None or encoding.lower() in ("identity", ""):
+    if encoding.lower() in ("identity", ""):
         return
     problem = Problem(
         415,

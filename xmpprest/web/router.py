@@ -105,6 +105,8 @@ class RouteTable:
         """
         self._sender = sender
         self._own: dict[tuple[str, ...], Route] = {}
+        #: The same by the segments of a path as bytes.
+        self._fixed: dict[tuple[bytes, ...], Route] = {}
         self._ofIDs: dict[tuple[str, ...], RouteFactory] = {}
         always: Mapping[str, Route | RouteFactory] = {
             "": Route({"POST": partial(sender.post, NO_CONTEXT)}),
@@ -114,6 +116,10 @@ class RouteTable:
             segments = tuple(filter(None, path.split("/")))
             if isinstance(route, Route):
                 self._own[segments] = replace(route, template=_template(segments))
+                # Also without the empty segment behind a trailing slash.
+                encoded = tuple(map(str.encode, segments))
+                self._fixed[encoded] = self._own[segments]
+                self._fixed[*encoded, b""] = self._own[segments]
             else:
                 self._ofIDs[segments] = route
 
@@ -125,6 +131,9 @@ class RouteTable:
         @raise Refusal: 404 if there is no such route; 400 if a segment is invalid or
             missing.
         """
+        fixed = self._fixed.get(tuple(path))
+        if fixed is not None:
+            return fixed
         segments = _decoded(path)
         own = self._ownAt(segments)
         if own is not None:

@@ -12,6 +12,9 @@ from hashlib import sha256
 from ..errors import Problem, Refusal
 from .permissions import FULL_ACCESS, Grant
 
+#: How many accepted values of the header are remembered.
+MAX_SEEN = 256
+
 #: The grants by the SHA-256 of their tokens.
 Grants = tuple[tuple[bytes, Grant], ...]
 
@@ -39,6 +42,11 @@ class Authenticator:
         """@param domain: The component domain, which is also the realm."""
         self.grants = grants
         self._schemes = {b"bearer": _bearer, b"basic": self._basic}
+        #: The grants of headers that were accepted, and the grants that they are of. To
+        #: find one takes as long for a wrong token as for none: the hash that Python
+        #: compares first has a secret key.
+        self._seen: dict[bytes, Grant] = {}
+        self._seenWith = grants
         self._domain = domain.encode()
         self._challenge = (
             ("WWW-Authenticate", f'Bearer realm="{domain}"'),
@@ -53,6 +61,18 @@ class Authenticator:
         @return: The grant of the token.
         @raise Refusal: 401, with a challenge for each scheme.
         """
+        if self._seenWith is not self.grants or len(self._seen) > MAX_SEEN:
+            self._seenWith, self._seen = self.grants, {}
+        seen = None if header is None else self._seen.get(header)
+        if seen is not None:
+            return seen
+        grant = self._authenticate(header)
+        assert header is not None  # or it is refused
+        self._seen[header] = grant
+        return grant
+
+    def _authenticate(self, header: bytes | None) -> Grant:
+        """Authenticate a header that is not known yet; see L{authenticate}."""
         if header is None:
             raise self._refusal(
                 "No credentials: send the header 'Authorization: Bearer TOKEN'."

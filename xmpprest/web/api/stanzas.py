@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -361,6 +361,7 @@ def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:
     return Response(200, withNewline(formats.encode(stanzas, name), name), name)
 
 
+@lru_cache(maxsize=128)
 def _preferredType(accepts: Accepts) -> str:
     """Return the type that the client prefers, or else the one that it wrote itself."""
     contentType = accepts.contentType

@@ -8,6 +8,7 @@ resources. No other module reads raw header fields or URLs.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -290,7 +291,15 @@ def pathTo(request: Request, *segments: str) -> str:
     @param segments: The path below the mounted resource; not encoded.
     """
     mounted = _mounted(tuple(request.prepath or ()))
-    return "/".join([mounted, *(quote(each, safe="") for each in segments)])
+    return "/".join([mounted, *map(_quoted, segments)])
+
+
+def _quoted(segment: str) -> str:
+    return segment if _isSafe(segment) else quote(segment, safe="")
+
+
+#: Matches what need not be quoted in a URL (RFC 3986 §2.3).
+_isSafe = re.compile(r"[A-Za-z0-9\-._~]*").fullmatch
 
 
 @lru_cache(maxsize=16)  # nearly always the same one

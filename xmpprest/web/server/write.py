@@ -36,9 +36,11 @@ def write(
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
         # Headers replaces ends of lines within a value.
         if lines.count("\r") == lines.count("\n") == len(fields):
+            if response.status != 204:
+                lines += f"Content-Length: {len(response.body)}\r\n"
+            own = _ownLines(response.security, response.contentType)
             phrase = reasonPhrase(response.status)
-            lines += _ownLines(response)
-            request.writeFast(response.status, phrase, lines, response.body)
+            request.writeFast(response.status, phrase, lines + own, response.body)
             return
     _setHead(response, request, _fields(response, common))
     if response.body:
@@ -75,19 +77,13 @@ async def writeChunks(
         request.finish()
 
 
-def _ownLines(response: Response) -> str:
+@lru_cache(maxsize=32)
+def _ownLines(security: Headers, contentType: str | None) -> str:
     """Return the header lines that the gateway alone determines."""
-    lines = _securityLines(response.security)
-    if response.status != 204:
-        lines += f"Content-Length: {len(response.body)}\r\n"
-    if response.contentType is not None:
-        lines += f"Content-Type: {response.contentType}\r\n"
-    return lines
-
-
-@lru_cache(maxsize=8)
-def _securityLines(security: Headers) -> str:
-    return "".join([f"{name}: {value}\r\n" for name, value in (_NO_STORE, *security)])
+    fields = [_NO_STORE, *security]
+    if contentType is not None:
+        fields.append(("Content-Type", contentType))
+    return "".join([f"{name}: {value}\r\n" for name, value in fields])
 
 
 def _head(
