@@ -54,7 +54,7 @@ HEADINGS = ("cycle", "from min", "memory MB", "descriptors", "database MB", "log
 @dataclass(frozen=True)
 class Sample:
     """
-    What a gateway uses.
+    The resources that a gateway uses at one time.
 
     @ivar at: Seconds since the start of the load.
     @ivar figures: Memory, descriptors, and the sizes of the database and of its

@@ -54,13 +54,13 @@ class GatewayProcess(ServerProcess):
 
     @property
     def pid(self) -> int:
-        """Of the process that runs."""
+        """The id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def output(self) -> str:
-        """What it has printed, over all starts."""
+        """The printed text of all starts."""
         return Path(self.log).read_text(errors="replace")
 
     def prepare(self) -> None:

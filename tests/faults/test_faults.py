@@ -126,9 +126,7 @@ class FaultMixin(_Base):
         self.assertEqual(world.receipts - world.delivered, set())
 
     async def test_before(self) -> None:
-        """
-        What was kept before is sent and delivered after, in order.
-        """
+        """Stanzas stored before the fault are sent and delivered after it, in order."""
         world = await self.begin()
         await self.wait(world)
         await world.disk.heal()
@@ -138,7 +136,9 @@ class FaultMixin(_Base):
 
     async def test_beforeKilled(self) -> None:
         """
-        The same, if it is killed meanwhile.
+        Stanzas stored before the fault are sent and delivered after it, in order, even
+        if the
+        gateway is killed meanwhile.
         """
         world = await self.begin()
         await self.wait(world)
@@ -180,7 +180,7 @@ class FaultMixin(_Base):
             pass
 
     async def assertTold(self, world: World) -> None:
-        """Whoever asks is told what is wrong."""
+        """Check that clients get the reason."""
         ready = await world.ready(503)
         self.assertIn(world.disk.words, ready["store"]["reason"])
         self.assertEqual(ready["stream"], {"ready": True})
@@ -209,7 +209,7 @@ class FaultMixin(_Base):
         self.assertNotIn("Traceback", world.gateway.output)
 
     def assertLogged(self, world: World) -> None:
-        """It has said what is wrong, and that it is over, once, and nothing else."""
+        """Check that the log has the fault and its end, once, and nothing else."""
         _, _, said = world.gateway.output.partition(": connected.\n")
         # The moment that each line begins with is not the same.
         lines = [line.partition(" ")[2] for line in said.splitlines()]
@@ -232,7 +232,7 @@ class FullTests(FaultMixin, TestCase):
 
 class SyncTests(FaultMixin, TestCase):
     """
-    What was written does not come to the disk
+    The disk fails to sync
     """
 
     def disk(self) -> Disk:
@@ -255,7 +255,7 @@ class BrokenTests(FaultMixin, TestCase):
 
 class ReadOnlyTests(FaultMixin, TestCase):
     """
-    It has become read-only
+    The file system has become read-only
     """
 
     def disk(self) -> Disk:

@@ -63,9 +63,9 @@ _LABEL = re.compile(r"<body[^>]*>([^<]*)<")
 @dataclass(frozen=True)
 class Reply:
     """
-    What the gateway has answered.
+    A response of the gateway.
 
-    @ivar headers: By their names in small letters.
+    @ivar headers: By their names in lower case.
     """
 
     status: int
@@ -153,7 +153,7 @@ class Callback(Resource):
 
     @property
     def held(self) -> set[Label]:
-        """What waits for an answer."""
+        """The requests that wait for a response."""
         return {label for _, label in self._held}
 
     def release(self) -> None:
@@ -164,7 +164,7 @@ class Callback(Resource):
             self._answer(request, label)
 
     def render_OPTIONS(self, request: Request) -> bytes:
-        """It wants what it gets."""
+        """Accept the default format."""
         request.setResponseCode(405)
         return b""
 
@@ -188,7 +188,7 @@ class Callback(Resource):
         return NOT_DONE_YET
 
     def _drop(self, entry: tuple[Request, Label]) -> None:
-        """Nobody waits for an answer any more."""
+        """Forget a request whose client has left."""
         if entry in self._held:
             self._held.remove(entry)
 
@@ -365,7 +365,7 @@ class World:
 
     @property
     def arrived(self) -> Counter[Label]:
-        """What came to the recipient, and how often."""
+        """Count the arrivals at the recipient, by message."""
         return Counter(each.label for each in self.outbound.seen)
 
     async def until(self, happened: Callable[[], bool], what: str) -> None:
@@ -393,7 +393,7 @@ class World:
 
 
 def _told(reply: Reply) -> str:
-    """What was said, in one line."""
+    """Return a log event as one line."""
     return f"{reply.status}, {reply.headers.get('retry-after')}: {reply.body.decode()}"
 
 

@@ -44,7 +44,7 @@ class AttemptTestCase(DurableTestCase):
         return self.world.clock.seconds() - start
 
     def attempts(self) -> Sequence[DeliveryAttempt]:
-        """What has been recorded."""
+        """Return the recorded attempts."""
         return self.world.record(self.webhookID)[1]
 
     def others(self) -> None:
@@ -185,9 +185,7 @@ class RetryAfterTests(AttemptTestCase):
         self.assertEqual(["one"], self.world.incoming(PENDING))
 
     def test_garbage(self) -> None:
-        """
-        What cannot be understood is as if it were not there: the sender is told.
-        """
+        """A malformed C{Retry-After} is ignored: the sender gets the error."""
         self.world.answer(CallbackResponse(503, retryAfter="soon"))
         self.assertEqual("error", self.world.replied.sent[0]["type"])
         self.assertEqual([], self.world.incoming(PENDING))
@@ -328,7 +326,7 @@ class FaultTests(AttemptTestCase):
 
     def test_faultOfWayOut(self) -> None:
         """
-        The same if the way out is broken.
+        An unexpected error while a reply is sent is handled like one in the callback.
         """
         self.world.replied.problems = [ZeroDivisionError()]
         self.world.answer(CallbackResponse(200, TEXT, b"hello"))
@@ -337,7 +335,7 @@ class FaultTests(AttemptTestCase):
 
     def test_unreadable(self) -> None:
         """
-        What cannot be read from the store is given up; what was in memory still is
+        A stored stanza that cannot be read is given up; one that is still in memory is
         delivered.
         """
         odd = "<message from='{}' to='{}' id='odd'><x xmlns='u'/></message>"

@@ -46,7 +46,7 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(1, self.monitor.attemptLatencies[NO_ANSWER].count)
 
     def test_back(self) -> None:
-        """Of failures and responses, only the first of each is a line of its own."""
+        """Only the first of several failures, or responses, has a line of its own."""
         self.monitor.isLogged = False
         with capturedLogs() as logs:
             for _ in range(2):

@@ -84,9 +84,7 @@ class WrittenTests(SynchronousTestCase):
         self.assertSame(inbound(f"<message>{prefixed}</message>"))
 
     def test_unreadable(self) -> None:
-        """
-        What was in no order to begin with is found to be so.
-        """
+        """A malformed stored stanza raises an error when it is parsed."""
         for xml in (
             "<message><x xmlns='urn:x' xmlns:a=''/></message>",
             "<message><x xmlns='urn:x' xmlns:xml='urn:y'/></message>",
@@ -159,7 +157,9 @@ class ConversationTests(SynchronousTestCase):
 
     def test_many(self) -> None:
         """
-        Of many, the first are; a later one does not overtake what is in the store.
+        Only the first of many stanzas are in memory; a later one does not overtake
+        those in
+        the store.
         """
         for number in range(COUNT + 1):
             self.add(number)
@@ -203,9 +203,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertFalse(self.conversation.hasMore)
 
     def test_large(self) -> None:
-        """
-        Of large ones fewer are in memory, though always one.
-        """
+        """Fewer large stanzas are in memory, though always one."""
         for number in range(3):
             self.add(number, SIZE)
         self.assertTrue(self.conversation.hasMore)
@@ -215,9 +213,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual([1], self.held())
 
     def test_total(self) -> None:
-        """
-        What all take together is limited.
-        """
+        """The memory of all conversations together is limited."""
         self.memory.limit = 250
         other = Conversation("b", self.memory, False)
         add(other, 0, 200)
@@ -231,9 +227,7 @@ class ConversationTests(SynchronousTestCase):
         self.assertEqual((), other.stored)
 
     def test_releaseNothing(self) -> None:
-        """
-        What is not in memory is not in the store for that.
-        """
+        """Releasing memory does not make stanzas look stored that are not."""
         self.conversation.evict()
         self.assertFalse(self.conversation.hasMore)
 

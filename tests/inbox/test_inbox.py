@@ -160,9 +160,7 @@ class SelectionTests(SynchronousTestCase):
                     self.assertEqual(event == form, inbound in selection, address)
 
     def test_withoutAddress(self) -> None:
-        """
-        What is for nobody by name is for the host.
-        """
+        """A stanza without a recipient counts as one to the host."""
         selection = StanzaFilter(KINDS, frozenset({"host"}))
         self.assertIn(stanza("<message/>"), selection)
 
@@ -173,9 +171,7 @@ class UnwantedTests(InboxTestCase):
     """
 
     def test_notSelected(self) -> None:
-        """
-        What is not selected is not posted.
-        """
+        """A stanza that is not selected is not posted."""
         inbox = self.make(kinds=frozenset({"iq"}))
         inbox.receive(message())
         inbox = self.make(events=frozenset({"host"}))
@@ -352,9 +348,7 @@ class LimitTests(InboxTestCase):
         self.size = SMALL_SIZE
 
     def test_oneConversation(self) -> None:
-        """
-        What exceeds the limit is answered with an error at once.
-        """
+        """A stanza beyond the limit is answered with an error at once."""
         for body in ("one", "two", "three"):
             self.inbox.receive(message(body))
         self.assertEqual([], self.stream.sent)
@@ -436,9 +430,7 @@ class LimitTests(InboxTestCase):
         self.assertEqual([line], said(logs))
 
     def test_notIntoRooms(self) -> None:
-        """
-        What must not be answered is dropped.
-        """
+        """A stanza that must not be answered is dropped."""
         for body in ("one", "two", "three"):
             self.inbox.receive(message(body))
         self.inbox.receive(
@@ -497,9 +489,7 @@ class MemoryTests(InboxTestCase):
         self.assertEqual(0, self.inbox.transientCount)
 
     def test_bytes(self) -> None:
-        """
-        What waits in memory is limited in bytes.
-        """
+        """Stanzas that wait in memory are limited in bytes."""
         options = InboxOptions(
             self.clock, live(), limits=InboxLimits(transientSize=200_000)
         )
@@ -622,9 +612,7 @@ class AnswerTests(InboxTestCase):
         self.assertError(inbound, "cancel", "item-not-found")
 
     def test_faultWithin(self) -> None:
-        """
-        What waits behind it is delivered all the same.
-        """
+        """The next stanza is delivered after an unexpected error."""
         self.inbox.receive(message("one"))
         self.inbox.receive(message("two"))
         self.callback.posts[0].said.errback(ZeroDivisionError())
@@ -789,8 +777,8 @@ class StopTests(InboxTestCase):
 
     def test_replying(self) -> None:
         """
-        What was answered is not bounced because its reply is not yet accepted; what
-        waits behind it is.
+        A stanza whose reply is not yet accepted is not bounced; those waiting behind it
+        are.
         """
         held: Deferred[None] = Deferred()
 

@@ -106,9 +106,7 @@ class StoreTests(OrderTestCase):
             self.assertEqual(["0", "1", "2", "3"], numbers)
 
     def test_held(self) -> None:
-        """
-        What is only in the store comes before presence that followed it.
-        """
+        """A stanza that is only in the store comes before presence that followed it."""
         ids = [f"m{number}" for number in range(COUNT + 10)]
         for id in ids:
             self.world.message(id)

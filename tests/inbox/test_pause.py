@@ -30,7 +30,7 @@ class OutTests(DurableTestCase):
     """
 
     def postedWithin(self, seconds: int) -> list[str]:
-        """What is posted within some time; there is no answer to any of it."""
+        """Return the stanzas that are posted within some time; none is answered."""
         before = len(self.world.posted())
         for _ in range(seconds):
             self.world.clock.advance(1)
@@ -41,8 +41,10 @@ class OutTests(DurableTestCase):
 
     def test_minute(self) -> None:
         """
-        It is tried once a minute, with one conversation after the other, besides what
-        is due; an answer, and all are delivered within a minute.
+        A callback that is down is probed once a minute, with one conversation after the
+        other,
+        besides the stanzas that are due; after a response all are delivered within a
+        minute.
         """
         for name in ("ann", "bob", "cid"):
             self.world.message(name, f"{name}@example.com")
@@ -65,7 +67,8 @@ class OutTests(DurableTestCase):
 
     def test_notAtOnce(self) -> None:
         """
-        It is not in the first minute, nor within a minute of what was due.
+        The callback is not probed in the first minute, nor within a minute of a due
+        stanza.
         """
         self.world.message("one")
         self.world.answer(OUT)
@@ -74,9 +77,7 @@ class OutTests(DurableTestCase):
         self.assertEqual(["one"] * 9, self.postedWithin(540))
 
     def test_answersOthers(self) -> None:
-        """
-        It is not while it answers others.
-        """
+        """The callback is not probed while it answers other stanzas."""
         self.world.message("one")
         self.world.answer(OUT)
         for _ in range(30):
@@ -87,9 +88,7 @@ class OutTests(DurableTestCase):
         self.assertEqual(7, self.world.posted().count("one"))
 
     def test_asked(self) -> None:
-        """
-        It is not with what it wants later.
-        """
+        """Stanzas that the callback has asked to postpone are no probes."""
         self.world.message("one")
         self.world.answer(CallbackResponse(503, retryAfter="3600"))
         self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='iq'/>")
@@ -117,7 +116,7 @@ class PauseTests(DurableTestCase):
 
     def test_kept(self) -> None:
         """
-        What it says so to stays, and is not bounced; the try is recorded.
+        A stanza answered by 410 stays, and is not bounced; the attempt is recorded.
         """
         self.pause()
         self.assertTrue(self.world.inbox.isPaused)
@@ -129,8 +128,9 @@ class PauseTests(DurableTestCase):
 
     def test_probe(self) -> None:
         """
-        It is tried once a minute, with one conversation after the other, whatever
-        comes in.
+        A paused callback is probed once a minute, with one conversation after the
+        other,
+        whatever arrives.
         """
         self.pause()
         self.world.callback.posts.clear()
@@ -215,7 +215,7 @@ class PauseTests(DurableTestCase):
 
     def test_busy(self) -> None:
         """
-        It is not tried while there are as many others under way as may be.
+        A paused callback is not probed while the maximum of requests is under way.
         """
         self.world = KeepingWorld(connections=1)
         for name in ("ann", "bob"):

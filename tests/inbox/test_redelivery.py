@@ -67,9 +67,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(3, self.world.inbox.storedCount + 1)
 
     def test_span(self) -> None:
-        """
-        What came at another time is left alone.
-        """
+        """Stanzas of another time are left alone."""
         self.kill("ann1")
         self.assertEqual([], self.redeliver(until=BEGINNING))
         self.assertEqual(["ann1"], self.world.incoming(DEAD))
@@ -121,9 +119,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_beforeWaiting(self) -> None:
-        """
-        It need not wait until those are due.
-        """
+        """A redelivered stanza does not wait until others are due."""
         self.kill("ann1")
         self.world.message("ann2", "ann@example.com")
         for delay in (1, 5, 30, 120):
@@ -228,9 +224,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual([], self.world.incoming(DEAD))
 
     def test_diesAgain(self) -> None:
-        """
-        What is given up again at once does not keep this going for ever.
-        """
+        """A stanza that is given up again at once is not redelivered for ever."""
         self.patch(redelivery, "PAGE", 1)
         odd = f"<message from='ann@x' to='{BOT}' id='odd'><x xmlns='u'/></message>"
         elements(inbound := stanza(odd))[0].localPrefixes = {"a": ""}
@@ -260,9 +254,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(4, self.world.inbox.storedCount)
 
     def test_schedule(self) -> None:
-        """
-        It is tried a few times at least, however old it is.
-        """
+        """A redelivered stanza is tried a few times at least, however old it is."""
         self.kill("ann1")
         self.world.clock.advance(END / 2)
         self.world.message("bob", "bob@example.com")
@@ -279,9 +271,7 @@ class RedeliveryTests(DurableTestCase):
         self.assertEqual(MIN_ATTEMPTS + 1, len(attempts))
 
     def test_impatient(self) -> None:
-        """
-        Whoever leaves before it is done gets it all the same.
-        """
+        """Stanzas are redelivered also if the client leaves before the response."""
         self.kill("ann1")
         self.world.store.isHeld = True
         again = Deferred.fromCoroutine(self.world.inbox.redeliver(None, BEGINNING, END))

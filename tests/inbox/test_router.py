@@ -121,7 +121,7 @@ class ChoiceTests(InboxesTestCase):
 
     def test_none(self) -> None:
         """
-        What none wants is refused, as if there were no callback.
+        A stanza that no callback receives is refused, as if there were no callback.
         """
         self.begin(self.way("orders", only(ORDERS)))
         self.message("one")
@@ -130,9 +130,7 @@ class ChoiceTests(InboxesTestCase):
         self.assertEqual(0, self.pending())
 
     def test_kinds(self) -> None:
-        """
-        What is not kept goes the same way.
-        """
+        """Stanzas that are not stored go to the same callback."""
         iqs = StanzaFilter(frozenset({"iq"}), EVERYTHING.events)
         self.begin(self.way("queries", iqs), self.way("rest"))
         self.inboxes.receive(
@@ -200,8 +198,9 @@ class ApartTests(InboxesTestCase):
 
     def test_manyConversations(self) -> None:
         """
-        Of many conversations none is overlooked, wherever its name stands among those
-        of others.
+        None of many conversations is overlooked, wherever its name stands among those
+        of
+        others.
         """
         self.end()
         names = ("a", "a-b", "aa", DEFAULT, "z")
@@ -220,9 +219,7 @@ class ApartTests(InboxesTestCase):
         self.assertEqual(0, self.pending())
 
     def test_redeliver(self) -> None:
-        """
-        What is delivered again goes where it was to go.
-        """
+        """A redelivered stanza goes to its own callback."""
         for name, to in (("orders", ORDERS), ("rest", BOT)):
             self.message("one", to)
             for _ in range(MIN_ATTEMPTS - 1):
@@ -270,8 +267,8 @@ class AdoptionTests(InboxesTestCase):
 
     def test_earlierVersion(self) -> None:
         """
-        What a gateway has kept that knew only one callback is the default's, and if
-        there is none of that name, the first one's that wants it.
+        Stanzas stored by a version that knew only one callback are the default's; if no
+        callback has that name, the first one's that receives them.
         """
         key = f"ann@example.com\x01{BOT}"
         xml = f"<message xmlns='jabber:client' from='{ANN}' to='{BOT}' id='%s'/>"
@@ -284,7 +281,9 @@ class AdoptionTests(InboxesTestCase):
 
     def test_unwanted(self) -> None:
         """
-        What no other wants stays, the log says so, and one that wants it gets it.
+        A stanza that no other callback receives stays, as the log says, and a callback
+        that
+        receives it later gets it.
         """
         self.begin(self.way("old"))
         self.message("one")
@@ -298,9 +297,7 @@ class AdoptionTests(InboxesTestCase):
         self.assertEqual(["one"], self.posted("new"))
 
     def test_unreadable(self) -> None:
-        """
-        What cannot be read goes to the first, whose record then says so.
-        """
+        """A malformed stanza goes to the first callback, and its record says so."""
         self.store.addIncoming("msg_1", "\x01old\x01a\x01b", "<message", 1.0)
         self.begin(self.way("new"))
         found = self.successResultOf(self.store.store.incomingByID("msg_1"))
@@ -335,8 +332,8 @@ class ChangeTests(InboxesTestCase):
 
     def test_changed(self) -> None:
         """
-        What is under way stays where it is; what comes, and what is tried again, goes
-        where the callback is now.
+        A request under way stays where it is; new stanzas and retries go to the new
+        URL.
         """
         self.begin(self.way("a"))
         before = self.callbacks["a"]
@@ -394,8 +391,9 @@ class ChangeTests(InboxesTestCase):
 
     def test_removed(self) -> None:
         """
-        What is under way at one that is gone comes to its end there; what waits goes
-        to the first that wants it.
+        Requests of a removed callback end there; its waiting stanzas go to the first
+        callback
+        that receives them.
         """
         self.begin(self.way("old"))
         for id in ("one", "two"):
@@ -439,8 +437,9 @@ class ChangeTests(InboxesTestCase):
 
     def test_removedVolatile(self) -> None:
         """
-        What is not kept is brought to its end where it is, and then nothing is left
-        of it.
+        Stanzas that are not stored end at the removed callback, and then nothing is
+        left of
+        it.
         """
         self.begin(self.way("old"), isStored=False)
         for id in ("one", "two"):

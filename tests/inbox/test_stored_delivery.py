@@ -121,7 +121,7 @@ class KeepTests(DurableTestCase):
 
     def test_same(self) -> None:
         """
-        What is posted is what came, not a copy of it that had to be read.
+        The posted stanza is the one that arrived, not one read back from the store.
         """
         inbound = self.receive(f"<message from='{ANN}' to='{BOT}' id='1'/>")
         self.assertIs(inbound, self.world.callback.posts[0].stanza)
@@ -140,9 +140,7 @@ class KeepTests(DurableTestCase):
             self.assertRegex(id, r"\Amsg_[A-Za-z0-9_-]{16,}\Z")
 
     def test_withoutCallback(self) -> None:
-        """
-        What no callback wants is not kept.
-        """
+        """A stanza that no callback receives is not stored."""
         onlyIQs = StanzaFilter(frozenset({"iq"}), frozenset({"bare"}))
         self.world.inbox.setSubscriptions([Subscription(self.world.callback, onlyIQs)])
         self.world.message("one")
@@ -168,9 +166,7 @@ class OrderTests(DurableTestCase):
         self.assertEqual(["one", "two", "three"], self.world.posted())
 
     def test_failing(self) -> None:
-        """
-        What came later waits for what has to be tried again.
-        """
+        """Later stanzas of a conversation wait for one that is tried again."""
         self.world.message("one", "ann@example.com/a")
         self.world.answer(OUT)
         self.world.message("two", "ann@example.com/b")
@@ -214,9 +210,7 @@ class OrderTests(DurableTestCase):
         self.assertEqual(["one", "bob", "two", "three"], self.world.posted())
 
     def test_long(self) -> None:
-        """
-        What there is no place for in memory is delivered in order all the same.
-        """
+        """Stanzas that do not fit in memory are delivered in order, too."""
         ids = [str(number) for number in range(100)]
         for id in ids[:50]:
             self.world.message(id)
@@ -230,7 +224,8 @@ class OrderTests(DurableTestCase):
 
     def test_waiting(self) -> None:
         """
-        What comes while a conversation waits for its next turn is not read for that.
+        New stanzas of a conversation that waits for its turn are not read from the
+        store.
         """
         self.world.message("one")
         for delay in (1, 5, 30, 120):
@@ -409,9 +404,7 @@ class RecordingTests(DurableTestCase):
         self.assertEqual(["two"], self.world.incoming(PENDING))
 
     def test_reading(self) -> None:
-        """
-        What cannot be read is read later.
-        """
+        """A stanza that cannot be read now is read later."""
         for number in range(40):
             self.world.message(str(number))
         self.world.store.failing = {"pending"}
@@ -430,7 +423,8 @@ class UnavailableTests(DurableTestCase):
 
     def test_deliveredAtOnce(self) -> None:
         """
-        What cannot be kept is delivered all the same; without an answer it is
+        A stanza that cannot be stored is delivered all the same; without an answer it
+        is
         bounced.
         """
         self.world.store.failing = {"addIncoming"}
@@ -472,8 +466,7 @@ class UnavailableTests(DurableTestCase):
 
     def test_answers(self) -> None:
         """
-        What follows from it cannot be kept either, and so is written to the stream: a
-        bounce, a receipt, a reply.
+        Bounces, receipts and replies that cannot be stored are written to the stream.
         """
         full = serviceUnavailable("resource-constraint", "The disk is full.", 5)
         self.world.store.failing = {"addIncoming"}
@@ -508,7 +501,8 @@ class UnavailableTests(DurableTestCase):
 
     def test_overtaking(self) -> None:
         """
-        What cannot be kept does not overtake what is kept: its sender is told.
+        A stanza that cannot be stored does not overtake stored ones: its sender gets an
+        error.
         """
         self.world.message("one")
         self.world.answer(OUT)
@@ -543,9 +537,7 @@ class UnavailableTests(DurableTestCase):
         self.assertEqual([], self.world.stream.sent)
 
     def test_stopped(self) -> None:
-        """
-        What turns out not to be kept when the gateway has stopped is bounced.
-        """
+        """A stanza whose commit fails after the gateway has stopped is bounced."""
         self.world.store.isHeld = True
         self.world.message("one")
         stopping = self.world.inbox.stopService()
@@ -563,7 +555,7 @@ class ShareTests(DurableTestCase):
     """
 
     def presence(self, number: int) -> None:
-        """Somebody's presence comes in."""
+        """Receive presence of some sender."""
         self.receive(f"<presence from='u{number}@x' to='{BOT}' id='p{number}'/>")
 
     def test_connections(self) -> None:
@@ -624,9 +616,7 @@ class LimitTests(DurableTestCase):
         self.assertEqual(["0", "1", "six"], self.world.incoming(PENDING))
 
     def test_aboutToBeStored(self) -> None:
-        """
-        What is about to be kept counts.
-        """
+        """Stanzas whose commit is under way count."""
         self.world = KeepingWorld(limit=3)
         self.world.store.isHeld = True
         for number in range(5):
@@ -634,9 +624,7 @@ class LimitTests(DurableTestCase):
         self.assertRefused(2)
 
     def test_left(self) -> None:
-        """
-        What an earlier process has left counts.
-        """
+        """Stanzas that an earlier process has left count."""
         self.world = KeepingWorld(limit=3)
         for number in range(3):
             self.world.message(str(number), f"user@{number}.example")
@@ -727,8 +715,9 @@ class RestartTests(DurableTestCase):
 
     def test_underWay(self) -> None:
         """
-        What was posted when the gateway ended is as if it had not been: it is posted
-        again, with the same id, and nobody was told anything.
+        A stanza whose POST was under way when the gateway ended is posted again, with
+        the same
+        id, and its sender has got nothing.
         """
         self.world.message("one")
         self.world.message("two")
@@ -745,7 +734,8 @@ class RestartTests(DurableTestCase):
 
     def test_afterStop(self) -> None:
         """
-        What comes while the stream is closed after that is kept, for the next process.
+        Stanzas that arrive while the stream is being closed are stored, for the next
+        process.
         """
         self.stop()
         self.world.message("one")
@@ -756,7 +746,8 @@ class RestartTests(DurableTestCase):
 
     def test_waitsForCommits(self) -> None:
         """
-        What is being kept when the gateway ends is kept, and is delivered later.
+        A stanza whose commit is under way when the gateway ends is stored, and
+        delivered later.
         """
         self.world.store.isHeld = True
         self.world.message("one")
@@ -770,9 +761,7 @@ class RestartTests(DurableTestCase):
         self.assertEqual(["one"], self.world.posted())
 
     def test_waitsForRecords(self) -> None:
-        """
-        What was answered is recorded before the gateway ends.
-        """
+        """Outcomes of answered stanzas are recorded before the gateway ends."""
         self.world.message("one")
         self.world.message("two")
         self.world.store.isHeld = True
@@ -813,7 +802,8 @@ class RestartTests(DurableTestCase):
 
     def test_notOvertaken(self) -> None:
         """
-        What comes while it is still being found what was left does not overtake it.
+        A stanza that arrives while stored ones are still being found does not overtake
+        them.
         """
         self.world.message("one")
         self.world.message("bob1", "bob@example.com")
@@ -836,7 +826,7 @@ class RestartTests(DurableTestCase):
 
     def test_unfound(self) -> None:
         """
-        The same if the store cannot tell at first.
+        A new stanza does not overtake stored ones even if the store fails at first.
         """
         self.world.message("one")
         self.stop()
@@ -902,9 +892,7 @@ class RestartTests(DurableTestCase):
         self.successResultOf(stopping)
 
     def test_stopWhileReading(self) -> None:
-        """
-        What is read when the gateway has been stopped is not posted.
-        """
+        """A stanza that is read after the gateway was stopped is not posted."""
         self.world.message("one")
         self.stop()
         self.world.begin()
@@ -921,17 +909,13 @@ class RestartTests(DurableTestCase):
         self.assertEqual([], self.world.posted())
 
     def test_volatile(self) -> None:
-        """
-        What is not kept is bounced, as ever.
-        """
+        """Stanzas that are not stored are bounced."""
         self.receive(f"<iq type='get' from='{ANN}' to='{BOT}' id='1'/>")
         self.stop()
         self.assertIn("<recipient-unavailable ", toXML(self.world.stream.sent[0]))
 
     def test_same(self) -> None:
-        """
-        The same inbox can be started again.
-        """
+        """One inbox can be started again."""
         self.world.message("one")
         self.stop()
         self.world.inbox.startService()
@@ -940,9 +924,7 @@ class RestartTests(DurableTestCase):
         self.assertEqual(0, self.world.inbox.storedCount)
 
     def test_sameReady(self) -> None:
-        """
-        Those that were ready when it stopped have one turn each.
-        """
+        """Conversations that were ready when it stopped have one turn each."""
         self.world = KeepingWorld(connections=1)
         for id in ("one", "two"):
             self.world.message(id, f"{id}@example.com")

@@ -253,11 +253,11 @@ class LimitTests(OutboxTestCase):
 
 class RoomTests(OutboxTestCase):
     """
-    Who has many waits until those before are on their way.
+    A client with many messages waits until earlier ones are on their way.
     """
 
     def test_room(self) -> None:
-        """There is room until so many wait, and again once fewer do."""
+        """Below the mark nobody waits, and above it everybody does."""
         self.connect()
         self.successResultOf(self.outbox.whenBelowHighWater())
         self.acceptAll(*map(message, range(HIGH_WATER)))
@@ -270,7 +270,7 @@ class RoomTests(OutboxTestCase):
         self.successResultOf(self.outbox.whenBelowHighWater())
 
     def test_offline(self) -> None:
-        """Nobody waits for a stream that there is not."""
+        """Nobody waits without a stream."""
         self.acceptAll(*map(message, range(HIGH_WATER)))
         self.successResultOf(self.outbox.whenBelowHighWater())
         self.connect()
@@ -280,7 +280,7 @@ class RoomTests(OutboxTestCase):
         self.successResultOf(room)
 
     def test_leaves(self) -> None:
-        """Who does not want to wait any more is no harm to the others."""
+        """A waiter that leaves does not affect the others."""
         self.connect()
         self.acceptAll(*map(message, range(HIGH_WATER)))
         gone, room = self.outbox.whenBelowHighWater(), self.outbox.whenBelowHighWater()

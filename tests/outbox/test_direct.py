@@ -19,18 +19,14 @@ class DirectTests(SynchronousTestCase):
     """
 
     def test_accept(self) -> None:
-        """
-        What is accepted is written.
-        """
+        """An accepted message is written."""
         stream, outbound = HeldStream(), stanza(MESSAGE)
         accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
         self.successResultOf(accepting)
         self.assertEqual([outbound], stream.sent)
 
     def test_refused(self) -> None:
-        """
-        What cannot be written is refused.
-        """
+        """A message that cannot be written is refused."""
         refusal = serviceUnavailable("x", "There is no stream.", 5)
         stream, outbound = HeldStream(problems=[refusal]), stanza(MESSAGE)
         accepting = Deferred.fromCoroutine(DirectOutbox(stream.send).accept(outbound))
@@ -48,9 +44,7 @@ class DirectTests(SynchronousTestCase):
         self.assertEqual(([0], [outbound]), (results, stream.sent))
 
     def test_room(self) -> None:
-        """
-        Who has more waits as long as the stream has it so, if it does.
-        """
+        """A client with more messages waits as long as the stream requires it."""
         easing: Deferred[None] = Deferred()
         self.assertIs(
             easing, DirectOutbox(HeldStream().send, lambda: easing).whenBelowHighWater()

@@ -206,7 +206,7 @@ class OutboxTestCase(SynchronousTestCase):
 
 class WritingTests(OutboxTestCase):
     """
-    What is accepted is written and confirmed.
+    Accepted messages are written and confirmed.
     """
 
     def test_confirmed(self) -> None:
@@ -238,7 +238,7 @@ class WritingTests(OutboxTestCase):
         self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
 
     def test_oldestAt(self) -> None:
-        """It is known when the first was accepted that is not confirmed."""
+        """The acceptance time of the oldest unconfirmed message is known."""
         self.assertIsNone(self.outbox.oldestAt)
         self.clock.advance(7)
         self.accept(1)
@@ -247,7 +247,7 @@ class WritingTests(OutboxTestCase):
         self.assertEqual(self.outbox.oldestAt, 7)
 
     def test_originID(self) -> None:
-        """What is written has an origin-id, the same as its id."""
+        """A written message has an origin-id, equal to its id."""
         self.connect()
         self.accept(1)
         (xml,) = self.stream.written
@@ -295,7 +295,7 @@ class WritingTests(OutboxTestCase):
         self.assertEqual(len(self.stream.taken()), 9)
 
     def test_unrecorded(self) -> None:
-        """Those whose confirmation cannot be kept count as on their way."""
+        """Messages whose confirmation cannot be stored count as unconfirmed."""
         self.connect()
         self.accept(*range(MAX_IN_FLIGHT))
         self.accept(MAX_IN_FLIGHT)
@@ -321,7 +321,7 @@ class WritingTests(OutboxTestCase):
         self.assertEqual(self.stream.taken(), ["m1"])
 
     def test_pressure(self) -> None:
-        """What the stream does not take is written later, in its order."""
+        """Messages that the stream does not take are written later, in order."""
         self.connect()
         self.stream.problem = serviceUnavailable("a", "Too much.", 2)
         self.accept(1, 2)
@@ -353,11 +353,11 @@ class WritingTests(OutboxTestCase):
 
 class AgainTests(OutboxTestCase):
     """
-    What is not confirmed is written again.
+    Unconfirmed messages are written again.
     """
 
     def test_disconnected(self) -> None:
-        """All that was not confirmed comes again, in its order, before the rest."""
+        """All unconfirmed messages are written again, in order, before the rest."""
         self.connect()
         self.accept(1, 2, 3)
         self.cross()
@@ -384,7 +384,7 @@ class AgainTests(OutboxTestCase):
         self.assertEqual(self.state("m1"), CONFIRMED)
 
     def test_restart(self) -> None:
-        """What an earlier process has not confirmed comes again."""
+        """Unconfirmed messages of an earlier process are written again."""
         self.connect()
         self.accept(1, 2)
         self.cross()
@@ -395,7 +395,9 @@ class AgainTests(OutboxTestCase):
         self.assertEqual(self.stream.taken(), ["m2", "m3"])
 
     def test_delay(self) -> None:
-        """What was held for longer than 30 s says so; what was not does not."""
+        """
+        A message that was held for longer than 30 s has a delay; others have none.
+        """
         self.accept(1)
         self.clock.advance(31)
         self.accept(2)
@@ -409,7 +411,7 @@ class AgainTests(OutboxTestCase):
         self.assertNotIn("delay", soon)
 
     def test_delayOnce(self) -> None:
-        """Who has stamped a message themselves keeps their stamp."""
+        """A delay that the client has written is kept."""
         stamped = stanza(
             f"<message to='{TO}' from='{DOMAIN}' id='m1'><delay xmlns='urn:xmpp:delay'"
             " stamp='2002-09-10T23:08:25Z'/></message>"
@@ -434,7 +436,7 @@ class AgainTests(OutboxTestCase):
         self.assertEqual(self.queued(), [])
 
     def test_storeUnread(self) -> None:
-        """What cannot be read at first is read later."""
+        """Messages that cannot be read at first are read later."""
         self.accept(1)
         self.store.close()
         self.outbox = self.begin()
@@ -447,7 +449,7 @@ class AgainTests(OutboxTestCase):
 
 class RefusingTests(OutboxTestCase):
     """
-    What cannot be promised is not accepted.
+    Messages whose delivery cannot be promised are not accepted.
     """
 
     def test_count(self) -> None:
@@ -479,7 +481,7 @@ class RefusingTests(OutboxTestCase):
         self.assertEqual(self.outbox.waiting, 0)
 
     def test_countOfEarlier(self) -> None:
-        """Those of an earlier process count, too."""
+        """Messages of an earlier process count towards the limit."""
         self.accept(1, 2)
         self.outbox = self.begin(outboxLimit=2)
         self.assertEqual(self.refusedMessage(message(3)).status, 503)
@@ -503,7 +505,7 @@ class RefusingTests(OutboxTestCase):
         self.assertIn("the store is closed", problem.text)
 
     def test_size(self) -> None:
-        """It is longer than servers take."""
+        """A message longer than servers take is refused."""
         problem = self.refusedMessage(message("x" * 1000))
         self.assertEqual(problem.status, 413)
         self.assertEqual(self.queued(), [])
@@ -548,7 +550,7 @@ class BounceTests(OutboxTestCase):
     """
 
     def error(self, sender: str = TO, id: str = "m1", type: str = "error") -> Element:
-        """What a server sends back."""
+        """Return the error stanza that a server sends back."""
         return stanza(
             f"<message from='{sender}' to='{DOMAIN}' id='{id}' type='{type}'><error"
             " type='cancel'><item-not-found"
@@ -556,7 +558,7 @@ class BounceTests(OutboxTestCase):
         )
 
     def test_beforeConfirmed(self) -> None:
-        """It comes before the barrier does."""
+        """An error that comes before the barrier bounces the message."""
         self.connect()
         self.accept(1, 2)
         self.outbox.handleError(self.error())
@@ -569,7 +571,7 @@ class BounceTests(OutboxTestCase):
         self.assertEqual(self.outbox.waiting, 0)
 
     def test_afterConfirmed(self) -> None:
-        """It comes after it."""
+        """An error that comes after the barrier bounces the message."""
         self.connect()
         self.accept(1)
         self.cross()
@@ -609,7 +611,7 @@ class BounceTests(OutboxTestCase):
         self.assertEqual(self.stream.taken(), ["m1"])
 
     def test_flood(self) -> None:
-        """Of a flood of errors only some are looked up at once."""
+        """Only some of a flood of errors are looked up at once."""
         held: list[Deferred[Sequence[OutboxRecord]]] = []
 
         def look(id: str) -> Deferred[Sequence[OutboxRecord]]:
@@ -626,7 +628,7 @@ class BounceTests(OutboxTestCase):
         self.assertEqual(len(held), MAX_LOOKUPS + 1)
 
     def test_others(self) -> None:
-        """What is no error, or has another id, is not one."""
+        """Other stanzas, and errors with other ids, bounce nothing."""
         self.connect()
         self.accept(1)
         self.outbox.handleError(self.error(type="chat"))
@@ -635,7 +637,7 @@ class BounceTests(OutboxTestCase):
         self.assertEqual(self.state("m1"), SENT)
 
     def test_storeUnavailable(self) -> None:
-        """It is not recorded; nothing else happens."""
+        """A bounce that cannot be stored is not recorded; nothing else happens."""
         self.connect()
         self.accept(1)
         self.cross()
@@ -686,11 +688,11 @@ class IntervalTests(OutboxTestCase):
 
 class OutcomeTests(OutboxTestCase):
     """
-    Who wants to may wait for what comes of a message.
+    Waiting for the outcome of a message.
     """
 
     def test_confirmed(self) -> None:
-        """It is confirmed."""
+        """The outcome of a message that the server has taken is confirmed."""
         self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         self.assertNoResult(outcome)
@@ -699,7 +701,7 @@ class OutcomeTests(OutboxTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_bounced(self) -> None:
-        """It bounces."""
+        """The outcome of a message that came back is bounced."""
         self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         error = BounceTests().error()
@@ -736,7 +738,7 @@ class OutcomeTests(OutboxTestCase):
         self.assertEqual(self.successResultOf(outcome), Outcome(SENT))
 
     def test_left(self) -> None:
-        """Who waits leaves; nothing is left of it."""
+        """A waiter that leaves is forgotten."""
         self.connect()
         outcome = self.outbox.waitForOutcome(self.accept(1)[0], 10)
         outcome.addErrback(lambda reason: None)
@@ -1007,7 +1009,7 @@ class StoppingTests(OutboxTestCase):
         return stopping
 
     def test_waits(self) -> None:
-        """It waits for what is on its way, and begins nothing new."""
+        """A stopping outbox waits for messages on their way, and writes no others."""
         self.connect()
         self.accept(1, 2)
         stopping = self.stop()
@@ -1043,7 +1045,7 @@ class StoppingTests(OutboxTestCase):
         self.successResultOf(stopping)
 
     def test_again(self) -> None:
-        """It may be started again, and goes on with what is in the store."""
+        """A stopped outbox can be started again, and sends the stored messages."""
         self.connect()
         self.accept(1, 2)
         self.stop()
@@ -1059,7 +1061,11 @@ class StoppingTests(OutboxTestCase):
         self.assertEqual((self.queued(), self.outbox.waiting), ([], 0))
 
     def test_storeUnavailable(self) -> None:
-        """What cannot be recorded is given up in the end, and comes again."""
+        """
+        Confirmations that cannot be stored are given up in the end; these messages are
+        written
+        again.
+        """
         self.connect()
         self.accept(1)
         self.store.close()

@@ -43,7 +43,8 @@ class LedgerTests(SynchronousTestCase):
 
     def test_missing(self) -> None:
         """
-        What was promised is missing until it is seen; it may be seen before.
+        A promised message is missing until it is seen; it may be seen before the
+        promise.
         """
         ledger = Ledger()
         ledger.promise(A1, "1")
@@ -54,9 +55,7 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(ledger.missing, [])
 
     def test_returned(self) -> None:
-        """
-        What came back is not missing.
-        """
+        """A returned message is not missing."""
         ledger = Ledger()
         ledger.promise(A1, "1")
         ledger.promise(A2, "2")
@@ -91,7 +90,7 @@ class CheckTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """
-        What was promised and never came is lost; what was not is not.
+        A promised message that never came is lost; one that was not promised is not.
         """
         findings = seen((A1, "id-a.1"), (A3, "x"), promised=(A1, A2, B1))
         self.assertEqual(findings.lost, [A2, B1])
@@ -99,24 +98,20 @@ class CheckTests(SynchronousTestCase):
 
     def test_doubled(self) -> None:
         """
-        What comes again with the same id is a double; it is no inversion.
+        A message that comes again with the same id is a duplicate, and no inversion.
         """
         findings = seen((A1, "1"), (A2, "2"), (A1, "1"), (A2, "2"), (A1, "1"))
         self.assertEqual((findings.arrived, findings.doubled), (2, 3))
         self.assertEqual(findings.wrong, "")
 
     def test_renamed(self) -> None:
-        """
-        What comes again with another id is no double that anybody could tell.
-        """
+        """A message that comes again with another id is no recognisable duplicate."""
         findings = seen((A1, "1"), (A2, "2"), (A1, "other"))
         self.assertEqual(findings.renamed, [A1])
         self.assertIn("1 with several ids (a.1)", findings.wrong)
 
     def test_misnamed(self) -> None:
-        """
-        What comes with another id than was promised is found, too.
-        """
+        """A message that comes with another id than was promised is found, too."""
         findings = seen((A1, "other"), (A2, "id-a.2"), promised=(A1, A2))
         self.assertEqual(findings.renamed, [A1])
 
@@ -131,7 +126,7 @@ class CheckTests(SynchronousTestCase):
 
     def test_inverted(self) -> None:
         """
-        What comes for the first time after a later one of its conversation is out of
+        A message that first comes after a later one of its conversation is out of
         order.
         """
         findings = seen((A1, "1"), (A3, "3"), (B1, "b"), (A2, "2"))
@@ -163,9 +158,7 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(check(ledger, 4).wrong, "")
 
     def test_windowBefore(self) -> None:
-        """
-        What the kill before has left on the way may come after the next.
-        """
+        """Messages that the kill before has left on the way may come after the next."""
         ledger = Ledger()
         labels = [Label("a", number) for number in range(4)]
         for epoch, seen in ((0, 4), (1, 2), (2, 4)):

@@ -43,7 +43,7 @@ class ClockAndDiskTests(TestCase):
         return ordeal
 
     async def assertComplete(self, ordeal: Ordeal) -> None:
-        """All that was accepted has arrived, in order."""
+        """Check that all accepted messages have arrived, in order."""
         await ordeal.settle()
         self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
 

@@ -45,9 +45,7 @@ class IdempotencyTests(TestCase):
         self.assertEqual(ordeal.lanes[0].wrong(), "", f"seed {ordeal.seed}")
 
     async def test_query(self) -> None:
-        """
-        Nobody knows what became of a query that waited; it is not sent again.
-        """
+        """A query that waited has an unknown outcome; it is not sent again."""
         shared.require(SurvivalProsody)
         server = SurvivalProsody()
         self.addCleanup(deferToThread, server.stop)

@@ -1,4 +1,6 @@
-"""What clients do with bots: list, read, change and delete them and their contacts."""
+"""
+The bots as clients see them: lists, reads, changes and deletes bots and their contacts.
+"""
 
 from __future__ import annotations
 

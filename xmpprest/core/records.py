@@ -179,7 +179,7 @@ class PendingPlace:
 @dataclass(frozen=True, slots=True)
 class UpdatesOrigin:
     """
-    What the cursors of updates refer to.
+    The reference of the cursors of updates.
 
     @ivar store: The identity of the store, a random number.
     @ivar last: The highest position so far; 0 for none.

@@ -164,8 +164,9 @@ class StoredTests(PullTestCase):
 
     def test_atOnce(self) -> None:
         """
-        Of two answers at the same time, one is sent, the other waits and is refused
-        with 409. The update is not returned meanwhile.
+        The first of two simultaneous answers is sent; the second waits and is refused
+        with
+        409. The update is not returned meanwhile.
         """
         self.fetch()
         self.world.message("m1")

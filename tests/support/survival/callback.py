@@ -61,7 +61,7 @@ class Callback(Resource):
         return site
 
     def render_OPTIONS(self, request: Request) -> bytes:
-        """It wants what it gets."""
+        """Accept the default format."""
         request.setResponseCode(405)
         return b""
 

@@ -22,10 +22,10 @@ WINDOW = 512
 @dataclass(frozen=True)
 class Findings:
     """
-    What is wrong with what was seen, and how much there was of it.
+    Faults in the arrivals, and the number of messages.
 
     @ivar promised: How many messages were promised.
-    @ivar arrived: How many came, doubles not counted.
+    @ivar arrived: How many came, duplicates not counted.
     @ivar doubled: How many came again, each time counted.
     @ivar mostDoubled: How many at most between one kill and the next.
     @ivar lost: Promised, and neither seen nor returned to its sender.
@@ -33,7 +33,7 @@ class Findings:
     @ivar renamed: Seen with more than one id, or with another than was promised.
     @ivar inverted: Seen for the first time when a later one of the same conversation
         had already been.
-    @ivar excessive: More doubles than the window has places, by the kill before.
+    @ivar excessive: More duplicates than the window has places, by the kill before.
         Those of the kill before that may come as late.
     """
 
@@ -49,7 +49,7 @@ class Findings:
 
     @property
     def wrong(self) -> str:
-        """What is wrong, in words; empty if nothing is."""
+        """The faults in words; empty if there are none."""
         found: dict[str, Sequence[object]] = {
             "lost": self.lost,
             "with several ids": self.renamed,

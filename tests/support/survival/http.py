@@ -24,10 +24,10 @@ _LENGTH = re.compile(rb"(?im)^content-length: *(\d+)")
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What a request was answered with.
+    The response to a request.
 
-    @ivar id: Of the stanza; empty if there is none.
-    @ivar location: Where its state is; empty if nowhere.
+    @ivar id: The id of the stanza; empty if there is none.
+    @ivar location: The path of its status; empty if there is none.
     """
 
     status: int
@@ -37,7 +37,9 @@ class Answer:
 
 
 class NotSent(Exception):
-    """Nobody has seen the request: there is no connection."""
+    """
+    The request has not reached the gateway: the connection failed.
+    """
 
 
 class InDoubt(Exception):

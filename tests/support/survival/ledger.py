@@ -1,5 +1,6 @@
 """
-What was promised and what was seen, in one direction: clients' answers and recipients'
+Records of promised and seen messages in one direction: clients' responses and
+recipients'
 stanzas, or senders' receipts and the callback's requests.
 """
 
@@ -11,10 +12,10 @@ from typing import NamedTuple
 
 class Label(NamedTuple):
     """
-    What a message says of itself; no two messages have the same.
+    The label in the text of a message; no two messages have the same.
 
     @ivar conversation: Within one, messages are sent one after the other.
-    @ivar number: Its place in there.
+    @ivar number: The place of the message in the conversation.
     """
 
     conversation: str
@@ -50,7 +51,7 @@ class Seen:
 
 class Ledger:
     """
-    What was promised and what was seen.
+    Promised and seen messages.
 
     @ivar promised: The id that was given away with the promise, by label; empty if
         none was.
@@ -69,13 +70,13 @@ class Ledger:
 
     @property
     def missing(self) -> list[Label]:
-        """What was promised, and has neither been seen so far nor come back."""
+        """Return the promised messages that have neither been seen nor come back."""
         return sorted(
             label for label in self._open if self.promised[label] not in self.returned
         )
 
     def promise(self, label: Label, id: str = "") -> None:
-        """It was said that a message is safe."""
+        """Record that a message was accepted."""
         self.promised[label] = id
         if label not in self._labels:
             self._open.add(label)

@@ -1,6 +1,4 @@
-"""
-Those who send without end: clients of a gateway, and users who write to its bots.
-"""
+"""Senders without end: clients of a gateway, and users who write to its bots."""
 
 from __future__ import annotations
 
@@ -64,7 +62,9 @@ async def sleep(seconds: float) -> None:
 
 
 class Work(Protocol):
-    """What runs until it is told to end."""
+    """
+    A task that runs until it is told to end.
+    """
 
     async def run(self) -> None:
         """Run."""

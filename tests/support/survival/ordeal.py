@@ -99,19 +99,19 @@ class Lane:
 
     @property
     def refused(self) -> str:
-        """What nobody expects to be answered; empty if nothing was."""
+        """The unexpected responses; empty if there were none."""
         refused = [each for sender in self.senders for each in sender.refused]
         return f"{len(refused)} refused ({refused[0]})" if refused else ""
 
     def findings(self) -> tuple[Findings, Findings]:
-        """What is wrong with what was seen, outbound and inbound."""
+        """The faults in the arrivals, outbound and inbound."""
         # What was kept for somebody away is seen all at once, at the end.
         kills = max(1, self.outbound.epoch) if self.isLate else 1
         return check(self.outbound, WINDOW * kills), check(self.inbound)
 
     @property
     def contradicted(self) -> str:
-        """What was answered now so, now so; empty if nothing was."""
+        """The contradictory responses; empty if there were none."""
         labels = [
             label
             for sender in self.senders
@@ -157,7 +157,7 @@ class Lane:
         return states
 
     def wrong(self) -> str:
-        """What is wrong, in words; empty if nothing is."""
+        """The faults in words; empty if there are none."""
         outbound, inbound = (each.wrong for each in self.findings())
         found = {
             "outbound": outbound,

@@ -1,6 +1,4 @@
-"""
-Those who receive: a component that is always there, and users who come when it is over.
-"""
+"""Receivers: a component that is always there, and users who come when it is over."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ AVAILABLE, UNAVAILABLE = "available", "unavailable"
 
 class Decision(NamedTuple):
     """
-    What follows from a presence or a request.
+    The result of a presence or a request.
 
     @ivar contact: The contact afterwards.
     @ivar sends: The types of the presence stanzas to send to the contact, in this

@@ -73,10 +73,11 @@ NO_SUBSCRIPTION = Subscription()
 
 class Transition(NamedTuple):
     """
-    What a server does with a presence.
+    The effect of a presence on a subscription, in the server's role.
 
     @ivar state: The state afterwards.
-    @ivar passes: Whether it passes the presence on, to the user or to the contact.
+    @ivar passes: Whether the server passes the presence on, to the user or to the
+        contact.
     """
 
     state: Subscription

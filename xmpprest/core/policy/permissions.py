@@ -152,7 +152,9 @@ class Grant:
 
     @property
     def label(self) -> str:
-        """What has the permissions, for the log: C{"token NAME"} or C{"hook NAME"}."""
+        """
+        The holder of the permissions, for the log: C{"token NAME"} or C{"hook NAME"}.
+        """
         if self.name.startswith(HOOK_PREFIX):
             return f"hook {self.name.removeprefix(HOOK_PREFIX)}"
         return f"token {self.name}" if self.name else "full access"
