@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 
-from tests.servers.gateway import TOKEN, GatewayMixin
+from tests.servers.gateway import TOKEN, GatewayMixin, _Body
 from tests.support.prosody import Prosody
 from xmpprest.core.records import DEAD, DeliveryAttempt
 from xmpprest.metrics.definitions import HISTOGRAM, METRICS
@@ -74,6 +74,7 @@ class MetricsTests(GatewayMixin, TestCase):
         await self.send()
         await self.refuse()
         await self.ask()
+        await self.subscribe()
         await self.loseStream()
         await self.pause()
         # Without a store there is no answer, and nothing else is held up.
@@ -140,6 +141,30 @@ class MetricsTests(GatewayMixin, TestCase):
         self.assertEqual(late.status, 504)
         (await self.delivered()).respond(204, "", b"")
         await self.until(lambda now: now["xmpprest_iq_dropped"] == 1)
+
+    async def subscribe(self) -> None:
+        """A bot has a subscriber who probes too often, and asks a contact."""
+        path = f"/bots/weather@{self.server.componentDomain}"
+        await self._request("PUT", path, {}, None)
+        user = await self.login("mercutio")
+        to = f"weather@{self.server.componentDomain}"
+        for _ in range(30):
+            user.send(f"<presence type='subscribe' to='{to}'/>")
+        contact = f"{path}/contacts/benvolio@{self.server.host}"
+        body = _Body(b'{"subscribe": true}', chunked=False)
+        asking = {"Content_Type": "application/json"}
+        await self._request("PUT", contact, asking, body)
+        await self.until(lambda now: now["xmpprest_bot_refused"] > 0)
+        await self.until(lambda now: now["xmpprest_bot_requests"] > 0)
+        await user.close()
+        # The limit holds for ten seconds, for the probe of the next login, too.
+        await self.until(lambda now: now["xmpprest_bot_contacts"] > 0)
+        romeo = await self.login("romeo")
+        romeo.send(f"<presence type='subscribe' to='{to}'/>")
+        await romeo.expect("<presence", "type='subscribed'")
+        await romeo.close()
+        await self.login("romeo")
+        await self.until(lambda now: now["xmpprest_bot_probes"] > 0)
 
     async def loseStream(self) -> None:
         """The stream is lost; then there is none while somebody sends."""

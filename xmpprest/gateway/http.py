@@ -133,6 +133,7 @@ def makeHTTPSide(
         parts.inbox,
         settings,
         router,
+        parts.bots,
         reactor,
         time.time,
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import Deferred, gatherResults
 
 from .._version import __version__
+from ..bots.service import BotService
 from ..concurrency.single_flight import SingleFlight
 from ..core.histogram import Histogram
 from ..core.live import Live, LiveSettings
@@ -62,6 +63,7 @@ class MetricsCollector:
     inbox: InboxRouter
     settings: Live[LiveSettings]
     hooks: HookRouter
+    bots: BotService
     reactor: Any
     now: Callable[[], float]
     lag: ReactorLag = field(init=False)
@@ -101,6 +103,7 @@ class MetricsCollector:
         sender, visits = self.component.sender, self.resource.accessLog
         pairing, barrier = sender.iqTracker, sender.barrier
         commits = self.store.commits
+        roster, contacts = self.bots.roster, self.bots.handler
         return {
             "xmpprest_info": lambda: {(__version__,): 1},
             "xmpprest_stream_up": lambda: _one(self.component.ready),
@@ -144,6 +147,15 @@ class MetricsCollector:
             "xmpprest_callback_paused": lambda: _each(
                 {name: each.isPaused for name, each in self.inbox.inboxes.items()}
             ),
+            "xmpprest_bots": lambda: _one(len(roster)),
+            "xmpprest_bot_contacts": lambda: _each(
+                {name: roster.states[name] for name in ("none", "from", "to", "both")}
+            ),
+            "xmpprest_bot_requests": lambda: _each(
+                {name: roster.states[name] for name in ("in", "out")}
+            ),
+            "xmpprest_bot_probes": lambda: _one(contacts.probes),
+            "xmpprest_bot_refused": lambda: _one(contacts.limiter.refused),
             "xmpprest_store_up": lambda: _one(self._known is not None),
             "xmpprest_store_commit_seconds": lambda: _one(commits.seconds),
             "xmpprest_store_commit_calls": lambda: _one(commits.calls),

@@ -176,6 +176,33 @@ METRICS = (
         "Is 1 while a callback is paused and tried only once a minute, otherwise 0.",
         ("callback",),
     ),
+    # the bots
+    Metric("xmpprest_bots", GAUGE, "Bots: addresses with a presence of their own."),
+    Metric(
+        "xmpprest_bot_contacts",
+        GAUGE,
+        "Contacts of all bots, by the state of their subscription: from, to, both or"
+        " none.",
+        ("subscription",),
+    ),
+    Metric(
+        "xmpprest_bot_requests",
+        GAUGE,
+        "Requests for subscriptions that are not decided: in, of contacts; out, of"
+        " bots.",
+        ("direction",),
+    ),
+    Metric(
+        "xmpprest_bot_probes",
+        COUNTER,
+        "Probes that the presence of a bot has answered.",
+    ),
+    Metric(
+        "xmpprest_bot_refused",
+        COUNTER,
+        "Requests, probes and queries that a bot has not answered, because the contact"
+        " sends too many.",
+    ),
     # the store
     Metric(
         "xmpprest_store_up",
