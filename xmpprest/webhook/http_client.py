@@ -111,12 +111,11 @@ class BoundedClient:
             it was not within the limits.
         """
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
-        started = self._clock.seconds()
         try:
             try:
                 response = await self._send(method, url, headers, body, deadline)
             except ResponseFailed as failed:
-                isLate = self._clock.seconds() - started > STALE_TIME
+                isLate = deadline.elapsed > STALE_TIME
                 if isLate or not isinstance(_cause(failed), StaleConnection):
                     raise
                 # The others that are kept may be no better.
@@ -214,16 +213,22 @@ class _Deadline:
         @param total: Seconds until the whole response must have arrived.
         """
         self._clock = clock
-        self._end = clock.seconds() + total
-        self._total = total
-        self._what = f"it sent no answer within {head:g} s"
+        self._startedAt = clock.seconds()
+        self._head, self._total = head, total
+        self._hasHead = False
         self._timer = clock.callLater(head, self._miss)
         self.missed = ""
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return self._clock.seconds() - self._startedAt
+
     def headArrived(self) -> None:
         """Extend the deadline to the end of the response."""
-        self._what = f"it did not finish its answer within {self._total:g} s"
-        self._timer.reset(max(0, self._end - self._clock.seconds()))
+        self._hasHead = True
+        end = self._startedAt + self._total
+        self._timer.reset(max(0, end - self._clock.seconds()))
 
     def stop(self) -> None:
         """Stop the deadline."""
@@ -236,5 +241,8 @@ class _Deadline:
         return deferred
 
     def _miss(self) -> None:
-        self.missed = self._what
+        if self._hasHead:
+            self.missed = f"it did not finish its answer within {self._total:g} s"
+        else:
+            self.missed = f"it sent no answer within {self._head:g} s"
         self._cancel()

@@ -241,7 +241,7 @@ class _Meter(ProtocolWrapper):
         if self._isTooLong():
             self.stopProducing()
         else:
-            super().dataReceived(data)
+            self.wrappedProtocol.dataReceived(data)
 
     def _isTooLong(self) -> bool:
         return self._received > self._limit or self._interim > INTERIM_LIMIT
