@@ -110,7 +110,13 @@ def makeHTTPSide(
     )
     once = IdempotencyGuard(parts.store, time.time)
     router = HookRouter(
-        parts.hooks, parts.outbox, newID, once, time.time, settings=settings
+        parts.hooks,
+        parts.outbox,
+        newID,
+        once,
+        time.time,
+        settings=settings,
+        readdress=parts.rooms.readdress,
     )
     routes = _makeRoutes(
         config,

@@ -7,7 +7,7 @@ payload of an iq.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -38,7 +38,7 @@ class StreamingHandler:
         response.
     """
 
-    handle: Callable[[Request, Body, Grant], Awaitable[Response]]
+    handle: Callable[[Request, Body, Grant], Answer]
 
 
 @dataclass(frozen=True, slots=True)

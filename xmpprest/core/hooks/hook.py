@@ -44,7 +44,7 @@ class HookMessage:
     failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hook:
     """
     A hook.

@@ -170,6 +170,8 @@ def finish(text: str) -> str:
 
 def linkOf(text: str) -> str:
     """Return a URL if a text is one that can be shown on one line, else nothing."""
+    if not text:
+        return ""
     link = text.strip()
     isShown = len(link) <= MAX_LINK and link.isprintable() and " " not in link
     return link if isShown and "://" in link else ""

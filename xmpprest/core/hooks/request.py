@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -37,7 +38,7 @@ _CHARSET = re.compile(r'(?i);\s*charset="?([\w-]+)')
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HookRequest:
     """
     A request to a hook.
@@ -63,7 +64,7 @@ class HookRequest:
         """
         return next((self.headers[each] for each in names if each in self.headers), "")
 
-    @property
+    @cached_property
     def fields(self) -> Fields:
         """The fields of the JSON object or the form."""
         return Fields(self.value)
@@ -179,7 +180,7 @@ def _withJSON(form: dict[str, str]) -> Any:
 def asText(value: Any) -> str:
     """Return a text, a number or a truth value as text; empty for anything else."""
     if isinstance(value, str):
-        return value if value.strip() else ""
+        return value if value and not value.isspace() else ""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else ""
@@ -208,6 +209,8 @@ class Fields:
     def get(self, path: str) -> Any:
         """Return the value at a path; C{None} if there is none."""
         value: Any = self.value
+        if "." not in path:
+            return value.get(path)
         for name in path.split("."):
             if not isinstance(value, dict):
                 return None
@@ -216,7 +219,11 @@ class Fields:
 
     def text(self, *paths: str) -> str:
         """Return the first text or number at one of the paths; empty if none is."""
-        return next(filter(None, (asText(self.get(path)) for path in paths)), "")
+        for path in paths:
+            value = self.get(path)
+            if value is not None and (found := asText(value)):
+                return found
+        return ""
 
     def number(self, path: str) -> float | None:
         """Return the number at a path; C{None} if there is none, or a huge one."""
@@ -239,5 +246,4 @@ class Fields:
 
     def texts(self) -> Sequence[tuple[str, str]]:
         """Return the names and values of all fields that are texts or numbers."""
-        texts = ((name, asText(value)) for name, value in self.value.items())
-        return [(name, text) for name, text in texts if text]
+        return [(n, text) for n, value in self.value.items() if (text := asText(value))]

@@ -32,7 +32,8 @@ class HookReply:
     contentType: str | None = None
 
 
-#: Makes the response of a stored message from its id, the request and its notice.
+#: Makes the response of a stored message from its id, which is one of the gateway's own
+#: and needs no quoting, the request and its notice.
 Answer = Callable[[str, HookRequest, Notice], HookReply]
 
 
@@ -43,11 +44,12 @@ def jsonReply(status: int, value: object) -> HookReply:
 
 
 def _accepted(id: str, request: HookRequest, notice: Notice) -> HookReply:
-    return jsonReply(202, {"id": id, "state": "queued"})
+    body = f'{{"id":"{id}","state":"queued"}}\n'
+    return HookReply(202, body.encode(), "application/json")
 
 
 def _withID(id: str, request: HookRequest, notice: Notice) -> HookReply:
-    return jsonReply(200, {"id": id})
+    return HookReply(200, f'{{"id":"{id}"}}\n'.encode(), "application/json")
 
 
 def _discord(id: str, request: HookRequest, notice: Notice) -> HookReply:

@@ -17,21 +17,29 @@ _SPACE_AT_END = re.compile(r"[ \t]+(?=\n)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 
+#: A text without any of these is clean; most are.
+_UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
 def clean(text: str) -> str:
     """
     Remove everything that a message cannot carry or that only a terminal understands.
 
     A character that XML forbids (XML 1.0 §2.2) becomes U+FFFD.
     """
-    if not text.isprintable():
-        text = _LINE_END.sub("\n", _CONTROL_SEQUENCE.sub("", text))
-        text = ILLEGAL.sub("\ufffd", text)
-    return text
+    if _UNCLEAN.search(text) is None:
+        return text
+    text = _LINE_END.sub("\n", _CONTROL_SEQUENCE.sub("", text))
+    return ILLEGAL.sub("\ufffd", text)
 
 
 def tidy(text: str) -> str:
     """Remove spaces at line ends, repeated empty lines, and space around the text."""
-    return _EMPTY_LINES.sub("\n\n", _SPACE_AT_END.sub("", text)).strip()
+    if " \n" in text or "\t\n" in text:
+        text = _SPACE_AT_END.sub("", text)
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
+    return text.strip()
 
 
 def oneLine(text: str, limit: int = 200) -> str:
@@ -40,6 +48,8 @@ def oneLine(text: str, limit: int = 200) -> str:
 
     @param limit: Maximum length in characters.
     """
+    if len(text) <= limit and text.isprintable() and "  " not in text:
+        return text.strip()
     # The rest of a long text need not be looked at.
     return shorten(" ".join(clean(text[: limit * 4]).split()), limit)
 

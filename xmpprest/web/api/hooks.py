@@ -22,7 +22,7 @@ from ...core.records import IdempotencyRecord
 from ..access_log import reasonOf
 from ..idempotency.guard import IdempotencyGuard, replay
 from ..idempotency.key import MAX_KEY, IdempotencyKey
-from ..response import JSON_ONLY, Response
+from ..response import JSON_ONLY, Answer, PendingResponse, Response
 from ..router import Route, StreamingHandler
 from ..server.body import Body
 from ..server.request import headersOf, queryOf
@@ -57,11 +57,14 @@ class HookRouter:
         now: Callable[[], float],
         *,
         settings: Live[LiveSettings],
+        readdress: Callable[[Element], Element] = lambda stanza: stanza,
     ) -> None:
         """
         @param hooks: The hooks, which a reload replaces.
         @param once: Guards requests with a delivery id.
         @param now: Returns the current time in seconds since 1970.
+        @param readdress: Returns a message with the address from which it is sent: that
+            of the occupant if it is to a room.
         """
         self._hooks = hooks
         self._outbox = outbox
@@ -69,6 +72,9 @@ class HookRouter:
         self._once = once
         self._now = now
         self._settings = settings
+        self._readdress = readdress
+        #: The route of each hook, by the hook's name.
+        self._routes: dict[str, tuple[Hook, Route]] = {}
         self.accepted: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
@@ -91,52 +97,92 @@ class HookRouter:
         hook = self._hooks.value.find(name.decode("utf-8", "replace"), secret)
         if hook is None:
             raise notFound("There is no hook at this address.")
-        handler = StreamingHandler(partial(self._post, hook))
-        return Route(
-            {"POST": handler, "PUT": handler},
-            isPublic=True,
-            template=TEMPLATE,
-            grant=hook.grant,
-        )
+        known = self._routes.get(hook.name)
+        if known is None or known[0] is not hook:
+            handler = StreamingHandler(partial(self._post, hook))
+            route = Route(
+                {"POST": handler, "PUT": handler},
+                isPublic=True,
+                template=TEMPLATE,
+                grant=hook.grant,
+            )
+            known = self._routes[hook.name] = hook, route
+        return known[1]
 
-    async def _post(
-        self, hook: Hook, request: Request, body: Body, grant: Grant
-    ) -> Response:
+    def _post(self, hook: Hook, request: Request, body: Body, grant: Grant) -> Answer:
         """
         Send the message that a request describes.
 
-        @raise Refusal: It was not sent.
+        @return: The response, or what brings it once the message is stored.
+        @raise Refusal: It was not sent; the returned awaitable raises it, too.
         """
         try:
-            response = await self._send(hook, request, body)
+            data = body.takeBuffered(self._settings.value.hookSizeLimit)
+            if data is None:
+                return self._postLater(hook, request, body)
+            return self._send(hook, request, data)
         except Refusal as refusal:
-            self.refused[hook.name] += 1
-            _log.warn(
-                "Hook {hook} refused a request with {status}: {reason}",
-                hook=hook.name,
-                status=refusal.problem.status,
-                reason=reasonOf(refusal.problem),
-            )
+            self._refuse(hook, refusal)
             raise
-        self.accepted[hook.name] += 1
-        return response
 
-    async def _send(self, hook: Hook, request: Request, body: Body) -> Response:
-        data = await body.readAll(self._settings.value.hookSizeLimit)
-        given = parseRequest(headersOf(request), data, queryOf(request))
+    async def _postLater(self, hook: Hook, request: Request, body: Body) -> Response:
+        """Wait for the body, and send the message."""
+        try:
+            data = await body.readAll(self._settings.value.hookSizeLimit)
+            answer = self._send(hook, request, data)
+        except Refusal as refusal:
+            self._refuse(hook, refusal)
+            raise
         del data
+        return answer if isinstance(answer, Response) else await answer
+
+    def _refuse(self, hook: Hook, refusal: Refusal) -> None:
+        """Log and count the refusal of a request."""
+        self.refused[hook.name] += 1
+        _log.warn(
+            "Hook {hook} refused a request with {status}: {reason}",
+            hook=hook.name,
+            status=refusal.problem.status,
+            reason=reasonOf(refusal.problem),
+        )
+
+    def _send(self, hook: Hook, request: Request, data: bytes) -> Answer:
+        given = parseRequest(headersOf(request), data, queryOf(request))
         hook.verify(given, self._now())
         message = hook.message(given)
         hook.grant.consumeRateLimit()
         self._checkTemplate(hook, message)
-        stanzas = hook.stanzas(message.body, self._newID)
+        stanzas = [
+            self._readdress(each) for each in hook.stanzas(message.body, self._newID)
+        ]
         reply = answer(message, stanzas[0]["id"], given)
         response = Response(reply.status, reply.body, reply.contentType)
         claim = _claimOf(hook, message, given)
+        if claim is None and len(stanzas) == 1:
+            return self._sendOne(hook, stanzas[0], response)
         if self._outbox.isDurable(stanzas[0]):
-            return await self._store(stanzas, claim, response, hook.grant.name)
+            return self._store(hook, stanzas, claim, response)
         act = partial(self._write, stanzas, response)
-        return await self._once.run(claim, JSON_ONLY, act)
+        return self._once.run(claim, JSON_ONLY, act)
+
+    def _sendOne(self, hook: Hook, stanza: Element, response: Response) -> Answer:
+        """Send the message of a request without a delivery id: the common case."""
+        pending = PendingResponse(response)
+
+        def done(result: int | IdempotencyRecord | Exception) -> None:
+            self._count(hook, result)
+            pending.release(result)
+
+        key, token = self._newID(), hook.grant.name
+        self._outbox.enqueue(stanza, done, key=key, token=token)
+        return pending
+
+    def _count(self, hook: Hook, result: object) -> None:
+        """Count a request whose message was stored, or was not."""
+        if isinstance(result, Refusal):
+            self._refuse(hook, result)
+        elif not isinstance(result, Exception):
+            self.accepted[hook.name] += 1
 
     def _checkTemplate(self, hook: Hook, message: HookMessage) -> None:
         """Log that a template failed."""
@@ -151,10 +197,10 @@ class HookRouter:
 
     async def _store(
         self,
+        hook: Hook,
         stanzas: Sequence[Element],
         claim: IdempotencyKey | None,
         response: Response,
-        token: str,
     ) -> Response:
         """
         Store the messages, all together, with the response for the delivery id.
@@ -164,13 +210,15 @@ class HookRouter:
         with self._once.lock(claim):
             # The messages of one reactor turn are stored together.
             storing = [
-                self._enqueue(stanza, _partOf(claim, index), response, token)
+                self._enqueue(stanza, _partOf(claim, index), response, hook.grant.name)
                 for index, stanza in enumerate(stanzas)
             ]
             results = [await each for each in storing]
         for result in results:
             if isinstance(result, Exception):
+                self._count(hook, result)
                 raise result
+        self.accepted[hook.name] += 1
         first = results[0]
         if isinstance(first, IdempotencyRecord):
             assert claim is not None

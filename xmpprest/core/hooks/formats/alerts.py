@@ -21,8 +21,8 @@ _ORDER = (
     *("emergency", "disaster", "critical", "page", "high", "error", "major"),
     *("warning", "average", "minor", "low", "info", "none"),
 )
-#: Maximum number of labels that are shown.
-_MAX_LABELS = 8
+#: Maximum number of labels that are shown, and their maximum length in characters.
+_MAX_LABELS, _MAX_LABEL_TEXT = 8, 1000
 
 
 def isAlertmanager(request: HookRequest) -> bool:
@@ -99,18 +99,17 @@ def _item(alert: Fields, common: Fields, isMixed: bool) -> Notice:
 
     @param isMixed: Whether the alerts have different states.
     """
-    labels = alert.object("labels")
+    labels, annotations = alert.object("labels"), alert.object("annotations")
     own = _labels(labels, common)
-    summary = alert.text("annotations.summary", "annotations.message")
-    summary = summary or alert.text("annotations.description", "annotations.title")
+    title = oneLine(annotations.text("summary", "message", "description", "title"))
     name = "" if "alertname" in common else oneLine(labels.text("alertname"))
-    parts = [part for part in (name, oneLine(summary)) if part]
-    title = ": ".join(parts) or own or _name(labels, alert)
+    if name:
+        title = f"{name}: {title}" if title else name
     return Notice(
-        title=title,
+        title=title or own or _name(labels, alert),
         state=oneLine(alert.text("status").upper(), 40) if isMixed else "",
         severity="" if _severity(common) else _severity(labels),
-        where=own if parts else "",
+        where=own if title else "",
     )
 
 
@@ -132,14 +131,15 @@ def _rank(alert: Fields) -> tuple[bool, int]:
 
 def _labels(labels: Fields, without: Fields) -> str:
     """Return labels as one line, without those that all alerts have in common."""
+    known = without.value
     shown = [
-        f"{oneLine(name, 60)} {oneLine(value, 100)}"
+        f"{name} {oneLine(value, 100)}"
         for name, value in labels.texts()
-        if name not in _HIDDEN and name not in without and not name.startswith("__")
+        if name not in _HIDDEN and name not in known and not name.startswith("__")
     ]
     if len(shown) > _MAX_LABELS:
         shown = [*shown[:_MAX_LABELS], "…"]
-    return ", ".join(shown)
+    return oneLine(", ".join(shown), _MAX_LABEL_TEXT)
 
 
 def _annotations(annotations: Fields) -> str:
