@@ -99,6 +99,8 @@ class ParseTests(SynchronousTestCase):
             ("[" * 100_000, "application/json"),
             ('{"a":' * 1000 + "1" + "}" * 1000, "application/json"),
             ("1" * 5000, "application/json"),
+            (f"[{'[],' * 60_000}[]]", "application/json"),
+            ("a=" + "x" * 2**18, FORM),
             ("payload={", FORM),
             ("&".join(f"{n}=1" for n in range(1000)), FORM),
             ("x", "multipart/form-data"),

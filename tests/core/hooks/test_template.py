@@ -82,6 +82,8 @@ class TemplateTests(SynchronousTestCase):
         source = "{% for k, v in alert.labels.items() %}{{ k ~ '=' ~ v }}{% endfor %}"
         self.assertEqual(rendered(source), "job=node")
         self.assertEqual(rendered("{{ ['a', 'b']|join(', ') }}{{ 1 + 2 }}"), "a, b3")
+        nested = f"{{% for n in alert.items %}}{source}{{% endfor %}}"
+        self.assertEqual(rendered(nested), "job=nodejob=node")
 
     def test_missing(self) -> None:
         """

@@ -192,16 +192,18 @@ class PostTests(HooksTestCase):
 
     def test_hostile(self) -> None:
         """
-        100,000 alerts become one message of limited length, if they fit the limit; too
-        deep a body is refused.
+        10,000 alerts become one message of limited length, if the limit allows them;
+        100,000 alerts and too deep a body are refused with the reason.
         """
         self.serve(makeHook(), sizeLimit=2**30)
         alert = {"status": "firing", "labels": {"a": "b"}}
-        response = self.post({**group(0), "alerts": [alert] * 100_000})
+        response = self.post({**group(0), "alerts": [alert] * 10_000})
         self.assertEqual(response.status, 200)
         (body,) = self.bodies()
-        self.assertIn("100000 alerts", body)
+        self.assertIn("10000 alerts", body)
         self.assertLess(len(body), 2000)
+        response = self.post({**group(0), "alerts": [alert] * 100_000})
+        self.assertIn("max_alerts", self.assertProblem(response, 400)["detail"])
         deep: Any = "x"
         for _ in range(900):
             deep = [deep]

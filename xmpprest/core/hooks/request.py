@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl
 
 from ..errors import Refusal, badRequest
 
-#: Maximum depth of a JSON body in levels.
-MAX_DEPTH = 64
+#: Maximum depth of a JSON body in levels, and number of its lists and objects.
+MAX_DEPTH, MAX_CONTAINERS = 64, 50_000
+#: Maximum length of a form, which takes ten times as long to read as JSON.
+MAX_FORM = 2**18
 #: Numbers from this on are not counts.
 MAX_NUMBER = 2**53
 #: Maximum number of fields of a form.
@@ -125,8 +127,14 @@ def _tryJSON(text: str) -> Any:
 def _checkDepth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
+    marks = _STRING.sub("", text)
+    if marks.count("[") + marks.count("{") > MAX_CONTAINERS:
+        raise badRequest(
+            f"The body holds more than {MAX_CONTAINERS} lists and objects; let the"
+            " sender split it, as max_alerts of Alertmanager does."
+        )
     depth = 0
-    for mark in re.findall(r"[\[\]{}]", _STRING.sub("", text)):
+    for mark in re.findall(r"[\[\]{}]", marks):
         depth += 1 if mark in "[{" else -1
         if depth > MAX_DEPTH:
             raise badRequest(f"The body nests deeper than {MAX_DEPTH} levels.")
@@ -140,6 +148,8 @@ def _codec(contentType: str) -> str:
 
 
 def _pairs(text: str) -> dict[str, str]:
+    if len(text) > MAX_FORM:
+        raise badRequest(f"The form is longer than {MAX_FORM} bytes; send JSON.")
     try:
         return dict(parse_qsl(text, True, max_num_fields=MAX_FIELDS))
     except ValueError:

@@ -144,6 +144,9 @@ class _Environment(SandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method that is allowed."""
+        # What Jinja2 adds for functions that want to know the names around the call.
+        for name in ("_loop_vars", "_block_vars"):
+            kwargs.pop(name, None)
         owner = getattr(obj, "__self__", None)
         if getattr(obj, "__name__", "") not in _METHODS.get(type(owner), ()):
             raise TemplateError("it calls something that is not a method of a text")

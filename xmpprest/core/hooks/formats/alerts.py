@@ -21,6 +21,8 @@ _ORDER = (
     *("emergency", "disaster", "critical", "page", "high", "error", "major"),
     *("warning", "average", "minor", "low", "info", "none"),
 )
+#: The number of alerts of which the worst are shown.
+_MAX_RANKED = 500
 #: Maximum number of labels that are shown, and their maximum length in characters.
 _MAX_LABELS, _MAX_LABEL_TEXT = 8, 1000
 
@@ -50,7 +52,7 @@ def notice(request: HookRequest) -> Notice:
         return _single(fields, alerts[0], state)
     common = fields.object("commonLabels")
     isMixed = len({each.text("status") for each in alerts}) > 1
-    shown = sorted(alerts, key=_rank)[:MAX_ITEMS]
+    shown = sorted(alerts[:_MAX_RANKED], key=_rank)[:MAX_ITEMS]
     truncated = int(fields.number("truncatedAlerts") or 0)
     return Notice(
         title=_groupTitle(fields, alerts, truncated),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from ..notice import MAX_MESSAGE, Notice, linkOf
 from ..request import Fields, HookRequest
-from ..text import clean, oneLine, shorten, tidy
+from ..text import ELLIPSIS, clean, oneLine, shorten, tidy
 
 #: Maximum number of lines for the fields of an unknown object.
 MAX_LINES = 30
@@ -50,8 +51,7 @@ def anyJSON(request: HookRequest) -> Notice:
     if request.value is None:
         return text(request)
     if not isinstance(request.value, dict):
-        lines = list(_lines(request.value, "", _DEPTH))
-        return textNotice("\n".join(_limited(lines)))
+        return textNotice("\n".join(_limited(_lines(request.value, "", _DEPTH))))
     fields = Fields(request.value)
     used: set[str] = set()
 
@@ -64,8 +64,9 @@ def anyJSON(request: HookRequest) -> Notice:
 
     title, body = take(_TITLES), take(_TEXTS)
     state, severity, link = take(_STATES), take(_SEVERITIES), take(_LINKS)
-    rest = {name: value for name, value in fields.value.items() if name not in used}
-    lines = _limited(list(_lines(rest, "", _DEPTH)))
+    items = islice(fields.value.items(), MAX_LINES * 2)
+    rest = {name: value for name, value in items if name not in used}
+    lines = _limited(_lines(rest, "", _DEPTH))
     if not title and body:
         # The whole text, which may be long and in several lines.
         first = textNotice(body)
@@ -118,7 +119,7 @@ def _shown(value: Any) -> str:
     return oneLine(str(value), MAX_VALUE)
 
 
-def _limited(lines: Sequence[str]) -> list[str]:
-    if len(lines) <= MAX_LINES:
-        return [*lines]
-    return [*lines[:MAX_LINES], f"and {len(lines) - MAX_LINES} more fields"]
+def _limited(lines: Iterator[str]) -> list[str]:
+    """Return the first lines, and a mark if there are more."""
+    shown = [*islice(lines, MAX_LINES + 1)]
+    return shown if len(shown) <= MAX_LINES else [*shown[:MAX_LINES], ELLIPSIS]
