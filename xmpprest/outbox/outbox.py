@@ -247,7 +247,8 @@ class Outbox(Service):
 
     def _storeGroup(self) -> None:
         """Store all messages of this reactor turn by one call."""
-        timers.cancel(self._groupTimer)
+        if self._groupTimer is not None and self._groupTimer.active():
+            self._groupTimer.cancel()
         group, self._group = self._group, []
         storing = self._store.addAllOutgoing(group)
         storing.addCallbacks(self._stored, self._notStored, (group,), {}, (group,))
@@ -259,7 +260,7 @@ class Outbox(Service):
         group: Sequence[QueuedMessage],
     ) -> None:
         """
-        Send the messages that were stored, and tell those who wait.
+        Tell those who wait, and send the messages that were stored.
 
         @param results: For each message its number, the record with the same
             idempotency key, or the refusal of the key.
@@ -273,9 +274,9 @@ class Outbox(Service):
                 self._capacity.release([message])
         self._capacity.stored(new)
         try:
-            self._sender.add(new)
-        finally:
             _tell(group, results)
+        finally:
+            self._sender.add(new)
 
     def _notStored(self, reason: Failure, group: Sequence[QueuedMessage]) -> None:
         """Refuse the messages, because the store cannot be used."""

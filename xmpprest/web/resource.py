@@ -29,7 +29,7 @@ from .landing import landingPage, relativeBase, wantsPage
 from .response import INTERNAL_ERROR, Answer, Headers, PendingResponse, Response
 from .router import Handler, Route, StreamingHandler
 from .server.body import Body
-from .server.request import IHeadResource, authorizationOf, bodyOf, header, onDisconnect
+from .server.request import IHeadResource, bodyOf, fieldsOf, header, onDisconnect
 from .server.write import problemResponse, write, writeChunks
 
 _log = Logger()
@@ -82,7 +82,12 @@ class RestResource(Resource):
         except Exception as error:
             self._end(error, request, visit)
         else:
-            self._whenAnswered(answer, request, visit)
+            if isinstance(answer, Response):
+                self._end(answer, request, visit)
+            elif isinstance(answer, PendingResponse):
+                answer.whenReleased(partial(self._end, request=request, visit=visit))
+            else:
+                self._finish(answer, request, visit)
         return NOT_DONE_YET
 
     def _begin(self, request: Request, visit: RequestContext) -> Answer:
@@ -128,17 +133,6 @@ class RestResource(Resource):
         # Release the body, which may be long, before waiting.
         del data
         return answer if isinstance(answer, Response) else await answer
-
-    def _whenAnswered(
-        self, answer: Answer, request: Request, visit: RequestContext
-    ) -> None:
-        """Write the response as soon as there is one."""
-        if isinstance(answer, Response):
-            self._end(answer, request, visit)
-        elif isinstance(answer, PendingResponse):
-            answer.whenReleased(partial(self._end, request=request, visit=visit))
-        else:
-            self._finish(answer, request, visit)
 
     def _finish(
         self,
@@ -209,6 +203,7 @@ class RestResource(Resource):
             allowed; 401 or 403 by the credentials; 415 if the body is compressed.
         """
         assert request.postpath is not None
+        fields = fieldsOf(request)
         route = self._routes.match(request.postpath)
         visit.route = route.template
         method = request.method.decode("latin-1")
@@ -224,17 +219,18 @@ class RestResource(Resource):
         if route.grant is not None:
             grant = visit.grant = route.grant
         elif not route.isPublic:
-            origin = header(request, b"origin")
-            site = header(request, b"sec-fetch-site")
-            if origin is not None or site is not None:
-                self._cors.check(origin, site, header(request, b"host"))
-            grant = self.authenticator.authenticate(authorizationOf(request))
+            if b"origin" in fields or b"sec-fetch-site" in fields:
+                self._cors.check(
+                    header(request, b"origin"),
+                    header(request, b"sec-fetch-site"),
+                    header(request, b"host"),
+                )
+            grant = self.authenticator.authenticate(fields.get(b"authorization"))
             visit.grant = grant
             if route.permission is not None:
                 grant.requirePermission(route.permission)
-        encoding = header(request, b"content-encoding")
-        if encoding is not None:
-            _checkEncoding(encoding)
+        if b"content-encoding" in fields:
+            _checkEncoding(fields[b"content-encoding"].decode("latin-1"))
         return handler, grant
 
     def _preflight(self, route: Route) -> Handler:
@@ -263,7 +259,7 @@ class RestResource(Resource):
     def _common(self, request: Request, visit: RequestContext) -> Headers:
         """Return the header fields of every response."""
         id = (REQUEST_ID, visit.id)
-        if not self._cors.enabled:
+        if not self._settings.value.corsOrigin:
             return (id,)
         return (id, *self._cors.headers(header(request, b"origin")))
 

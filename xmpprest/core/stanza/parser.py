@@ -8,7 +8,7 @@ and processing instructions. Here expat feeds a tree builder with limits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pyexpat import ExpatError, ParserCreate, XMLParserType
 from pyexpat import errors as expat
 from typing import TypeAlias
@@ -245,8 +245,8 @@ def parseDocument(body: bytes) -> Element:
     builder = TreeBuilder(_DOCUMENT, MAX_ELEMENTS, strict=True)
     parser = ParserCreate("UTF-8", SEPARATOR)
     builder.attach(parser)
-    for handler, what in _RESTRICTED.items():
-        setattr(parser, handler, _refuser(what))
+    for handler, refuse in _RESTRICTED:
+        setattr(parser, handler, refuse)
     try:
         parser.Parse(body, True)
     except ExpatError as error:
@@ -323,16 +323,8 @@ _HINTS = {
     ),
 }
 
-#: The restricted markup (RFC 6120 §11.1): expat's handler, and its name in errors.
-_RESTRICTED = {
-    "XmlDeclHandler": "an XML declaration",
-    "StartDoctypeDeclHandler": "a document type declaration",
-    "CommentHandler": "a comment",
-    "ProcessingInstructionHandler": "a processing instruction",
-}
 
-
-def _refuser(what: str) -> object:
+def _refuser(what: str) -> Callable[..., None]:
     """Return an expat handler that refuses the markup it is called for."""
 
     def refuse(*_: object) -> None:
@@ -342,3 +334,13 @@ def _refuser(what: str) -> object:
         )
 
     return refuse
+
+
+#: The restricted markup (RFC 6120 §11.1): the names of expat's handlers, and handlers
+#: that refuse it by its name.
+_RESTRICTED = (
+    ("XmlDeclHandler", _refuser("an XML declaration")),
+    ("StartDoctypeDeclHandler", _refuser("a document type declaration")),
+    ("CommentHandler", _refuser("a comment")),
+    ("ProcessingInstructionHandler", _refuser("a processing instruction")),
+)

@@ -31,7 +31,7 @@ from ..idempotency.guard import IdempotencyGuard, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
 from ..response import Accepts, Answer, PendingResponse, Response, withNewline
-from ..server.request import acceptsOf, header, pathTo, queryOf
+from ..server.request import acceptsOf, fieldsOf, header, pathTo, queryOf
 
 
 class StanzaOutbox(Protocol):
@@ -143,10 +143,11 @@ class StanzaHandler:
             awaitable raises it, too.
         """
         claim = idempotencyKeyOf(request, body, grant)
-        payload = formats.decode(header(request, b"content-type"), body, given)
-        stanza = self.stanza(payload, grant)
-        grant.consumeRateLimit()
-        return self.begin(stanza, request, claim, grant.name)
+        accepts = acceptsOf(request)
+        stanza = self.stanza(formats.decode(accepts.contentType, body, given), grant)
+        if grant.rateLimiter is not None:
+            grant.consumeRateLimit()
+        return self.begin(stanza, request, claim, grant.name, accepts)
 
     def query(
         self, given: StanzaContext, request: Request, body: bytes, grant: Grant
@@ -160,7 +161,12 @@ class StanzaHandler:
         query = queryOf(request)
         try:
             value = STANZAS.fromForm(formats.parseForm(query), given)
-            stanza = self._stanza(STANZAS.decode(value, given), grant)
+            stanza = buildSubmission(
+                STANZAS.decode(value, given),
+                self._domain,
+                self._newID,
+                grant.defaultSender,
+            )
         except Refusal as refusal:
             raise Refusal(replace(refusal.problem, status=400)) from None
         grant.authorize(stanza)
@@ -190,12 +196,11 @@ class StanzaHandler:
 
         @raise Refusal: 422 if the stanza is invalid; 403 if the token may not send it.
         """
-        stanza = self._stanza(payload, grant)
+        stanza = buildSubmission(
+            payload, self._domain, self._newID, grant.defaultSender
+        )
         grant.authorize(stanza)
         return self._readdress(stanza)
-
-    def _stanza(self, payload: Element, grant: Grant) -> Element:
-        return buildSubmission(payload, self._domain, self._newID, grant.defaultSender)
 
     def begin(
         self,
@@ -253,7 +258,7 @@ class StanzaHandler:
         id, key = stanza["id"], self._newID()
         headers = acceptedHeaders(id, pathTo(request, "outbox", key))
         response = _accepted(id, QUEUED, accepts, headers)
-        wait = preferredWait(request)
+        wait = preferredWait(request) if b"prefer" in fieldsOf(request) else None
         if wait or claim is not None:
             return self._storeAndWait(
                 stanza,

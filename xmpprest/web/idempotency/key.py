@@ -13,7 +13,7 @@ from twisted.web.server import Request
 
 from ...core.errors import badRequest
 from ...core.policy.permissions import Grant
-from ..server.request import header, headerLines
+from ..server.request import fieldsOf, header, headerLines
 
 #: Maximum length of a key in characters.
 MAX_KEY = 255
@@ -42,7 +42,7 @@ def hasIdempotencyKey(request: Request) -> bool:
     Return whether a request has an idempotency key, and so runs even if its client
     leaves.
     """
-    return request.method == b"POST" and header(request, _HEADER) is not None
+    return request.method == b"POST" and _HEADER in fieldsOf(request)
 
 
 def idempotencyKeyOf(

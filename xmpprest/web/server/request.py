@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from io import BytesIO
 from typing import Any, cast
@@ -73,6 +73,11 @@ class GatewayRequest(Request):
     # --- attributes of Twisted's requests, made when they are used ---
 
     @cached_property
+    def uri(self) -> bytes:  # type: ignore[override]  # made later
+        """Path and query."""
+        return self.target.uri
+
+    @cached_property
     def requestHeaders(self) -> Headers:  # type: ignore[override]  # made later
         """The header fields as Twisted's resources read them."""
         headers = Headers()
@@ -123,7 +128,7 @@ class GatewayRequest(Request):
         # Not the head itself, which takes 0.1 KB of a request that waits.
         self.fields, self.repeated = head.fields, head.repeated
         target = self.target = head.target
-        self.method, self.uri, self.path = head.method, target.uri, target.path
+        self.method, self.path = head.method, target.path
         self.clientproto = head.version
         self.site = self.channel.site
         self.prepath, self.postpath = [], [*target.segments]
@@ -212,6 +217,17 @@ def _cookies(text: bytes) -> dict[bytes, bytes]:
 # --- accessors for every request --------------------------------------------------
 
 
+def fieldsOf(request: Request) -> Mapping[bytes, bytes]:
+    """
+    Return the values of the header fields by name in lower case, for a caller that
+    needs several; else see L{header}.
+    """
+    if isinstance(request, GatewayRequest):
+        return request.fields
+    fields = request.requestHeaders.getAllRawHeaders()
+    return {name.lower(): b", ".join(values) for name, values in fields}
+
+
 def header(request: Request, name: bytes) -> str | None:
     """
     Return the value of a header field.
@@ -259,13 +275,17 @@ def headerLines(request: Request, name: bytes) -> list[str]:
 
 def authorizationOf(request: Request) -> bytes | None:
     """Return the value of C{Authorization}, whose text may have any encoding."""
-    value = header(request, b"authorization")
-    return None if value is None else value.encode("latin-1")
+    return fieldsOf(request).get(b"authorization")
 
 
 def acceptsOf(request: Request) -> Accepts:
     """Return which media types suit the client of a request."""
-    return Accepts(header(request, b"accept"), header(request, b"content-type"))
+    fields = fieldsOf(request)
+    accept, contentType = fields.get(b"accept"), fields.get(b"content-type")
+    return Accepts(
+        None if accept is None else accept.decode("latin-1"),
+        None if contentType is None else contentType.decode("latin-1"),
+    )
 
 
 def queryOf(request: Request) -> bytes:
