@@ -13,13 +13,19 @@ from xmpprest.core.codec.meta import metaToJSON
 from xmpprest.core.errors import Refusal
 from xmpprest.core.rooms.membership import Membership
 from xmpprest.core.rooms.requests import RoomRequest
-from xmpprest.core.rooms.values import RoomSettings
+from xmpprest.core.rooms.values import RoomGate, RoomSettings
 from xmpprest.core.stanza import jid
 from xmpprest.core.stanza.build import META, firstChild
 from xmpprest.store.memory import MemoryStore
 
 from ..support.doubles import DOMAIN, stanza
-from ..support.room_service import ScriptedRoom, ScriptedRooms, fault, makeService
+from ..support.room_service import (
+    HeldQueue,
+    ScriptedRoom,
+    ScriptedRooms,
+    fault,
+    makeService,
+)
 
 ROOM = "room@rooms.example.org"
 BOT = jid.JID("bot", DOMAIN, "")
@@ -45,6 +51,7 @@ class RoomTestCase(SynchronousTestCase):
         self.store = MemoryStore()
         self.store.open()
         self.forwarded: list[Element] = []
+        self.queue = HeldQueue()
         self.begin()
         self.connect()
 
@@ -55,7 +62,12 @@ class RoomTestCase(SynchronousTestCase):
     def begin(self) -> None:
         """Start a gateway with the store."""
         self.service = makeService(
-            self.server, self.store, self.forwarded.append, self.clock, self.now
+            self.server,
+            self.store,
+            self.forwarded.append,
+            self.queue,
+            self.clock,
+            now=self.now,
         )
         self.server.deliver = self._deliver
         self.service.startService()
@@ -502,3 +514,65 @@ class HistoryTests(RoomTestCase):
         self.connect()
         expected = ["joined", "old 3", "old 4", "returned", "missed"]
         self.assertEqual(self.take(), expected)
+
+
+class QueueTests(RoomTestCase):
+    """
+    The gates and reflections that the queue of messages is told of.
+    """
+
+    hasArchive = True
+    key = (ROOM, OCCUPANT)
+
+    def test_gate(self) -> None:
+        """The gate is open once the bot is in the room and has read the archive."""
+        self.join()
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.OPEN})
+        self.lose()
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.HELD})
+        self.server.delay = 1.0
+        self.connect()
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.membership.state, "joined")
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.HELD})
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.OPEN})
+        self.server.remove(ROOM, "bot", 301)
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.REMOVED})
+
+    def test_left(self) -> None:
+        """The gate of a room that was left is that of a removal, and then none."""
+        self.assertIsNone(self.service.gateOf(*self.key))
+        membership = self.join()
+        self.successResultOf(Deferred.fromCoroutine(self.service.delete(membership)))
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.REMOVED})
+
+    def test_reading(self) -> None:
+        """Before the memberships are read, every message may be for a room."""
+        self.store.isOpen = False
+        self.begin()
+        self.assertIs(self.service.gateOf(*self.key), RoomGate.HELD)
+        self.store.isOpen = True
+        self.clock.advance(1)
+        self.assertIsNone(self.service.gateOf(*self.key))
+
+    def test_noSubject(self) -> None:
+        """A room that sends no subject is open after some seconds."""
+        self.join()
+        self.lose()
+        self.server.setSubject = lambda *_: None  # type: ignore[method-assign]
+        self.connect()
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.HELD})
+        self.clock.advance(10)
+        self.assertEqual(self.queue.gates, {self.key: RoomGate.OPEN})
+
+    def test_reflections(self) -> None:
+        """A message of the bot's own occupant is told, live and from the archive."""
+        self.join()
+        live = self.server.say(ROOM, "mine", nick="bot")
+        self.server.say(ROOM, "another's")
+        self.lose()
+        missed = self.server.say(ROOM, "mine, too", nick="bot")
+        self.connect()
+        expected = [(f"{each.id}-own", each.id) for each in (live, missed)]
+        self.assertEqual(self.queue.reflections, expected)

@@ -1149,6 +1149,20 @@ class RoomSuite(StoreTestCase):
     Memberships in rooms, and the messages that were seen in each.
     """
 
+    async def test_reflected(self) -> None:
+        """
+        A queued or sent message is confirmed with the room's id; no other is changed.
+        """
+        for state, isConfirmed in ((QUEUED, True), (SENT, True), (BOUNCED, False)):
+            number = await self.accept(state)
+            if state != QUEUED:
+                await self.change(number, state, 8.0)
+            await self.store.confirmReflected(number, "x", 9.0)
+            found = await newest(self.store, state)
+            assert found is not None
+            expected = (CONFIRMED, "x") if isConfirmed else (state, None)
+            self.assertEqual((found.state, found.stanzaID), expected)
+
     async def test_records(self) -> None:
         """
         A membership is read as it was saved last, and is gone once it is deleted.

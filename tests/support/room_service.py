@@ -19,12 +19,12 @@ from twisted.words.xish.domish import Element
 from xmpprest.concurrency import timers
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.core.rooms.requests import RoomRequest
-from xmpprest.core.rooms.values import RoomSettings
+from xmpprest.core.rooms.values import RoomGate, RoomSettings
 from xmpprest.core.stanza import namespaces as ns
 from xmpprest.core.stanza.build import elements, firstChild
 from xmpprest.core.stanza.jid import JID
 from xmpprest.core.stanza.serializer import escapeAttribute, escapeText, toXML
-from xmpprest.rooms.interfaces import MembershipStore, Surroundings
+from xmpprest.rooms.interfaces import MembershipStore, RoomMessageQueue, Surroundings
 from xmpprest.rooms.service import RoomService
 from xmpprest.store.memory import MemoryStore
 
@@ -394,11 +394,37 @@ class ScriptedRooms:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass
+class HeldQueue:
+    """
+    A queue of messages to rooms, for a test that has none.
+
+    @ivar gates: The gate of each room and occupant, as it was told last.
+    @ivar reflections: The ids of messages that were sent back, with their stanza-ids.
+    """
+
+    gates: dict[tuple[str, str], RoomGate] = field(default_factory=dict)
+    reflections: list[tuple[str, str]] = field(default_factory=list)
+
+    def reflected(self, to: str, sender: str, id: str, stanzaID: str) -> None:
+        """Record a message that was sent back."""
+        self.reflections.append((id, stanzaID))
+
+    def roomChanged(self, to: str, sender: str, gate: RoomGate) -> None:
+        """Record a gate."""
+        self.gates[to, sender] = gate
+
+    def roomsKnown(self) -> None:
+        """Do nothing."""
+
+
 def makeService(
     server: ScriptedRooms,
     store: MembershipStore,
     forward: Callable[[Element], None],
+    queue: RoomMessageQueue,
     clock: Clock,
+    *,
     now: Callable[[], float],
 ) -> RoomService:
     """Make the service that is to be tested, with predictable ids and delays."""
@@ -408,6 +434,7 @@ def makeService(
             store,
             server,
             forward,
+            queue,
             clock,
             now,
             lambda: f"q{next(numbers)}",
@@ -422,7 +449,9 @@ def joinedRooms(clock: Clock, room: str, bot: JID) -> RoomService:
     server, store = ScriptedRooms(clock, clock.seconds), MemoryStore()
     store.open()
     server.rooms[room] = ScriptedRoom()
-    service = makeService(server, store, lambda stanza: None, clock, clock.seconds)
+    service = makeService(
+        server, store, lambda stanza: None, HeldQueue(), clock, now=clock.seconds
+    )
     server.deliver = service.intercept
     server.ready = True
     service.startService()

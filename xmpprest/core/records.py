@@ -54,6 +54,8 @@ class OutboxRecord:
     @ivar token: The name of the token that posted it; empty for credentials, and for
         the gateway's own replies.
     @ivar size: Its bytes.
+    @ivar stanzaID: The id that the room has given to it (XEP-0359); empty if the room
+        assigns none; C{None} for a message that no room of a bot has sent back.
     """
 
     number: int
@@ -68,6 +70,7 @@ class OutboxRecord:
     key: str = ""
     token: str = ""
     size: int = 0
+    stanzaID: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

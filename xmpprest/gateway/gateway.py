@@ -31,7 +31,7 @@ from .http import Parts, makeHTTPSide
 from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
-from .rooms import makeRoomService
+from .rooms import RoomLink, makeRoomService
 from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
 from .webhooks import (
     Webhooks,
@@ -97,14 +97,22 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     store = makeStore(config, settings, reactor)
     # To send: first the sender, then all that uses it, last its connection.
     sender = StanzaSender(config.domain, reactor)
-    outbox = makeOutbox(config, settings, store, sender, reactor)
+    link = RoomLink()
+    outbox = makeOutbox(config, settings, store, sender, gates=link, reactor=reactor)
+    link.outbox = outbox if isinstance(outbox, Outbox) else None
 
     def forward(stanza: Element) -> None:
         """Hand a stanza to the callbacks."""
         callbacks.handle(stanza)
 
     rooms = makeRoomService(
-        config, settings, store, sender, forward=forward, reactor=reactor
+        config,
+        settings,
+        store,
+        sender,
+        link=link,
+        forward=forward,
+        reactor=reactor,
     )
     # To receive: the callbacks, and the inboxes in front of them.
     webhooks = Webhooks(settings, rooms.isOccupantPresence)
@@ -176,10 +184,10 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         makeStoreService(settings, store, reactor),
         component,
         bots,
+        rooms,
         outbox,
         webhooks,
         inbox,
-        rooms,
         http.collector.lag,
         makeRates(hub, http.collector, reactor),
         http.events,

@@ -11,6 +11,7 @@ from ..config.config import Config
 from ..core.live import Live, LiveSettings
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
+from ..outbox.room_messages import RoomGates
 from ..store.interface import Store
 from ..store.memory import MemoryStore
 from ..store.service import StoreService
@@ -55,9 +56,15 @@ def makeOutbox(
     settings: Live[LiveSettings],
     store: Store,
     sender: StanzaSender,
+    *,
+    gates: RoomGates,
     reactor: Any,
 ) -> Outbox | DirectOutbox:
-    """Make the outbox: with a store or, without one, straight to the stream."""
+    """
+    Make the outbox: with a store or, without one, straight to the stream.
+
+    @param gates: The rooms that bots are in.
+    """
     if not isDurable(config):
         return DirectOutbox(sender.send, sender.whenDrained)
     return Outbox(
@@ -68,6 +75,7 @@ def makeOutbox(
         clock=reactor,
         now=time.time,
         domain=config.domain,
+        gates=gates,
     )
 
 

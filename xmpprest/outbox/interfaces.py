@@ -35,6 +35,10 @@ class OutboxStore(Protocol):
         self, numbers: Sequence[int], state: str, at: float, error: str | None = None
     ) -> Deferred[None]: ...
 
+    def confirmReflected(
+        self, number: int, stanzaID: str, at: float
+    ) -> Deferred[None]: ...
+
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]: ...
 
     def outgoingByID(

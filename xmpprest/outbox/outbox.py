@@ -32,6 +32,7 @@ from ..core.records import (
     Outcome,
     StoreUnavailable,
 )
+from ..core.rooms.values import RoomGate
 from ..core.stanza.annotate import withOriginID
 from ..core.stanza.serializer import toXML
 from ..ids import newID
@@ -40,6 +41,7 @@ from .capacity import OutboxCapacity
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY
+from .room_messages import RoomGates
 from .sender import OutboxSender, isAnswerFrom
 
 _log = Logger()
@@ -73,11 +75,14 @@ class Outbox(Service):
         clock: IReactorTime,
         now: Callable[[], float],
         domain: str,
+        gates: RoomGates | None = None,
     ) -> None:
         """
         @param now: Returns seconds since 1970.
         @param domain: The component domain.
+        @param gates: The rooms of bots; C{None} if there are none.
         """
+        self._gates = gates
         self._store = store
         self._stream = stream
         self._barrier = barrier
@@ -103,6 +108,7 @@ class Outbox(Service):
             clock=self._clock,
             now=self._now,
             domain=self._domain,
+            gates=self._gates,
         )
 
     @property
@@ -221,6 +227,7 @@ class Outbox(Service):
         @param idempotency: Stored together with it, or not at all.
         @raise Refusal: 503 if it was not accepted; 413 if it is too long.
         """
+        self._sender.checkRoom(stanza.attributes["to"], stanza.attributes["from"])
         xml = withOriginID(stanza, toXML(stanza))
         data = self._stream.encode(xml)
         now, oldest = self._now(), self._sender.oldest
@@ -389,6 +396,24 @@ class Outbox(Service):
         """Stop writing: the stream is lost."""
         self._sender.disconnected()
         self._capacity.releaseWaiters()
+
+    # --- events of rooms ---
+
+    def reflected(self, to: str, sender: str, id: str, stanzaID: str) -> None:
+        """
+        Confirm a message that a room has sent back.
+
+        @param stanzaID: The id that the room has given to it; empty without one.
+        """
+        self._sender.reflected(to, sender, id, stanzaID)
+
+    def roomChanged(self, to: str, sender: str, gate: RoomGate) -> None:
+        """Send, hold or bounce the messages of an occupant to a room."""
+        self._sender.roomChanged(to, sender, gate)
+
+    def roomsKnown(self) -> None:
+        """Send messages that were held while the rooms of bots were not known."""
+        self._sender.roomsKnown()
 
     def handleError(self, stanza: Element) -> None:
         """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -43,22 +44,31 @@ class Recorder:
         @return: Fires once the change is committed; fails with L{CancelledError} after
             L{stop}.
         """
-        self.pending += len(numbers)
-        return Deferred.fromCoroutine(self._record(numbers, state, at, error))
+        call = partial(self._store.updateStates, numbers, state, at, error)
+        return Deferred.fromCoroutine(self._record(call, len(numbers)))
+
+    def reflect(self, number: int, stanzaID: str, at: float) -> Deferred[None]:
+        """
+        Record that a room has sent a message back.
+
+        @param stanzaID: The id that the room has given to it; empty without one.
+        @return: As for L{record}.
+        """
+        call = partial(self._store.confirmReflected, number, stanzaID, at)
+        return Deferred.fromCoroutine(self._record(call, 1))
 
     def stop(self) -> None:
         """Retry nothing any more."""
         self._scope.cancel()
 
-    async def _record(
-        self, numbers: Sequence[int], state: str, at: float, error: str | None
-    ) -> None:
+    async def _record(self, call: Callable[[], Deferred[None]], count: int) -> None:
+        self.pending += count
         try:
             while True:
                 try:
-                    await self._store.updateStates(numbers, state, at, error)
+                    await call()
                     return
                 except StoreUnavailable:
                     await self._scope.sleep(RETRY_DELAY)
         finally:
-            self.pending -= len(numbers)
+            self.pending -= count

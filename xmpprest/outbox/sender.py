@@ -26,6 +26,7 @@ from ..core.records import (
     Outcome,
     StoreUnavailable,
 )
+from ..core.rooms.values import RoomGate
 from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
 from ..core.stanza.serializer import toXML
@@ -35,6 +36,12 @@ from .culprit import CulpritSearch, bounceOf
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY, Recorder
+from .room_messages import (
+    REFLECTION_TIMEOUT,
+    RoomGates,
+    RoomMessages,
+    notInRoom,
+)
 
 _log = Logger()
 
@@ -87,13 +94,16 @@ class OutboxSender:
         clock: IReactorTime,
         now: Callable[[], float],
         domain: str,
+        gates: RoomGates | None = None,
     ) -> None:
         """
         @param capacity: Counts the messages that are settled here.
         @param outcomes: Tells the clients that wait for them.
         @param now: Returns seconds since 1970.
         @param domain: The component domain.
+        @param gates: The rooms of bots; C{None} if there are none.
         """
+        self._rooms = RoomMessages(gates)
         self._stream = stream
         self._barrier = barrier
         self._capacity = capacity
@@ -109,6 +119,7 @@ class OutboxSender:
         self._confirming: Deferred[bool] | None = None
         self._retryTimer: IDelayedCall | None = None
         self._pauseTimer: IDelayedCall | None = None
+        self._expiryTimer: IDelayedCall | None = None
         self._drained: Waiters[None] = Waiters()
         #: Messages that an operator is about to drop; they are not written.
         self._held: set[int] = set()
@@ -127,7 +138,7 @@ class OutboxSender:
 
     def inFlight(self, number: int) -> QueuedMessage | None:
         """Return a message that is written and unconfirmed, C{None} for any other."""
-        return self._inFlight.get(number)
+        return self._inFlight.get(number) or self._rooms.inFlight(number)
 
     # --- states ---
 
@@ -157,7 +168,10 @@ class OutboxSender:
         culprit = self._culprits.lost(inFlight, fault, isIsolating=isIsolating)
         if culprit is not None:
             self._settle([culprit.number], BOUNCED, bounceOf(culprit, fault))
-        self._backlog.putBack(self._inFlight.values())
+        again = {each.number: each for each in self._rooms.takeUnreflected()}
+        again.update(self._inFlight)
+        self._rooms.forget(again.values())
+        self._backlog.putBack(again[number] for number in sorted(again))
         self._inFlight.clear()
         timers.cancel(self._pauseTimer)
         if self._confirming is not None:
@@ -181,6 +195,7 @@ class OutboxSender:
         self._state = SenderState.CLOSED
         timers.cancel(self._retryTimer)
         timers.cancel(self._pauseTimer)
+        timers.cancel(self._expiryTimer)
         if self._confirming is not None:
             self._confirming.cancel()
         self._recorder.stop()
@@ -207,12 +222,18 @@ class OutboxSender:
         self._checkDrained()
 
     def _write(self) -> None:
-        while messages := self._backlog.take(self._room(), self._held):
+        while taken := self._backlog.take(self._room(), self._held):
             now = self._now()
+            messages, unwanted = self._sorted(taken)
+            for each in unwanted:
+                self._conclude([each], BOUNCED, notInRoom(each))
+            if not messages:
+                continue
             try:
                 self._stream.writeAll([self._wireForm(each, now) for each in messages])
             except Refusal:
                 # The server does not keep up.
+                self._rooms.forget(messages)
                 self._backlog.putBack(messages)
                 self._retryLater()
                 return
@@ -290,6 +311,8 @@ class OutboxSender:
         self._culprits.confirmed()
         self._pause(AWAITED_INTERVAL if self._outcomes else BARRIER_INTERVAL)
         numbers = [number for number in written if number in self._inFlight]
+        if isConfirmed:
+            numbers = self._withoutUnreflected(numbers)
         self._settle(numbers, CONFIRMED if isConfirmed else SENT)
         self._flush()
 
@@ -321,9 +344,10 @@ class OutboxSender:
         @param id: Of the error stanza.
         @return: Whether there is one.
         """
-        for message in self._inFlight.values():
+        for message in (*self._inFlight.values(), *self._rooms.unreflected):
             if message.id == id and isAnswerFrom(report, message.to):
-                self._settle([message.number], BOUNCED, report)
+                self._inFlight.pop(message.number, None)
+                self._conclude([message], BOUNCED, report)
                 return True
         return False
 
@@ -335,7 +359,8 @@ class OutboxSender:
 
         @return: C{False} if it is being written, or another drop is under way.
         """
-        if number in self._held or not self._backlog.contains(number):
+        isQueued = self._backlog.contains(number) or self._rooms.holds(number)
+        if number in self._held or not isQueued:
             return False
         self._held.add(number)
         return True
@@ -348,6 +373,7 @@ class OutboxSender:
     def discard(self, number: int) -> None:
         """Forget a message that was held; it is dropped."""
         self._backlog.discard(number)
+        self._rooms.discard(number)
         self._held.discard(number)
         self._flush()
 
@@ -355,12 +381,114 @@ class OutboxSender:
         self, numbers: Sequence[int], state: str, report: Element | None = None
     ) -> None:
         """Record the outcome of messages in flight, and tell the clients that wait."""
-        self._capacity.release([self._inFlight.pop(number) for number in numbers])
+        messages = [self._inFlight.pop(number) for number in numbers]
+        self._conclude(messages, state, report)
+
+    def _conclude(
+        self,
+        messages: Sequence[QueuedMessage],
+        state: str,
+        report: Element | None = None,
+        *,
+        isFinal: bool = False,
+    ) -> None:
+        """
+        Record the outcome of messages, and tell the clients that wait.
+
+        @param isFinal: Whether the clients are also told that a message is only sent.
+        """
+        self._capacity.release(messages)
+        if self._rooms.hasWritten:
+            self._rooms.forget(messages)
+        numbers = [each.number for each in messages]
         # A message that is only sent may still bounce.
-        if state != SENT:
+        if state != SENT or isFinal:
             for number in numbers:
                 self._outcomes.resolve(number, Outcome(state, report))
         self.record(numbers, state, report)
+
+    # --- rooms ---
+
+    def checkRoom(self, to: str, sender: str) -> None:
+        """
+        Check that a room may hold another message.
+
+        @raise Refusal: 503, too many wait for it.
+        """
+        self._rooms.checkCapacity(to, sender)
+
+    def _sorted(
+        self, messages: list[QueuedMessage]
+    ) -> tuple[list[QueuedMessage], Sequence[QueuedMessage]]:
+        """Return the messages to write, and those that bounce; others are held."""
+        return self._rooms.sort(messages) if self._rooms.isUsed else (messages, ())
+
+    def _withoutUnreflected(self, numbers: list[int]) -> list[int]:
+        """Return the messages in flight that the barrier confirms."""
+        if not self._rooms.hasWritten:
+            return numbers
+        now, confirmed = self._now(), []
+        for number in numbers:
+            if self._rooms.awaitsReflection(self._inFlight[number], now):
+                # Its place in the window is free.
+                del self._inFlight[number]
+            else:
+                confirmed.append(number)
+        self._expireLater()
+        return confirmed
+
+    def _expireLater(self) -> None:
+        isSet = self._expiryTimer is not None and self._expiryTimer.active()
+        if self._rooms.unreflected and not isSet:
+            delay = REFLECTION_TIMEOUT
+            self._expiryTimer = self._clock.callLater(delay, self._expire)
+
+    def _expire(self) -> None:
+        """Leave messages C{SENT} that no room has sent back in time."""
+        late = self._rooms.expired(self._now())
+        if late:
+            self._conclude(late, SENT, isFinal=True)
+        self._expireLater()
+
+    def reflected(self, to: str, sender: str, id: str, stanzaID: str) -> None:
+        """
+        Confirm a message that a room has sent back.
+
+        @param stanzaID: The id that the room has given to it; empty without one.
+        """
+        message = self._rooms.reflected(to, sender, id)
+        if message is None:
+            return
+        self._inFlight.pop(message.number, None)
+        self._capacity.release([message])
+        self._outcomes.resolve(message.number, Outcome(CONFIRMED))
+        recording = self._recorder.reflect(message.number, stanzaID, self._now())
+        recording.addCallbacks(lambda _: self._flush(), _recordFailed)
+
+    def roomChanged(self, to: str, sender: str, gate: RoomGate | None) -> None:
+        """
+        Send the messages that a room holds, or bounce them; hold those again that a
+        room has not sent back.
+        """
+        if gate is RoomGate.HELD:
+            again = self._rooms.takeUnreflected(to, sender)
+        else:
+            again = self._rooms.takeHeld(to, sender)
+        if gate is RoomGate.REMOVED:
+            for each in again:
+                self._conclude([each], BOUNCED, notInRoom(each))
+            sent = self._rooms.takeUnreflected(to, sender)
+            if sent:
+                self._conclude(sent, SENT, isFinal=True)
+        else:
+            self._backlog.putBack(again)
+        self._flush()
+
+    def roomsKnown(self) -> None:
+        """Send the messages to rooms that turn out not to be rooms of a bot."""
+        for to, sender in self._rooms.holding:
+            self._backlog.putBack(self._rooms.takeHeld(to, sender))
+        self._flush()
 
     def record(
         self, numbers: Sequence[int], state: str, report: Element | None = None

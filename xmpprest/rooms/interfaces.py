@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.words.xish.domish import Element
 
-from ..core.rooms.values import RoomRecord, SeenMessage
+from ..core.rooms.values import RoomGate, RoomRecord, SeenMessage
 
 
 class MembershipStore(Protocol):
@@ -58,12 +58,30 @@ class RoomStream(Protocol):
         """
 
 
+class RoomMessageQueue(Protocol):
+    """The queue of messages to rooms."""
+
+    def reflected(self, to: str, sender: str, id: str, stanzaID: str) -> None:
+        """
+        Confirm a message that a room has sent back.
+
+        @param stanzaID: The id that the room has given to it; empty without one.
+        """
+
+    def roomChanged(self, to: str, sender: str, gate: RoomGate) -> None:
+        """Send, hold or bounce the messages of an occupant to a room."""
+
+    def roomsKnown(self) -> None:
+        """Send messages that were held while the memberships were not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """
     Everything that rooms need of the other parts of the gateway.
 
     @ivar forward: Hands a stanza to the callbacks.
+    @ivar queue: Holds messages to rooms that a bot is not in yet.
     @ivar clock: Runs timers.
     @ivar now: Returns seconds since 1970.
     @ivar newID: Makes ids of iqs.
@@ -73,6 +91,7 @@ class Surroundings:
     store: MembershipStore
     stream: RoomStream
     forward: Callable[[Element], None]
+    queue: RoomMessageQueue
     clock: IReactorTime
     now: Callable[[], float]
     newID: Callable[[], str]

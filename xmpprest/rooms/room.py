@@ -24,9 +24,17 @@ from ..core.rooms.history import (
     archiveIDOf,
     isSubject,
     keyOf,
+    stanzaIDOf,
 )
 from ..core.rooms.membership import Membership, Phase
-from ..core.rooms.values import TIMEOUT, RoomFault, RoomInfo, RoomRecord, SeenMessage
+from ..core.rooms.values import (
+    TIMEOUT,
+    RoomFault,
+    RoomGate,
+    RoomInfo,
+    RoomRecord,
+    SeenMessage,
+)
 from ..core.rooms.views import roomEvent
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import firstChild, result
@@ -40,6 +48,8 @@ REQUEST_TIMEOUT = 15.0
 #: Live messages that wait while missed ones are read from the archive. Of more, the
 #: oldest is delivered out of order.
 MAX_BUFFERED = 1000
+#: Seconds that a room has to repeat its history and send the subject.
+HISTORY_TIMEOUT = 10.0
 #: Pages that are read from an archive after one join.
 MAX_PAGES = 200
 
@@ -56,9 +66,11 @@ class Room:
         "_buffer",
         "_catching",
         "_forget",
+        "_gate",
         "_history",
         "_number",
         "_repeats",
+        "_silence",
         "_timer",
         "_turns",
         "_waiters",
@@ -79,6 +91,10 @@ class Room:
         self._world = world
         self._turns = turns
         self._forget = forget
+        #: The gate that was told last.
+        self._gate = RoomGate.HELD
+        #: Ends the wait for a room's history that has no end.
+        self._silence: IDelayedCall | None = None
         self._waiters: Waiters[Problem | None] = Waiters()
         self._timer: IDelayedCall | None = None
         self._asking: Deferred[Event] | None = None
@@ -109,6 +125,25 @@ class Room:
         """Let the membership handle an event, and carry out its actions."""
         for action in self.membership.handle(event, self._world.now()):
             _PERFORM[type(action)](self, action)
+        self._noteGate()
+
+    @property
+    def gate(self) -> RoomGate:
+        """Whether messages to the room pass."""
+        membership = self.membership
+        if membership.phase in (Phase.REMOVED, Phase.LEFT):
+            return RoomGate.REMOVED
+        isReady = self._catching is None and not membership.isRepeating
+        isOpen = membership.phase is Phase.JOINED and isReady
+        return RoomGate.OPEN if isOpen else RoomGate.HELD
+
+    def _noteGate(self) -> None:
+        """Tell the queue of messages if they pass now, or no longer."""
+        gate = self.gate
+        if gate is not self._gate:
+            self._gate = gate
+            record = self.record
+            self._world.queue.roomChanged(record.room, record.occupant, gate)
 
     def leave(self) -> None:
         """Leave the room for now: the gateway stops."""
@@ -118,6 +153,7 @@ class Room:
     def stop(self) -> None:
         """Cancel everything under way; the membership stays as it is."""
         timers.cancel(self._timer)
+        timers.cancel(self._silence)
         asking, self._asking = self._asking, None
         catching, self._catching = self._catching, None
         for each in (asking, catching):
@@ -187,6 +223,7 @@ class Room:
 
     def _deliver(self, message: Element) -> None:
         """Deliver a message unless the room repeats it."""
+        self._noteOwn(message)
         stamp = stanzas.stampOf(message)
         isOld = stamp is not None and not isSubject(message)
         if self.membership.isRepeating and isOld:
@@ -200,6 +237,15 @@ class Room:
             if key is None or not self._isArchived(key):
                 self._forward(message, key)
         self._endRepeats()
+        self._noteGate()
+
+    def _noteOwn(self, message: Element) -> None:
+        """Tell the queue of a message that the room sends back to the bot."""
+        record, nick = self.record, message["from"].partition("/")[2]
+        id = message.getAttribute("id")
+        if id and nick and nick in (self.membership.nick, record.nick):
+            stanzaID = stanzaIDOf(message, record.room) or ""
+            self._world.queue.reflected(record.room, record.occupant, id, stanzaID)
 
     def _isArchived(self, key: str) -> bool:
         """Tell whether a live message has come from the archive already."""
@@ -387,12 +433,21 @@ class Room:
         self._catching = None
         if before is not None:
             before.cancel()
+        timers.cancel(self._silence)
+        self._silence = self._world.clock.callLater(HISTORY_TIMEOUT, self._endSilence)
         if self.record.history == values.NONE:
             return
         self._buffer = []
         self._catching = catching = Deferred.fromCoroutine(self._readMissed())
         catching.addErrback(_crashed, self.record.room)
         catching.addBoth(lambda _: self._caughtUp(catching))
+
+    def _endSilence(self) -> None:
+        """Take the history as complete, although the room has sent no subject."""
+        if self.membership.phase is Phase.JOINED and self.membership.isRepeating:
+            self._endHistory()
+            self._endRepeats()
+            self._noteGate()
 
     def _caughtUp(self, catching: Deferred[None]) -> None:
         """Deliver the live messages that have waited."""
@@ -404,6 +459,7 @@ class Room:
                 self._deliver(each)
         self._catching = None
         self._endRepeats()
+        self._noteGate()
 
     async def _readMissed(self) -> None:
         """Deliver what the archive has since the last message that was seen."""
@@ -470,6 +526,7 @@ class Room:
     def _deliverMissed(
         self, archived: stanzas.ArchivedMessage, repeats: RepeatFilter
     ) -> None:
+        self._noteOwn(archived.message)
         key = keyOf(archived.message, self.record.room)
         if key is None or not repeats.takes(key, archived.stamp):
             self._forward(archived.message, key)

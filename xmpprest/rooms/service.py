@@ -18,7 +18,7 @@ from ..core.records import StoreUnavailable
 from ..core.rooms import events
 from ..core.rooms.membership import Membership
 from ..core.rooms.requests import RoomRequest
-from ..core.rooms.values import MISSED, STATES, RoomRecord
+from ..core.rooms.values import MISSED, STATES, RoomGate, RoomRecord
 from ..core.stanza import jid
 from ..core.stanza.build import withAttributes
 from .interfaces import Surroundings
@@ -76,6 +76,7 @@ class RoomService(Service):
         self._byOccupant: dict[tuple[str, str], Room] = {}
         #: Stanzas that have arrived before the memberships were read.
         self._early: list[Element] | None = []
+        self._farewells: set[IDelayedCall] = set()
         self._reading: Waiters[None] = Waiters()
         self._retry: IDelayedCall | None = None
 
@@ -100,6 +101,7 @@ class RoomService(Service):
         if self._world.stream.ready:
             self.connected()
         early, self._early = self._early or [], None
+        self._world.queue.roomsKnown()
         self._reading.release(None)
         for stanza in early:
             left = self.intercept(stanza)
@@ -115,6 +117,7 @@ class RoomService(Service):
         """Leave the rooms; the memberships stay in the store."""
         super().stopService()
         timers.cancel(self._retry)
+        self._endFarewells()
         for room in [*self._rooms.values()]:
             room.leave()
             room.stop()
@@ -162,6 +165,18 @@ class RoomService(Service):
         """Tell presence that a room sends to the bot as one of its occupants."""
         sender = jid.bareOf(presence.getAttribute("from", ""))
         return (sender, presence.getAttribute("to", "")) in self._byOccupant
+
+    def gateOf(self, to: str, sender: str) -> RoomGate | None:
+        """
+        Tell whether groupchat messages of an occupant pass to a room. Before the
+        memberships are read, every message may be for a room of a bot.
+
+        @return: C{None} if it is none.
+        """
+        if self._early is not None and self.running:
+            return RoomGate.HELD
+        room = self._byOccupant.get((to, sender))
+        return None if room is None else room.gate
 
     def readdress(self, stanza: Element) -> Element:
         """
@@ -282,10 +297,20 @@ class RoomService(Service):
         self._rooms.pop((record.room, record.sender), None)
         # The room says good-bye, and the callback is not to get that.
         address = (record.room, record.occupant)
-        self._world.clock.callLater(FAREWELL, self._endFarewell, address, room)
+        self._world.queue.roomChanged(*address, RoomGate.REMOVED)
+        self._farewells = {each for each in self._farewells if each.active()}
+        farewell = self._world.clock.callLater(
+            FAREWELL, self._endFarewell, address, room
+        )
+        self._farewells.add(farewell)
         if room.membership.isStored:
             deleting = self._world.store.deleteRoom(record.room, record.sender)
             deleting.addErrback(_notDeleted)
+
+    def _endFarewells(self) -> None:
+        for timer in [*self._farewells]:
+            timers.cancel(timer)
+        self._farewells.clear()
 
     def _endFarewell(self, address: tuple[str, str], room: Room) -> None:
         if self._byOccupant.get(address) is room:

@@ -96,6 +96,14 @@ class Store(UpdateStore, BotStore, RoomStore, Protocol):
         @param error: The error stanza that came back, as XML.
         """
 
+    def confirmReflected(self, number: int, stanzaID: str, at: float) -> Deferred[None]:
+        """
+        Change the state of a queued or sent message to C{CONFIRMED}: its room has sent
+        it back.
+
+        @param stanzaID: The id that the room has given to it; empty without one.
+        """
+
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:
         """Read the message with a status key; C{None} if there is none."""
 

@@ -26,10 +26,12 @@ from ..core.policy.key_quota import KEY_LIMIT, fits, keyOwner, refuseKey
 from ..core.policy.permissions import HOOK_PREFIX
 from ..core.records import (
     BOUNCED,
+    CONFIRMED,
     DEAD,
     DELIVERED,
     PENDING,
     QUEUED,
+    SENT,
     DeliveryAttempt,
     IdempotencyRecord,
     InboxRecord,
@@ -214,6 +216,18 @@ class MemoryStore:
             )
             while len(self._done) > self._limit:
                 self._forgetOutgoing(next(iter(self._done)))
+
+    @_call
+    def confirmReflected(self, number: int, stanzaID: str, at: float) -> None:
+        old = self._waiting.pop(number, None) or self._done.get(number)
+        if old is None or old.state not in (QUEUED, SENT):
+            return
+        self._done.pop(number, None)
+        self._done[number] = replace(
+            old, state=CONFIRMED, changedAt=at, stanza="", stanzaID=stanzaID
+        )
+        while len(self._done) > self._limit:
+            self._forgetOutgoing(next(iter(self._done)))
 
     @_call
     def outgoingByKey(self, key: str) -> OutboxRecord | None:

@@ -63,6 +63,16 @@ MUC_USER = ObjectShape(
         "invite": Child("invite", _INVITATION),
         "decline": Child("decline", _INVITATION),
         "password": Child("password", Text()),
+        "destroy": Child(
+            "destroy",
+            ObjectShape(
+                {
+                    "jid": Attribute("jid", JID),
+                    "reason": Child("reason", Text()),
+                    "password": Child("password", Text()),
+                }
+            ),
+        ),
     }
 )
 

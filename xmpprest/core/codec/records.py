@@ -67,6 +67,11 @@ OUTGOING_SCHEMA: Schema = _record(
     },
     accepted_at=_TIME,
     changed_at={**_TIME, "description": "The time of the last change of the state."},
+    stanza_id={
+        "type": ["string", "null"],
+        "description": "The id that the room has given to a confirmed message to a room"
+        " of a bot, for `reply`, `reactions` and `retract`; null if it assigns none.",
+    },
     error=_record(
         "error of a bounced message",
         "",
@@ -93,6 +98,7 @@ def outgoingToJSON(message: OutboxRecord) -> dict[str, Value]:
         "state": message.state,
         "accepted_at": timestamp(message.acceptedAt),
         "changed_at": timestamp(message.changedAt),
+        **({} if message.stanzaID is None else {"stanza_id": message.stanzaID or None}),
         **({} if message.error is None else _error(message.error)),
     }
 

@@ -124,6 +124,8 @@ MISSING = {
     "service-unavailable": NO_ROOM,
     "remote-server-not-found": NO_SERVICE,
     "jid-malformed": NO_ROOM,
+    # XEP-0030 §8: the address is that of an account.
+    "subscription-required": NO_ROOM,
     # Prosody without federation.
     "not-allowed": NO_SERVICE,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 #: The states of a membership, as clients see them.
@@ -15,6 +16,20 @@ RESOURCE = "xmpprest"
 
 #: Values of the setting C{history}; any other is a request of XEP-0045 §7.2.13.
 MISSED, NONE = "missed", "none"
+
+
+class RoomGate(Enum):
+    """
+    Whether groupchat messages of a bot pass to a room.
+
+    @cvar OPEN: The bot is in the room, and has what it had missed.
+    @cvar HELD: The bot is on its way into the room; messages wait.
+    @cvar REMOVED: The bot is out; messages bounce.
+    """
+
+    OPEN = "open"
+    HELD = "held"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,10 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID
         """,
     ),
-    # Memberships in rooms, and what was seen in each.
+    # Memberships in rooms, and what was seen in each; the id that a room has given to a
+    # message.
     (
+        "ALTER TABLE outgoing ADD COLUMN stanzaID TEXT",
         """
         CREATE TABLE room (
             room TEXT NOT NULL,

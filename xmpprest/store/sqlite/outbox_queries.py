@@ -9,7 +9,9 @@ from sqlite3 import Connection
 from ...core.errors import Refusal
 from ...core.policy.key_quota import KEY_LIMIT
 from ...core.records import (
+    CONFIRMED,
     QUEUED,
+    SENT,
     IdempotencyRecord,
     NewMessage,
     OutboxRecord,
@@ -20,7 +22,7 @@ from .coalesce import insert
 
 _COLUMNS = (
     "number, id, recipient, {stanza}, state, acceptedAt, changedAt, error, sender,"
-    " coalesce(key, ''), token, size"
+    " coalesce(key, ''), token, size, stanzaID"
 )
 #: The highest number that SQLite has.
 MAX_NUMBER = 2**63 - 1
@@ -102,6 +104,17 @@ def byKey(connection: Connection, key: str) -> OutboxRecord | None:
         f"SELECT {_WITH_STANZA} FROM outgoing WHERE key = ?", (key,)
     ).fetchone()
     return row and OutboxRecord(*row)
+
+
+def confirmReflected(
+    connection: Connection, number: int, stanzaID: str, at: float
+) -> None:
+    """Implement L{Store.confirmReflected}."""
+    connection.execute(
+        "UPDATE outgoing SET state = ?, changedAt = ?, stanza = '', stanzaID = ?"
+        " WHERE number = ? AND state IN (?, ?)",
+        (CONFIRMED, at, stanzaID, number, QUEUED, SENT),
+    )
 
 
 def byID(

@@ -138,6 +138,9 @@ class SQLiteStore:
         isUrgent = state in (BOUNCED, DROPPED)
         return self._writer.submit(work, rests=0 if isUrgent else len(numbers))
 
+    def confirmReflected(self, number: int, stanzaID: str, at: float) -> Deferred[None]:
+        return self._call(outbox_queries.confirmReflected, number, stanzaID, at)
+
     def outgoingByKey(self, key: str) -> Deferred[OutboxRecord | None]:
         return self._call(outbox_queries.byKey, key)
 
