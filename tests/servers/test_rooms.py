@@ -136,6 +136,13 @@ class RoomMixin(GatewayMixin):
         return delivery
 
 
+def _answer(delivery: Delivery) -> tuple[int, str, bytes]:
+    """Answer one question, and nothing else."""
+    if delivery.json.get("body") != "Robot?":
+        return 204, "", b""
+    return 200, "application/json", b'{"body": "Right here"}'
+
+
 class MembershipMixin(RoomMixin):
     """
     Joining, staying, leaving.
@@ -247,12 +254,7 @@ class MembershipMixin(RoomMixin):
                 self.assertIn(status["stanza_id"], heard.xml)
             elif domain == self.server.mucDomain:
                 raise AssertionError("a room with an archive assigns ids")
-            reply = b'{"body": "Right here"}'
-            self.callback.answer = lambda delivery: (
-                (200, "application/json", reply)
-                if delivery.json.get("body") == "Robot?"
-                else (204, "", b"")
-            )
+            self.callback.answer = _answer
             await self.says("Robot?")
             await self.owner.expect("Right here", f"{self.room}/Robot")
             await self.deleteAt(self.path)

@@ -1061,6 +1061,38 @@ PAIRS = (
         """,
     ),
     Pair(
+        "XEP-0045, XEP-0421",
+        {
+            "kind": "presence",
+            "type": "unavailable",
+            "from": "heath@chat.shakespeare.lit/firstwitch",
+            "to": "crone1@shakespeare.lit/desktop",
+            "muc_user": {
+                "item": {"affiliation": "none", "role": "none"},
+                "destroy": {
+                    "jid": "coven@chat.shakespeare.lit",
+                    "reason": "Macbeth doth come.",
+                    "password": "cauldronburn",
+                },
+            },
+            "occupant_id": "dd72603deec90a38ba552f7c68cbcc61bca202cd",
+        },
+        """
+        <presence from='heath@chat.shakespeare.lit/firstwitch'
+            to='crone1@shakespeare.lit/desktop' type='unavailable'>
+          <x xmlns='http://jabber.org/protocol/muc#user'>
+            <item affiliation='none' role='none'/>
+            <destroy jid='coven@chat.shakespeare.lit'>
+              <reason>Macbeth doth come.</reason>
+              <password>cauldronburn</password>
+            </destroy>
+          </x>
+          <occupant-id xmlns='urn:xmpp:occupant-id:0'
+              id='dd72603deec90a38ba552f7c68cbcc61bca202cd'/>
+        </presence>
+        """,
+    ),
+    Pair(
         "XEP-0153",
         {
             "kind": "presence",

@@ -76,5 +76,11 @@ MUC_USER = ObjectShape(
     }
 )
 
+#: The identifier of an occupant, which stays the same when the nick changes.
+OCCUPANT_ID = Field(
+    "XEP-0421: Occupant identifiers",
+    Child("occupant-id", AttributeValue("id"), "urn:xmpp:occupant-id:0"),
+)
+
 #: XEP-0066
 OOB = ObjectShape({"url": Child("url", Text(URI)), "desc": Child("desc", Text())})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..stanza import namespaces as ns
 from .field import Field
-from .fields_common import MUC_USER, OOB
+from .fields_common import MUC_USER, OCCUPANT_ID, OOB
 from .payloads import Carbon, XHTMLBody
 from .pubsub import DISPLAYED, DISPLAYED_SYNC, EVENT, PUBSUB_EVENT
 from .scalars import BOOLEAN, JID, URI, integer
@@ -171,10 +171,7 @@ def messageFields(forwarded: ObjectShape) -> Mapping[str, Field]:
             "XEP-0359: Unique and Stable Stanza IDs",
             Child("origin-id", AttributeValue("id"), "urn:xmpp:sid:0"),
         ),
-        "occupant_id": Field(
-            "XEP-0421: Occupant identifiers",
-            Child("occupant-id", AttributeValue("id"), "urn:xmpp:occupant-id:0"),
-        ),
+        "occupant_id": OCCUPANT_ID,
         "markable": Field(
             "XEP-0333: Chat Markers",
             Child("markable", Flag(), "urn:xmpp:chat-markers:0"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..stanza import namespaces as ns
 from ..stanza.build import LANG
 from .field import Field
-from .fields_common import MUC_USER
+from .fields_common import MUC_USER, OCCUPANT_ID
 from .raw_xml import OtherChildren
 from .scalars import DATETIME, NUMBER, URI, integer, string
 from .shapes import AttributeValue, Flag, ObjectShape, Text
@@ -59,6 +59,7 @@ PRESENCE: Mapping[str, Field] = {
         ),
     ),
     "muc_user": Field("XEP-0045: Multi-User Chat", Child("x", MUC_USER, ns.MUC_USER)),
+    "occupant_id": OCCUPANT_ID,
     "vcard_update": Field(
         "XEP-0153: vCard-Based Avatars",
         Child(
