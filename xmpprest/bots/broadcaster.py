@@ -23,7 +23,7 @@ from .interfaces import PresenceStream, StreamBarrier
 _log = Logger()
 
 #: Steps of a series in one reactor turn; each writes a stanza or two.
-SLICE = 100
+SLICE = 250
 #: Seconds between slices if the server answers no barrier, or is too slow.
 PAUSE = 0.1
 

@@ -32,7 +32,7 @@ _log = Logger()
 _T = TypeVar("_T")
 
 #: Contacts that one call of the store returns.
-PAGE = 1000
+PAGE = 250
 #: Seconds until the store is asked again if it could not be read.
 RETRY_DELAY = 1.0
 #: Stanzas that wait until the bots are loaded; further ones go to the callbacks.
