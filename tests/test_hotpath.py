@@ -38,7 +38,7 @@ INBOUND = (
 
 #: Limits of the ratio, a tenth above what each was when it was set. Whoever meets one
 #: should see whether the new work belongs into every request.
-POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.97, 1.14, 1.56, 2.4
+POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.86, 0.93, 1.38, 2.4
 
 #: How often each is counted. The least counts: an id may have to be made again.
 ROUNDS = 4

@@ -25,6 +25,7 @@ from ..core.stanza import jid, mam
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import isResponse, withAttributes
 from ..core.stanza.jid import JID
+from ..ids import newID
 
 
 def notConnected() -> Refusal:
@@ -111,13 +112,14 @@ class IQTracker:
         @raise Refusal: 409 if the same id, to and from already wait; 503 if there
             is no stream.
         """
-        peer = jid.parseJID(stanza["to"])
-        own = jid.normaliseJID(stanza["from"]).bare
+        attributes = stanza.attributes
+        caller = (attributes["id"], attributes["to"], attributes["from"])
+        peer = jid.parseJID(caller[1])
+        own = jid.normaliseJID(caller[2]).bare
         peers: tuple[JID | None, ...] = (peer,)
         if peer == own or peer in self._ourselves:
             # RFC 6120 §8.1.2.1: our server may leave its name out, or give ours.
             peers = (own, *self._ourselves)
-        caller = (stanza["id"], stanza["to"], stanza["from"])
         if caller in self._callers:
             raise _doubled()
         wireID = self._newID()
@@ -279,7 +281,7 @@ class IQTracker:
         return wait
 
     def _newID(self) -> str:
-        return self._prefix + secrets.token_urlsafe(12)
+        return self._prefix + newID()
 
 
 def _doubled() -> Refusal:

@@ -85,7 +85,9 @@ class StanzaSender:
         @raise Refusal: 503 without a stream or if the server does not keep up; 413 if
             the stanza is longer than servers accept. Nothing was written then.
         """
-        self.writeAll([(xml, encodeStanza(xml, MAX_STANZA_BYTES))])
+        self._put(encodeStanza(xml, MAX_STANZA_BYTES))
+        for observer in self.observers:
+            observer.sent(xml)
 
     def writeAll(self, stanzas: Sequence[tuple[str, bytes]]) -> None:
         """

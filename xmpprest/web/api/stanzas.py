@@ -243,7 +243,7 @@ class StanzaHandler:
     def _write(self, stanza: Element, accepts: Accepts) -> Answer:
         """Send a stanza that is not stored."""
         self._outbox.send(stanza)
-        id = stanza["id"]
+        id = stanza.attributes["id"]
         return _accepted(id, SENT, accepts, acceptedHeaders(id))
 
     def _store(
@@ -255,7 +255,7 @@ class StanzaHandler:
         accepts: Accepts,
     ) -> Answer:
         """Store a message; the response is written once it is stored."""
-        id, key = stanza["id"], self._newID()
+        id, key = stanza.attributes["id"], self._newID()
         headers = acceptedHeaders(id, pathTo(request, "outbox", key))
         response = _accepted(id, QUEUED, accepts, headers)
         wait = preferredWait(request) if b"prefer" in fieldsOf(request) else None
