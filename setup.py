@@ -51,6 +51,7 @@ setup(
         "hooks": ["Jinja2>=3.1.5"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
+            "apprise>=1.9",
             "cbor2>=5.7.1,!=6.0.0",
             "cryptography>=42",
             "docutils>=0.20",
