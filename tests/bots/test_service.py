@@ -710,18 +710,22 @@ class LoadTests(SynchronousTestCase):
         Presence and queries that come before the bots are loaded wait for it, up to a
         limit; messages do not wait.
         """
-        store = HeldBotStore()
+        before = HeldBots()
+        before.put()
+        before.presence("subscribe")
+        store = before.store
         store.isFull = True
         bots = HeldBots(store)
-        for _ in range(MAX_HELD):
-            self.assertFalse(bots.presence("probe"))
+        self.assertFalse(bots.presence("probe"))
+        for _ in range(MAX_HELD - 1):
+            self.assertFalse(bots.presence("probe", to="other@gateway.example"))
         self.assertTrue(bots.presence("probe"))
         self.assertIsNotNone(bots.receive(f"<message from='{USER}' to='{BOT}'/>"))
         bots.service.connected()
         store.isFull = False
         bots.clock.advance(1)
-        self.assertEqual(len(bots.resumed), MAX_HELD)
-        self.assertTrue(bots.presence("probe"))
+        self.assertEqual(len(bots.forwarded), MAX_HELD - 1)
+        self.assertEqual(bots.stream.kinds(), [f"available {USER}"] * 2)
 
     def test_neverLoaded(self) -> None:
         """

@@ -87,9 +87,14 @@ class ConsoleTestCase(SynchronousTestCase):
 
     def post(self, body: Any) -> None:
         """Send a stanza, as somebody else would."""
+        self.request("POST", "", body)
+
+    def request(self, method: str, path: str, body: Any) -> None:
+        """Send a request with JSON, as somebody else would."""
         headers = {"Authorization": f"Bearer {self.token}"}
         headers["Content-Type"] = "application/json"
-        request = Request(self.url, json.dumps(body).encode(), headers)
+        url = f"{self.url}/{path}".rstrip("/")
+        request = Request(url, json.dumps(body).encode(), headers, method=method)
         with urlopen(request, timeout=60) as response:
             response.read()
 
@@ -240,6 +245,32 @@ class LookingOnTests(ConsoleTestCase):
         self.pauseIt()
         self.filterIt()
         self.useKeyboard()
+        self.assertCalm()
+
+    def test_bots(self) -> None:
+        """
+        A bot and the requests of its contacts are shown as text, approved, and
+        cancelled.
+        """
+        self.start(PHONE)
+        bot = f"weather@{DOMAIN}"
+        profile = {"name": MARKUP, "subscriptions": "ask"}
+        self.request("PUT", f"bots/{bot}", profile)
+        self.post(
+            {"kind": "presence", "type": "subscribe", "to": bot, "from": f"a@{DOMAIN}"}
+        )
+        self.signIn()
+        self.browser.click("#bots-refresh")
+        self.browser.see("#bots-body [aria-label^=Approve]")
+        self.assertIn(MARKUP, self.text("#bots-profile"))
+        self.assertIn("asks to see the bot", self.text("#bots-body"))
+        self.browser.click("#bots-body [aria-label^=Approve]")
+        row = "document.querySelector('#bots-body').textContent"
+        self.browser.waitFor(f"{row}.includes('sees the bot')")
+        self.keep("bots")
+        self.browser.click("#bots-body [aria-label^=Cancel]")
+        self.browser.waitFor("document.querySelector('#bots-contacts').hidden")
+        self.assertIn("0 contacts", self.text("#bots-note"))
         self.assertCalm()
 
     def pauseIt(self) -> None:

@@ -343,6 +343,29 @@ class SettingsTests(ReloadTestCase):
         shown = self.answered(self.server, DISCO).toXml()
         self.assertIn("urn:xmpp:receipts", shown)
 
+    def test_bots(self) -> None:
+        """
+        The subscribers of a bot learn of the features that a reload has changed.
+        """
+        self.begin()
+        self.client.send(
+            f"PUT /rest/bots/{BOT} HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {TOKEN}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        self.assertEqual(self.client.response().status, 200)
+        self.server.send(
+            f"<presence type='subscribe' from='a@example.org' to='{BOT}'/>"
+        )
+        _, before = self.server.stanzas()
+        self.change(name="Robot")
+        self.assertEqual(self.server.stanzas(), [])
+        callback = CallbackConfig(name="iqs", url=URL, stanzas=frozenset({"message"}))
+        self.change(callbacks=[callback])
+        # Behind it comes the barrier.
+        after, _ = self.server.stanzas()
+        self.assertEqual(after["to"], before["to"])
+        self.assertNotEqual(after.toXml(), before.toXml())
+
     def reloaded(self, **settings: Any) -> LiveSettings:
         """The settings that the parts of a gateway read after a reload."""
         self.begin()

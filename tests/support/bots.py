@@ -155,7 +155,7 @@ class HeldBots:
     A service of bots, started, with everything around it in the test's hands.
 
     @ivar features: The features of the gateway itself.
-    @ivar resumed: The stanzas that were handled again.
+    @ivar forwarded: The held stanzas that were for no bot.
     @ivar watches: How often the handler was made an observer.
     """
 
@@ -166,7 +166,7 @@ class HeldBots:
         self.store = store or HeldBotStore()
         self.store.open()
         self.features = ["urn:xmpp:ping"]
-        self.resumed: list[Element] = []
+        self.forwarded: list[Element] = []
         self.watches = 0
         self.service = BotService(
             self.store,
@@ -175,7 +175,7 @@ class HeldBots:
             lambda: self.features,
             clock=self.clock,
             now=lambda: 1_750_000_000.0,
-            resume=self.resumed.append,
+            forward=self.forwarded.append,
             watch=self._watch,
         )
         self.manager = self.service.manager

@@ -60,13 +60,14 @@ class BotService(Service):
         *,
         clock: IReactorTime,
         now: Callable[[], float],
-        resume: Callable[[Element], None],
+        forward: Callable[[Element], None],
         watch: Callable[[], None],
     ) -> None:
         """
         @param features: Returns the features of the gateway itself.
         @param now: Returns seconds since 1970.
-        @param resume: Handles an inbound stanza again that was held.
+        @param forward: Hands a stanza that was held, and is for no bot, to the
+            callbacks.
         @param watch: Lets L{handler} observe the stream; called with the first bot, so
             that gateways without bots have no work by it.
         """
@@ -75,7 +76,7 @@ class BotService(Service):
         self._stream = stream
         self._features = features
         self._clock = clock
-        self._resume = resume
+        self._forward = forward
         self._watch = watch
         self._isWatching = False
         self._writer = ContactWriter(store, clock)
@@ -146,7 +147,9 @@ class BotService(Service):
         self.manager.loaded()
         held, self._held = self._held, []
         for stanza in held:
-            self._resume(stanza)
+            left = self.handler.intercept(stanza)
+            if left is not None:
+                self._forward(left)
         if self._stream.ready:
             self.connected()
 

@@ -38,11 +38,11 @@ export function ask(path, options = {}) {
   });
 }
 
-/** Get JSON. */
+/** Get JSON; null if the response has no content. */
 export async function json(path, options) {
   const response = await ask(path, options);
   if (!response.ok) throw await refusal(response);
-  return response.json();
+  return response.status === 204 ? null : response.json();
 }
 
 /** Read the reason of a refusal. */

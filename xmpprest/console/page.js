@@ -1,6 +1,7 @@
 // The page as a whole: signing in, and passing events to its parts.
 
 import { Events, token } from "./api.js";
+import { Bots } from "./bots.js";
 import { announce, byId, make, problem, time } from "./dom.js";
 import { Hooks } from "./hooks.js";
 import { Outbox } from "./outbox.js";
@@ -18,6 +19,7 @@ const outbox = new Outbox();
 const queues = new Queues();
 const send = new Send((id) => outbox.show(id));
 const hooks = new Hooks((id) => outbox.show(id));
+const bots = new Bots();
 const traffic = new Traffic((query) => events.start(query));
 
 const handlers = {
@@ -69,6 +71,7 @@ function load() {
   queues.load();
   send.load();
   hooks.load();
+  bots.load();
 }
 
 function signIn() {

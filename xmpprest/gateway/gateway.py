@@ -128,8 +128,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         lambda: builtin.features,
         clock=reactor,
         now=time.time,
-        # Both are made below.
-        resume=lambda stanza: inbound.handle(stanza),  # noqa: PLW0108
+        forward=forward,
         watch=lambda: component.addObserver(bots.handler),
     )
     inbox = makeInboxRouter(
