@@ -176,7 +176,7 @@ class HotPathTests(ReloadTestCase):
 
         plain = least(f"{head}{length}\r\n{JSON}")
         for pieces in (
-            # As by http.client and requests; by curl with a long body; by streams of node.
+            # As http.client, curl with a long body, and streams of node send it.
             (f"{head}{length}\r\n", JSON),
             (f"{head}{length}Expect: 100-continue\r\n\r\n", JSON),
             (f"{head}Transfer-Encoding: chunked\r\n\r\n", f"{chunk}0\r\n\r\n"),

@@ -37,8 +37,9 @@ from xmpprest.core.records import (
 from xmpprest.core.stanza.parser import parseDocument
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.outbox.backlog import MAX_MESSAGES_IN_MEMORY
+from xmpprest.outbox.bounces import MAX_LOOKUPS
 from xmpprest.outbox.culprit import BOUNCE_AFTER_SILENT_LOSSES, ISOLATE_AFTER
-from xmpprest.outbox.outbox import MAX_LOOKUPS, STOP_TIMEOUT, Outbox
+from xmpprest.outbox.outbox import STOP_TIMEOUT, Outbox
 from xmpprest.outbox.recorder import RETRY_DELAY
 from xmpprest.outbox.sender import (
     AWAITED_INTERVAL,

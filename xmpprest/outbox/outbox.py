@@ -7,7 +7,6 @@ A message is committed, written, and confirmed by a barrier behind it (reliabili
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -22,7 +21,6 @@ from ..concurrency import timers
 from ..core.errors import REPORT_BUG, Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.records import (
-    BOUNCED,
     DROPPED,
     QUEUED,
     SENT,
@@ -37,12 +35,13 @@ from ..core.stanza.annotate import withOriginID
 from ..core.stanza.serializer import toXML
 from ..ids import newID
 from .backlog import QueuedMessage, Stored
+from .bounces import BounceFinder
 from .capacity import OutboxCapacity
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY
 from .room_messages import RoomGates
-from .sender import OutboxSender, isAnswerFrom
+from .sender import OutboxSender
 
 _log = Logger()
 
@@ -50,9 +49,6 @@ _T = TypeVar("_T")
 
 #: Seconds that the messages in flight have to be confirmed when the gateway stops.
 STOP_TIMEOUT = 5.0
-#: Error stanzas looked up in the store at a time. Further ones are ignored: a flood of
-#: them must not keep new messages from being stored.
-MAX_LOOKUPS = 100
 #: The most messages that are stored by one call.
 GROUP = 256
 
@@ -95,7 +91,7 @@ class Outbox(Service):
         #: The messages of this reactor turn, which are stored together.
         self._group: list[QueuedMessage] = []
         self._groupTimer: IDelayedCall | None = None
-        self._lookups = 0
+        self._bounces = BounceFinder(store, self._outcomes)
         self._countTimer: IDelayedCall | None = None
 
     def _newSender(self) -> OutboxSender:
@@ -419,35 +415,7 @@ class Outbox(Service):
         """
         Record that a message has bounced if an inbound stanza says so.
         """
-        id = stanza.getAttribute("id")
-        isError = stanza.getAttribute("type") == "error"
-        if stanza.name != "message" or not isError or not id:
-            return
-        if not self._sender.bounce(stanza, id) and self._lookups < MAX_LOOKUPS:
-            self._lookups += 1
-            lookup = Deferred.fromCoroutine(self._lookUp(stanza, id))
-            lookup.addErrback(
-                lambda reason: _log.failure(
-                    "A bounce could not be recorded.", failure=reason
-                )
-            )
-
-    async def _lookUp(self, error: Element, id: str) -> None:
-        """Record the bounce of a message that is no longer in flight."""
-        try:
-            with suppress(StoreUnavailable):
-                for found in await self._store.outgoingByID(id):
-                    if self._mayBounce(found) and isAnswerFrom(error, found.to):
-                        self._sender.record([found.number], BOUNCED, error)
-                        self._outcomes.resolve(found.number, Outcome(BOUNCED, error))
-                        return
-        finally:
-            self._lookups -= 1
-
-    def _mayBounce(self, found: OutboxRecord) -> bool:
-        """Whether a message was written: else the error is about an older one."""
-        isWritten = found.number <= self._sender.lastWritten or found.state != QUEUED
-        return isWritten and found.state not in (BOUNCED, DROPPED)
+        self._bounces.handle(stanza, self._sender)
 
 
 def _tell(
