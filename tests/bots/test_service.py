@@ -705,6 +705,20 @@ class LoadTests(SynchronousTestCase):
         self.assertEqual(entry.presentation.bot.profile.status, "Ask me")
         self.assertEqual(after.service.roster.states["from"], 2500)
 
+    def test_otherDomain(self) -> None:
+        """
+        A bot of another domain, from before the setting was changed, is not shown: the
+        server would close the stream.
+        """
+        before = HeldBots()
+        before.put()
+        before.presence("subscribe")
+        with Logged() as logged:
+            after = HeldBots(before.store, "other.example")
+        self.assertEqual(len(logged), 1)
+        self.assertEqual(after.stream.taken(), [])
+        self.assertEqual(len(after.service.roster), 0)
+
     def test_held(self) -> None:
         """
         Presence and queries that come before the bots are loaded wait for it, up to a

@@ -32,9 +32,12 @@ from xmpprest.config.callback import CallbackConfig
 from xmpprest.config.config import Config
 from xmpprest.config.loader import LoadedConfig
 from xmpprest.config.secret_files import SecretSource
+from xmpprest.core.bots.profile import Bot, Profile
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
 from xmpprest.gateway import makeGateway
+from xmpprest.store.sqlite import bot_queries
 from xmpprest.store.sqlite.database_file import DatabaseFile
+from xmpprest.store.sqlite.migrations import migrate
 from xmpprest.web.server.listener import Listener
 
 from ..support.loopback import LoopbackTestCase
@@ -320,6 +323,19 @@ class MachineTests(DoctorTestCase):
         await self.assertFound("store", "is of version 99")
         self.store.write_bytes(b"Dear diary, " * 1000)
         await self.assertFound("store", "is no database")
+
+    async def test_bots(self) -> None:
+        """
+        Bots of another domain are named; those of the gateway's are no fault.
+        """
+        for jid in (f"bot@{DOMAIN}", "bot@old.example"):
+            connection = sqlite3.connect(self.store, isolation_level=None)
+            migrate(connection)
+            bot_queries.save(connection, Bot(jid, Profile()))
+            connection.close()
+            if jid.endswith(DOMAIN):
+                self.assertNotIn("bots", await self.examine())
+        await self.assertFound("bots", "bot@old.example cannot be online", WARNING)
 
     async def test_files(self) -> None:
         """

@@ -18,7 +18,7 @@ from xmpprest.core.media.values import Value
 from xmpprest.core.records import StoreUnavailable
 from xmpprest.store.memory import MemoryStore
 
-from .doubles import stanza
+from .doubles import DOMAIN, stanza
 
 #: A bot, and one who may become its contact.
 BOT = "weather@gateway.example"
@@ -159,7 +159,7 @@ class HeldBots:
     @ivar watches: How often the handler was made an observer.
     """
 
-    def __init__(self, store: HeldBotStore | None = None) -> None:
+    def __init__(self, store: HeldBotStore | None = None, domain: str = DOMAIN) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.stream, self.barrier = HeldStream(), HeldBarrier()
@@ -173,6 +173,7 @@ class HeldBots:
             self.stream,
             self.barrier,
             lambda: self.features,
+            domain=domain,
             clock=self.clock,
             now=lambda: 1_750_000_000.0,
             forward=self.forwarded.append,

@@ -58,6 +58,7 @@ class BotService(Service):
         barrier: StreamBarrier,
         features: Callable[[], Iterable[str]],
         *,
+        domain: str,
         clock: IReactorTime,
         now: Callable[[], float],
         forward: Callable[[Element], None],
@@ -65,6 +66,7 @@ class BotService(Service):
     ) -> None:
         """
         @param features: Returns the features of the gateway itself.
+        @param domain: The component domain.
         @param now: Returns seconds since 1970.
         @param forward: Hands a stanza that was held, and is for no bot, to the
             callbacks.
@@ -72,6 +74,7 @@ class BotService(Service):
             that gateways without bots have no work by it.
         """
         self.roster = Roster()
+        self._domain = domain
         self._store = store
         self._stream = stream
         self._features = features
@@ -136,7 +139,16 @@ class BotService(Service):
     async def _load(self) -> None:
         bots: Sequence[Bot] = await self._read(self._store.bots)
         for bot in bots:
-            self.roster.set(self._present(bot))
+            if bot.jid.rpartition("@")[2] == self._domain:
+                self.roster.set(self._present(bot))
+            else:
+                # The server would close the stream on a stanza from it.
+                _log.warn(
+                    "The bot {bot} is not shown, because the domain is {domain}: set"
+                    " --domain to that of the bot, or create it anew by PUT.",
+                    bot=bot.jid,
+                    domain=self._domain,
+                )
         after = ("", "")
         while page := await self._read(partial(self._store.contacts, *after, PAGE)):
             for of, contact in page:

@@ -126,6 +126,7 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         sender,
         sender.barrier,
         lambda: builtin.features,
+        domain=config.domain,
         clock=reactor,
         now=time.time,
         forward=forward,

@@ -74,6 +74,29 @@ def checkStore(config: Config, machine: Host, holder: str | None) -> CheckResult
     return ok("store", words)
 
 
+def checkBots(config: Config) -> CheckResult | None:
+    """
+    Check that the stored bots are at the component domain.
+
+    @return: C{None} if they are, or there are none.
+    """
+    kind, _, path = config.store.partition(":")
+    try:
+        isThere = kind != "memory" and inspection.inspect(path)
+    except StoreUnusable:
+        return None  # the check of the store says so
+    foreign = inspection.foreignBots(path, config.domain) if isThere else ()
+    if not foreign:
+        return None
+    others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+    return warning(
+        "bots",
+        f"{foreign[0]}{others} cannot be online, because the domain is"
+        f" {config.domain}: set --domain to theirs, or create them anew with PUT"
+        f" /rest/bots/…@{config.domain}",
+    )
+
+
 def _cannotWrite(error: OSError, path: str, directory: str) -> str:
     if isinstance(error, FileNotFoundError):
         return (

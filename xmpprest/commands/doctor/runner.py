@@ -12,7 +12,7 @@ from ...webhook.http_client import BoundedClient
 from ...webhook.tls_policy import WebhookTLSPolicy
 from .check_callback import checkCallback, labelOf
 from .check_clock import checkClock, clockOffset
-from .check_host import Host, checkFileLimit, checkSecrets, checkStore
+from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
 from .check_listen import ListenChecker, checkRunning
 from .check_server import checkServer, checkTrustRoots
 from .check_server_config import checkServerConfig
@@ -129,6 +129,9 @@ class CheckRunner:
             )
             return "unknown"
         self._tell(checkStore(config, self._machine, holder))
+        bots = checkBots(config)
+        if bots is not None:
+            self._tell(bots)
         return holder
 
     async def _listening(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from urllib.parse import quote
 
 from ...core.records import StoreUnusable
@@ -48,12 +50,8 @@ def inspect(path: str) -> bool:
         return False
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
-        uri = f"file:{quote(path)}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True)
-        try:
+        with closing(_connect(path)) as connection:
             return versionOf(connection) > 0
-        finally:
-            connection.close()
     except Exception as error:
         # A gateway sets a damaged store aside itself, and the log may repair it.
         if isCorruption(error) and os.path.exists(f"{path}.lock"):
@@ -62,3 +60,22 @@ def inspect(path: str) -> bool:
         if words is None:
             raise
         raise StoreUnusable(f"The store {path} {words}.") from None
+
+
+def foreignBots(path: str, domain: str) -> Sequence[str]:
+    """
+    Return the bots in a store that are not at a domain, as far as they can be read
+    without the log.
+
+    @param path: The path of a store that L{inspect} has accepted.
+    """
+    with closing(_connect(os.path.realpath(path))) as connection:
+        try:
+            rows = connection.execute("SELECT jid FROM bot ORDER BY jid").fetchall()
+        except sqlite3.DatabaseError:
+            return ()  # an older store has no bots
+    return [jid for (jid,) in rows if jid.rpartition("@")[2] != domain]
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
