@@ -39,9 +39,9 @@ class TextTests(SynchronousTestCase):
             r"\b(?:failed|warning|CheckResult)\((?:\w+, )?\s*\"([\w ]+)\"", source
         )
         named = {row[0].text for row in PAGE.table("Run the doctor")}
-        # That of a callback has the callback's name, and the doctor's own is no line
-        # of the report.
-        fromSettings = {"callback", "listen"}
+        # Those of callbacks and hooks have their names, and the doctor's own is no
+        # line of the report.
+        fromSettings = {"callback", "hook", "listen"}
         for each in fromSettings:
             self.assertIn(f'"{each}"', source)
         self.assertEqual({*written, *fromSettings} - {"doctor"}, named)

@@ -12,6 +12,7 @@ from ...webhook.http_client import BoundedClient
 from ...webhook.tls_policy import WebhookTLSPolicy
 from .check_callback import checkCallback, labelOf
 from .check_clock import checkClock, clockOffset
+from .check_hook import checkHook
 from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
 from .check_listen import ListenChecker, checkRunning
 from .check_server import checkServer, checkTrustRoots
@@ -116,6 +117,8 @@ class CheckRunner:
         self._tell(ok("configuration", f"it is valid, for {config.domain}"))
         self._tell(checkSecrets(self._loaded.publicFiles))
         self._tell(checkFileLimit(config, self._machine))
+        for hook in config.hooks:
+            self._tell(checkHook(hook, config.domain))
         kind, _, path = config.store.partition(":")
         try:
             holder = None if kind == "memory" else inspection.lockOwner(path)

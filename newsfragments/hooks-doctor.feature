@@ -1,0 +1,1 @@
+The doctor checks the templates and the recipient of each hook.
