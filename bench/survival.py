@@ -52,6 +52,9 @@ ROUND = 10
 #: Seconds between two messages of a client if the server stores them on disk.
 PAUSE = 0.05
 
+#: The same if the server stands still meanwhile, so that it catches up.
+FREEZE_PAUSE = 0.2
+
 #: Seconds between two messages of a user.
 INBOUND_PAUSE = 0.1
 
@@ -213,9 +216,9 @@ def _cells(findings: Findings, states: Counter[str] | None) -> tuple[str, ...]:
 def experiments(asked: argparse.Namespace) -> list[Experiment]:
     """Return the experiments that the options ask for, in their order."""
     found = [*_gatewayKills(asked.kills)]
-    for name, kind in (("Prosody", SurvivalProsody), ("ejabberd", SurvivalEjabberd)):
+    for name in asked.servers:
         found += _serverFailures(
-            name, kind, asked.server_kills, asked.freezes, asked.freeze_seconds
+            name, asked.server_kills, asked.server_freezes, asked.freeze_seconds
         )
     freeze = functools.partial(freezeGateways, seconds=asked.freeze_seconds)
     stopped = [freeze] * asked.freezes
@@ -226,6 +229,12 @@ def experiments(asked: argparse.Namespace) -> list[Experiment]:
         each.settings["plain"] = asked.compare and not each.settings.keys() & LONE
     return [each for each in found if each.blows]
 
+
+#: The servers that are killed and stopped.
+SERVERS: dict[str, type[ServerProcess]] = {
+    "Prosody": SurvivalProsody,
+    "ejabberd": SurvivalEjabberd,
+}
 
 #: Settings of ordeals with no second gateway for comparison.
 LONE = {"hasClock", "hasDisk"}
@@ -242,19 +251,26 @@ def _gatewayKills(kills: int) -> list[Experiment]:
 
 
 def _serverFailures(
-    name: str, kind: type[ServerProcess], kills: int, freezes: int, seconds: float
+    name: str, kills: int, freezes: int, seconds: float
 ) -> list[Experiment]:
-    away = {"offline": True, "pause": PAUSE}
+    kind, away = SERVERS[name], {"offline": True}
     freeze = functools.partial(freezeServer, seconds=seconds)
     return [
-        Experiment(f"{name} killed", kind, [killServer] * kills, {**away}),
+        Experiment(
+            f"{name} killed", kind, [killServer] * kills, {**away, "pause": PAUSE}
+        ),
         Experiment(
             f"{name} killed, recipient a component",
             kind,
             [killServer] * kills,
             strict=False,
         ),
-        Experiment(f"{name} stopped", kind, [freeze] * freezes, {**away}),
+        Experiment(
+            f"{name} stopped",
+            kind,
+            [freeze] * freezes,
+            {**away, "pause": FREEZE_PAUSE},
+        ),
     ]
 
 
@@ -289,9 +305,9 @@ async def main(reactor: Any, *arguments: str) -> None:
     parser = argparse.ArgumentParser(prog="bench.survival")
     parser.add_argument("--kills", type=int, default=300, help="of the gateway")
     parser.add_argument("--server-kills", type=int, default=50, help="of each server")
-    parser.add_argument(
-        "--freezes", type=int, default=20, help="of the gateway and of each server"
-    )
+    parser.add_argument("--freezes", type=int, default=20, help="of the gateway")
+    parser.add_argument("--server-freezes", type=int, default=20, help="of each server")
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=[*SERVERS])
     parser.add_argument("--freeze-seconds", type=float, default=20.0)
     parser.add_argument(
         "--clock-steps", type=int, default=20, help="of 15 s and 1 h, in each direction"
