@@ -45,6 +45,10 @@ WARM_UP = 5.0
 #: Number of clients, seconds between two messages of each, and of each user.
 SENDERS, PAUSE, INBOUND_PAUSE = 4, 0.2, 0.5
 
+#: Seconds for which a conversation may wait at the end, because its attempts failed
+#: in each of the last cycles: 15 minutes and a fifth.
+PATIENCE = 1080.0
+
 #: The bot in the room.
 BOT = "kept-bot"
 
@@ -133,6 +137,7 @@ class Soak:
             pause=PAUSE,
             inboundPause=INBOUND_PAUSE,
             settings={"XMPPREST_RECORD_LIMIT": str(records)},
+            patience=PATIENCE,
         )
         self.lane = lane = self.ordeal.lanes[0]
         self._bot = f"{BOT}@{lane.domain}"

@@ -193,6 +193,7 @@ class Ordeal:
         pause: float = 0.0,
         inboundPause: float = INBOUND_PAUSE,
         settings: Mapping[str, str] = {},
+        patience: float = PATIENCE,
         hasClock: bool = False,
         hasDisk: bool = False,
     ) -> None:
@@ -205,6 +206,7 @@ class Ordeal:
         @param pause: Of each, between two messages, in seconds.
         @param inboundPause: Of each user, between two messages, in seconds.
         @param settings: Settings of the gateways, by their variables.
+        @param patience: Seconds without news after which what is missing is lost.
         @param hasClock: Whether the gateway with a store has a L{clock}.
         @param hasDisk: Whether its disk can fail.
         """
@@ -216,6 +218,7 @@ class Ordeal:
         self._senderCount = senders
         self._pause = pause
         self._settings = settings
+        self._patience = patience
         self._hasClock = hasClock
         self._hasDisk = hasDisk
         self.clock: SteppedClock | None = None
@@ -320,7 +323,7 @@ class Ordeal:
                 news, since = self._news, time.monotonic()
             silence = time.monotonic() - since
             complete = self.lanes[0].complete
-            if silence > (QUIET if complete else PATIENCE):
+            if silence > (QUIET if complete else self._patience):
                 return
 
     # what a failure needs
