@@ -300,8 +300,8 @@ def _missing(planned: Sequence[Experiment]) -> set[str]:
     return reasons - {""}
 
 
-async def main(reactor: Any, *arguments: str) -> None:
-    """Run the requested experiments."""
+def parseArguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the options of the command."""
     parser = argparse.ArgumentParser(prog="bench.survival")
     parser.add_argument("--kills", type=int, default=300, help="of the gateway")
     parser.add_argument("--server-kills", type=int, default=50, help="of each server")
@@ -317,7 +317,12 @@ async def main(reactor: Any, *arguments: str) -> None:
         "--compare", action="store_true", help="run a gateway without a store, too"
     )
     parser.add_argument("--seed", type=int, default=newSeed())
-    asked = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+async def main(reactor: Any, *arguments: str) -> None:
+    """Run the requested experiments."""
+    asked = parseArguments(arguments)
     planned = experiments(asked)
     if reasons := _missing(planned):
         raise SystemExit("; ".join(reasons))
