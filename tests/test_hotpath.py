@@ -39,7 +39,7 @@ INBOUND = (
 
 #: Limits of the ratio, a tenth above what each was when it was set. Whoever meets one
 #: should see whether the new work belongs into every request.
-POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.86, 0.93, 1.38, 2.4
+POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.79, 0.86, 1.3, 2.4
 
 #: Limit of the ratio of a POST whose body arrives in any way to one in one piece.
 MOST_FOR_A_BODY = 2.0

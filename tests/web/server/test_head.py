@@ -122,6 +122,22 @@ class FieldTests(HeadTestCase):
             self.assertIn("Host", self.refusal(head(host=bad)))
         self.assertIn("Host", self.refusal(head(host=None)))
 
+    def test_again(self) -> None:
+        """
+        A head that was parsed before is recognised, whatever follows it; one that was
+        refused is refused again, and one that differs is parsed by itself.
+        """
+        data = b"POST /rest HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
+        first = parseHead(data + b"x")
+        assert first is not None
+        self.assertIs(parseHead(data + b"yGET / HTTP/1.1"), first)
+        self.assertEqual(first.size, len(data))
+        other = parseHead(data.replace(b": 1", b": 2"))
+        assert other is not None
+        self.assertEqual((first.length, other.length), (1, 2))
+        for _ in range(2):
+            self.assertRaises(Refusal, parseHead, data.replace(b"1\r", b"1, 1\r"))
+
     def test_many(self) -> None:
         """Too many fields, and too long a head, are refused with 431 or 414."""
         fields = [f"X{number}: a" for number in range(MAX_FIELDS)]

@@ -18,6 +18,8 @@ from .target import HOST, Target, parseTarget
 #: The longest head, in bytes, and the most header lines in it.
 MAX_HEAD = 16384
 MAX_FIELDS = 500
+#: The longest head that is remembered when it has been parsed, in bytes.
+SHORT_HEAD = 512
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 #: A header line without its end; also a line of a chunked body's trailer.
@@ -46,7 +48,7 @@ _ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 class RequestHead(NamedTuple):
     """
-    A parsed head.
+    A parsed head. Requests share it, so its mappings must not be changed.
 
     @ivar method: Like C{b"POST"}.
     @ivar version: C{b"HTTP/1.1"} or C{b"HTTP/1.0"}.
@@ -88,6 +90,13 @@ def parseHead(data: bytes) -> RequestHead | None:
     @raise Refusal: 400 if the head is malformed or ambiguous; 405 for C{CONNECT}; 414
         or 431 if it is too long.
     """
+    end = data.find(_END)
+    if 0 <= end <= SHORT_HEAD and (known := _parseOnce(data[: end + len(_END)])):
+        return known
+    return _parse(data)
+
+
+def _parse(data: bytes) -> RequestHead | None:
     match = _HEAD.match(data, 0, MAX_HEAD)
     if match is None:
         _checkIncomplete(data)
@@ -122,6 +131,11 @@ def parseHead(data: bytes) -> RequestHead | None:
         persists,
         expects,
     )
+
+
+#: Clients of one program send the same heads again and again; a head that is refused
+#: is not remembered.
+_parseOnce = lru_cache(maxsize=128)(_parse)
 
 
 def _combine(
