@@ -183,6 +183,8 @@ class BotTests(WorldTestCase):
         """Every bot has a test."""
         names = {path.name for path in EXAMPLES.glob("*bot*")}
         tried = {"echobot.py", "echobot.js", "echobot_flask.py", "echobot_xml.py"}
+        # In tests.docs.test_group_chat.
+        tried |= {"roombot.py", "roombot.js"}
         self.assertEqual(names, tried)
 
 
