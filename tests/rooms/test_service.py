@@ -274,6 +274,7 @@ class StayTests(RoomTestCase):
             membership = self.membership
             self.assertEqual((membership.state, membership.condition), (state, word))
             self.assertEqual(membership.reason, "Because")
+            self.assertEqual(self.service.counts[state], 1)
             if state == "removed":
                 self.assertEqual(membership.record.actor, "Boss")
                 self.assertEqual(self.take(), ["removed"])
@@ -286,6 +287,8 @@ class StayTests(RoomTestCase):
                 self.assertEqual(self.take(), ["returned"])
             self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
             self.clock.advance(70)
+        changes = self.service.changes
+        self.assertEqual((changes.joins, changes.removals), (8, 4))
 
     def test_destroyed(self) -> None:
         """A destroyed room is left for good; its alternate is shown."""

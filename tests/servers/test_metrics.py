@@ -75,6 +75,7 @@ class MetricsTests(GatewayMixin, TestCase):
         await self.refuse()
         await self.ask()
         await self.subscribe()
+        await self.joinRoom()
         await self.loseStream()
         await self.pause()
         # Without a store there is no answer, and nothing else is held up.
@@ -165,6 +166,21 @@ class MetricsTests(GatewayMixin, TestCase):
         await romeo.close()
         await self.login("romeo")
         await self.until(lambda now: now["xmpprest_bot_probes"] > 0)
+
+    async def joinRoom(self) -> None:
+        """A bot is in a room, and is kicked."""
+        owner = await self.login("tybalt")
+        room = f"square@{self.server.mucDomain}"
+        await owner.joinRoom(room, "Tybalt")
+        joined = await self.putJSON(f"/rooms/{room}", {"nick": "bot"})
+        self.assertEqual(joined.status, 200)
+        await self.until(lambda now: now["xmpprest_rooms"] == 1)
+        owner.send(
+            f"<iq type='set' id='kick' to='{room}'>"
+            "<query xmlns='http://jabber.org/protocol/muc#admin'>"
+            "<item nick='bot' role='none'/></query></iq>"
+        )
+        await self.until(lambda now: now["xmpprest_room_removals"] > 0)
 
     async def loseStream(self) -> None:
         """The stream is lost; then there is none while somebody sends."""

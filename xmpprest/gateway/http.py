@@ -140,6 +140,7 @@ def makeHTTPSide(
         settings,
         router,
         parts.bots,
+        parts.rooms,
         reactor,
         time.time,
     )

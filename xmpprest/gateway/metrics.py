@@ -23,6 +23,7 @@ from ..metrics.reactor_lag import ReactorLag
 from ..metrics.stanza_counter import StanzaCounter
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
+from ..rooms.service import RoomService
 from ..store.interface import Store
 from ..web.api.hooks import HookRouter
 from ..web.resource import RestResource
@@ -64,6 +65,7 @@ class MetricsCollector:
     settings: Live[LiveSettings]
     hooks: HookRouter
     bots: BotService
+    rooms: RoomService
     reactor: Any
     now: Callable[[], float]
     lag: ReactorLag = field(init=False)
@@ -144,6 +146,9 @@ class MetricsCollector:
                 for name, each in self.inbox.inboxes.items()
                 for result, tally in each.attemptLatencies.items()
             },
+            "xmpprest_rooms": lambda: _each(self.rooms.counts),
+            "xmpprest_room_joins": lambda: _one(self.rooms.changes.joins),
+            "xmpprest_room_removals": lambda: _one(self.rooms.changes.removals),
             "xmpprest_callback_paused": lambda: _each(
                 {name: each.isPaused for name, each in self.inbox.inboxes.items()}
             ),

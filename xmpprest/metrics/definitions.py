@@ -203,6 +203,23 @@ METRICS = (
         "Requests, probes and queries that a bot has not answered, because the contact"
         " sends too many.",
     ),
+    # the rooms
+    Metric(
+        "xmpprest_rooms",
+        GAUGE,
+        "Rooms of bots, by state: joining, joined, waiting or removed.",
+        ("state",),
+    ),
+    Metric(
+        "xmpprest_room_joins",
+        COUNTER,
+        "How often a bot has entered a room, again after a loss included.",
+    ),
+    Metric(
+        "xmpprest_room_removals",
+        COUNTER,
+        "How often a room has removed a bot for good, such as by a kick or a ban.",
+    ),
     # the store
     Metric(
         "xmpprest_store_up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -54,6 +55,19 @@ HISTORY_TIMEOUT = 10.0
 MAX_PAGES = 200
 
 
+@dataclass(slots=True)
+class RoomChanges:
+    """
+    Counts changes of all memberships.
+
+    @ivar joins: How often a bot has entered a room.
+    @ivar removals: How often a room has removed a bot for good.
+    """
+
+    joins: int = 0
+    removals: int = 0
+
+
 class Room:
     """
     A membership and everything that acts for it.
@@ -65,6 +79,7 @@ class Room:
         "_asking",
         "_buffer",
         "_catching",
+        "_changes",
         "_forget",
         "_gate",
         "_history",
@@ -83,6 +98,7 @@ class Room:
         membership: Membership,
         world: Surroundings,
         turns: JoinTurns,
+        changes: RoomChanges,
         *,
         forget: Callable[[Room], None],
     ) -> None:
@@ -90,6 +106,7 @@ class Room:
         self.membership = membership
         self._world = world
         self._turns = turns
+        self._changes = changes
         self._forget = forget
         #: The gate that was told last.
         self._gate = RoomGate.HELD
@@ -421,6 +438,10 @@ class Room:
         self._forget(self)
 
     def _announce(self, action: events.Announce) -> None:
+        if action.change == values.REMOVED:
+            self._changes.removals += 1
+        else:
+            self._changes.joins += 1
         self._world.forward(roomEvent(self.membership, action.change))
 
     def _answer(self, action: events.Answer) -> None:

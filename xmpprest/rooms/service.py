@@ -24,7 +24,7 @@ from ..core.stanza.build import withAttributes
 from .interfaces import Surroundings
 from .invitations import acceptedInvitation
 from .joins import JoinTurns
-from .room import Room
+from .room import Room, RoomChanges
 
 _log = Logger()
 
@@ -53,8 +53,7 @@ class RoomService(Service):
 
     An observer of the stream, and an interceptor of inbound stanzas.
 
-    @ivar joins: The number of joins so far.
-    @ivar removals: The number of removals so far, by their condition.
+    @ivar changes: Counts joins and removals.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class RoomService(Service):
         @param accepted: Returns the addresses whose invitations are accepted.
         """
         self._accepted = accepted
+        self.changes = RoomChanges()
         self._world = world
         self._name = name
         self._turns = JoinTurns()
@@ -287,7 +287,9 @@ class RoomService(Service):
             now=self._world.now(),
             random=self._world.random,
         )
-        room = Room(membership, self._world, self._turns, forget=self._forget)
+        room = Room(
+            membership, self._world, self._turns, self.changes, forget=self._forget
+        )
         self._rooms[record.room, record.sender] = room
         self._byOccupant[record.room, record.occupant] = room
         return room
