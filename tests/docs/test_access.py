@@ -42,8 +42,8 @@ class TableTests(SynchronousTestCase):
 
     def test_same(self) -> None:
         """
-        The table has every key that there is, and the SHA-256 of the token that is
-        used below it; while it is changed, of that and another.
+        The table has every key, and the SHA-256 of the token that is used below it;
+        while the token is changed, also that of another one.
         """
         (secret,) = set(re.findall(r"secret-token:\w+", f"{MAY}{MAY_NOT}"))
         digest = sha256(secret.encode()).hexdigest()
@@ -52,7 +52,8 @@ class TableTests(SynchronousTestCase):
         self.assertEqual((rotated.sha256[0], len(set(rotated.sha256))), (digest, 2))
         (table,) = tomllib.loads(TABLE)["tokens"].values()
         keys = [each.name for each in settingsOf(TokenConfig)]
-        self.assertEqual([*table], keys)
+        # The updates of callbacks have a page of their own.
+        self.assertEqual([*table], [key for key in keys if key != "callbacks"])
         entries = REFERENCE.entries("Keys")
         self.assertEqual([each.name for each in entries], keys)
         rights = REFERENCE.table("Rights")

@@ -56,7 +56,7 @@ class ContributingTests(SynchronousTestCase):
         C{.ci/run} runs the sessions that the tests of README.rst do not cover.
         """
         listed = re.findall(r"for session in ([\w ]+);", SCRIPT)
-        named = re.findall(r"nox\" -s ([\w ]+) -P", SCRIPT)
+        named = re.findall(r"sessions=\"?([\w ]+)", SCRIPT)
         self.assertEqual(
             set(" ".join([*listed, *named]).split()),
             sessions() - {"servers", "browser"},

@@ -30,8 +30,8 @@ class ChangesTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """
-        Every setting, and every file with secrets, stands there once; what needs a
-        restart is what says so of itself.
+        Every setting, file with secrets and table is there once; the settings that need
+        a restart are those that say so of themselves.
         """
         rows = {
             row[0].text: row[1].literals
@@ -42,7 +42,7 @@ class ChangesTests(SynchronousTestCase):
         named = [each for names in rows.values() for each in names]
         files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
         known = [each.name for each in SETTINGS] + files
-        tables = ["[tokens.NAME]", "[[callbacks]]"]
+        tables = ["[tokens.NAME]", "[[callbacks]]", "[[hooks]]"]
         self.assertEqual(sorted(named), sorted([*known, *tables]))
 
     def test_log(self) -> None:
