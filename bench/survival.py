@@ -284,9 +284,7 @@ def _clockSteps(count: int, seed: int) -> Experiment:
 def _diskFailures(count: int) -> Experiment:
     faults = (list(FAULTS) * count)[:count]
     blows = [functools.partial(failDisk, fault=fault) for fault in faults]
-    return Experiment(
-        "disk fails or is slow", SurvivalProsody, blows, {"hasDisk": True}
-    )
+    return Experiment("disk failing or slow", SurvivalProsody, blows, {"hasDisk": True})
 
 
 def _missing(planned: Sequence[Experiment]) -> set[str]:
