@@ -17,6 +17,7 @@ from .cases import CASES
 from .reporting import svg_plots
 from .reporting.rst_table import table
 from .reporting.statistics import COLUMNS, Result, medians, ratio
+from .reporting.summary import summary
 from .reporting.targets import TARGETS
 from .testbed import Case
 
@@ -31,6 +32,9 @@ GROUPS: Mapping[str, str] = {
 
 #: The file with every figure.
 RESULTS = "results.json"
+
+#: The server of the summary.
+SUMMARISED = "prosody"
 
 #: Figures that are left out when they are zero.
 TROUBLES = {"refused", "lost", "settled"}
@@ -198,6 +202,7 @@ def write(
     found = {"runs": runs, "results": [asdict(each) for each in results]}
     (directory / RESULTS).write_text(json.dumps(found, indent=1) + "\n")
     (directory / "tables.rst").write_text(tables(results, CASES))
+    (directory / "summary.rst").write_text(summary(results, SUMMARISED) + "\n")
     for name, drawn in plots(results, CASES).items():
         (directory / name).write_text(drawn)
 

@@ -24,6 +24,7 @@ from bench.reporting.statistics import (
     percentile,
     ratio,
 )
+from bench.reporting.summary import TASKS, summary
 from bench.reporting.targets import TARGETS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -39,6 +40,28 @@ def results(case: str, figure: str, **rows: list[float]) -> list[Result]:
         for who, values in rows.items()
         for number, value in enumerate(values)
     ]
+
+
+class SummaryTests(SynchronousTestCase):
+    """
+    Tests of L{bench.reporting.summary}.
+    """
+
+    def test_measured(self) -> None:
+        """The summary has the medians of the tasks that were measured."""
+        rounds = {XMPPREST_SQLITE.replace(" ", "_"): [1500.0, 900.0, 1000.0]}
+        rates = results("callback", "rate", **rounds)
+        text = summary(rates, "prosody")
+        self.assertIn("Receive a message at a callback", text)
+        self.assertIn("1,000", text)
+        self.assertNotIn("POST", text)
+        self.assertNotIn("callback", summary(rates, "ejabberd"))
+
+    def test_cases(self) -> None:
+        """Each task belongs to a case, and to a row of it."""
+        rows = {case.name: case.rows for case in CASES}
+        for task, case, candidate in TASKS:
+            self.assertIn(candidate or XMPPREST_SQLITE, rows[case], task)
 
 
 class FigureTests(SynchronousTestCase):

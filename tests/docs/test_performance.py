@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bench import report
 from bench.__main__ import parseArguments
 from bench.cases import CASES
+from bench.reporting.summary import summary
 from bench.reporting.targets import TARGETS
 from tests.docs.world import ROOT
 
@@ -31,6 +32,9 @@ class PerformanceTests(SynchronousTestCase):
         self.assertIn(".. include:: performance/tables.rst", self.text)
         written = (PLACE / "tables.rst").read_text()
         self.assertEqual(written, report.tables(self.results, CASES))
+        self.assertIn(".. include:: performance/summary.rst", self.text)
+        written = (PLACE / "summary.rst").read_text()
+        self.assertEqual(written, summary(self.results, report.SUMMARISED) + "\n")
 
     def test_plots(self) -> None:
         """
