@@ -15,6 +15,7 @@ works in a thread; C{python -m bench} measures those.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from .core.hooks.hooks import SECRET, hookConfig
+from .core.hooks.test_hook import group
 from .gateway.test_gateway import MESSAGE, PING, TOKEN, post
 from .gateway.test_reload import ReloadTestCase
 from .support.doubles import DOMAIN, HeldServer, HTTPClient
@@ -43,6 +46,9 @@ POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.79, 0.86, 1.3, 2.4
 
 #: Limit of the ratio of a POST whose body arrives in any way to one in one piece.
 MOST_FOR_A_BODY = 2.0
+
+#: The limit of an alert for a hook.
+HOOK = 1.55
 
 #: How often each is counted. The least counts: an id may have to be made again.
 ROUNDS = 4
@@ -155,8 +161,31 @@ class HotPathTests(ReloadTestCase):
         A message in JSON, from the request to the response and the stream.
         """
         server = self.begin()
-        json = "application/json"
-        self.assertCost(lambda: self.countMessage(server, JSON, json), POST_JSON)
+        type = "application/json"
+        self.assertCost(lambda: self.countMessage(server, JSON, type), POST_JSON)
+
+    def test_hook(self) -> None:
+        """
+        An alert for a hook, made into a message by a template.
+        """
+        server = self.begin(hooks=[hookConfig()])
+        body = json.dumps(group(1), separators=(",", ":"))
+        head = (
+            f"POST /hooks/alerts/{SECRET} HTTP/1.1\r\nHost: a\r\n"
+            "Content-Type: application/json\r\nUser-Agent: Alertmanager/0.25.0\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+
+        def count() -> int:
+            spent = instructions(
+                lambda: self.client.send(f"{head}{body}".encode()),
+                lambda: self.reactor.advance(0),
+            )
+            self.assertEqual(self.client.response().status, 200)
+            self.assertEqual(server.stanza().name, "message")
+            return spent
+
+        self.assertCost(count, HOOK)
 
     def test_bodies(self) -> None:
         """
