@@ -4,6 +4,7 @@ The metrics of a gateway at work, beside Prosody: each is there, and each moves.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +16,13 @@ from twisted.web.http_headers import Headers
 
 from tests.servers.gateway import TOKEN, GatewayMixin, _Body
 from tests.support.prosody import Prosody
+from xmpprest.config.callback import CallbackConfig
 from xmpprest.core.records import DEAD, DeliveryAttempt
 from xmpprest.metrics.definitions import HISTOGRAM, METRICS
 from xmpprest.store.sqlite import SQLiteStore
 
 BOT = "bot@gateway.localhost"
+PULLED = "pulled@gateway.localhost"
 PING = f"<iq type='get' to='{BOT}' id='q'><ping xmlns='urn:xmpp:ping'/></iq>"
 
 
@@ -69,9 +72,15 @@ class MetricsTests(GatewayMixin, TestCase):
         self.seen: dict[str, set[float]] = {}
         path = self.mktemp()
         await self.giveUp(path)
-        await self.startGateway(store=f"sqlite:{path}", inboxLimit=4, replyLimit=1)
+        await self.startGateway(
+            store=f"sqlite:{path}",
+            inboxLimit=4,
+            replyLimit=1,
+            callbacks=(CallbackConfig(name="laptop", url="pull:", to=(PULLED,)),),
+        )
         await self.until(lambda now: now["xmpprest_dead_letters"] == 1)
         await self.send()
+        await self.fetch()
         await self.refuse()
         await self.ask()
         await self.subscribe()
@@ -111,6 +120,17 @@ class MetricsTests(GatewayMixin, TestCase):
         await self.until(lambda now: now["xmpprest_inbox_oldest_seconds"] > 0)
         delivery.respond(204, "", b"")
         await self.until(lambda now: now["xmpprest_inbox_stanzas"] == 0)
+
+    async def fetch(self) -> None:
+        """A client fetches a message."""
+        user = await self.login("pull")
+        user.send(f"<message to='{PULLED}' type='chat'><body>2</body></message>")
+        await self.until(lambda now: now["xmpprest_updates_oldest_seconds"] > 0)
+        await self.until(lambda now: now["xmpprest_updates_waiting"] == 1)
+        page = json.loads((await self.get("/updates")).text)
+        await self.get(f"/updates?after={page['cursor']}")
+        await self.until(lambda now: now["xmpprest_updates_reader"] == 1)
+        await self.until(lambda now: now["xmpprest_updates_waiting"] == 0)
 
     async def refuse(self) -> None:
         """A user sends more than a share of the inbox, and gets more than a reply."""

@@ -15,6 +15,8 @@ from ..core.histogram import Histogram
 from ..core.live import Live, LiveSettings
 from ..core.media.values import Value
 from ..core.records import DEAD, PENDING, QueueDepth
+from ..inbox.pull.desk import pullInboxes
+from ..inbox.pull.inbox import PullInbox
 from ..inbox.router import InboxRouter
 from ..live.hub import EventHub
 from ..live.rates import RateSampler
@@ -134,6 +136,19 @@ class MetricsCollector:
             "xmpprest_inbox_oldest_seconds": lambda: (
                 self._age(self._known.pending.oldest) if self._known else {}
             ),
+            "xmpprest_updates_waiting": lambda: _each(
+                {
+                    name: each.storedCount + each.transientCount
+                    for name, each in self._pulled.items()
+                }
+            ),
+            "xmpprest_updates_oldest_seconds": lambda: {
+                (name,): self._age(each.oldestAt)[()]
+                for name, each in self._pulled.items()
+            },
+            "xmpprest_updates_reader": lambda: _each(
+                {name: each.isWatched for name, each in self._pulled.items()}
+            ),
             "xmpprest_inbox_refused": lambda: _each(
                 {name: each.refusedCount for name, each in self.inbox.inboxes.items()}
             ),
@@ -179,6 +194,11 @@ class MetricsCollector:
             for result, counts in results.items()
             for hook, count in counts.items()
         }
+
+    @property
+    def _pulled(self) -> Mapping[str, PullInbox]:
+        """The inboxes that clients fetch from, by the name of their callback."""
+        return pullInboxes(self.inbox.inboxes)
 
     def _longestTurn(self) -> Values:
         longest = self.lag.takeLongestTurn()

@@ -146,6 +146,26 @@ METRICS = (
         " there is none.",
     ),
     Metric(
+        "xmpprest_updates_waiting",
+        GAUGE,
+        "Stanzas that wait until the client of a callback with the URL pull: fetches"
+        " and acknowledges them.",
+        ("callback",),
+    ),
+    Metric(
+        "xmpprest_updates_oldest_seconds",
+        GAUGE,
+        "Age of the oldest stored one of these stanzas, 0 if there is none.",
+        ("callback",),
+    ),
+    Metric(
+        "xmpprest_updates_reader",
+        GAUGE,
+        "Is 1 while a client waits for updates, or was there in the last 30 seconds,"
+        " otherwise 0.",
+        ("callback",),
+    ),
+    Metric(
         "xmpprest_inbox_refused",
         COUNTER,
         "Stanzas that were refused because the inbox of a callback, or the share of"

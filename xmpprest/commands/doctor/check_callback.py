@@ -67,6 +67,27 @@ async def checkCallback(
         await client.close()
 
 
+def checkPull(callback: CallbackConfig, config: Config) -> CheckResult:
+    """Check that a client can fetch the stanzas of a callback with the URL pull:."""
+    subject = labelOf(callback)
+    clients = [
+        f"the token {token.name}"
+        for token in config.tokens
+        if "updates" in token.may
+        and (not token.callbacks or callback.name in token.callbacks)
+    ]
+    if config.credentials:
+        clients.append("the credentials")
+    if not clients:
+        return failed(
+            subject,
+            f"its URL is {callback.url}, but no token may fetch its stanzas: add"
+            " \"updates\" to 'may' of a token",
+        )
+    words = f"clients fetch its stanzas with {' or '.join(clients)}"
+    return CheckResult(OK, subject, words)
+
+
 def _of(callback: CallbackConfig, key: str) -> str:
     """Return the name of a callback's setting, as the operator finds it."""
     return f"--callback-{key}" if callback.name == DEFAULT else f"its {key}"

@@ -10,7 +10,7 @@ from ...config.loader import LoadedConfig
 from ...store.sqlite import inspection
 from ...webhook.http_client import BoundedClient
 from ...webhook.tls_policy import WebhookTLSPolicy
-from .check_callback import checkCallback, labelOf
+from .check_callback import checkCallback, checkPull, labelOf
 from .check_clock import checkClock, clockOffset
 from .check_hook import checkHook
 from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
@@ -97,6 +97,9 @@ class CheckRunner:
             words = "there is none; inbound stanzas are not POSTed"
             self._tell(ok("callback", words))
         for each in callbacks:
+            if each.isPull:
+                self._tell(checkPull(each, self._config))
+                continue
             finding, theirs = await checkCallback(
                 each, self._config, self._reactor, self._timeout
             )

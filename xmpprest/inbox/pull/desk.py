@@ -25,6 +25,11 @@ class InboxRegistry(Protocol):
         """Inboxes by the name of their callback."""
 
 
+def pullInboxes(inboxes: Mapping[str, Inbox | PullInbox]) -> Mapping[str, PullInbox]:
+    """Return those of the inboxes that clients fetch from."""
+    return {name: each for name, each in inboxes.items() if isinstance(each, PullInbox)}
+
+
 class UpdateDesk:
     """
     The updates of all callbacks with the URL C{pull:}.
@@ -37,11 +42,7 @@ class UpdateDesk:
     @property
     def inboxes(self) -> Mapping[str, PullInbox]:
         """The inboxes that clients fetch from, by the name of their callback."""
-        return {
-            name: each
-            for name, each in self._registry.inboxes.items()
-            if isinstance(each, PullInbox)
-        }
+        return pullInboxes(self._registry.inboxes)
 
     @property
     def callbacks(self) -> Sequence[str]:
