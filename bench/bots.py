@@ -2,11 +2,15 @@
 Measures a bot with very many contacts: memory, new streams, floods of requests.
 
     python -m bench.bots [CONTACTS [SECONDS]]
+    python -m bench.bots --kills NUMBER
 
 Prosody, a gateway with a store in the current directory, and a component that has all
 contacts (10,000 by default), each subscribed to the bot and the bot to it. So on a new
 stream each gets a presence and a probe. Then one contact asks for the bot's presence
 1,000 times a second for SECONDS (10), and then as many others ask once each.
+
+With C{--kills}, the gateway and then Prosody are killed by SIGKILL so many times; after
+each kill the contacts of a bot wait for its presence, and probe it.
 """
 
 from __future__ import annotations
@@ -39,20 +43,27 @@ CONTACTS, SECONDS = 10_000, 10
 RATE, BURST = 1000, 20
 
 
+_ERROR = re.compile(rb"<presence[^>]* type=.error.")
+
+
 class Contacts(LoadComponent):
     """
     A component that counts presence.
 
-    @ivar presences: The number of presence stanzas with content.
+    @ivar presences: The number of presence stanzas with content, without errors.
     @ivar others: The number of presence stanzas without content, such as probes.
+    @ivar probed: The time until which the contacts do not probe again.
     """
 
     presences = others = 0
+    probed = 0.0
 
     def _received(self, data: bytes) -> None:
         super()._received(data)
+        # Prosody answers for a component that is away.
+        errors = len(_ERROR.findall(data))
         full = data.count(b"</presence>")
-        self.presences += full
+        self.presences += full - errors
         self.others += data.count(b"<presence") - full
 
 
@@ -208,6 +219,51 @@ async def _until(isSo: Callable[[], bool], patience: float = 60.0) -> None:
         await asyncio.sleep(0.005)
 
 
+async def kill(number: int) -> None:
+    """Kill the gateway and the server, and print how soon the bot was back."""
+    server, contacts = Prosody(), 100
+    await asyncio.to_thread(server.start)
+    gateway = MeasuredGateway(server, contacts)
+    peer = Contacts(server, server.peerDomain)
+    try:
+        await peer.connect()
+        await asyncio.to_thread(gateway.process.start)
+        await waitForCount(lambda: peer.presences, contacts)
+        for name, victim in (("gateway", gateway.process), ("server", server)):
+            times = []
+            for _ in range(number):
+                await asyncio.to_thread(victim.kill)
+                peer.presences = 0
+                began = time.monotonic()
+                await asyncio.to_thread(victim.start)
+                if victim is server:
+                    peer = Contacts(server, server.peerDomain)
+                    await peer.connect()
+                await _until(lambda peer=peer: _isBack(peer, gateway.bot, contacts))  # type: ignore[misc]  # mypy cannot infer it
+                times.append(time.monotonic() - began)
+            print(f"killed the {name} {number} times; the bot was back after", end="")
+            print(f" {sorted(times)[number // 2]:.1f} s, at most {max(times):.1f} s")
+    finally:
+        await asyncio.to_thread(gateway.process.stop)
+        await peer.close()
+        server.stop()
+
+
+def _isBack(peer: Contacts, bot: str, contacts: int) -> bool:
+    """
+    Check whether all contacts have the bot's presence, or it answers their probes: a
+    contact that comes back after the gateway has missed the presence.
+    """
+    if peer.presences < contacts and peer.probed < time.monotonic():
+        peer.probed = time.monotonic() + 2
+        peer.presences = 0
+        for number in range(contacts):
+            peer.write(
+                f"<presence type='probe' from='p{number:06}@{peer.domain}' to='{bot}'/>"
+            )
+    return peer.presences >= contacts
+
+
 async def measure(contacts: int, seconds: int) -> None:
     """Measure, and print a line for each figure."""
     server = Prosody()
@@ -230,6 +286,9 @@ async def measure(contacts: int, seconds: int) -> None:
 
 def main() -> None:
     """Measure with the numbers of the command line."""
+    if sys.argv[1:2] == ["--kills"]:
+        asyncio.run(kill(int(sys.argv[2])))
+        return
     numbers = [int(each) for each in sys.argv[1:]]
     contacts, seconds = [*numbers, *(CONTACTS, SECONDS)[len(numbers) :]]
     asyncio.run(measure(contacts, seconds))
