@@ -94,7 +94,7 @@ class RestResource(Resource):
         """
         Check a request, and run its handler.
 
-        @raise Refusal: What L{_admit} raises; 503 if too many requests wait.
+        @raise Refusal: As in L{_admit}; 503 if too many requests wait.
         """
         settings, pending = self._settings.value, self._pending
         if pending.count >= settings.waitingLimit:
