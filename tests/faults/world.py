@@ -116,6 +116,10 @@ class Server:
         """Carry a stanza to the gateway."""
         self._router.route(stanza(xml))
 
+    def writeRaw(self, xml: str) -> None:
+        """Write XML to the gateway as it is."""
+        self._router.routes[DOMAIN].send(xml)
+
     def come(self) -> None:
         """Be there again."""
         self._port = reactor.listenTCP(self.number, self._factory, interface=LOOPBACK)
