@@ -410,10 +410,10 @@ class LimitTests(InboxTestCase):
         One line says so, and the next only after the queue has been short again.
         """
         line = (
-            "Inbox share of ann@example.com used up: it holds as much as is free (3"
-            f" stanzas in memory with {3 * self.size} bytes in all; limits: 6 and"
-            " 33554432 bytes). Its further stanzas are refused until the callback"
-            " catches up; messages from rooms are lost."
+            "Inbox share of the sender ann@example.com used up: it has 3 messages, as"
+            f" much as is still free (3 stanzas in memory with {3 * self.size} bytes in"
+            " all; limits: 6 and 33554432 bytes). Its further stanzas are refused until"
+            " the callback catches up; messages from rooms are lost."
         )
         with capturedLogs() as logs:
             for body in "abcdef":

@@ -691,6 +691,20 @@ class LimitTests(DurableTestCase):
         self.world.message("five", "cid@example.net", "\u00e4" * 700)
         self.assertRefused(2)
 
+    def test_domain(self) -> None:
+        """
+        One domain with many senders gets half of the limit, also if there is no other;
+        the log names the domain and the setting to raise.
+        """
+        self.world = KeepingWorld(limit=6)
+        with capturedLogs() as logs:
+            for number in range(4):
+                self.world.message("one", f"user{number}@example.com")
+        self.assertRefused(1)
+        (line,) = said(logs)
+        self.assertIn("share of the domain example.com used up: it has 3 m", line)
+        self.assertTrue(line.endswith(" Or raise inbox-limit."), line)
+
     def test_room(self) -> None:
         """
         A room is one sender: its messages beyond its share are dropped, logged once
@@ -704,7 +718,8 @@ class LimitTests(DurableTestCase):
                 )
         self.assertRefused(0)
         (line,) = said(logs)
-        self.assertTrue(line.startswith("Inbox share of "), line)
+        self.assertIn("share of the sender room@x used up: it has 2 messages", line)
+        self.assertTrue(line.endswith(" Or raise inbox-limit."), line)
         self.assertEqual(3, self.world.inbox.inboxes["default"].refusedCount)
 
 

@@ -195,7 +195,7 @@ class LimitTests(OutboxTestCase):
             self.post(1, "ann", "ann@a.example"),
             "50 messages wait for the XMPP server already from the token 'ann', which"
             " would then occupy more than is still free of 100 (outbox-limit); try"
-            " again.",
+            " again, or raise outbox-limit.",
         )
         self.assertEqual(self.fill("bob", "bob@b.example"), 25)
         self.assertEqual(self.fill("", "ann@a.example"), 25)

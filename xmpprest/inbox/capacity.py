@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from twisted.logger import Logger
 
-from ..core.policy.quota import Limits, Quota
+from ..core.policy.quota import Excess, Limits, Quota
 from ..core.stanza import jid
 from ..core.webhook.conversation_key import senderOf
 
@@ -30,13 +30,16 @@ class Capacity:
         title: str,
         *,
         isShared: bool = True,
+        hasSettings: bool = False,
     ) -> None:
         """
         @param limits: Returns the limits on the number and on the size, which is in
             bytes of XML.
         @param title: The waiting stanzas, as the log names them.
         @param isShared: Whether senders are limited to their shares.
+        @param hasSettings: Whether the limits are C{inbox-limit} and C{inbox-size}.
         """
+        self._hasSettings = hasSettings
         self._limits = limits
         self._title = title
         self._holdersOf = _holders if isShared else _noHolders
@@ -74,7 +77,7 @@ class Capacity:
         quota, limits, holders = self._quota, self._limits(), self._holdersOf(key)
         excess = quota.excess(Limits(*limits), holders, size)
         if excess is not None:
-            self._refuse(excess.holder)
+            self._refuse(excess)
             return False
         if (
             self._isLogged
@@ -98,39 +101,45 @@ class Capacity:
         """Forget one stanza."""
         self._quota.remove(self._holdersOf(key), size)
 
-    def _refuse(self, holder: str | None) -> None:
+    def _refuse(self, excess: Excess[str]) -> None:
         """
         Count a refusal, and log it unless the last one was logged recently.
 
-        @param holder: The sender or domain whose share is used up; C{None} if the
-            callback's queue is full.
+        @param excess: The reason.
         """
         self.refused += 1
         if self._isLogged:
             return
         self._isLogged = True
         limit, sizeLimit = self._limits()
+        holder = excess.holder
         _log.error(
             _FULL if holder is None else _SHARE_USED_UP,
-            name=holder and holder.lstrip("@"),
+            holder=holder and _describe(holder),
+            used=excess.used,
+            unit=excess.unit,
             title=self._title,
             count=self.count,
             size=self.size,
             limit=limit,
             sizeLimit=sizeLimit,
+            advice=_ADVICE[excess.unit] if self._hasSettings else "",
         )
 
 
 _FULL = (
     "Inbox full: {count} {title} with {size} bytes (limits: {limit} and {sizeLimit}"
     " bytes). Further stanzas are refused until the callback catches up; messages from"
-    " rooms are lost."
+    " rooms are lost.{advice}"
 )
 _SHARE_USED_UP = (
-    "Inbox share of {name} used up: it holds as much as is free ({count} {title} with"
-    " {size} bytes in all; limits: {limit} and {sizeLimit} bytes). Its further stanzas"
-    " are refused until the callback catches up; messages from rooms are lost."
+    "Inbox share of {holder} used up: it has {used} {unit}, as much as is still free"
+    " ({count} {title} with {size} bytes in all; limits: {limit} and {sizeLimit}"
+    " bytes). Its further stanzas are refused until the callback catches up; messages"
+    " from rooms are lost.{advice}"
 )
+#: The setting to raise, by the unit of the limit.
+_ADVICE = {"messages": " Or raise inbox-limit.", "bytes": " Or raise inbox-size."}
 
 
 @lru_cache(maxsize=4096)
@@ -141,6 +150,12 @@ def _holders(key: str) -> Sequence[str]:
     """
     sender = senderOf(key)
     return sender, "@" + jid.splitJID(sender)[1]
+
+
+def _describe(holder: str) -> str:
+    """Return a holder as the log names it."""
+    kind = "the domain" if holder.startswith("@") else "the sender"
+    return f"{kind} {holder.lstrip('@')}"
 
 
 def _noHolders(key: str) -> Sequence[str]:

@@ -109,6 +109,7 @@ class Inbox(Service):
             stored=Capacity(
                 lambda: (settings.value.inboxLimit, settings.value.inboxSize),
                 "stored stanzas",
+                hasSettings=True,
             ),
             transient=Capacity(
                 lambda: (limits.transientCount, limits.transientSize),

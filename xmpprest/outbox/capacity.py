@@ -158,7 +158,8 @@ def _describe(excess: Excess[Holder]) -> str:
         )
     return (
         f"{used} for the XMPP server already from {excess.holder}, which would then"
-        f" occupy more than is still free of {excess.limit} ({setting}); try again."
+        f" occupy more than is still free of {excess.limit} ({setting}); try again, or"
+        f" raise {setting}."
     )
 
 

@@ -98,11 +98,17 @@ class RestResource(Resource):
         """
         settings, pending = self._settings.value, self._pending
         if pending.count >= settings.waitingLimit:
-            raise _tooManyWait("Too many requests are waiting for their answers")
+            raise _tooManyWait(
+                f"{settings.waitingLimit} requests are waiting for their answers, as"
+                " many as may wait (waiting-limit)"
+            )
         handler, grant = self._admit(request, visit)
         holders = (grant.name,) if grant.name else ()
         if holders and pending.excess(Limits(settings.waitingLimit), holders):
-            raise _tooManyWait(f"{grant} has as many requests waiting as are free")
+            raise _tooManyWait(
+                f"{grant} has as many requests waiting as are still free of"
+                f" {settings.waitingLimit} (waiting-limit)"
+            )
         visit.holders = holders
         pending.add(holders)
         body = bodyOf(request)

@@ -111,6 +111,7 @@ class PullInbox(Service):
             capacity=Capacity(
                 lambda: (settings.value.inboxLimit, settings.value.inboxSize),
                 "stored stanzas",
+                hasSettings=True,
             ),
         )
         self._transient = TransientUpdates(
