@@ -42,9 +42,7 @@ class ExperimentsTests(SynchronousTestCase):
         )
 
     def test_none(self) -> None:
-        """
-        What is to happen never has no experiment.
-        """
+        """A fault with the number 0 has no experiment."""
         names = planned("--kills=0", "--freezes=0", "--clock-steps=0", "--disks=0")
         self.assertEqual(6, len(names))
         ejabberd = planned("--kills=0", "--server-kills=3", "--servers", "ejabberd")

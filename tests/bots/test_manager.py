@@ -81,9 +81,7 @@ class ManagerTests(SynchronousTestCase):
         )
 
     def test_fullStore(self) -> None:
-        """
-        What cannot be stored is not done.
-        """
+        """A change that cannot be stored has no effect."""
         self.bots.put()
         self.bots.store.isFull = True
         self.failureResultOf(self.manager.put(BOT, {"name": "x"}), StoreUnavailable)
@@ -93,18 +91,14 @@ class ManagerTests(SynchronousTestCase):
         self.assertEqual(self.bots.stream.taken(), [])
 
     def test_tooMany(self) -> None:
-        """
-        There is a limit on bots; those that exist can be changed.
-        """
+        """The number of bots is limited; existing ones can be changed at the limit."""
         self.patch(manager, "MAX_BOTS", 1)
         self.bots.put()
         self.assertRefused(self.manager.put("other@gateway.example", {}), 503)
         self.bots.put(name="changed")
 
     def test_tooManyContacts(self) -> None:
-        """
-        There is a limit on contacts.
-        """
+        """The number of contacts is limited."""
         self.bots.put()
         self.patch(roster, "MAX_CONTACTS", 0)
         self.assertRefused(self.approve(), 503)

@@ -370,9 +370,7 @@ class ResourceTests(BotTestCase):
         self.assertEqual(self.resources(), {})
 
     def test_many(self) -> None:
-        """
-        Of too many resources the oldest are forgotten.
-        """
+        """Beyond the limit the oldest resources are forgotten."""
         for number in range(MAX_RESOURCES + 5):
             self.bots.presence("", f"{USER}/{number}")
         self.assertEqual(
@@ -467,9 +465,7 @@ class SentTests(BotTestCase):
         self.assertEqual(self.bots.stored(), {})
 
     def test_ignored(self) -> None:
-        """
-        What changes no state is only sent.
-        """
+        """Presence that changes no state is sent, and nothing is stored."""
         self.bots.put()
         self.send("subscribed")
         self.stream.write("<presence subscribe=")

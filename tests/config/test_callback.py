@@ -81,9 +81,7 @@ class PullTests(SynchronousTestCase):
         CallbackConfig(name="laptop", url="pull:", reflections=True)
 
     def test_store(self) -> None:
-        """
-        Its stanzas wait in the store, so one in memory is refused.
-        """
+        """A pull callback needs a durable store, so the store memory is refused."""
         error = self.assertRaises(
             ValueError, configuration, callbackURL="pull:", store="memory"
         )

@@ -105,9 +105,7 @@ class TableTests(SynchronousTestCase):
         self.assertNotIn("Secret", repr(hook))
 
     def test_format(self) -> None:
-        """
-        What is printed can be read again.
-        """
+        """The printed table can be read back."""
         ((hook, sources),) = readHooks(tomllib.loads(self.text), "x.toml")
         lines = formatTables((), (), {}, [hook], {"a": sources})
         ((again, _),) = readHooks(tomllib.loads("\n".join(lines)), "x.toml")

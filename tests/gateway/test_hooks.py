@@ -91,9 +91,7 @@ class HookGatewayTests(ReloadTestCase):
         return self.client.response().status
 
     def test_sent(self) -> None:
-        """
-        What is posted to a hook goes to the server.
-        """
+        """A message made of a request to a hook is sent to the server."""
         server = self.begin(hooks=[HOOK])
         self.assertEqual(self.hook(), 202)
         stanza = server.stanza()

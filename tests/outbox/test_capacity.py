@@ -270,7 +270,7 @@ class RoomTests(OutboxTestCase):
         self.successResultOf(self.outbox.whenBelowHighWater())
 
     def test_offline(self) -> None:
-        """Nobody waits without a stream."""
+        """Without a stream no caller waits."""
         self.acceptAll(*map(message, range(HIGH_WATER)))
         self.successResultOf(self.outbox.whenBelowHighWater())
         self.connect()

@@ -185,7 +185,10 @@ class RoomMessageTests(OutboxTestCase):
         self.assertEqual(self.record(1).stanzaID, "x")
 
     def test_lost(self) -> None:
-        """The same holds after a lost stream, and in another process."""
+        """
+        A reflection counts after the loss of the stream, and in another process: that
+        message is not written again.
+        """
         self.send(said(1), said(2), said(3))
         self.passBarrier()
         self.gate = RoomGate.HELD

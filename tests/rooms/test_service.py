@@ -435,7 +435,7 @@ class MissedTests(RoomTestCase):
         self.assertEqual(self.take(), ["returned", "one", "two"])
 
     def test_same(self) -> None:
-        """The same words said again are another message."""
+        """An equal text that is said again is another message."""
         self.server.say(ROOM, "yes")
         self.away("yes", "yes")
         self.connect()

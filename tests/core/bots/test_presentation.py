@@ -66,7 +66,8 @@ class PresenceTests(SynchronousTestCase):
 
     def test_available(self) -> None:
         """
-        It comes from the bot's resource, with its texts, its capabilities and the hash
+        The presence is from the bot's resource, with its texts, its capabilities and
+        the hash
         of its avatar.
         """
         bot = shown(show="away", status="Zzz <", priority=5, avatar=Avatar.of(png()))

@@ -72,9 +72,7 @@ class ChangedProfileTests(SynchronousTestCase):
         self.assertEqual(changed.avatar, Avatar.of(jpeg()))
 
     def test_refused(self) -> None:
-        """
-        What cannot be a profile is refused with 422, and the key is named.
-        """
+        """An invalid profile is refused with 422, and the error names the key."""
         image = base64.b64encode(jpeg()).decode()
         long = "x" * (MAX_TEXT + 1)
         bodies: list[tuple[Value, str]] = [

@@ -120,9 +120,7 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(lines[-1], "http://alerts.example:9093")
 
     def test_many(self) -> None:
-        """
-        Of more alerts than a message shows the others are counted.
-        """
+        """Alerts beyond the maximum of a message are counted in it."""
         made = message(self.hook, group(1000))
         self.assertIn("DiskFull, 1000 alerts", made)
         self.assertIn(f"\nand {1000 - MAX_ITEMS} others\n", made)
@@ -130,8 +128,9 @@ class MessageTests(SynchronousTestCase):
 
     def test_odd(self) -> None:
         """
-        Whatever a real payload has in the place of a field, there is a message without
-        characters that XML forbids, and not too long.
+        A real payload with any value in the place of a field makes a message of limited
+        length
+        without characters that XML forbids.
         """
         odd: list[Any] = [
             *(None, True, 1e999, -1, "x" * 20_000),

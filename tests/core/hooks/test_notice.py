@@ -24,7 +24,8 @@ class NoticeTests(SynchronousTestCase):
 
     def test_symbols(self) -> None:
         """
-        What is over is green, also if it was critical; else the severity counts, and
+        A resolved notice is green, even if it was critical; otherwise the severity
+        counts, and
         then the state.
         """
         for state, severity, expected in [

@@ -140,7 +140,7 @@ class TemplateTests(SynchronousTestCase):
 
     def test_forbidden(self) -> None:
         """
-        What a template may not use is refused when it is read, with its line.
+        A forbidden expression is refused when the template is read, with its line.
         """
         for name, source in FORBIDDEN.items():
             with self.subTest(name):
@@ -169,9 +169,7 @@ class PruneTests(SynchronousTestCase):
         self.assertEqual(prune(value), value)
 
     def test_large(self) -> None:
-        """
-        Of a large value there remain its first items, texts and levels.
-        """
+        """A large value is cut to its first items, texts and levels."""
         deep: Any = "end"
         for _ in range(60):
             deep = {"deeper": deep}

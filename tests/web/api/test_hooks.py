@@ -127,9 +127,7 @@ class PostTests(HooksTestCase):
         self.assertEqual(self.post("", method="GET").status, 405)
 
     def test_suffixes(self) -> None:
-        """
-        What clients of Gotify and Apprise add to the address is ignored.
-        """
+        """Path segments that clients of Gotify and Apprise append are ignored."""
         for suffix in ("/", "/message", "/notify", "/notify/name", "/message/"):
             self.assertEqual(self.post("x", path=PATH + suffix).status, 202, suffix)
         self.assertEqual(self.post("x", path=f"{PATH}/other").status, 404)
