@@ -10,7 +10,6 @@ L{_work}), delivers its next stanza (L{_deliverNext}), and queues it again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,16 +21,15 @@ from ..concurrency import timers
 from ..concurrency.cancel_scope import CancelScope
 from ..concurrency.waiters import Waiters
 from ..core.errors import REPORT_BUG
-from ..core.policy.retry import RETRY_AFTER_STATUSES, LastAttempt, isPlausibleDelay
-from ..core.records import PENDING, InboxRecord, StoreUnavailable
+from ..core.records import InboxRecord
 from .callback_monitor import CallbackMonitor
 from .capacity import Capacity
-from .conversation import COUNT, Conversation, QueueState
-from .deliverer import AttemptResult, StanzaDeliverer
+from .conversation import Conversation, QueueState
+from .deliverer import StanzaDeliverer
 from .options import InboxOptions
 from .outage_recovery import SLICE, OutageRecovery
 from .queued_stanza import MemoryUse, QueuedStanza
-from .store_access import RETRY_INTERVAL, InboxStore, retryWhileUnavailable
+from .stored_stanzas import StoredStanzas
 from .turn_queue import TurnQueue
 
 _log = Logger()
@@ -70,8 +68,6 @@ class DeliveryScheduler:
         """
         self._deliverer = deliverer
         self._health = monitor.health
-        self._scope = scope
-        self._store: InboxStore | None = options.store
         self._clock = options.clock
         self._now = options.steady
         self._memory = memory
@@ -98,6 +94,16 @@ class DeliveryScheduler:
             probe=self._probe,
             reschedule=self._reschedule,
         )
+        self._storedStanzas: StoredStanzas | None = None
+        if options.store is not None:
+            self._storedStanzas = StoredStanzas(
+                options.store,
+                self._recovery,
+                scope,
+                options,
+                memory=memory,
+                capacity=stored,
+            )
         monitor.observe(self)
 
     # --- start and stop ---
@@ -108,7 +114,7 @@ class DeliveryScheduler:
         self._memory.used = self._memory.held = self._memory.trees = 0
         self.stored.clear()
         self.transient.clear()
-        self.isComplete = self._store is None
+        self.isComplete = self._storedStanzas is None
         self._isRunning = True
 
     def open(self) -> None:
@@ -363,7 +369,8 @@ class DeliveryScheduler:
         """
         canFill = not conversation.stored and conversation.hasMore
         if canFill and (self._deliversStored or isForced):
-            await self._fill(conversation)
+            assert self._storedStanzas is not None
+            await self._storedStanzas.fill(conversation)
             if not self._isRunning:
                 return
         now = self._now()
@@ -384,91 +391,11 @@ class DeliveryScheduler:
             )
             deferrals = 0 if last is None else last.consecutiveDeferrals
             result = await self._deliverer.attempt(head, deferrals)
-            assert self._store is not None
-            await retryWhileUnavailable(
-                self._scope,
-                partial(
-                    self._store.recordAttempt,
-                    int(head.number),
-                    result.attempt,
-                    result.state,
-                    result.dueAt,
-                ),
-            )
-            self._settle(conversation, head, result, now)
+            assert self._storedStanzas is not None
+            await self._storedStanzas.record(conversation, head, result, now)
 
     def _forgetTransient(
         self, conversation: Conversation, queued: QueuedStanza
     ) -> None:
         queued.dropTree(self._memory)
         self.transient.remove(conversation.key, queued.size)
-
-    def _settle(
-        self,
-        conversation: Conversation,
-        head: QueuedStanza,
-        result: AttemptResult,
-        at: float,
-    ) -> None:
-        """
-        Apply the recorded result of an attempt.
-
-        @param at: When the attempt began.
-        """
-        # Stanzas before it may have become pending again meanwhile.
-        isFirst = bool(conversation.stored) and conversation.stored[0] is head
-        if result.state != PENDING:
-            conversation.last = None
-            self.stored.remove(conversation.key, head.size)
-            if isFirst:
-                conversation.pop()
-            return
-        before = conversation.last or LastAttempt(0.0, None)
-        expeditedAt = at if at < head.dueAt else before.expeditedAt
-        status = result.attempt.status
-        isDeferred = status in RETRY_AFTER_STATUSES
-        deferrals = before.consecutiveDeferrals + 1 if isDeferred else 0
-        conversation.last = LastAttempt(at, status, expeditedAt, deferrals)
-        head.attempts += 1
-        head.dropTree(self._memory)
-        head.dueAt = result.dueAt
-        if isFirst:
-            conversation.retryAt = result.dueAt
-            self._recovery.hasten(conversation)
-
-    # --- the store ---
-
-    async def _fill(self, conversation: Conversation) -> None:
-        """Read the first stored stanzas of a conversation into memory."""
-        assert self._store is not None
-        try:
-            while not conversation.stored and conversation.hasMore:
-                conversation.fill(await self._store.pending(conversation.key, 0, COUNT))
-            if (
-                conversation.stored
-                and conversation.retryAt > self._now()
-                and conversation.last is None
-            ):
-                await self._recall(conversation, conversation.stored[0])
-        except StoreUnavailable:
-            conversation.evict()
-            conversation.retryAt = self._now() + RETRY_INTERVAL
-
-    async def _recall(self, conversation: Conversation, head: QueuedStanza) -> None:
-        """
-        Read the last attempt of a stanza, made by an earlier process. If the system
-        clock was stepped back since, the stanza is due now.
-        """
-        assert self._store is not None
-        found = await self._store.incomingByID(head.webhookID)
-        now = self._now()
-        if found is not None and found[1]:
-            last = found[1][-1]
-            conversation.last = LastAttempt(last.at, last.status)
-            if last.at > now:
-                conversation.last = LastAttempt(-inf, last.status)
-                head.dueAt = conversation.retryAt = now
-        status = None if conversation.last is None else conversation.last.status
-        if not isPlausibleDelay(head.dueAt - now, head.attempts, status):
-            head.dueAt = conversation.retryAt = now
-        self._recovery.hasten(conversation)
