@@ -8,6 +8,7 @@ schemas on purpose.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
+from tests.core.bots.images import jpeg, png
 from xmpprest.core.codec.table import STANZAS
 from xmpprest.core.media import formats
 from xmpprest.core.openapi.data import load
@@ -37,6 +39,13 @@ _ADDRESSES = st.builds(
     st.just("") | st.text("ab /@%?#é", min_size=1, max_size=5).map("/a{}b".format),
 )
 schemathesis.openapi.format("xmpp-jid", _ADDRESSES)
+schemathesis.openapi.format(
+    "xmpp-bare-jid", _ADDRESSES.map(lambda address: address.partition("/")[0])
+)
+schemathesis.openapi.format(
+    "base64-image",
+    st.sampled_from((png(), jpeg())).map(lambda data: b64encode(data).decode()),
+)
 
 #: XML that is in order, and the same with something missing, or put in.
 _STANZAS = load("examples")["stanzas"].values()

@@ -98,7 +98,7 @@ class ChangedProfileTests(SynchronousTestCase):
             ({"avatar": {"url": "x"}}, "'url' in 'avatar' is not known"),
             ({"avatar": {"data": "?"}}, "it is not Base64"),
             ({"avatar": {"data": "AAAA"}}, "neither a PNG nor a JPEG"),
-            ({"avatar": {"data": image, "type": "image/png"}}, "an image/jpeg, not"),
+            ({"avatar": {"data": image, "type": "image/gif"}}, "'avatar.type' must be"),
         ]
         for body, reason in bodies:
             with self.subTest(body=str(body)[:60]):

@@ -12,6 +12,9 @@ from struct import unpack_from
 MAX_BYTES = 64 * 1024
 MAX_PIXELS = 1024
 
+#: The media types of avatars.
+TYPES = ("image/png", "image/jpeg")
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 

@@ -13,7 +13,7 @@ from ..codec.fields_presence import SHOWS
 from ..codec.scalars import Scalar, Schema, integer, string, unknownKey, wrongType
 from ..errors import Refusal, unprocessable
 from ..media.values import Value
-from .avatar import MAX_BYTES, Avatar
+from .avatar import MAX_BYTES, TYPES, Avatar
 from .policy import ACCEPT, POLICIES
 
 #: Characters that a text may have, and how many features there may be.
@@ -157,18 +157,17 @@ def _avatar(value: Value) -> Avatar:
     for key in value:
         if key not in ("data", "type"):
             raise unknownKey("avatar", key, ("data", "type"))
-    data, type = value.get("data"), value.get("type")
+    data = value.get("data")
+    if value.get("type", "image/png") not in TYPES:
+        raise wrongType("avatar.type", f"one of {', '.join(TYPES)}", value["type"])
     if not isinstance(data, str):
         raise wrongType("avatar.data", "an image in Base64", data)
     try:
-        avatar = Avatar.of(base64.b64decode("".join(data.split()), validate=True))
+        return Avatar.of(base64.b64decode("".join(data.split()), validate=True))
     except binascii.Error:
         raise _badAvatar("it is not Base64 (RFC 4648 §4)") from None
     except ValueError as reason:
         raise _badAvatar(str(reason)) from None
-    if type not in (None, avatar.type):
-        raise _badAvatar(f"it is an {avatar.type}, not of the 'type' that is given")
-    return avatar
 
 
 def _badAvatar(reason: str) -> Refusal:
@@ -197,9 +196,14 @@ PROFILE_SCHEMA: Schema = {
         "avatar": {
             "type": ["object", "null"],
             "properties": {
-                "type": {"type": "string", "enum": ["image/png", "image/jpeg"]},
+                "type": {
+                    "type": "string",
+                    "enum": [*TYPES],
+                    "description": "Ignored: the image tells.",
+                },
                 "data": {
                     "type": "string",
+                    "format": "base64-image",
                     "description": f"A PNG or JPEG image of at most {MAX_BYTES} bytes,"
                     " in Base64.",
                 },
@@ -225,7 +229,7 @@ BOT_SCHEMA: Schema = {
         "avatar": {
             "type": ["object", "null"],
             "properties": {
-                "type": {"type": "string", "enum": ["image/png", "image/jpeg"]},
+                "type": {"type": "string", "enum": [*TYPES]},
                 "size": {"type": "integer", "description": "Bytes."},
                 "sha-1": {"type": "string", "pattern": "^[0-9a-f]{40}$"},
             },
