@@ -236,14 +236,13 @@ def scale(server: Prosody, rooms: int, occupants: int) -> None:
     gateway = _gateway(server, callback)
     client = Client(gateway)
     gateway.start()
-    until(lambda: client.ask("GET", "/rooms")[0] == 200, "the gateway")
+    until(lambda: client.ask("GET", f"/ping/{server.host}")[0] == 200, "the gateway")
     names = [f"r{number}@{server.mucDomain}" for number in range(rooms)]
-    began = time.monotonic()
     for name in names:
-        # Without a pause, the server would not keep up.
         for number in range(occupants - 1):
             speaker.enter(name, f"o{number}")
     print(f"{rooms} rooms with {occupants - 1} occupants entered", flush=True)
+    began = time.monotonic()
     for name in names:
         status, reply = client.ask("PUT", f"/rooms/{name}", {"create": True})
         if status != 200:
