@@ -38,6 +38,33 @@ class AuthorizationTests(SiteTestCase):
             response = self.ask(headers={"Authorization": credentials})
             self.assertEqual(response.status, 202, credentials)
 
+    def test_navigation(self) -> None:
+        """
+        A GET that makes an iq of type set is 403 with Basic credentials, which a web
+        page can make a browser send, and nothing is sent; with Bearer it is sent, and
+        so is a query of the archive, which only reads.
+        """
+        basic = base64.b64encode(f"{DOMAIN}:{TOKEN}".encode()).decode()
+        for path in (
+            "command/a@example.org?node=x",
+            "command/a@example.org?node=x&action=cancel",
+        ):
+            headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
+            client = self.client()
+            client.send(request(b"", headers, "GET", f"/rest/{path}"))
+            self.assertProblem(client.response(), 403)
+        self.assertEqual(self.requester.requests, [])
+        for scheme, path in (
+            (f"Bearer {TOKEN}", "command/a@example.org?node=x"),
+            (f"Basic {basic}", "archive/a@example.org"),
+            (f"Basic {basic}", "ping/a@example.org"),
+        ):
+            self.client().send(
+                request(b"", {"Authorization": scheme}, "GET", f"/rest/{path}")
+            )
+        sent = [each.stanza["type"] for each in self.requester.requests]
+        self.assertEqual(sent, ["set", "set", "get"])
+
     def test_refused(self) -> None:
         """Everything else is 401, with a challenge for each scheme, and not sent."""
         wrong = base64.b64encode(f"{DOMAIN}:wrong".encode()).decode()
