@@ -17,8 +17,10 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.support.process import LOOPBACK
+from tests.support.programs import skipBecause
+from tests.support.stepped_clock import DELAY, SteppedClock
 
-from .world import World, sleep
+from .world import SILENT, World, sleep
 
 #: The limit of open files, and connections of clients that do nothing.
 OPEN_FILES, IDLE_CONNECTIONS = 320, 400
@@ -46,12 +48,20 @@ class Surroundings:
 
     words = ""
 
-    def __init__(self, *, openFiles: int = 0, startup: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        openFiles: int = 0,
+        startup: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         """
         @param openFiles: How many files the process may have open; 0 for no limit of
             its own.
         @param startup: Python code that runs when the process starts.
+        @param variables: Environment variables.
         """
+        self._variables = dict(variables or {})
         self._openFiles = openFiles
         self._startup = startup
         self._directory = Path()
@@ -68,7 +78,8 @@ class Surroundings:
         if self._startup:
             (self._directory / "sitecustomize.py").write_text(self._startup)
             shell = f'export PYTHONPATH="{self._directory}:$PYTHONPATH"; {shell}'
-        return ["sh", "-c", shell, "sh", *command]
+        variables = [f"{name}={text}" for name, text in self._variables.items()]
+        return ["sh", "-c", shell, "sh", "env", *variables, *command]
 
     async def fail(self, pid: int) -> None:
         """See L{Disk.fail}."""
@@ -168,6 +179,53 @@ class StopTests(LifeTestCase):
         world.callback.mode = "answers"
         await world.start()
         await world.until(lambda: label in world.delivered, "delivery")
+
+
+class ClockTests(LifeTestCase):
+    """
+    The system clock is set while the gateway runs.
+    """
+
+    async def test_steps(self) -> None:
+        """
+        When the clock is set forward and back, by seconds and by an hour, messages go
+        on in both directions, a query without a reply times out, no stanza becomes a
+        dead letter, and the callback is not paused.
+        """
+        clock = self.clock()
+        world = await self.world(Surroundings(variables=clock.environment))
+        for posted, seconds in enumerate((15, -15, 3600, -3600, -3600, 3600), 1):
+            world.callback.mode = "refuses"
+            label = world.say("user")
+            clock.step(seconds)
+            await sleep(2 * DELAY)
+            iq = f"<iq type='get' to='{SILENT}'><ping xmlns='urn:xmpp:ping'/></iq>"
+            reply = await world.ask(
+                "POST",
+                "/rest",
+                iq,
+                **{"Content-Type": "application/xmpp+xml", "Prosody-Rest-Timeout": "1"},
+            )
+            self.assertEqual(reply.status, 504, seconds)
+            self.assertEqual((await world.post("client")).status, 202)
+            await world.until(partial(self.hasArrived, world, posted), "message")
+            world.callback.mode = "answers"
+            await world.until(partial(world.delivered.__contains__, label), "delivery")
+        dead = (await world.ask("GET", "/rest/inbox?state=dead")).json
+        self.assertEqual(dead["stanzas"], [])
+        self.assertNotIn("paused", world.gateway.output)
+
+    def clock(self) -> SteppedClock:
+        """Return a clock for a process, or skip the test."""
+        if reason := SteppedClock.missing():
+            skipBecause(reason)
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        return SteppedClock(directory)
+
+    def hasArrived(self, world: World, number: int) -> bool:
+        """Return whether so many messages have come to the recipient."""
+        return len(world.arrived) == number
 
 
 class OpenFilesTests(LifeTestCase):

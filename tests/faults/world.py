@@ -48,6 +48,8 @@ reactor: Any = _reactor
 PEER = "localhost"
 RECIPIENT = f"recipient@{PEER}"
 BOT = f"bot@{DOMAIN}"
+#: Answers no query.
+SILENT = f"silent@{PEER}"
 
 #: How many clients and users there are in a load.
 CLIENTS, USERS = 8, 4
@@ -90,7 +92,8 @@ class Recipient(DemoPeer):
     def answer(self, stanza: Element) -> tuple[Element, ...]:
         """Take a stanza."""
         if stanza.name != "message":
-            return super().answer(stanza)
+            isSilent = stanza["to"] == SILENT
+            return () if isSilent else super().answer(stanza)
         self._hear(stanza)
         return ()
 
