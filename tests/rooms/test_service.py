@@ -38,10 +38,12 @@ class RoomTestCase(SynchronousTestCase):
     """
     A test with a room, and a gateway whose stream is up.
 
+    @cvar accepted: Patterns of the addresses whose invitations are accepted.
     @ivar forwarded: The stanzas for the callbacks.
     """
 
     hasArchive = False
+    accepted: tuple[str, ...] = ()
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -68,6 +70,7 @@ class RoomTestCase(SynchronousTestCase):
             self.queue,
             self.clock,
             now=self.now,
+            accepted=self.accepted,
         )
         self.server.deliver = self._deliver
         self.service.startService()

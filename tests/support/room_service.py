@@ -5,7 +5,7 @@ has it. It stands for the stream, and speaks to a L{RoomService} directly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -426,8 +426,13 @@ def makeService(
     clock: Clock,
     *,
     now: Callable[[], float],
+    accepted: Sequence[str] = (),
 ) -> RoomService:
-    """Make the service that is to be tested, with predictable ids and delays."""
+    """
+    Make the service that is to be tested, with predictable ids and delays.
+
+    @param accepted: Patterns of the addresses whose invitations are accepted.
+    """
     numbers = count(1)
     return RoomService(
         Surroundings(
@@ -441,6 +446,7 @@ def makeService(
             lambda: 0.0,
         ),
         "xmpprest",
+        lambda: accepted,
     )
 
 

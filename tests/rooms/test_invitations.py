@@ -1,0 +1,194 @@
+"""Tests of L{xmpprest.rooms.invitations}, and of their place in the service."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from xmpprest.core.rooms.requests import RoomRequest
+from xmpprest.core.rooms.stanzas import readInvitation
+from xmpprest.core.rooms.values import RoomSettings
+from xmpprest.core.stanza import jid
+from xmpprest.rooms.invitations import acceptedInvitation
+
+from ..support.doubles import DOMAIN, stanza
+from ..support.room_service import MUC_USER
+from .test_service import BOT, OCCUPANT, ROOM, RoomTestCase
+
+BOSS = "boss@example.org"
+
+
+def mediated(
+    inviter: str = BOSS, *, room: str = ROOM, more: str = "", type: str = "normal"
+) -> str:
+    """Write an invitation by a room (XEP-0045 §7.8.2)."""
+    return (
+        f"<message from='{room}' to='{BOT}' type='{type}'><x xmlns='{MUC_USER}'>"
+        f"<invite from='{inviter}'><reason>Join us</reason></invite>{more}</x>"
+        "</message>"
+    )
+
+
+def direct(inviter: str = f"{BOSS}/phone", room: str = ROOM, more: str = "") -> str:
+    """Write an invitation by its sender (XEP-0249)."""
+    return (
+        f"<message from='{inviter}' to='{BOT}'>"
+        f"<x xmlns='jabber:x:conference' jid='{room}'{more}/></message>"
+    )
+
+
+class AcceptedInvitationTests(SynchronousTestCase):
+    """
+    L{acceptedInvitation}
+    """
+
+    def accepted(self, xml: str, *patterns: str) -> RoomRequest | None:
+        """Return the request of an invitation."""
+        return acceptedInvitation(stanza(xml), patterns)
+
+    def test_direct(self) -> None:
+        """
+        A direct invitation of a listed sender is accepted, with its password; that of
+        another is not.
+        """
+        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"))
+        xml = direct(more=" password='sesame'")
+        self.assertEqual(self.accepted(xml, BOSS), expected)
+        self.assertIsNone(self.accepted(direct("eve@example.org/x"), BOSS))
+        self.assertIsNone(self.accepted(direct()))
+
+    def test_directByRoom(self) -> None:
+        """
+        The room that a direct invitation names does not make up for its sender.
+        """
+        self.assertIsNone(self.accepted(direct("eve@example.net/x"), ROOM))
+
+    def test_mediated(self) -> None:
+        """
+        A mediated invitation of a listed sender is accepted, with its password, if the
+        room is at the sender's domain or below it.
+        """
+        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"))
+        xml = mediated(more="<password>sesame</password>")
+        self.assertEqual(self.accepted(xml, BOSS), expected)
+        self.assertIsNotNone(self.accepted(mediated(f"{BOSS}/phone"), BOSS))
+        self.assertIsNotNone(self.accepted(mediated(room="r@example.org"), BOSS))
+        self.assertIsNone(self.accepted(mediated("eve@example.org"), BOSS))
+
+    def test_forged(self) -> None:
+        """
+        A room elsewhere cannot name a listed sender, nor can a room whose domain only
+        ends like the sender's.
+        """
+        for room in ("r@rooms.example.net", "r@evilexample.org", "r@org"):
+            self.assertIsNone(self.accepted(mediated(room=room), BOSS), room)
+        self.assertIsNone(self.accepted(mediated(""), BOSS))
+
+    def test_listedRoom(self) -> None:
+        """
+        A listed room is accepted whoever it names.
+        """
+        for inviter in ("eve@example.net", "", BOSS):
+            self.assertIsNotNone(
+                self.accepted(mediated(inviter), "*@rooms.example.org")
+            )
+
+    def test_others(self) -> None:
+        """
+        Errors, messages without an invitation, and rooms with a malformed address are
+        no invitations.
+        """
+        for xml in (
+            mediated(type="error"),
+            f"<message from='{BOSS}' to='{BOT}'><body>Join us</body></message>",
+            f"<presence from='{BOSS}' to='{BOT}'>"
+            f"<x xmlns='jabber:x:conference' jid='{ROOM}'/></presence>",
+            direct(room=""),
+            direct(room="rooms.example.org"),
+            direct(room="@rooms.example.org"),
+        ):
+            self.assertIsNone(self.accepted(xml, "*"), xml)
+
+    def test_bareSender(self) -> None:
+        """
+        A bot that was invited by a full address is in the room by its bare address.
+        """
+        message = stanza(direct())
+        message["to"] = f"bot@{DOMAIN}/phone"
+        request = acceptedInvitation(message, [BOSS])
+        assert request is not None
+        self.assertEqual(request.sender, jid.JID("bot", DOMAIN, ""))
+
+
+class AcceptTests(RoomTestCase):
+    """
+    Invitations that the service accepts.
+    """
+
+    accepted = (BOSS,)
+
+    def receive(self, xml: str) -> None:
+        """Receive a stanza that is not from an occupant."""
+        self.server.deliver(stanza(xml))
+
+    def invitations(self) -> int:
+        """Return the number of invitations for the callbacks."""
+        return sum(readInvitation(each) is not None for each in self.forwarded)
+
+    def test_accepted(self) -> None:
+        """
+        A bot that a listed sender has invited is in the room, and stays; the callback
+        receives the invitation too.
+        """
+        self.receive(mediated())
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+        self.assertEqual(self.membership.state, "joined")
+        self.assertEqual(len(self.successResultOf(self.store.rooms())), 1)
+        self.assertEqual(self.invitations(), 1)
+
+    def test_password(self) -> None:
+        """
+        The password of an invitation opens the room, and is stored for the next join.
+        """
+        self.room.password = "sesame"
+        self.receive(mediated(more="<password>sesame</password>"))
+        self.assertEqual(self.membership.record.password, "sesame")
+        self.lose()
+        self.connect()
+        self.assertEqual(self.membership.state, "joined")
+
+    def test_notListed(self) -> None:
+        """
+        An invitation of somebody else only goes to the callback.
+        """
+        self.receive(direct("eve@example.net/x"))
+        self.assertEqual([*self.service.memberships], [])
+        self.assertEqual(self.server.sent, [])
+        self.assertEqual(self.invitations(), 1)
+
+    def test_alreadyIn(self) -> None:
+        """
+        An invitation to a room in which the bot is changes nothing.
+        """
+        self.join(nick="Robot")
+        self.receive(direct())
+        self.assertEqual(self.membership.nick, "Robot")
+        self.assertEqual(self.entered(), 1)
+
+    def test_removed(self) -> None:
+        """
+        A bot that was removed does not return by an invitation: only a PUT lets it in.
+        """
+        self.join()
+        self.server.remove(ROOM, "bot", 307)
+        self.receive(direct())
+        self.assertEqual(self.membership.state, "removed")
+        self.assertEqual(self.entered(), 1)
+
+    def test_refused(self) -> None:
+        """
+        A room that does not let the invited bot in leaves no membership.
+        """
+        self.room.password = "sesame"
+        self.receive(mediated())
+        self.assertEqual([*self.service.memberships], [])
+        self.assertEqual(self.successResultOf(self.store.rooms()), [])
