@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,9 +15,11 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 
+from tests.core.hooks.hooks import SECRET, hookConfig
 from tests.servers.gateway import TOKEN, GatewayMixin, _Body
 from tests.support.prosody import Prosody
 from xmpprest.config.callback import CallbackConfig
+from xmpprest.config.hook import HookConfig
 from xmpprest.core.records import DEAD, DeliveryAttempt
 from xmpprest.metrics.definitions import HISTOGRAM, METRICS
 from xmpprest.store.sqlite import SQLiteStore
@@ -77,9 +80,11 @@ class MetricsTests(GatewayMixin, TestCase):
             inboxLimit=4,
             replyLimit=1,
             callbacks=(CallbackConfig(name="laptop", url="pull:", to=(PULLED,)),),
+            hooks=(self.makeHook(),),
         )
         await self.until(lambda now: now["xmpprest_dead_letters"] == 1)
         await self.send()
+        await self.hook()
         await self.fetch()
         await self.refuse()
         await self.ask()
@@ -94,8 +99,8 @@ class MetricsTests(GatewayMixin, TestCase):
         moved = {name for name, values in self.seen.items() if len(values) > 1}
         names = {metric.name for metric in METRICS}
         self.assertEqual(self.seen.keys(), names)
-        # A version stays what it is.
-        self.assertEqual(names - moved, {"xmpprest_info"})
+        # A version and a setting stay what they are.
+        self.assertEqual(names - moved, {"xmpprest_info", "xmpprest_record_limit"})
 
     async def giveUp(self, path: str) -> None:
         """Let an earlier gateway have given up a message."""
@@ -113,13 +118,34 @@ class MetricsTests(GatewayMixin, TestCase):
     async def send(self) -> None:
         """Messages go out, and come in to a callback that takes its time."""
         user = await self.login()
-        sent = await self.post(f"<message to='{user.bareJID}'><body>1</body></message>")
+        sent = await self.post(
+            f"<message to='{user.bareJID}'><body>1</body></message>",
+            Idempotency_Key="once",
+        )
         await self.becomes(sent, "confirmed")
         user.send(f"<message to='{BOT}' type='chat'><body>2</body></message>")
         delivery = await self.delivered()
         await self.until(lambda now: now["xmpprest_inbox_oldest_seconds"] > 0)
         delivery.respond(204, "", b"")
         await self.until(lambda now: now["xmpprest_inbox_stanzas"] == 0)
+
+    def makeHook(self) -> HookConfig:
+        """Return a hook whose template fails."""
+        template = Path(self.mktemp())
+        template.write_text("{{ 1 / 0 }}")
+        return hookConfig(to=[f"monitor@{self.server.host}"], template=str(template))
+
+    async def hook(self) -> None:
+        """A program posts to a hook, whose template fails."""
+        path = f"/hooks/alerts/{SECRET}"
+        uri = self.url.removesuffix("/rest") + path
+        lines = Headers({"Content-Type": ["application/json"]})
+        body = _Body(b'{"text": "Hello"}', chunked=False)
+        reply = await self._exchanged(b"POST", uri.encode(), lines, body)
+        self.assertEqual(reply.status, 200, reply.text)
+        await self.until(lambda now: now["xmpprest_hook_template_failures"] > 0)
+        # The recipient does not exist.
+        (await self.delivered()).respond(204, "", b"")
 
     async def fetch(self) -> None:
         """A client fetches a message."""
