@@ -190,7 +190,7 @@ class RoomRouteTests(RoomsTestCase):
             ({"password": 1}, 422, "'password' must be a string"),
             ({"create": "yes"}, 422, "'create' must be true or false"),
             ({"history": "all"}, 422, "'history' must be 'missed', 'none'"),
-            ({"history": {"max": 1}}, 422, "'history.max' is not known"),
+            ({"history": {"max": 1}}, 422, "'max' in 'history' is not known"),
             ({"history": {"seconds": -1}}, 422, "a number that is not negative"),
             ({"history": {"since": "today"}}, 422, "must be a time"),
         ):
