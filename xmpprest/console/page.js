@@ -7,6 +7,7 @@ import { Hooks } from "./hooks.js";
 import { Outbox } from "./outbox.js";
 import { Queues } from "./queues.js";
 import { Rates } from "./rates.js";
+import { Rooms } from "./rooms.js";
 import { Send } from "./send.js";
 import { Traffic } from "./traffic.js";
 
@@ -20,6 +21,7 @@ const queues = new Queues();
 const send = new Send((id) => outbox.show(id));
 const hooks = new Hooks((id) => outbox.show(id));
 const bots = new Bots();
+const rooms = new Rooms();
 const traffic = new Traffic((query) => events.start(query));
 
 const handlers = {
@@ -72,6 +74,7 @@ function load() {
   send.load();
   hooks.load();
   bots.load();
+  rooms.load();
 }
 
 function signIn() {
