@@ -48,6 +48,7 @@ setup(
             "sphinx>=7.3",
             "towncrier>=23.11",
         ],
+        "files": ["python-multipart>=0.0.20"],
         "hooks": ["Jinja2>=3.1.5"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
         "test": [
@@ -61,6 +62,7 @@ setup(
             "Jinja2>=3.1.5",
             "jsonschema-rs>=0.30",
             "openapi-spec-validator>=0.7",
+            "python-multipart>=0.0.20",
             "setuptools>=70.1",
             "schemathesis>=4.30",
             "selenium>=4.30",

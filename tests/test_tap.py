@@ -86,6 +86,7 @@ class OptionsTests(SynchronousTestCase):
             *("--stanza-size-limit=1000", "--hook-size-limit=2000"),
             *("--waiting-limit=8", "--store=memory", "--outbox-limit=9"),
             *("--outbox-age=10", "--outbox-size=11"),
+            *("--upload-service=upload.example.org", "--upload-size-limit=7"),
             *("--inbox-limit=11", "--inbox-size=12", "--reply-limit=13"),
             *("--record-days=1", "--record-limit=12", "--dead-days=2"),
             *("--cors-origin=http://a", "--cors-origin=http://b", "--name=Bot"),

@@ -68,6 +68,8 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
     "iq-max-timeout": [(["600"], 600.0)],
     "stanza-size-limit": [(["1048576"], 1048576)],
     "hook-size-limit": [(["1"], 1)],
+    "upload-service": [(["Upload.example.org"], "upload.example.org")],
+    "upload-size-limit": [(["1"], 1)],
     "waiting-limit": [(["1"], 1)],
     "store": [
         (["sqlite:xmpprest.db"], "sqlite:xmpprest.db"),
@@ -141,6 +143,8 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "iq-max-timeout": [(["0"], "expected a number of seconds above 0")],
     "stanza-size-limit": [(["192k"], "expected a whole number above 0")],
     "hook-size-limit": [(["0"], "expected a whole number above 0")],
+    "upload-service": [(["a@b"], "expected")],
+    "upload-size-limit": [(["0"], "expected a whole number above 0")],
     "waiting-limit": [(["0"], "expected a whole number above 0")],
     "store": [
         ([text], "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db, or")
@@ -272,6 +276,8 @@ class ConfigTests(SynchronousTestCase):
         self.assertEqual(config.iqMaxTimeout, 300)
         self.assertEqual(config.stanzaSizeLimit, 196608)
         self.assertEqual(config.hookSizeLimit, 2**20)
+        self.assertIsNone(config.uploadService)
+        self.assertEqual(config.uploadSizeLimit, 100_000_000)
         self.assertEqual(config.waitingLimit, 10_000)
         self.assertEqual(config.store, "sqlite:xmpprest.db")
         self.assertEqual(config.outboxLimit, 100_000)

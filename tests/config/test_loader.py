@@ -647,6 +647,8 @@ class DescribeTests(SourcesTestCase):
                 "outbox-age = 86400  # default",
                 "inbox-limit = 100000  # default",
                 "inbox-size = 1073741824  # default",
+                "# upload-service is not set  # default",
+                "upload-size-limit = 100000000  # default",
                 "reply-limit = 30  # default",
                 "record-days = 7  # default",
                 "record-limit = 1000000  # default",

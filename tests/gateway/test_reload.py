@@ -291,6 +291,23 @@ class SettingsTests(ReloadTestCase):
         self.change(hookSizeLimit=9)
         self.assertEqual(self.ask("ten bytes!", path).status, 413)
 
+    def test_uploadService(self) -> None:
+        """
+        Slots are requested from another upload service.
+        """
+        self.begin()
+        self.assertEqual(
+            self.reloaded(uploadService="upload.example.org").uploadService,
+            "upload.example.org",
+        )
+
+    def test_uploadSizeLimit(self) -> None:
+        """
+        A file may be as large as is set.
+        """
+        self.begin()
+        self.assertEqual(self.reloaded(uploadSizeLimit=7).uploadSizeLimit, 7)
+
     def test_stanzaSizeLimit(self) -> None:
         """
         A body may be as long as is set, through the site and without it.

@@ -60,6 +60,8 @@ def live(**settings: Any) -> Live[LiveSettings]:
         "logsRequests": False,
         "stanzaSizeLimit": 2**30,
         "hookSizeLimit": 2**30,
+        "uploadService": "upload.example.org",
+        "uploadSizeLimit": 2**30,
         "connectionLimit": 2**30,
         "waitingLimit": 2**30,
         "iqTimeout": 120.0,

@@ -196,6 +196,17 @@ class Config:
         "Maximum size of the stored stanzas that wait for one callback, in bytes.",
         2**30,
     )
+    uploadService: str | None = setting(
+        parsers.domain,
+        "The address of the XMPP server's upload service, for POST /rest/files, as"
+        " upload.example.org.",
+    )
+    uploadSizeLimit: int = setting(
+        parsers.positiveInteger,
+        "Maximum size of an uploaded file, in bytes; the service has a limit of its"
+        " own.",
+        100_000_000,
+    )
     replyLimit: int = setting(
         parsers.positiveInteger,
         "Maximum number of automatic replies to one sender in 10 seconds; in an hour 20"

@@ -36,6 +36,8 @@ class LiveSettings:
     @ivar logsRequests: Whether each request and each delivery has a line in the log.
     @ivar stanzaSizeLimit: Bytes that a stanza may have.
     @ivar hookSizeLimit: Bytes that the body of a request to a hook may have.
+    @ivar uploadService: The address of the upload service; C{None} if there is none.
+    @ivar uploadSizeLimit: Bytes that an uploaded file may have.
     @ivar connectionLimit: How many HTTP connections may be open.
     @ivar waitingLimit: How many requests may wait for their answers.
     @ivar iqTimeout: Seconds that an iq waits for its reply by default.
@@ -60,6 +62,8 @@ class LiveSettings:
     logsRequests: bool
     stanzaSizeLimit: int
     hookSizeLimit: int
+    uploadService: str | None
+    uploadSizeLimit: int
     connectionLimit: int
     waitingLimit: int
     iqTimeout: float

@@ -47,6 +47,7 @@ from ..xmpp.component import ComponentService
 from .files import ADMIN_CONNECTIONS
 from .metrics import MetricsCollector
 from .stores import isDurable
+from .uploads import makeFilesHandler
 
 
 @dataclass(frozen=True)
@@ -204,5 +205,8 @@ def _makeRoutes(
             **RoomsHandler(parts.rooms, config.domain).routes,
             **InboxHandler(inbox, once).routes,
             **UpdatesHandler(parts.updates, once).routes,
+            **makeFilesHandler(
+                config, settings, parts.component.sender, once, reactor
+            ).routes,
         },
     )

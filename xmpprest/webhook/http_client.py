@@ -7,9 +7,9 @@ body, on the number of connections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from OpenSSL import SSL
 from twisted.internet import error
@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IPolicyForHTTPS, IResponse
+from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS, IResponse
 
 from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded
 from .limited_transport import (
@@ -88,18 +88,34 @@ class BoundedClient:
         self._bodyLimit = bodyLimit
         self._headTimeout = headTimeout
         self._totalTimeout = totalTimeout
-        self._pool = HTTPConnectionPool(reactor)
+        self._pool = HTTPConnectionPool(reactor, persistent=connections > 0)
         self._pool.maxPersistentPerHost = connections
         self._pool.cachedConnectionTimeout = IDLE_TIMEOUT
         self._pool.retryAutomatically = False
         endpoints = LimitedEndpointFactory(reactor, tlsPolicy, HEAD_LIMIT + bodyLimit)
         self._agent = Agent.usingEndpointFactory(reactor, endpoints, self._pool)
 
-    async def request(
+    def request(
         self, method: bytes, url: bytes, headers: Headers, body: bytes = b""
+    ) -> Coroutine[Deferred[Any], Any, HTTPResponse]:
+        """
+        Send a request; see L{requestFrom}.
+        """
+        return self.requestFrom(
+            method, url, headers, lambda: BytesProducer(body) if body else None
+        )
+
+    async def requestFrom(
+        self,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        makeBody: Callable[[], IBodyProducer | None],
     ) -> HTTPResponse:
         """
-        Send a request.
+        Send a request whose body need not be in memory.
+
+        @param makeBody: Makes the producer of the body, for each attempt.
 
         A server may close a connection it had kept just as we use it again; then
         the request is sent once more, on a connection of its own. (RFC 9110 §9.2.2
@@ -113,14 +129,14 @@ class BoundedClient:
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
         try:
             try:
-                response = await self._send(method, url, headers, body, deadline)
+                response = await self._send(method, url, headers, makeBody, deadline)
             except ResponseFailed as failed:
                 isLate = deadline.elapsed > STALE_TIME
                 if isLate or not isinstance(_cause(failed), StaleConnection):
                     raise
                 # The others that are kept may be no better.
                 self._pool.closeCachedConnections()
-                response = await self._send(method, url, headers, body, deadline)
+                response = await self._send(method, url, headers, makeBody, deadline)
             content = b""
             if response.length != 0:
                 deadline.headArrived()
@@ -155,10 +171,10 @@ class BoundedClient:
         method: bytes,
         url: bytes,
         headers: Headers,
-        body: bytes,
+        makeBody: Callable[[], IBodyProducer | None],
         deadline: _Deadline,
     ) -> Deferred[IResponse]:
-        producer = BytesProducer(body) if body else None
+        producer = makeBody()
         return deadline.watch(self._agent.request(method, url, headers, producer))
 
 

@@ -18,6 +18,7 @@ from tests.core.hooks.hooks import makeHook
 from tests.support.bots import HeldBots
 from tests.support.doubles import HTTPResponse
 from tests.support.room_service import joinedRooms
+from tests.web.api.test_files import filesHandler
 from tests.web.api.test_hook_status import HeldMessages
 from tests.web.case import SiteTestCase, request
 from tests.web.records import HeldInbox, HeldStatuses, HeldUpdates, incoming
@@ -75,7 +76,7 @@ def operations() -> Iterator[Operation]:
 
 def isOfRecords(path: str) -> bool:
     """Whether a path is about what is kept, and not about stanzas that are sent."""
-    names = ("outbox", "inbox", "bots", "rooms", "hooks", "updates")
+    names = ("outbox", "inbox", "bots", "rooms", "hooks", "updates", "files")
     return path.split("/")[1] in names
 
 
@@ -397,6 +398,7 @@ class SentTests(SiteTestCase):
                 **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
                 **RoomsHandler(rooms, DOMAIN).routes,
                 **UpdatesHandler(HeldUpdates(), self.once).routes,
+                **filesHandler(self.once).routes,
                 **HookStatusHandler(Live(Hooks([makeHook()])), sent, sent).routes,
             }
         )
@@ -475,6 +477,8 @@ class SentTests(SiteTestCase):
         ):
             if isOfRecords(path):
                 content = operation.get("requestBody", {}).get("content", {})
+                if content and formats.JSON not in content:
+                    continue  # a form
                 examples = examplesOf(content.get(formats.JSON, {}))
                 body = _written(formats.JSON, examples[0]) if examples else b""
                 headers = {"Content-Type": formats.JSON}

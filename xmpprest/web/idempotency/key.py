@@ -46,17 +46,20 @@ def hasIdempotencyKey(request: Request) -> bool:
 
 
 def idempotencyKeyOf(
-    request: Request, body: bytes, grant: Grant
+    request: Request, body: bytes, grant: Grant, contentType: str | None = None
 ) -> IdempotencyKey | None:
     """
     Return the key of a request; C{None} if it has none.
 
+    @param contentType: Stands for the media type of the body, if not the one that the
+        request has.
     @raise Refusal: 400 if the header is malformed.
     """
     if not hasIdempotencyKey(request):
         return None
-    contentType = (header(request, b"content-type") or "").encode("latin-1")
-    parts = (request.method, request.path, contentType)
+    if contentType is None:
+        contentType = header(request, b"content-type") or ""
+    parts = (request.method, request.path, contentType.encode("latin-1"))
     # A key cannot contain a tab, and the parts cannot contain a line feed.
     owner = f"{grant.name}\t" if grant.name else ""
     fingerprint = sha256(b"\n".join([*parts, body])).digest()

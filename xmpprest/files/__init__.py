@@ -1,0 +1,1 @@
+"""Takes files from clients and uploads them; nothing of a file stays."""

@@ -1,0 +1,59 @@
+"""A file on its way from a client to the upload service, on disk without a name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from hashlib import sha256
+from typing import BinaryIO
+
+from ..core.files.slot import tooLargeFile
+
+
+class Spool:
+    """
+    Holds the content of one file. It has no name in the file system, so that nothing
+    of it stays, however the process ends.
+
+    @ivar size: Its size so far, in bytes.
+    """
+
+    def __init__(self, directory: str | None, limit: int) -> None:
+        """
+        @param directory: Where the disk has room; C{None} for the system's default.
+        @param limit: Limit on the size, in bytes.
+        """
+        self._file: BinaryIO = tempfile.TemporaryFile(  # noqa: SIM115  # L{close} closes it
+            dir=directory, buffering=0
+        )
+        self._limit = limit
+        self._hash = sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """
+        Add data.
+
+        @raise Refusal: 413, the file is too large.
+        @raise OSError: The disk is full.
+        """
+        self.size += len(data)
+        if self.size > self._limit:
+            raise tooLargeFile(f"upload-size-limit ({self._limit} bytes)")
+        self._hash.update(data)
+        while data:
+            data = data[self._file.write(data) :]
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the content, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def open(self) -> BinaryIO:
+        """Return a file object that reads the content from its beginning."""
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self._file.fileno()), "rb")
+
+    def close(self) -> None:
+        """Delete the content."""
+        self._file.close()
