@@ -38,7 +38,8 @@ export class Rooms {
   }
 
   #row(room) {
-    const words = [room.condition, room.reason, room.actor && `by ${room.actor}`];
+    const actor = room.state === "removed" && room.actor && `by ${room.actor}`;
+    const words = [room.condition, room.reason, actor];
     const leave = this.#button("Leave", room, (path) =>
       json(`${path}?from=${encodeURIComponent(room.from)}`, { method: "DELETE" }),
     );
