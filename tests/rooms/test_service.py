@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.words.xish.domish import Element
 
@@ -13,7 +14,7 @@ from xmpprest.core.codec.meta import metaToJSON
 from xmpprest.core.errors import Refusal
 from xmpprest.core.rooms.membership import Membership
 from xmpprest.core.rooms.requests import RoomRequest
-from xmpprest.core.rooms.values import RoomGate, RoomSettings
+from xmpprest.core.rooms.values import RoomGate, RoomRecord, RoomSettings
 from xmpprest.core.stanza import jid
 from xmpprest.core.stanza.build import META, firstChild
 from xmpprest.store.memory import MemoryStore
@@ -210,6 +211,22 @@ class JoinTests(RoomTestCase):
         """Without a stream a request is refused by 503, and nothing is stored."""
         self.lose()
         self.assertEqual(self.refusal(), 503)
+        self.assertEqual([*self.service.memberships], [])
+
+    def test_otherDomain(self) -> None:
+        """
+        A stored bot of another domain, from before the setting was changed, joins
+        nothing: the server would close the stream.
+        """
+        self.kill()
+        foreign = RoomRecord(ROOM, "bot@old.example", "bot@old.example/x", "bot")
+        self.successResultOf(self.store.saveRoom(foreign))
+        with capturedLogs() as logged:
+            self.begin()
+            self.connect()
+        levels = [each["log_level"] for each in logged]
+        self.assertEqual(levels, [LogLevel.warn])
+        self.assertEqual(self.server.sent, [])
         self.assertEqual([*self.service.memberships], [])
 
     def test_otherNick(self) -> None:

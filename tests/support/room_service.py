@@ -28,7 +28,7 @@ from xmpprest.rooms.interfaces import MembershipStore, RoomMessageQueue, Surroun
 from xmpprest.rooms.service import RoomService
 from xmpprest.store.memory import MemoryStore
 
-from .doubles import stanza
+from .doubles import DOMAIN, stanza
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 MUC_USER = "http://jabber.org/protocol/muc#user"
@@ -447,6 +447,7 @@ def makeService(
         ),
         "xmpprest",
         lambda: accepted,
+        domain=DOMAIN,
     )
 
 

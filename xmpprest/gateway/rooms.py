@@ -71,5 +71,10 @@ def makeRoomService(
     world = Surroundings(
         store, sender, forward, link, reactor, time.time, newID, random.random
     )
-    link.rooms = RoomService(world, config.name, lambda: settings.value.roomsAccept)
+    link.rooms = RoomService(
+        world,
+        config.name,
+        lambda: settings.value.roomsAccept,
+        domain=config.domain,
+    )
     return link.rooms

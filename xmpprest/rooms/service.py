@@ -61,15 +61,19 @@ class RoomService(Service):
         world: Surroundings,
         name: str,
         accepted: Callable[[], Sequence[str]] = tuple,
+        *,
+        domain: str,
     ) -> None:
         """
         @param name: The nick of a bot without a local part.
+        @param domain: The component domain.
         @param accepted: Returns the addresses whose invitations are accepted.
         """
         self._accepted = accepted
         self.changes = RoomChanges()
         self._world = world
         self._name = name
+        self._domain = domain
         self._turns = JoinTurns()
         self._rooms: dict[tuple[str, str], Room] = {}
         #: By the addresses of the room and of the occupant.
@@ -97,7 +101,17 @@ class RoomService(Service):
         if not self.running:
             return
         for record in records:
-            self._add(record, isStored=True)
+            if jid.parseJID(record.sender).domain == self._domain:
+                self._add(record, isStored=True)
+            else:
+                # The server would close the stream on a stanza from it.
+                _log.warn(
+                    "The bot {bot} is not in {room}, because the domain is {domain}:"
+                    " set --domain to that of the bot, or let another bot join by PUT.",
+                    bot=record.sender,
+                    room=record.room,
+                    domain=self._domain,
+                )
         if self._world.stream.ready:
             self.connected()
         early, self._early = self._early or [], None
