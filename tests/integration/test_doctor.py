@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ from xmpprest.config.config import Config
 from xmpprest.config.loader import LoadedConfig
 from xmpprest.config.secret_files import SecretSource
 from xmpprest.core.bots.profile import Bot, Profile
+from xmpprest.core.rooms.values import RoomRecord
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
 from xmpprest.gateway import makeGateway
-from xmpprest.store.sqlite import bot_queries
+from xmpprest.store.sqlite import bot_queries, room_queries
 from xmpprest.store.sqlite.database_file import DatabaseFile
 from xmpprest.store.sqlite.migrations import migrate
 from xmpprest.web.server.listener import Listener
@@ -336,6 +338,21 @@ class MachineTests(DoctorTestCase):
             if jid.endswith(DOMAIN):
                 self.assertNotIn("bots", await self.examine())
         await self.assertFound("bots", "bot@old.example cannot be online", WARNING)
+
+    async def test_rooms(self) -> None:
+        """
+        A room from which a bot was removed is named; one in which it is, is no fault.
+        """
+        room = "room@rooms.example.org"
+        for isRemoved in (False, True):
+            connection = sqlite3.connect(self.store, isolation_level=None)
+            migrate(connection)
+            record = RoomRecord(room, DOMAIN, f"{DOMAIN}/x", "x", joinedAt=1.0)
+            room_queries.save(connection, replace(record, isRemoved=isRemoved))
+            connection.close()
+            if not isRemoved:
+                self.assertNotIn("rooms", await self.examine())
+        await self.assertFound("rooms", f"was removed from {room}", WARNING)
 
     async def test_files(self) -> None:
         """

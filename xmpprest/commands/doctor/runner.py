@@ -15,6 +15,7 @@ from .check_clock import checkClock, clockOffset
 from .check_hook import checkHook
 from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
 from .check_listen import ListenChecker, checkRunning
+from .check_rooms import checkRooms
 from .check_server import checkServer, checkTrustRoots
 from .check_server_config import checkServerConfig
 from .result import CheckResult, failed, ok, warning
@@ -138,6 +139,8 @@ class CheckRunner:
         bots = checkBots(config)
         if bots is not None:
             self._tell(bots)
+        for finding in checkRooms(config):
+            self._tell(finding)
         return holder
 
     async def _listening(

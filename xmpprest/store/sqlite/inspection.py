@@ -10,6 +10,8 @@ from contextlib import closing
 from urllib.parse import quote
 
 from ...core.records import StoreUnusable
+from ...core.rooms.values import RoomRecord
+from . import room_queries
 from .database_file import advice
 from .errors import isCorruption
 from .migrations import versionOf
@@ -75,6 +77,19 @@ def foreignBots(path: str, domain: str) -> Sequence[str]:
         except sqlite3.DatabaseError:
             return ()  # an older store has no bots
     return [jid for (jid,) in rows if jid.rpartition("@")[2] != domain]
+
+
+def roomsOf(path: str) -> Sequence[RoomRecord]:
+    """
+    Return the memberships in a store, as far as they can be read without the log.
+
+    @param path: The path of a store that L{inspect} has accepted.
+    """
+    with closing(_connect(os.path.realpath(path))) as connection:
+        try:
+            return room_queries.rooms(connection)
+        except sqlite3.DatabaseError:
+            return ()  # an older store has no memberships
 
 
 def _connect(path: str) -> sqlite3.Connection:
