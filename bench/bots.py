@@ -143,7 +143,9 @@ async def measureMemory(server: Prosody) -> int:
 async def measureStream(
     gateway: MeasuredGateway, peer: Contacts, contacts: int, base: int
 ) -> None:
-    """Start a gateway, and print what its first stream takes."""
+    """
+    Start a gateway, and print the time and the memory until its first stream is ready.
+    """
     began = time.monotonic()
     await asyncio.to_thread(gateway.process.start)
     await _until(lambda: peer.presences > 0)
@@ -166,7 +168,9 @@ async def measureStream(
 async def measureChange(
     gateway: MeasuredGateway, peer: Contacts, contacts: int
 ) -> None:
-    """Change the bot's profile, and print what telling its subscribers takes."""
+    """
+    Change the bot's profile, and print how long all its subscribers take to be told.
+    """
     gateway.metrics()
     cpu, before = cpuSeconds(gateway.process.pid), peer.presences
     await asyncio.to_thread(gateway.put, status="Closed")

@@ -27,7 +27,7 @@ MIB = 2**20
 
 class QuietDisk:
     """
-    The disk that everything is on, which does not fail.
+    A stub of a disk that never fails; all files are on it.
     """
 
     words = ""

@@ -96,9 +96,11 @@ def presenceXML(
     """
     Return a presence of a bot.
 
-    @param type: A type of presence about subscriptions, C{probe}, or L{AVAILABLE} or
-        L{UNAVAILABLE} for the bot's own.
-    @param to: The address that gets the bot's own; C{None} for the contact.
+    @param type: A type of subscription presence such as C{subscribe}, or C{probe};
+        these
+        go to the contact. L{AVAILABLE} or L{UNAVAILABLE}: the presence of the bot
+        itself.
+    @param to: The recipient of available presence; C{None} for the contact.
     """
     presentation = entry.presentation
     if type == AVAILABLE:

@@ -103,7 +103,11 @@ def main(
 
 
 def _nameLast(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments in the order of getopt, which ends at the first name."""
+    """
+    Move the name behind the options, because getopt stops at the first argument that is
+    no
+    option.
+    """
     if arguments and not arguments[0].startswith("-"):
         return [*arguments[1:], arguments[0]]
     return [*arguments]

@@ -89,7 +89,7 @@ def readHooks(file: Mapping[str, object], path: str | None) -> HooksWithSecrets:
 def _tables(
     file: Mapping[str, object], name: str, path: str | None
 ) -> Iterator[tuple[object, str]]:
-    """Yield each table of a list of tables, and its name for messages."""
+    """Yield each table of a list of tables, and its name for errors."""
     tables = file.get(name, [])
     if not isinstance(tables, list):
         raise ConfigurationError(

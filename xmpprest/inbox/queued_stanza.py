@@ -111,7 +111,9 @@ class QueuedStanza:
 
     def parse(self, memory: MemoryUse) -> Element:
         """
-        Return the stanza for a request. The tree of a large one is not kept meanwhile.
+        Return the parsed stanza, to make a request from it. The tree of a large stanza
+        is not
+        kept: it is parsed anew for each request.
 
         @raise UnparsableStanza: The XML cannot be parsed.
         """

@@ -38,14 +38,16 @@ class Subscriber(Protocol):
         self, stanza: Element, id: str, *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """
-        Hand a stanza over. Its tree may be large: it must not stay in memory until the
-        Deferred fires.
+        Deliver a stanza. The implementation must not keep its tree, which may be large,
+        while
+        it waits for the response.
 
         @param id: Its id, the same in each attempt.
-        @param isReflection: Whether it is marked as a reflection.
+        @param isReflection: Whether a room has sent the bot's own message back.
         @return: Fires with the response; fails with
             L{DeliveryError<xmpprest.core.webhook.errors.DeliveryError>}: there is no
-            valid response. To cancel it withdraws the stanza.
+            valid
+            response. Cancelling it withdraws the stanza.
         """
 
 

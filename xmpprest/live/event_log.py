@@ -52,7 +52,7 @@ class EventLog:
     The recent events.
 
     @ivar last: The number of the last event.
-    @ivar droppedUpTo: The number up to which stanzas may be missing.
+    @ivar droppedUpTo: Events about stanzas may have been dropped up to this number.
     """
 
     def __init__(self) -> None:

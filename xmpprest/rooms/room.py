@@ -404,7 +404,7 @@ class Room:
         return events.Pinged(_faultIn(await self._request(ping)))
 
     def _ask(self, asking: Coroutine[Deferred[Any], Any, Event]) -> None:
-        """Run a request that leads to an event."""
+        """Send a query, and pass its result to the membership as an event."""
         before = self._asking
         self._asking = deferred = Deferred.fromCoroutine(asking)
         if before is not None:

@@ -1,7 +1,7 @@
 """
 Resolves the names in a stream (XML Namespaces 1.0), more leniently than expat.
 
-Prosody and ejabberd write C{<xml:a/>} from a stranger as C{<a
+Any remote user can send C{<xml:a/>}. Prosody and ejabberd pass it on as C{<a
 xmlns='http://www.w3.org/XML/1998/namespace'/>}, which is not well-formed. Expat's own
 resolution would end the stream because of it.
 """

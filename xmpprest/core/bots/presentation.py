@@ -139,7 +139,7 @@ def _presenceChildren(bot: Bot, ver: str) -> Sequence[Element]:
 
 
 def _vCard(bot: Bot) -> Element:
-    """XEP-0054 §3, XEP-0153 §3.2."""
+    """Make the bot's vCard (XEP-0054 §3), with its avatar (XEP-0153 §3.2)."""
     children = [
         element(ns.VCARD, "FN", None, [bot.name]),
         element(ns.VCARD, "JABBERID", None, [bot.jid]),

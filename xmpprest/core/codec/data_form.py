@@ -150,7 +150,11 @@ class _Field(ObjectShape):
     """A field of a form (XEP-0004 §3.2)."""
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
-        """Make the field; its type comes first, because values are written by type."""
+        """
+        Make the field. Its type is set before its values, because the type determines
+        how these
+        are written.
+        """
         if isinstance(value, dict):
             if value.get("value") is not None and value.get("values") is not None:
                 raise unprocessable(

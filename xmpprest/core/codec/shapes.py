@@ -282,7 +282,7 @@ class ChildValue:
         return self.shape.fromText(text, at)
 
     def fromPairs(self, pairs: Mapping[str, str], at: str) -> Value:
-        """Return the child's value for the keys of a query."""
+        """Convert the keys of a URL query to the JSON value of the child."""
         return self.shape.fromPairs(pairs, at)
 
 

@@ -33,9 +33,10 @@ class HookMessage:
     The message that a request becomes.
 
     @ivar body: The text.
-    @ivar notice: The facts of the request.
-    @ivar failure: Why the template failed and the default layout was used; C{None} if
-        it did not.
+    @ivar notice: The data extracted from the request.
+    @ivar failure: The reason why the template failed, so that the default layout was
+        used;
+        C{None} if no template failed.
     """
 
     shape: str

@@ -95,9 +95,10 @@ def _completed(part: Any) -> Any:
 
 def _problems(*statuses: int) -> JSONObject:
     """
-    Refer to the responses that are problems.
+    Return references to the error responses of an operation.
 
-    @param statuses: Those besides 400, 401 and 403, which every operation may have.
+    @param statuses: Its statuses in addition to 400, 401 and 403, which every operation
+        has.
     """
     return {
         str(status): {"$ref": f"#/components/responses/{status}"}

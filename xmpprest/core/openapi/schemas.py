@@ -97,7 +97,7 @@ def typesOf(kind: str) -> list[str]:
 
 
 def typeSchema(kind: str) -> JSONObject:
-    """Describe the type of a kind of stanza."""
+    """Return the schema of the attribute C{type} of messages, presence or iqs."""
     return {"type": "string", "enum": typesOf(kind)}
 
 

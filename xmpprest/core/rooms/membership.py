@@ -589,7 +589,7 @@ class Membership:
         self._save()
 
     def _deletedInside(self, event: Deleted) -> None:
-        """XEP-0045 §7.14."""
+        """Leave the room, and forget the membership (XEP-0045 §7.14)."""
         self._out.append(Depart(self.nick))
         self._forget()
 

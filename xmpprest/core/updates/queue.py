@@ -97,7 +97,8 @@ class UpdateQueue:
         """
         Add stored stanzas of earlier runs.
 
-        @param stored: Of each, by its position, the time from which its age counts.
+        @param stored: For the position of each stanza, the time from which its age
+            counts.
         """
         times = {self._positions[each]: self._times[each] for each in self._indexes()}
         times.update(stored)
@@ -224,7 +225,7 @@ class UpdateQueue:
             self._arriving.remove(stanza)
 
     def _indexes(self) -> Iterator[int]:
-        """Return the indexes of the stored stanzas, in order."""
+        """Yield the positions in the queue at which stored stanzas are, in order."""
         return (
             index
             for index in range(self._start, len(self._positions))

@@ -36,7 +36,7 @@ class Coalescable(Generic[_Argument, _Result]):
     argument: _Argument
 
     def __call__(self, connection: Connection) -> _Result:
-        """Run this operation alone."""
+        """Run this operation without merging it with others."""
         (result,) = self.function(connection, [self.argument])
         return result
 

@@ -130,7 +130,11 @@ def byID(
 
 
 def byToken(connection: Connection, token: str, limit: int) -> Sequence[OutboxRecord]:
-    """Implement L{Store.outgoingByToken}, by an index on the messages of hooks."""
+    """
+    Implement L{Store.outgoingByToken}. The index covers only messages of hooks, which
+    are
+    the only ones that are looked up by token.
+    """
     rows = connection.execute(
         f"SELECT {_WITHOUT_STANZA} FROM outgoing"
         " WHERE token >= 'hooks/' AND token < 'hooks0' AND token = ?"

@@ -232,7 +232,7 @@ class HookRouter:
         response: Response,
         token: str,
     ) -> Deferred[int | IdempotencyRecord | Exception]:
-        """Have a message stored; the result is that of the outbox."""
+        """Give a message to the outbox, and return the outbox's result."""
         storing: Deferred[int | IdempotencyRecord | Exception] = Deferred()
         record = self._once.recordFor(claim, response)
         self._outbox.enqueue(
