@@ -821,6 +821,15 @@ class PairsTests(CoreTestCase):
             STANZAS.fromForm({}, StanzaContext("iq", payload="ping")), True
         )
 
+    def test_items(self) -> None:
+        """A query cannot give the items of a list, and the error says what to do."""
+        context = StanzaContext("iq", payload="block")
+        problem = self.refusal(STANZAS.fromForm, {"jid": "a@b"}, context)
+        self.assertEqual(
+            problem.text,
+            "The key 'jid' in 'block' is not known; POST the items as JSON.",
+        )
+
     def test_refused(self) -> None:
         """Values that a form cannot hold are refused, and so are invalid ones."""
         for form, expected in (

@@ -52,12 +52,13 @@ def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
     @param at: The keys around it, or empty.
     @param known: The keys that exist there.
     """
-    nearest = _nearest(key, [*known])
-    hint = (
-        f"did you mean {nearest!r}?"
-        if nearest
-        else f"known here are {', '.join(sorted(known))}."
-    )
+    names = [*known]
+    if nearest := _nearest(key, names):
+        hint = f"did you mean {nearest!r}?"
+    elif names:
+        hint = f"known here are {', '.join(sorted(names))}."
+    else:
+        hint = "POST the items as JSON."
     where = f" in {at!r}" if at else ""
     return unprocessable(
         "bad-format",
