@@ -28,7 +28,7 @@ from xmpprest.core.bots.subscription import (
 )
 
 #: Stanzas after which each exchange must have ended.
-MANY = 50
+MANY = 500
 
 
 class SubscriptionMachine(RuleBasedStateMachine):
