@@ -7,6 +7,7 @@ https://grafana.com/docs/grafana/latest/alerting/, webhook notifier).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..notice import MAX_ITEM_TEXT, MAX_ITEMS, Notice, linkOf
 from ..request import Fields, HookRequest
@@ -21,6 +22,9 @@ _ORDER = (
     *("emergency", "disaster", "critical", "page", "high", "error", "major"),
     *("warning", "average", "minor", "low", "info", "none"),
 )
+_PLACES = {severity: place for place, severity in enumerate(_ORDER)}
+_LAST = len(_ORDER)
+_NO_FIELDS = Fields(None)
 #: The number of alerts of which the worst are shown.
 _MAX_RANKED = 500
 #: Maximum number of labels that are shown, and their maximum length in characters.
@@ -41,29 +45,51 @@ def isGrafana(request: HookRequest) -> bool:
     return isUnified or isLegacy
 
 
+class _Alert(NamedTuple):
+    """One of several alerts, with the facts that are needed more than once."""
+
+    fields: Fields
+    labels: Fields
+    status: str
+    severity: str
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The place among the alerts: firing ones first, then the worst."""
+        return self.status == "resolved", _PLACES.get(self.severity.lower(), _LAST)
+
+
+def _alert(value: object) -> _Alert:
+    fields = Fields(value)
+    labels = fields.object("labels")
+    return _Alert(fields, labels, fields.text("status"), _severity(labels))
+
+
 def notice(request: HookRequest) -> Notice:
     """Return the facts of a group of alerts."""
     fields = request.fields
     if "ruleName" in fields:
         return _legacyGrafana(fields)
-    alerts = [Fields(each) for each in fields.list("alerts")]
+    found = fields.list("alerts")
     state = fields.text("status").upper()
-    if len(alerts) == 1:
-        return _single(fields, alerts[0], state)
+    if len(found) == 1:
+        return _single(fields, Fields(found[0]), state)
+    alerts = [_alert(each) for each in found]
     common = fields.object("commonLabels")
-    isMixed = len({each.text("status") for each in alerts}) > 1
-    shown = sorted(alerts[:_MAX_RANKED], key=_rank)[:MAX_ITEMS]
+    severity = _severity(common)
+    isMixed = len({each.status for each in alerts}) > 1
+    ranked = sorted(alerts[:_MAX_RANKED], key=lambda each: each.rank)
+    shown = ranked[:MAX_ITEMS]
     truncated = int(fields.number("truncatedAlerts") or 0)
     return Notice(
         title=_groupTitle(fields, alerts, truncated),
         event=fields.text("status"),
         state=oneLine(state, 40),
-        severity=_severity(common)
-        or (_severity(shown[0].object("labels")) if shown else ""),
-        where=_labels(common, Fields(None)),
+        severity=severity or (shown[0].severity if shown else ""),
+        where=_labels(common, _NO_FIELDS),
         text=_annotations(fields.object("commonAnnotations")),
         link=linkOf(fields.text("externalURL")),
-        items=tuple(_item(each, common, isMixed) for each in shown),
+        items=tuple(_item(each, common, severity, isMixed) for each in shown),
         omitted=max(len(alerts) - len(shown), 0) + max(truncated, 0),
     )
 
@@ -76,15 +102,15 @@ def _single(fields: Fields, alert: Fields, state: str) -> Notice:
         event=fields.text("status"),
         state=oneLine(alert.text("status").upper() or state, 40),
         severity=_severity(labels),
-        where=_labels(labels, Fields(None)),
+        where=_labels(labels, _NO_FIELDS),
         text=_annotations(alert.object("annotations")),
         link=linkOf(link) or linkOf(fields.text("externalURL")),
         omitted=max(int(fields.number("truncatedAlerts") or 0), 0),
     )
 
 
-def _groupTitle(fields: Fields, alerts: Sequence[Fields], truncated: int) -> str:
-    firing = sum(each.text("status") != "resolved" for each in alerts)
+def _groupTitle(fields: Fields, alerts: Sequence[_Alert], truncated: int) -> str:
+    firing = sum(each.status != "resolved" for each in alerts)
     resolved = len(alerts) - firing
     counts = plural(len(alerts) + max(truncated, 0), "alert")
     if firing and resolved:
@@ -95,22 +121,24 @@ def _groupTitle(fields: Fields, alerts: Sequence[Fields], truncated: int) -> str
     return f"{name}, {counts}" if name else counts
 
 
-def _item(alert: Fields, common: Fields, isMixed: bool) -> Notice:
+def _item(alert: _Alert, common: Fields, severity: str, isMixed: bool) -> Notice:
     """
     Return the facts of one of several alerts.
 
+    @param common: The labels that all alerts have in common.
+    @param severity: The severity that they have in common; may be empty.
     @param isMixed: Whether the alerts have different states.
     """
-    labels, annotations = alert.object("labels"), alert.object("annotations")
+    labels, annotations = alert.labels, alert.fields.object("annotations")
     own = _labels(labels, common)
     title = oneLine(annotations.text("summary", "message", "description", "title"))
     name = "" if "alertname" in common else oneLine(labels.text("alertname"))
     if name:
         title = f"{name}: {title}" if title else name
     return Notice(
-        title=title or own or _name(labels, alert),
-        state=oneLine(alert.text("status").upper(), 40) if isMixed else "",
-        severity="" if _severity(common) else _severity(labels),
+        title=title or own or _name(labels, alert.fields),
+        state=oneLine(alert.status.upper(), 40) if isMixed else "",
+        severity="" if severity else alert.severity,
         where=own if title else "",
     )
 
@@ -122,13 +150,6 @@ def _name(labels: Fields, alert: Fields) -> str:
 
 def _severity(labels: Fields) -> str:
     return oneLine(labels.text(*_SEVERITY), 40)
-
-
-def _rank(alert: Fields) -> tuple[bool, int]:
-    """Return the place of an alert: firing ones first, then the worst."""
-    severity = _severity(alert.object("labels")).lower()
-    place = _ORDER.index(severity) if severity in _ORDER else len(_ORDER)
-    return alert.text("status") == "resolved", place
 
 
 def _labels(labels: Fields, without: Fields) -> str:
