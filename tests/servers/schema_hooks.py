@@ -43,6 +43,10 @@ schemathesis.openapi.format(
     "xmpp-bare-jid", _ADDRESSES.map(lambda address: address.partition("/")[0])
 )
 schemathesis.openapi.format(
+    "xmpp-room-jid",
+    st.builds("{}@{}".format, st.text("ab19.-", min_size=1), st.sampled_from(_DOMAINS)),
+)
+schemathesis.openapi.format(
     "base64-image",
     st.sampled_from((png(), jpeg())).map(lambda data: b64encode(data).decode()),
 )

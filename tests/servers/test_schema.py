@@ -35,10 +35,13 @@ _LONG = os.environ.get("XMPPREST_SCHEMATHESIS") == "long"
 _EXAMPLES = 100 if _LONG else 10
 
 #: The edges of all keys of a stanza are thousands. Briefly one operation with a stanza
-#: of each kind has to do, and messages are left to chance.
+#: of each kind has to do, and messages and large payloads are left to chance.
 _BRIEFLY = """
 [[operations]]
-include-path = ["/", "/echo", "/message/{type}/{to}", "/iq/set/{to}"]
+include-path = [
+    "/", "/echo", "/message/{type}/{to}", "/iq/set/{to}",
+    "/iq/pubsub/{to}", "/iq/vcard/{to}", "/vcard/{to}", "/iq/command/{to}",
+]
 phases.coverage.enabled = false
 """
 

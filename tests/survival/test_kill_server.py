@@ -23,7 +23,7 @@ from ..support.survival.ordeal import Ordeal, newSeed
 SERVERS: tuple[type[ServerProcess], ...] = (SurvivalProsody, SurvivalEjabberd)
 
 #: How often a server is killed; C{python -m bench.survival} does it more often.
-KILLS = 5
+KILLS = 3
 
 #: Seconds between two messages of a client: no more than the slower server can keep.
 PAUSE = 0.05
