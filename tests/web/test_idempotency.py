@@ -251,6 +251,7 @@ class AgainTests(KeyTestCase):
                 (MESSAGE + b" ", {}, "/rest"),
                 (MESSAGE, {"Content-Type": f"{XML};charset=utf-8"}, "/rest"),
                 (MESSAGE, {}, "/rest/message/chat/b@example.org"),
+                (MESSAGE, {}, "/rest?status=500"),
             ):
                 fields = {"Idempotency-Key": "k1", "Accept": JSON, **headers}
                 response = self.ask(body, fields, path=path)

@@ -821,6 +821,19 @@ class PairsTests(CoreTestCase):
             STANZAS.fromForm({}, StanzaContext("iq", payload="ping")), True
         )
 
+    def test_longNumber(self) -> None:
+        """
+        A long text that is no number is refused in linear time: in quadratic time this
+        one would take hours.
+        """
+        digits = "9" * 500_000
+        for number in (digits, f".{digits}", f"1e{digits}", f"{digits}.{digits}"):
+            stanza = xml(
+                "<presence><hats xmlns='urn:xmpp:hats:0'>"
+                f"<hat title='a' uri='u' hue='{number}x'/></hats></presence>"
+            )
+            self.assertNotIn("hats", STANZAS.encode(stanza))
+
     def test_items(self) -> None:
         """A query cannot give the items of a list, and the error says what to do."""
         context = StanzaContext("iq", payload="block")

@@ -164,6 +164,23 @@ class MessageTests(SynchronousTestCase):
             "FAIL \ufffd\ufffd ok",
         )
 
+    def test_longRuns(self) -> None:
+        """
+        A long run of spaces takes linear time: in quadratic time this one would take
+        hours.
+        """
+        text = message(self.hook, {"text": f"a{' ' * 900_000}b"})
+        self.assertTrue(text.startswith("a"))
+
+    def test_hugePriority(self) -> None:
+        """
+        A priority of thousands of digits is ignored.
+        """
+        hook = makeHook(shape="gotify")
+        for priority in ("9" * 5000, "10"):
+            value = {"message": "Hello", "priority": priority}
+            self.assertIn("Hello", message(hook, value))
+
     def test_templateFails(self) -> None:
         """
         If a template fails or makes nothing, the message has the default layout, and

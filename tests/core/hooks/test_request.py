@@ -73,6 +73,15 @@ class ParseTests(SynchronousTestCase):
             parsed(body, MULTIPART).value, {"title": "A b", "message": "two\r\nlines"}
         )
 
+    def test_longHead(self) -> None:
+        """
+        A long head of a part takes linear time: in quadratic time this one would take
+        hours.
+        """
+        head = "form-data " * 50_000
+        body = f"--x-y\r\nContent-Disposition: {head}\r\n\r\nx\r\n--x-y--\r\n"
+        self.assertEqual(parsed(body, MULTIPART).value, {})
+
     def test_charset(self) -> None:
         """
         Text is UTF-8, or Latin-1 if the type says so; other bytes are replaced.

@@ -441,6 +441,12 @@ class Mirror(Resource):
 class OtherResourceTests(SiteTestCase):
     """Resources of Twisted's kind on the gateway's site."""
 
+    def test_prefix(self) -> None:
+        """A resource is found at its own path only, not below an unknown one."""
+        self.assertEqual(self.ask(b"", {}, "GET", "/mirror").status, 200)
+        for path in ("/x/mirror", "/x/y/mirror", "//mirror"):
+            self.assertEqual(self.ask(b"", {}, "GET", path).status, 404, path)
+
     def setUp(self) -> None:
         super().setUp()
         self.mirror = Mirror()

@@ -191,7 +191,8 @@ def integer(low: int = 0, high: int = 2**63 - 1) -> Scalar:
 
 #: Decimal digits only: int() and float() also take texts such as "1_000".
 _DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
-_DECIMAL = re.compile(r"[+-]?[0-9]*\.?[0-9]*(?:[Ee][+-]?[0-9]+)?")
+#: Possessive, or a long text that is no number would take quadratic time.
+_DECIMAL = re.compile(r"[+-]?[0-9]*+(?:\.[0-9]*+)?(?:[Ee][+-]?[0-9]++)?")
 
 
 def _int(text: str) -> int:

@@ -36,6 +36,8 @@ _JSON_FIELDS = ("payload", "payload_json", "data")
 _FORM_START = re.compile(r"[\w.~%+*\[\]-]+=")
 
 _BOUNDARY = re.compile(r'(?i);\s*boundary=(?:"([^"]*)"|([^\s;]+))')
+_NAME = re.compile(r'(?i)[; ]name="?([^";]*)')
+_FILENAME = re.compile(r"(?i)[; ]filename\*?=")
 _CHARSET = re.compile(r'(?i);\s*charset="?([\w-]+)')
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
@@ -172,10 +174,21 @@ def _parts(text: str, contentType: str) -> dict[str, str]:
     fields = {}
     for part in parts:
         head, _, content = part.partition("\r\n\r\n")
-        name = re.search(r'(?i)\bform-data\b[^\r\n]*?[; ]name="?([^";\r\n]*)', head)
-        if name is not None and not re.search(r'(?i)[; ]filename\*?="?', head):
-            fields[name[1]] = content.removesuffix("\r\n")
+        name = _fieldName(head)
+        if name is not None:
+            fields[name] = content.removesuffix("\r\n")
     return fields
+
+
+def _fieldName(head: str) -> str | None:
+    """Return the name of a part of a form; C{None} for a file or another part."""
+    for line in head.splitlines():
+        kind, semicolon, parameters = line.partition(";")
+        if kind.rstrip().lower().endswith("form-data"):
+            found = _NAME.search(semicolon + parameters)
+            isFile = _FILENAME.search(semicolon + parameters) is not None
+            return None if found is None or isFile else found[1]
+    return None
 
 
 def _withJSON(form: dict[str, str]) -> Any:

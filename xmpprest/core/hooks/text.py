@@ -13,7 +13,7 @@ ELLIPSIS = "…"
 #: build tools.
 _CONTROL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _LINE_END = re.compile(r"\r\n?|[\u2028\u2029]")
-_SPACE_AT_END = re.compile(r"[ \t]+(?=\n)")
+_SPACE_AT_END = re.compile(r"(?<![ \t])[ \t]++(?=\n)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from sys import intern
@@ -28,6 +29,8 @@ OCCUPANT_ID = "urn:xmpp:occupant-id:0"
 
 #: Results in one page of an archive.
 PAGE = 50
+#: A status code (XEP-0045 §15.6).
+_CODE = re.compile("[0-9]{3}")
 
 # --- reading --------------------------------------------------------------------
 
@@ -70,7 +73,7 @@ def _statuses(extension: Element) -> frozenset[int]:
         for each in elements(extension)
         if each.name == "status"
     )
-    return frozenset(int(code) for code in codes if code.isdecimal() and code.isascii())
+    return frozenset(int(code) for code in codes if _CODE.fullmatch(code))
 
 
 def _occupant(stanza: Element, item: Element | None) -> Occupant:

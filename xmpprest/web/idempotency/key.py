@@ -59,7 +59,9 @@ def idempotencyKeyOf(
         return None
     if contentType is None:
         contentType = header(request, b"content-type") or ""
-    parts = (request.method, request.path, contentType.encode("latin-1"))
+    query = request.uri.partition(b"?")[2]
+    target = b"%s?%s" % (request.path, query) if query else request.path
+    parts = (request.method, target, contentType.encode("latin-1"))
     # A key cannot contain a tab, and the parts cannot contain a line feed.
     owner = f"{grant.name}\t" if grant.name else ""
     fingerprint = sha256(b"\n".join([*parts, body])).digest()

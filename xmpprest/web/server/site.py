@@ -194,8 +194,10 @@ class _Nothing(Resource):
     """
 
     def getChild(self, path: bytes, request: Request) -> Resource:
-        """Return this resource for every path below it."""
-        return self
+        """
+        Return this resource for C{/}, and one without its children for other paths.
+        """
+        return _Nothing() if path or request.postpath else self
 
     def render(self, request: Request) -> int:
         """Answer 404; at the root, a page with links if a browser asks."""

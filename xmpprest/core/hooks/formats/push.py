@@ -145,7 +145,8 @@ def gotify(request: HookRequest) -> Notice:
     body = textNotice(fromMarkdown(text) if isMarkdown else text)
     head = oneLine(fields.text("title"))
     written = fields.text("priority")
-    priority = int(written) if written.isascii() and written.isdigit() else _NORMAL
+    isNumber = written.isascii() and written.isdigit() and len(written) < 10
+    priority = int(written) if isNumber else _NORMAL
     low = "info" if priority < _NORMAL else ""
     return Notice(
         title=head or body.title,
