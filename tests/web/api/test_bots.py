@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from xmpprest.core.policy.permissions import Grant
+from xmpprest.core.policy.rate_limit import RateLimiter
 from xmpprest.core.stanza.jid_pattern import JIDPatterns
 from xmpprest.web.api import bots
 from xmpprest.web.api.bots import BotsHandler
@@ -197,11 +198,14 @@ class TokenTests(BotsTestCase):
         self.bots.put()
         self.bots.put("other@gateway.example")
 
-    def grant(self, *rights: str) -> None:
-        """Let the token send from one bot only, with these rights."""
+    def grant(self, *rights: str, **limits: Any) -> None:
+        """Let the token send from one bot only, with these rights and limits."""
         ((hash, _),) = self.authenticator.grants
         grant = Grant(
-            name="weather", senders=JIDPatterns(BOT), permissions=frozenset(rights)
+            name="weather",
+            senders=JIDPatterns(BOT),
+            permissions=frozenset(rights),
+            **limits,
         )
         self.authenticator.grants = ((hash, grant),)
 
@@ -241,3 +245,66 @@ class TokenTests(BotsTestCase):
         ):
             self.assertRefused(self.send(method, path), 403, "may not send from")
         self.assertEqual(len(self.bots.service.roster), 2)
+
+    def test_recipients(self) -> None:
+        """
+        A token approves and cancels the contacts only that it may send to.
+        """
+        self.bots.presence("subscribe")
+        self.bots.stream.taken()
+        self.grant("bots", recipients=JIDPatterns("*@example.org"))
+        for method, body in (
+            ("PUT", None),
+            ("PUT", {"subscribe": True}),
+            ("DELETE", None),
+        ):
+            response = self.send(method, CONTACT, body)
+            text = f"'weather' may not send to '{USER}', only to: *@example.org."
+            self.assertRefused(response, 403, text)
+        self.assertEqual(self.bots.stream.taken(), [])
+        (contact,) = self.value("GET", f"{PATH}/contacts")
+        self.assertEqual(contact["jid"], USER)
+        allowed = f"{PATH}/contacts/juliet@example.org"
+        self.value("PUT", allowed, {"subscribe": True})
+        self.assertEqual(self.bots.stream.kinds(), ["subscribe juliet@example.org"])
+
+    def test_kinds(self) -> None:
+        """
+        A token that may not send presence changes no bot and no contact, but sees them.
+        """
+        self.bots.presence("subscribe")
+        self.bots.stream.taken()
+        self.grant("bots", kinds=frozenset({"message"}))
+        before = [self.value("GET", each) for each in (PATH, f"{PATH}/contacts")]
+        for method, path in (
+            ("PUT", PATH),
+            ("DELETE", PATH),
+            ("PUT", CONTACT),
+            ("DELETE", CONTACT),
+        ):
+            response = self.send(method, path)
+            text = "'weather' may send message, not a presence."
+            self.assertRefused(response, 403, text)
+        self.assertEqual(self.bots.stream.taken(), [])
+        after = [self.value("GET", each) for each in (PATH, f"{PATH}/contacts")]
+        self.assertEqual(after, before)
+
+    def test_rate(self) -> None:
+        """
+        Each change counts as a stanza for the rate limit; reading does not.
+        """
+        for method, path in (
+            ("PUT", PATH),
+            ("PUT", CONTACT),
+            ("DELETE", CONTACT),
+            ("DELETE", PATH),
+        ):
+            limit = RateLimiter(1, 1, self.clock.seconds)
+            self.grant("bots", rateLimiter=limit)
+            self.assertIn(self.send(method, path).status, (200, 204))
+            self.bots.stream.taken()
+            response = self.send(method, path)
+            self.assertRefused(response, 429, "may send 1 stanzas a second")
+            self.assertEqual(response["Retry-After"], "1")
+            self.assertEqual(self.bots.stream.taken(), [])
+            self.value("GET", "/rest/bots")

@@ -263,22 +263,66 @@ class TokenTests(RoomsTestCase):
             self.assertRefused(response, 404, "'mine' may not see it")
         self.assertEqual([*self.room.occupants], ["bot", "other"])
 
+    def test_resource(self) -> None:
+        """
+        A token that may send from one resource of a bot neither replaces the bot in a
+        room nor joins for it, because the bot is in a room only once.
+        """
+        phone = f"{BOT}/phone"
+        grant = Grant("phone", senders=JIDPatterns(phone), defaultSender=phone)
+        limited, body = self.allow(grant), {"nick": "evil"}
+        for before in ([], [BOT]):
+            self.headers = {}
+            self.join(*before)
+            count = len(self.server.sent)
+            self.headers = limited
+            for sender in ({}, {"from": phone}):
+                response = self.send("PUT", PATH, {**body, **sender})
+                text = f"may not send from '{BOT}', to which the place"
+                self.assertRefused(response, 403, text)
+            self.assertEqual(len(self.server.sent), count)
+        self.headers = self.allow(Grant("bare", senders=JIDPatterns(BOT)))
+        self.assertEqual(self.value("PUT", PATH, {"from": phone})["from"], BOT)
+
     def test_recipients(self) -> None:
         """
-        A token lets bots join the rooms only that it may send to.
+        A token lets bots join and leave the rooms only that it may send to.
         """
-        self.headers = self.allow(Grant("x", recipients=JIDPatterns("*@example.net")))
-        self.assertRefused(self.send("PUT"), 403, "may not send to")
+        limited = self.allow(Grant("x", recipients=JIDPatterns("*@example.net")))
+        self.headers = limited
+        text = f"'x' may not send to '{ROOM}', only to: *@example.net."
+        self.assertRefused(self.send("PUT"), 403, text)
         self.assertEqual(self.server.sent, [])
+        self.headers = {}
+        self.join(BOT)
+        self.headers = limited
+        self.assertRefused(self.send("DELETE"), 403, text)
+        self.assertEqual([*self.room.occupants], ["bot"])
+        self.assertEqual(self.value("GET")["from"], BOT)
+
+    def test_kinds(self) -> None:
+        """
+        A token that may not send presence lets no bots join or leave, but shows them.
+        """
+        self.join(BOT)
+        self.headers = self.allow(Grant("x", kinds=frozenset({"message"})))
+        for method in ("PUT", "DELETE"):
+            text = "'x' may send message, not a presence."
+            self.assertRefused(self.send(method), 403, text)
+        self.assertEqual([*self.room.occupants], ["bot"])
+        self.assertEqual(self.value("GET")["from"], BOT)
 
     def test_rate(self) -> None:
         """
-        A join counts as a stanza for the rate limit; reading does not.
+        A join or a departure counts as a stanza for the rate limit; reading does not.
         """
-        limit = RateLimiter(1, 2, self.clock.seconds)
+        limit = RateLimiter(1, 3, self.clock.seconds)
         self.headers = self.allow(Grant("slow", rateLimiter=limit))
-        for _ in range(2):
-            self.value("PUT")
-            self.value("GET")
-        self.assertRefused(self.send("PUT"), 429, "stanzas a second")
-        self.assertEqual(self.value("GET")["state"], "joined")
+        self.value("PUT")
+        self.assertEqual(self.send("DELETE").status, 204)
+        self.value("PUT")
+        for method in ("PUT", "DELETE"):
+            response = self.send(method)
+            self.assertRefused(response, 429, "stanzas a second")
+            self.assertEqual(response["Retry-After"], "1")
+            self.assertEqual(self.value("GET")["state"], "joined")

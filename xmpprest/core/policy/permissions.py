@@ -71,18 +71,42 @@ class Grant:
         """
         if self is FULL_ACCESS:
             return  # the common case
-        if stanza.name not in self.kinds:
+        self.requireKind(stanza.name)
+        self.requireSender(stanza["from"])
+        self.requireRecipient(stanza["to"])
+
+    def requireKind(self, kind: str) -> None:
+        """
+        Check that stanzas of a kind may be sent.
+
+        @param kind: C{message}, C{presence} or C{iq}.
+        @raise Refusal: 403, the text says which kinds may be sent.
+        """
+        if kind not in self.kinds:
             known = " or ".join(sorted(self.kinds)) or "nothing"
-            raise forbidden(f"{self} may send {known}, not {withArticle(stanza.name)}.")
-        if stanza["from"] not in self.senders:
+            raise forbidden(f"{self} may send {known}, not {withArticle(kind)}.")
+
+    def requireSender(self, address: str) -> None:
+        """
+        Check that stanzas may be sent from an address.
+
+        @raise Refusal: 403, the text says from which addresses they may.
+        """
+        if address not in self.senders:
             raise forbidden(
-                f"{self} may not send from {quoteShort(stanza['from'])}; set 'from' "
-                "to what"
-                f" it may: {self.senders}."
+                f"{self} may not send from {quoteShort(address)}; set 'from' to what it"
+                f" may: {self.senders}."
             )
-        if stanza["to"] not in self.recipients:
+
+    def requireRecipient(self, address: str) -> None:
+        """
+        Check that stanzas may be sent to an address.
+
+        @raise Refusal: 403, the text says to which addresses they may.
+        """
+        if address not in self.recipients:
             raise forbidden(
-                f"{self} may not send to {quoteShort(stanza['to'])}, only to:"
+                f"{self} may not send to {quoteShort(address)}, only to:"
                 f" {self.recipients}."
             )
 

@@ -76,7 +76,9 @@ class Bots(Protocol):
 @dataclass(frozen=True, slots=True)
 class BotsHandler:
     """
-    Shows and changes bots. A token sees those that it may send from.
+    Shows and changes bots. A token sees those that it may send from. A change is
+    announced by presence, which the token must be allowed to send, and counts as one
+    stanza.
 
     @ivar bots: The bots.
     @ivar domain: The component domain.
@@ -141,11 +143,14 @@ class BotsHandler:
         """
         Add or change a bot.
 
-        @raise Refusal: 403 for another domain, or an address that the token may not
-            send from; 422 for an impossible profile.
+        @raise Refusal: 403 for another domain, an address that the token may not send
+            from, or a token that may not send presence; 422 for an impossible profile;
+            429 if the rate limit is reached.
         """
-        address = self._address(bot, grant)
-        changed = await self.bots.put(address, _objectOf(request, body))
+        address = self._changeable(bot, grant)
+        profile = _objectOf(request, body)
+        grant.consumeRateLimit()
+        changed = await self.bots.put(address, profile)
         return jsonResponse(200, profileToJSON(changed))
 
     async def delete(
@@ -154,9 +159,12 @@ class BotsHandler:
         """
         Delete a bot, and cancel its subscriptions.
 
-        @raise Refusal: 404 if there is none; 503 without a stream.
+        @raise Refusal: 403 if the token may not send from it, or no presence; 404 if
+            there is none; 429 if the rate limit is reached; 503 without a stream.
         """
-        await self.bots.delete(self._address(bot, grant))
+        address = self._changeable(bot, grant)
+        grant.consumeRateLimit()
+        await self.bots.delete(address)
         return Response(204)
 
     async def contacts(
@@ -193,11 +201,14 @@ class BotsHandler:
         """
         Approve a contact, and subscribe to it if the body says so.
 
-        @raise Refusal: 404 if there is no such bot; 422 for an invalid body; 503 if
-            the contact must be told and there is no stream.
+        @raise Refusal: 403 if the token may not send presence from the bot to the
+            contact; 404 if there is no such bot; 422 for an invalid body; 429 if the
+            rate limit is reached; 503 if the contact must be told and there is no
+            stream.
         """
-        address, other = self._address(bot, grant), _contactAddress(contact)
+        address, other = self._changeable(bot, grant), _recipient(contact, grant)
         wanted = parseContactRequest(_objectOf(request, body))
+        grant.consumeRateLimit()
         found = await self.bots.approve(
             address, other, wanted.name, subscribes=wanted.subscribes
         )
@@ -210,12 +221,25 @@ class BotsHandler:
         """
         Cancel both directions of a contact's subscription.
 
-        @raise Refusal: 404 if there is no such bot or contact; 503 if the contact must
-            be told and there is no stream.
+        @raise Refusal: 403 if the token may not send presence from the bot to the
+            contact; 404 if there is no such bot or contact; 429 if the rate limit is
+            reached; 503 if the contact must be told and there is no stream.
+        """
+        address, other = self._changeable(bot, grant), _recipient(contact, grant)
+        grant.consumeRateLimit()
+        await self.bots.cancel(address, other)
+        return Response(204)
+
+    def _changeable(self, bot: str, grant: Grant) -> str:
+        """
+        Return the address of a bot that is to be changed, in its normal form.
+
+        @raise Refusal: 400 if it is malformed; 403 for another domain, or if the token
+            may not send from it, or no presence.
         """
         address = self._address(bot, grant)
-        await self.bots.cancel(address, _contactAddress(contact))
-        return Response(204)
+        grant.requireKind("presence")
+        return address
 
     def _address(self, bot: str, grant: Grant) -> str:
         """
@@ -250,8 +274,16 @@ def _objectOf(request: Request, body: bytes) -> Value:
     return parseJSON(request, body) if body else {}
 
 
-def _contactAddress(contact: str) -> str:
-    return str(_bareAddress(contact))
+def _recipient(contact: str, grant: Grant) -> str:
+    """
+    Return the address of a contact in its normal form.
+
+    @raise Refusal: 400 if it is malformed, or has a resource; 403 if the token may not
+        send to it.
+    """
+    address = str(_bareAddress(contact))
+    grant.requireRecipient(address)
+    return address
 
 
 def _bareAddress(text: str) -> jid.JID:

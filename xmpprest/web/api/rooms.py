@@ -21,6 +21,7 @@ from ...core.rooms.requests import (
     parseSettings,
 )
 from ...core.rooms.views import occupantToJSON, roomToJSON
+from ...core.stanza import jid
 from ..query import parseQuery
 from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
@@ -50,7 +51,9 @@ class RoomsHandler:
     """
     Joins, shows and leaves rooms.
 
-    A token needs the permission C{rooms}, and sees the bots that it may send from.
+    A token needs the permission C{rooms}, and sees the bots that it may send from. A
+    join or a departure is a presence to the room, which the token must be allowed to
+    send, and counts as one stanza.
     """
 
     def __init__(self, rooms: Rooms, domain: str) -> None:
@@ -116,26 +119,21 @@ class RoomsHandler:
         """
         Let a bot be in a room, and wait until it is.
 
-        @raise Refusal: 403 if the token may not send from that address, or the room
-            lets the bot not in; 404, there is no such room; 409, the nick is in use;
-            422, the body is invalid; 504, the room has not answered.
+        @raise Refusal: 403 if the token may not send presence, from the bare address
+            of the bot, or to the room, or if the room lets the bot not in; 404, there
+            is no such room; 409, the nick is in use; 422, the body is invalid; 429,
+            the rate limit is reached; 504, the room has not answered.
         """
         parseQuery(request, {})
         written, settings = parseSettings(_decode(request, body))
         sender = parseSender(
             written or grant.defaultSender or self._domain, self._domain
         )
-        if str(sender) not in grant.senders:
-            raise forbidden(
-                f"{grant} may not send from {quoteShort(str(sender))}; set 'from' to"
-                f" what it may: {grant.senders}."
-            )
+        grant.requireKind("presence")
+        grant.requireSender(str(sender))
+        _requireBot(sender, grant)
         address = parseRoom(room)
-        if address not in grant.recipients:
-            raise forbidden(
-                f"{grant} may not send to {quoteShort(address)}, only to:"
-                f" {grant.recipients}."
-            )
+        grant.requireRecipient(address)
         grant.consumeRateLimit()
         membership = await self._rooms.put(RoomRequest(address, sender, settings))
         return jsonResponse(200, roomToJSON(membership))
@@ -146,9 +144,15 @@ class RoomsHandler:
         """
         Let a bot leave a room.
 
-        @raise Refusal: 404, there is no membership; 409, there are several.
+        @raise Refusal: 403, the token may not send presence, or not to the room; 404,
+            there is no membership; 409, there are several; 429, the rate limit is
+            reached.
         """
-        await self._rooms.delete(self._find(room, request, grant))
+        grant.requireKind("presence")
+        grant.requireRecipient(parseRoom(room))
+        membership = self._find(room, request, grant)
+        grant.consumeRateLimit()
+        await self._rooms.delete(membership)
         return Response(204)
 
     def _find(self, room: str, request: Request, grant: Grant) -> Membership:
@@ -182,6 +186,21 @@ class RoomsHandler:
             f"No bot is in {address} by a PUT to this path, or {grant} may not see it."
             if grant.name
             else f"No bot is in {address} by a PUT to this path."
+        )
+
+
+def _requireBot(sender: jid.JID, grant: Grant) -> None:
+    """
+    Check that a token may send from the bare address of a bot. The bot is in a room
+    only once, whatever its resource is, so that a join replaces an earlier one.
+
+    @raise Refusal: 403, it may send from some of the bot's resources only.
+    """
+    bare = str(sender.bare)
+    if bare not in grant.senders:
+        raise forbidden(
+            f"{grant} may not send from {quoteShort(bare)}, to which the place in the"
+            f" room belongs, only from: {grant.senders}."
         )
 
 
