@@ -212,6 +212,62 @@ class RoomMessageTests(OutboxTestCase):
         self.outbox.handleError(error)
         self.assertEqual(self.record(1).state, BOUNCED)
 
+    def refuse(self, sender: str, content: str = "") -> None:
+        """Let an error for the first message arrive."""
+        addresses = f"from='{sender}' to='{BOT}'"
+        self.outbox.handleError(
+            stanza(f"<message type='error' id='r1' {addresses}>{content}</message>")
+        )
+
+    def test_forged(self) -> None:
+        """An error from an occupant is no answer to a message, the room's own is."""
+        self.send(said(1))
+        self.refuse(f"{ROOM}/mallory")
+        self.assertEqual(self.record(1).state, SENT)
+        self.passBarrier()
+        self.refuse(f"{ROOM}/mallory")
+        self.assertEqual(self.record(1).state, SENT)
+        self.refuse(ROOM)
+        self.assertEqual(self.record(1).state, BOUNCED)
+
+    def test_forgedLater(self) -> None:
+        """An error from an occupant changes no message that the room has sent back."""
+        self.send(said(1))
+        self.passBarrier()
+        self.outbox.reflected(ROOM, BOT, "r1", "archive-7")
+        for gate in (RoomGate.OPEN, None):
+            self.gate = gate
+            self.refuse(f"{ROOM}/mallory")
+            self.assertEqual(self.record(1).state, CONFIRMED)
+        self.refuse(ROOM)
+        self.assertEqual(self.record(1).state, BOUNCED)
+
+    def test_forgedExpired(self) -> None:
+        """An error from an occupant changes no message that has not come back."""
+        self.send(said(1))
+        self.passBarrier()
+        self.clock.advance(REFLECTION_TIMEOUT)
+        self.refuse(f"{ROOM}/mallory")
+        self.assertEqual(self.record(1).state, SENT)
+        self.refuse(ROOM)
+        self.assertEqual(self.record(1).state, BOUNCED)
+
+    def test_forgedElsewhere(self) -> None:
+        """
+        In a room that the gateway does not keep, the type tells while the message is in
+        flight; then the mark of rooms does.
+        """
+        self.gate = None
+        self.send(said(1))
+        self.refuse(f"{ROOM}/mallory")
+        self.assertEqual(self.record(1).state, SENT)
+        self.passBarrier()
+        mark = "<x xmlns='http://jabber.org/protocol/muc#user'/>"
+        self.refuse(f"{ROOM}/mallory", mark)
+        self.assertEqual(self.record(1).state, CONFIRMED)
+        self.refuse(ROOM)
+        self.assertEqual(self.record(1).state, BOUNCED)
+
     def test_dropped(self) -> None:
         """A held message can be dropped."""
         self.turn(RoomGate.HELD)

@@ -349,6 +349,56 @@ class StayTests(RoomTestCase):
         self.clock.advance(2)
         self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
 
+    def test_forgedBounce(self) -> None:
+        """An error message from an occupant does not make the bot enter again."""
+        error = fault("not-acceptable")
+        addresses = f"from='{ROOM}/mallory' to='{OCCUPANT}'"
+        self._deliver(stanza(f"<message type='error' {addresses}>{error}</message>"))
+        self.assertEqual(self.membership.state, "joined")
+        self.clock.advance(2)
+        self.assertEqual(self.entered(), 1)
+        # The callback gets it, as any error for a private message.
+        self.assertEqual(self.take(), ["message"])
+
+    def refuse(self, sender: str) -> None:
+        """Let an error presence arrive."""
+        error = fault("conflict")
+        addresses = f"from='{sender}' to='{OCCUPANT}'"
+        self._deliver(stanza(f"<presence type='error' {addresses}>{error}</presence>"))
+
+    def test_forgedRefusal(self) -> None:
+        """
+        A change of the nick is refused by the room, by its own address or by the one
+        that the bot asks for, and by no other occupant.
+        """
+        self.room.isSilent = True
+        for sender in (ROOM, f"{ROOM}/Robot", f"{ROOM}/bot"):
+            changing = self.put(nick="Robot")
+            self.refuse(f"{ROOM}/mallory")
+            self.assertNoResult(changing)
+            self.refuse(sender)
+            reason = self.failureResultOf(changing, Refusal)
+            self.assertEqual(reason.value.problem.status, 409)
+            self.assertEqual(self.membership.nick, "bot")
+        self.assertFalse(any(each.name == "presence" for each in self.forwarded))
+
+    def test_forgedOnEntry(self) -> None:
+        """A join is refused by the room only; other occupants cannot refuse it."""
+        self.lose()
+        self.server.delay = 5.0
+        self.connect()
+        self.clock.advance(5)
+        entered = self.entered()
+        self.assertEqual((self.membership.state, entered), ("joining", 2))
+        self.refuse(f"{ROOM}/mallory")
+        self.assertEqual((self.membership.nick, self.entered()), ("bot", entered))
+        self.refuse(ROOM)
+        self.assertEqual((self.membership.nick, self.entered()), ("bot_", entered + 1))
+        self.refuse(f"{ROOM}/bot")
+        self.assertEqual((self.membership.nick, self.entered()), ("bot_", entered + 1))
+        self.refuse(f"{ROOM}/bot_")
+        self.assertEqual((self.membership.nick, self.entered()), ("bot__", entered + 2))
+
     def test_ownPing(self) -> None:
         """A self-ping that the room relays back is answered, and not forwarded."""
         ping = (

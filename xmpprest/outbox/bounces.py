@@ -62,7 +62,8 @@ class BounceFinder:
         try:
             with suppress(StoreUnavailable):
                 for found in await self._store.outgoingByID(id):
-                    isAbout = isAnswerFrom(error, found.to)
+                    isToRoom = sender.isToRoom(found)
+                    isAbout = isAnswerFrom(error, found.to, isToRoom=isToRoom)
                     if isAbout and _mayBounce(found, sender.lastWritten):
                         sender.record([found.number], BOUNCED, error)
                         self._outcomes.resolve(found.number, Outcome(BOUNCED, error))

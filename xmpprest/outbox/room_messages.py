@@ -72,6 +72,10 @@ class RoomMessages:
         """The messages that wait for their reflection only."""
         return [message for _, message in self._passed.values()] if self._passed else ()
 
+    def isRoom(self, to: str, sender: str) -> bool:
+        """Whether an address is that of a room, in which a bot has an occupant."""
+        return self._gates is not None and self._gates.gateOf(to, sender) is not None
+
     def checkCapacity(self, to: str, sender: str) -> None:
         """
         Check that a room may hold another message.
@@ -99,7 +103,7 @@ class RoomMessages:
         passing, bouncing = [], []
         for message in messages:
             gate = self._gates.gateOf(message.to, message.sender)
-            if gate is None or not _isGroupchat(message):
+            if gate is None or not isGroupchat(message):
                 passing.append(message)
             elif gate is RoomGate.HELD:
                 key = _Key(message.to, message.sender)
@@ -197,7 +201,7 @@ class RoomMessages:
         return [*self._held]
 
 
-def _isGroupchat(message: QueuedMessage) -> bool:
+def isGroupchat(message: QueuedMessage) -> bool:
     """Whether a message is of the type groupchat; its first tag tells."""
     return "type='groupchat'" in message.stanza.partition(">")[0]
 

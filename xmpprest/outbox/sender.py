@@ -23,12 +23,14 @@ from ..core.records import (
     BOUNCED,
     CONFIRMED,
     SENT,
+    OutboxRecord,
     Outcome,
     StoreUnavailable,
 )
 from ..core.rooms.values import RoomGate
 from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
+from ..core.stanza.build import isFromRoom
 from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
 from .capacity import OutboxCapacity
@@ -40,6 +42,7 @@ from .room_messages import (
     REFLECTION_TIMEOUT,
     RoomGates,
     RoomMessages,
+    isGroupchat,
     notInRoom,
 )
 
@@ -345,7 +348,10 @@ class OutboxSender:
         @return: Whether there is one.
         """
         for message in (*self._inFlight.values(), *self._rooms.unreflected):
-            if message.id == id and isAnswerFrom(report, message.to):
+            if message.id != id:
+                continue
+            isToRoom = self._isToRoom(message)
+            if isAnswerFrom(report, message.to, isToRoom=isToRoom):
                 self._inFlight.pop(message.number, None)
                 self._conclude([message], BOUNCED, report)
                 return True
@@ -408,6 +414,19 @@ class OutboxSender:
         self.record(numbers, state, report)
 
     # --- rooms ---
+
+    def isToRoom(self, found: OutboxRecord) -> bool:
+        """
+        Whether a message is for a room, as far as is known: the store keeps the type of
+        no message that was written, but whether a room has sent it back.
+        """
+        message = self.inFlight(found.number)
+        if found.stanzaID is not None or (message and isGroupchat(message)):
+            return True
+        return self._rooms.isRoom(found.to, found.sender)
+
+    def _isToRoom(self, message: QueuedMessage) -> bool:
+        return isGroupchat(message) or self._rooms.isRoom(message.to, message.sender)
 
     def checkRoom(self, to: str, sender: str) -> None:
         """
@@ -504,17 +523,21 @@ class OutboxSender:
             self._drained.release(None)
 
 
-def isAnswerFrom(report: Element, to: str) -> bool:
+def isAnswerFrom(report: Element, to: str, *, isToRoom: bool) -> bool:
     """
     Whether an error stanza may come from the recipient of a message, or its server.
 
     @param to: The recipient.
+    @param isToRoom: Whether it is a room: none of its occupants answers for it.
     """
     sender = jid.normaliseJID(report.getAttribute("from", ""))
     peer = jid.normaliseJID(to)
     others = (peer, peer.bare, jid.JID("", peer.domain, ""))
-    # One client of a bare recipient may answer for all of them.
-    return sender in others or sender.bare == peer
+    if sender in others:
+        return True
+    # One client of a bare recipient may answer for all of them. Rooms mark the messages
+    # that they relay from an occupant (XEP-0045 §7.5).
+    return sender.bare == peer and not isToRoom and not isFromRoom(report)
 
 
 def _recordFailed(reason: Failure) -> None:

@@ -37,6 +37,7 @@ from ..core.rooms.values import (
     SeenMessage,
 )
 from ..core.rooms.views import roomEvent
+from ..core.stanza import jid
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import firstChild, result
 from .interfaces import Surroundings
@@ -198,7 +199,9 @@ class Room:
         if _isGroupchat(stanza):
             self._groupchat(stanza)
             return None
-        if stanza.getAttribute("type") == "error":
+        # An error from an occupant is about a private message, or forged.
+        isFromRoom = "/" not in stanza.getAttribute("from", "")
+        if stanza.getAttribute("type") == "error" and isFromRoom:
             self.handle(events.Bounced(stanzas.faultOf(stanza)))
         return stanza
 
@@ -206,11 +209,24 @@ class Room:
         event = stanzas.readPresence(stanza)
         if event is None:
             return stanza
-        self.handle(event)
-        # An error answers a presence of the gateway itself.
-        if not isinstance(event, events.Refused):
+        # An error answers a presence of the gateway itself, unless it is forged.
+        isError = isinstance(event, events.Refused)
+        if not isError or self._mayRefuse(stanza.getAttribute("from", "")):
+            self.handle(event)
+        if not isError:
             self._world.forward(stanza)
         return None
+
+    def _mayRefuse(self, sender: str) -> bool:
+        """
+        Whether an error presence may be from the room (XEP-0045 §7.2): it has the
+        room's address, or one that the bot has asked for.
+        """
+        room = self.record.room
+        asked = (f"{room}/{nick}" for nick in self.membership.askedNicks)
+        return sender == room or jid.normaliseJID(sender) in map(
+            jid.normaliseJID, asked
+        )
 
     def _iq(self, stanza: Element) -> Element | None:
         if not stanzas.isSelfPing(stanza, self.membership.nick):

@@ -190,6 +190,11 @@ class Membership:
         """The bot itself as an occupant; C{None} while it is not in the room."""
         return self.occupants.get(self.nick) if self.phase is Phase.JOINED else None
 
+    @property
+    def askedNicks(self) -> Sequence[str]:
+        """The nick that the bot has or asks for, and the one that it changes to."""
+        return [self.nick] if self._pending is None else [self.nick, self._pending]
+
     def handle(self, event: Event, now: float) -> Sequence[Action]:
         """
         Handle an event.
