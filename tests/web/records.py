@@ -151,6 +151,7 @@ class HeldUpdates:
     @ivar allowed: The callbacks whose updates the last client could answer.
     @ivar body: What each fetch returns.
     @ivar problem: What is raised instead.
+    @ivar meanwhile: Called while a fetch waits.
     """
 
     def __init__(self, *callbacks: str) -> None:
@@ -160,6 +161,7 @@ class HeldUpdates:
         self.allowed: list[str] = []
         self.body = b'{"updates":[],"cursor":"AAAB"}\n'
         self.problem: Exception | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def fetch(
         self, callback: str, after: str | None, wait: float, limit: int
@@ -168,6 +170,7 @@ class HeldUpdates:
         self.fetched.append((callback, after, wait, limit))
         if self.problem is not None:
             raise self.problem
+        self.meanwhile()
         return self.body
 
     async def answer(

@@ -204,7 +204,7 @@ def _makeRoutes(
             **events.routes,
             **RoomsHandler(parts.rooms, config.domain).routes,
             **InboxHandler(inbox, once).routes,
-            **UpdatesHandler(parts.updates, once).routes,
+            **UpdatesHandler(parts.updates, once, authenticator).routes,
             **makeFilesHandler(
                 config, settings, parts.component.sender, once, reactor
             ).routes,

@@ -397,7 +397,7 @@ class SentTests(SiteTestCase):
                 **batches.routes,
                 **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
                 **RoomsHandler(rooms, DOMAIN).routes,
-                **UpdatesHandler(HeldUpdates(), self.once).routes,
+                **UpdatesHandler(HeldUpdates(), self.once, self.authenticator).routes,
                 **filesHandler(self.once).routes,
                 **HookStatusHandler(Live(Hooks([makeHook()])), sent, sent).routes,
             }

@@ -41,7 +41,10 @@ class MemoryTests(SiteTestCase):
         )
         router.startService()
         desk = UpdateDesk(router, store)
-        self.build(UpdatesHandler(desk, self.once).routes, waitingLimit=10_000)
+        self.build(
+            UpdatesHandler(desk, self.once, self.authenticator).routes,
+            waitingLimit=10_000,
+        )
         gc.collect()
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)

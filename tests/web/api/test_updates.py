@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from xmpprest.core.policy.authentication import grantAll
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.policy.permissions import Grant
 from xmpprest.core.records import StoreUnavailable
@@ -30,7 +32,7 @@ class UpdatesTestCase(SiteTestCase):
     def offer(self, *callbacks: str) -> None:
         """Let clients fetch from some callbacks."""
         self.updates = HeldUpdates(*callbacks)
-        self.build(UpdatesHandler(self.updates, self.once).routes)
+        self.build(UpdatesHandler(self.updates, self.once, self.authenticator).routes)
 
     def get(
         self, query: str = "", headers: dict[str, str | None] | None = None
@@ -67,6 +69,27 @@ class FetchTests(UpdatesTestCase):
         self.assertEqual(response["Cache-Control"], "no-store")
         self.assertEqual(json.loads(response.body), {"updates": [], "cursor": "AAAB"})
         self.assertEqual(self.updates.fetched, [("default", None, 0, 100)])
+
+    def test_revoked(self) -> None:
+        """
+        A token that is revoked or narrowed during the wait gets no updates.
+        """
+        for grant, status in (
+            (None, 401),
+            (Grant("a", permissions=frozenset()), 403),
+            (Grant("a", permissions=RIGHT, callbacks=frozenset({"other"})), 403),
+        ):
+            self.offer("default")
+            before = self.authenticator.grants
+            headers = self.allow(Grant("a", permissions=RIGHT))
+            after = before if grant is None else before + grantAll(["a"], grant)
+
+            def reload(grants: Any = after) -> None:
+                self.authenticator.grants = grants
+
+            self.updates.meanwhile = reload
+            self.assertEqual(self.get(headers=headers).status, status)
+            self.authenticator.grants = before
 
     def test_query(self) -> None:
         """
@@ -112,7 +135,7 @@ class FetchTests(UpdatesTestCase):
         """
         A gateway without a durable store has no updates: 404.
         """
-        self.build(UpdatesHandler(None, self.once).routes)
+        self.build(UpdatesHandler(None, self.once, self.authenticator).routes)
         self.assertRefused(self.get(), 404, "--store")
         self.assertRefused(self.post("msg_1"), 404, "--store")
 

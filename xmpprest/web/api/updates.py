@@ -11,6 +11,7 @@ from twisted.web.server import Request
 from ...core.codec.scalars import Scalar, integer, quoteShort, string
 from ...core.errors import Refusal, badRequest, forbidden, notFound
 from ...core.media import formats
+from ...core.policy.authentication import Authenticator, CurrentGrant
 from ...core.policy.callback_response import CallbackResponse
 from ...core.policy.permissions import Grant
 from ...core.updates.page import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT
@@ -20,7 +21,7 @@ from ..idempotency.key import idempotencyKeyOf
 from ..query import parseQuery
 from ..response import Response
 from ..router import Route, RouteFactory
-from ..server.request import acceptsOf, header
+from ..server.request import acceptsOf, authorizationOf, header
 
 
 class UpdateSource(Protocol):
@@ -60,13 +61,20 @@ class UpdatesHandler:
     Returns updates and takes the responses to them.
     """
 
-    def __init__(self, updates: UpdateSource | None, once: IdempotencyGuard) -> None:
+    def __init__(
+        self,
+        updates: UpdateSource | None,
+        once: IdempotencyGuard,
+        authenticator: Authenticator,
+    ) -> None:
         """
         @param updates: C{None} if stanzas are not stored.
         @param once: Guards requests with an idempotency key.
+        @param authenticator: Tells whether a token is still valid after a wait.
         """
         self._updates = updates
         self._once = once
+        self._authenticator = authenticator
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
@@ -83,13 +91,19 @@ class UpdatesHandler:
         Return the next updates, as soon as there are any.
 
         @raise Refusal: 400, the query or its cursor is invalid; 403 or 404 for its
-            callback; 409, another request took the place of this one.
+            callback; 409, another request took the place of this one; 401, the token
+            was revoked meanwhile.
         """
         asked = parseQuery(request, _QUERY)
         callback = self._callback(asked.get("callback"), grant)
         after = asked.get("after")
         wait, limit = asked.get("wait", 0), asked.get("limit", DEFAULT_LIMIT)
+        current = CurrentGrant(self._authenticator, authorizationOf(request), grant)
         fetched = await self._source.fetch(callback, after, wait, limit)
+        # A reload may have revoked or narrowed the token meanwhile.
+        now = current.get()
+        now.requirePermission("updates")
+        self._callback(callback, now)
         return Response(200, fetched, formats.JSON)
 
     async def post(
