@@ -231,7 +231,7 @@ class FilesTests(SiteTestCase):
 
     def test_idempotencyKey(self) -> None:
         """
-        The same file with the same key gets the first response, though its boundary is
+        A repeated file with its key gets the first response, even if the boundary is
         another; another file is refused with 422.
         """
         headers: dict[str, str | None] = {"Idempotency-Key": "k1"}

@@ -27,7 +27,7 @@ class SpooledFile(Protocol):
 
     @property
     def size(self) -> int:
-        """Its size so far, in bytes."""
+        """The number of bytes that have arrived so far."""
 
     @property
     def sha256(self) -> str:
