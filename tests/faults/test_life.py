@@ -25,7 +25,7 @@ from .world import SILENT, World, sleep
 #: The limit of open files, and connections of clients that do nothing.
 OPEN_FILES, IDLE_CONNECTIONS = 320, 400
 #: How often the gateway is restarted under load.
-RESTARTS = 12
+RESTARTS = 6
 #: Seconds that a slow lookup takes, longer than any test waits for a reconnection.
 LOOKUP = 20
 

@@ -19,7 +19,7 @@ from ..support.survival.load import PAUSE, sleep
 from ..support.survival.ordeal import PING, Ordeal, newSeed
 
 #: How often a gateway is killed.
-KILLS = 10
+KILLS = 5
 
 
 class IdempotencyTests(TestCase):

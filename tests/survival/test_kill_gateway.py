@@ -13,7 +13,7 @@ from ..support.survival.blows import killGateways
 from ..support.survival.ordeal import Ordeal, newSeed
 
 #: How often a gateway is killed.
-KILLS = 15
+KILLS = 10
 
 
 class KillGatewayTests(TestCase):
