@@ -434,6 +434,7 @@ PAIRS = (
             "body": "Yeah, but do you have a license to Jabber?",
             "oob_url": "http://www.jabber.org/images/psa-license.jpg",
             "oob": {"url": "http://www.jabber.org/images/psa-license.jpg"},
+            "files": [{"url": "http://www.jabber.org/images/psa-license.jpg"}],
         },
         """
         <message from='stpeter@jabber.org/work' to='MaineBoy@jabber.org/home'>
@@ -454,12 +455,123 @@ PAIRS = (
                 "url": "http://www.jabber.org/images/psa-license.jpg",
                 "desc": "A license to Jabber!",
             },
+            "files": [
+                {
+                    "url": "http://www.jabber.org/images/psa-license.jpg",
+                    "desc": "A license to Jabber!",
+                }
+            ],
         },
         """
         <message>
           <x xmlns='jabber:x:oob'>
             <url>http://www.jabber.org/images/psa-license.jpg</url>
             <desc>A license to Jabber!</desc>
+          </x>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0447, with fallback",
+        {
+            "kind": "message",
+            "type": "normal",
+            "to": "juliet@shakespeare.lit",
+            "from": "romeo@montague.lit/resource",
+            "id": "sharing-a-file",
+            "files": [
+                {
+                    "disposition": "inline",
+                    "type": "image/jpeg",
+                    "name": "summit.jpg",
+                    "size": 3032449,
+                    "width": 4096,
+                    "height": 2160,
+                    "sha-256": (
+                        "2cf24dba5fb0a30e26e83b2ac5b9e29e"
+                        "1b161e5c1fa7425e73043362938b9824"
+                    ),
+                    "desc": "Photo from the summit.",
+                    "url": "https://download.montague.lit/4a771ac1/summit.jpg",
+                }
+            ],
+            "body": "https://download.montague.lit/4a771ac1/summit.jpg",
+            "oob_url": "https://download.montague.lit/4a771ac1/summit.jpg",
+            "oob": {"url": "https://download.montague.lit/4a771ac1/summit.jpg"},
+        },
+        """
+        <message to='juliet@shakespeare.lit' from='romeo@montague.lit/resource'
+            id='sharing-a-file'>
+          <file-sharing xmlns='urn:xmpp:sfs:0' disposition='inline'>
+            <file xmlns='urn:xmpp:file:metadata:0'>
+              <media-type>image/jpeg</media-type>
+              <name>summit.jpg</name>
+              <size>3032449</size>
+              <width>4096</width>
+              <height>2160</height>
+              <hash xmlns='urn:xmpp:hashes:2'
+                algo='sha-256'>LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=</hash>
+              <desc>Photo from the summit.</desc>
+            </file>
+            <sources>
+              <url-data xmlns='http://jabber.org/protocol/url-data'
+                target='https://download.montague.lit/4a771ac1/summit.jpg'/>
+            </sources>
+          </file-sharing>
+          <body>https://download.montague.lit/4a771ac1/summit.jpg</body>
+          <x xmlns='jabber:x:oob'>
+            <url>https://download.montague.lit/4a771ac1/summit.jpg</url>
+          </x>
+        </message>
+        """,
+    ),
+    Pair(
+        "XEP-0447 and XEP-0446: two files, several sources, a link to another file",
+        {
+            "kind": "message",
+            "type": "normal",
+            "files": [
+                {
+                    "name": "talk.ogg",
+                    "date": "2015-07-26T21:46:00+01:00",
+                    "length": 63000,
+                    "url": "https://a.example/talk.ogg",
+                    "mirrors": ["https://b.example/t", "ftp://c.example/talk.ogg"],
+                },
+                {"size": 0, "url": "https://a.example/empty"},
+                {"url": "https://d.example/e"},
+            ],
+            "oob_url": "https://d.example/e",
+            "oob": {"url": "https://d.example/e"},
+        },
+        """
+        <message>
+          <file-sharing xmlns='urn:xmpp:sfs:0'>
+            <file xmlns='urn:xmpp:file:metadata:0'>
+              <name>talk.ogg</name>
+              <date>2015-07-26T21:46:00+01:00</date>
+              <length>63000</length>
+            </file>
+            <sources>
+              <url-data xmlns='http://jabber.org/protocol/url-data'
+                target='https://a.example/talk.ogg'/>
+              <url-data xmlns='http://jabber.org/protocol/url-data'
+                target='https://b.example/t'/>
+              <url-data xmlns='http://jabber.org/protocol/url-data'
+                target='ftp://c.example/talk.ogg'/>
+            </sources>
+          </file-sharing>
+          <file-sharing xmlns='urn:xmpp:sfs:0'>
+            <file xmlns='urn:xmpp:file:metadata:0'>
+              <size>0</size>
+            </file>
+            <sources>
+              <url-data xmlns='http://jabber.org/protocol/url-data'
+                target='https://a.example/empty'/>
+            </sources>
+          </file-sharing>
+          <x xmlns='jabber:x:oob'>
+            <url>https://d.example/e</url>
           </x>
         </message>
         """,
@@ -2618,6 +2730,22 @@ SHORTHANDS = (
     Pair(
         "oob_url alone",
         {"oob_url": "http://a/"},
+        "<message><x xmlns='jabber:x:oob'><url>http://a/</url></x></message>",
+    ),
+    Pair(
+        "files: a URL alone is a link",
+        {"files": [{"url": "http://a/"}, {"url": "http://b/", "desc": "B"}]},
+        """
+        <message><x xmlns='jabber:x:oob'><url>http://a/</url></x>
+          <x xmlns='jabber:x:oob'><url>http://b/</url><desc>B</desc></x></message>
+        """,
+    ),
+    Pair(
+        "files: a link that oob_url or xml holds is not written twice",
+        {
+            "files": [{"url": "http://a/"}],
+            "xml": ["<x xmlns='jabber:x:oob'><url>http://a/</url></x>"],
+        },
         "<message><x xmlns='jabber:x:oob'><url>http://a/</url></x></message>",
     ),
     Pair(

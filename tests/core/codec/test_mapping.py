@@ -100,6 +100,21 @@ WRONG: tuple[tuple[Any, str, str], ...] = (
     # Objects and lists, and what is in them.
     ({"oob": "http://a/"}, "oob", "an object, not a string"),
     ({"oob": {"url": 1}}, "oob.url", "a string, not a number"),
+    ({"files": {"url": "a"}}, "files", "a list, not an object"),
+    ({"files": ["a"]}, "files[0]", "an object, not a string"),
+    ({"files": [{"url": 1}]}, "files[0].url", "a string, not a number"),
+    ({"files": [{"url": 1, "size": 1}]}, "files[0].url", "a string, not a number"),
+    (
+        {"files": [{"url": "a", "size": "1"}]},
+        "files[0].size",
+        "an integer of at least 0, not a string",
+    ),
+    (
+        {"files": [{"url": "a", "sha-256": "abc"}]},
+        "files[0].sha-256",
+        "64 hexadecimal digits, not a string",
+    ),
+    ({"files": [{"url": "a", "mirrors": "b"}]}, "files[0].mirrors", "a list"),
     ({"thread": 1}, "thread", "an object, not a number"),
     ({"disco": ["a"]}, "disco", "an object, not a list"),
     ({"items": 1}, "items", "a list, not a number"),
@@ -168,6 +183,15 @@ MISTAKEN: tuple[tuple[Any, str], ...] = (
         {"stanza_ids": [{"id": "a", "by": "b", "form": "c"}]},
         "The key 'form' in 'stanza_ids[0]' is not known; known here are by, id.",
     ),
+    (
+        {"files": [{"url": "a", "nmae": "b"}]},
+        "The key 'nmae' in 'files[0]' is not known; did you mean 'name'?",
+    ),
+    (
+        {"forwarded": {"message": {"files": [{"name": "a", "data": ""}]}}},
+        "The key 'forwarded.message.files[0].data' uploads a file, which only a",
+    ),
+    ({"files": [{"name": "a"}]}, "The key 'files[0]' needs a 'url'."),
     (
         {"archive": {"whit": "a@b"}},
         "The key 'whit' in 'archive' is not known; did you mean 'with'?",

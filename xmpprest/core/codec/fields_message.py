@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..stanza import namespaces as ns
 from .field import Field
 from .fields_common import MUC_USER, OCCUPANT_ID, OOB
+from .files import FILES
 from .payloads import Carbon, XHTMLBody
 from .pubsub import DISPLAYED, DISPLAYED_SYNC, EVENT, PUBSUB_EVENT
 from .scalars import BOOLEAN, JID, URI, integer
@@ -100,6 +101,7 @@ def messageFields(forwarded: ObjectShape) -> Mapping[str, Field]:
             Child("x", ChildValue("url", Text(URI)), "jabber:x:oob"),
         ),
         "oob": Field("XEP-0066: Out of Band Data", Child("x", OOB, "jabber:x:oob")),
+        "files": Field("XEP-0447: Stateless file sharing", FILES),
         "replace": Field(
             "XEP-0308: Last Message Correction",
             Child("replace", AttributeValue("id"), "urn:xmpp:message-correct:0"),

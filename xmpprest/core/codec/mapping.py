@@ -13,6 +13,7 @@ from ..stanza import jid
 from ..stanza.build import LANG, TYPES, make, withArticle
 from ..stanza.parser import MAX_DEPTH, MAX_ELEMENTS, MAX_PREFIXES, Name
 from .field import Field, FieldTable
+from .files import withLink, withoutLinks
 from .raw_xml import parseRaw
 from .scalars import ID, STRING, quoteShort, unknownKey, wrongType
 from .slots import Child
@@ -94,7 +95,8 @@ class StanzaMapping:
         for key, name in ATTRIBUTES.items():
             if name in stanza.attributes:
                 value[key] = stanza.attributes[name]
-        return value | self._kinds[kind].toJSON(stanza)
+        value |= self._kinds[kind].toJSON(stanza)
+        return withLink(value) if "oob" in value and kind == "message" else value
 
     # --- JSON to XML ---
 
@@ -133,6 +135,8 @@ class StanzaMapping:
         kind = self._kind(value, at)
         stanza = make(kind, self._attributes(value, kind, at))
         raw = parseRaw(value["xml"], f"{at}xml") if "xml" in value else ()
+        if "files" in value:
+            value = withoutLinks(value, raw)
         overridden = self._kinds[kind].shadowedKeys(value, raw)
         fields = self._kinds[kind].fields
         for key, inner in value.items():
