@@ -11,7 +11,7 @@ from tests.support.doubles import stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.records import IdempotencyRecord, NewMessage
 from xmpprest.outbox.capacity import HIGH_WATER
-from xmpprest.outbox.outbox import GROUP
+from xmpprest.outbox.intake import GROUP
 from xmpprest.store.memory import MemoryStore
 
 from .test_outbox import OutboxTestCase, message

@@ -830,6 +830,34 @@ class AnswersSuite(StoreTestCase):
         await self.store.finishRequest("key", self.done.answer)
         self.assertEqual(await self.store.beginRequest(other), self.done)
 
+    async def test_byKey(self) -> None:
+        """
+        The record of a key can be read, which does not begin a request.
+        """
+        self.assertIsNone(await self.store.requestByKey("key"))
+        await self.store.beginRequest(self.running)
+        self.assertEqual(await self.store.requestByKey("key"), self.running)
+
+    async def test_follows(self) -> None:
+        """
+        Messages that follow another one are stored with it, or not at all.
+        """
+
+        def messages(record: IdempotencyRecord) -> list[NewMessage]:
+            first = NewMessage("a", TO, MESSAGE, 1.0, record)
+            rest = [NewMessage(id, TO, MESSAGE, 1.0, follows=True) for id in "bc"]
+            return [first, *rest]
+
+        results = await self.store.addAllOutgoing(messages(self.done))
+        self.assertEqual([type(each) for each in results], [int] * 3)
+        alone = NewMessage("d", TO, MESSAGE, 1.0)
+        again = [*messages(self.done), alone]
+        *results, number = await self.store.addAllOutgoing(again)
+        self.assertEqual(results, [self.done] * 3)
+        self.assertIsInstance(number, int)
+        found = await self.store.listQueued(0, 10)
+        self.assertEqual([each.id for each in found], ["a", "b", "c", "d"])
+
     async def test_forgotten(self) -> None:
         """
         A key without an answer is as if it had never been.

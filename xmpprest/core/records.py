@@ -6,7 +6,7 @@ Times are in seconds since 1970.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.words.xish.domish import Element
 
@@ -114,6 +114,7 @@ class NewMessage:
     @ivar key: The last segment of its status address.
     @ivar token: The name of the token that posted it; empty for credentials.
     @ivar size: Its bytes.
+    @ivar follows: Whether it is stored only together with the message before it.
     """
 
     id: str
@@ -125,6 +126,7 @@ class NewMessage:
     key: str = ""
     token: str = ""
     size: int = 0
+    follows: bool = field(default=False, kw_only=True)
 
 
 # --- inbound stanzas ------------------------------------------------------------

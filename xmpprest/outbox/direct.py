@@ -73,6 +73,28 @@ class DirectOutbox:
         self.send(stanza)
         done(0)
 
+    def enqueueAll(
+        self,
+        stanzas: Sequence[Element],
+        done: Callable[[Sequence[int | IdempotencyRecord | Exception]], object],
+        *,
+        keys: Sequence[str],
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
+        """
+        Write stanzas to the stream at once.
+
+        @param done: Called with 0 for each: the stanzas have no numbers.
+        @raise Refusal: 503, one was not written; 413, one is too long.
+        """
+        for stanza in stanzas:
+            self.send(stanza)
+        done([0] * len(stanzas))
+
+    def check(self, to: str, sender: str, token: str, count: int, size: int) -> None:
+        """Do nothing: there is no queue that could be full."""
+
     def handleError(self, stanza: Element) -> None:
         """Ignore an inbound stanza: no message is remembered that it could answer."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
-from ..core.errors import REPORT_BUG, Refusal, serviceUnavailable
 from ..core.live import Live, LiveSettings
 from ..core.records import (
     DROPPED,
@@ -31,12 +30,10 @@ from ..core.records import (
     StoreUnavailable,
 )
 from ..core.rooms.values import RoomGate
-from ..core.stanza.annotate import withOriginID
-from ..core.stanza.serializer import toXML
-from ..ids import newID
-from .backlog import QueuedMessage, Stored
+from .backlog import QueuedMessage
 from .bounces import BounceFinder
 from .capacity import OutboxCapacity
+from .intake import Intake
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY
@@ -49,8 +46,6 @@ _T = TypeVar("_T")
 
 #: Seconds that the messages in flight have to be confirmed when the gateway stops.
 STOP_TIMEOUT = 5.0
-#: The most messages that are stored by one call.
-GROUP = 256
 
 
 class Outbox(Service):
@@ -59,6 +54,10 @@ class Outbox(Service):
 
     An observer of the stream: L{connected} and L{disconnected} are called when it is
     up and when it is lost.
+
+    @ivar enqueue: L{Intake.enqueue}.
+    @ivar enqueueAll: L{Intake.enqueueAll}.
+    @ivar check: L{Intake.check}.
     """
 
     def __init__(
@@ -88,9 +87,13 @@ class Outbox(Service):
         self._capacity = OutboxCapacity(settings, lambda: stream.ready)
         self._outcomes = Outcomes(clock)
         self._sender = self._newSender()
-        #: The messages of this reactor turn, which are stored together.
-        self._group: list[QueuedMessage] = []
-        self._groupTimer: IDelayedCall | None = None
+        self._intake = Intake(
+            store, stream, self._capacity, self._sender, clock=clock, now=now
+        )
+        # Without a hop: each message passes here.
+        self.enqueue = self._intake.enqueue
+        self.enqueueAll = self._intake.enqueueAll
+        self.check = self._intake.check
         self._bounces = BounceFinder(store, self._outcomes)
         self._countTimer: IDelayedCall | None = None
 
@@ -143,9 +146,8 @@ class Outbox(Service):
         """
         super().stopService()
         timers.cancel(self._countTimer)
-        if self._group:
-            # Or the store would be closed at the end of the turn.
-            self._storeGroup()
+        # Or the store would be closed at the end of the turn.
+        self._intake.flush()
         draining = self._sender.close()
         timeout = self._clock.callLater(STOP_TIMEOUT, draining.cancel)
 
@@ -153,7 +155,7 @@ class Outbox(Service):
             timers.cancel(timeout)
             self._sender.abort()
             # A service that is started again begins with what the store has.
-            self._sender = self._newSender()
+            self._sender = self._intake.sender = self._newSender()
 
         return draining.addBoth(drained)
 
@@ -201,97 +203,6 @@ class Outbox(Service):
         @raise Refusal: 503 if it was not written; 413 if it is too long.
         """
         self._stream.send(stanza)
-
-    def enqueue(
-        self,
-        stanza: Element,
-        done: Stored,
-        *,
-        key: str = "",
-        token: str = "",
-        idempotency: IdempotencyRecord | None = None,
-    ) -> None:
-        """
-        Accept a message, to be stored at the end of the reactor turn and then sent.
-
-        @param stanza: Complete, as
-            L{xmpprest.core.policy.submission.buildSubmission} makes it.
-        @param done: Called once it is stored, or is not. It must not raise.
-        @param key: The last segment of its status address; empty for a new one.
-        @param token: The name of the token that posted it; empty for credentials, and
-            for the gateway's own replies.
-        @param idempotency: Stored together with it, or not at all.
-        @raise Refusal: 503 if it was not accepted; 413 if it is too long.
-        """
-        self._sender.checkRoom(stanza.attributes["to"], stanza.attributes["from"])
-        xml = withOriginID(stanza, toXML(stanza))
-        data = self._stream.encode(xml)
-        now, oldest = self._now(), self._sender.oldest
-        attributes = stanza.attributes
-        message = QueuedMessage(
-            attributes["id"],
-            attributes["to"],
-            xml,
-            now,
-            idempotency,
-            attributes["from"],
-            key or newID(),
-            token,
-            len(data),
-            data,
-            done,
-        )
-        self._capacity.reserve(message, now - oldest.at if oldest else 0.0)
-        if not self._group:
-            self._groupTimer = self._clock.callLater(0, self._storeGroup)
-        self._group.append(message)
-        if len(self._group) >= GROUP:
-            self._storeGroup()
-
-    def _storeGroup(self) -> None:
-        """Store all messages of this reactor turn by one call."""
-        if self._groupTimer is not None and self._groupTimer.active():
-            self._groupTimer.cancel()
-        group, self._group = self._group, []
-        storing = self._store.addAllOutgoing(group)
-        storing.addCallbacks(self._stored, self._notStored, (group,), {}, (group,))
-        storing.addErrback(_crashed)
-
-    def _stored(
-        self,
-        results: Sequence[int | IdempotencyRecord | Refusal],
-        group: Sequence[QueuedMessage],
-    ) -> None:
-        """
-        Tell those who wait, and send the messages that were stored.
-
-        @param results: For each message its number, the record with the same
-            idempotency key, or the refusal of the key.
-        """
-        new: list[QueuedMessage] = []
-        for message, result in zip(group, results, strict=True):
-            if isinstance(result, int):
-                message.number = result
-                new.append(message)
-            else:
-                self._capacity.release([message])
-        self._capacity.stored(new)
-        try:
-            _tell(group, results)
-        finally:
-            self._sender.add(new)
-
-    def _notStored(self, reason: Failure, group: Sequence[QueuedMessage]) -> None:
-        """Refuse the messages, because the store cannot be used."""
-        self._capacity.release(group)
-        error = cast(Exception, reason.value)
-        if isinstance(error, StoreUnavailable):
-            error = serviceUnavailable(
-                "resource-constraint",
-                f"The message cannot be stored, and so it was not accepted: {error}.",
-                retryAfter=5,
-            )
-        _tell(group, [error] * len(group))
 
     def whenBelowHighWater(self) -> Deferred[None]:
         """Wait until most accepted messages are confirmed, or the stream is lost."""
@@ -416,21 +327,6 @@ class Outbox(Service):
         Record that a message has bounced if an inbound stanza says so.
         """
         self._bounces.handle(stanza, self._sender)
-
-
-def _tell(
-    group: Sequence[QueuedMessage],
-    results: Sequence[int | IdempotencyRecord | Exception],
-) -> None:
-    """Call those who wait for messages to be stored."""
-    for message, result in zip(group, results, strict=True):
-        done, message.done = message.done, None
-        if done is not None:
-            done(result)
-
-
-def _crashed(reason: Failure) -> None:
-    _log.failure("Sending stored messages crashed. " + REPORT_BUG, failure=reason)
 
 
 def _shielded(waiting: Deferred[_T]) -> Deferred[_T]:

@@ -69,7 +69,8 @@ class Store(UpdateStore, BotStore, RoomStore, Protocol):
 
         @return: For each message its number. If the message is not stored: the record
             that has the same idempotency key already, or the refusal of a new key
-            because there are too many.
+            because there are too many. A message that C{follows} another one which is
+            not stored gets the same as that one.
         """
 
     def queuedMessages(
@@ -250,6 +251,9 @@ class Store(UpdateStore, BotStore, RoomStore, Protocol):
         Store the response of a request; with C{None}, forget the key so that it can be
         used again.
         """
+
+    def requestByKey(self, key: str) -> Deferred[IdempotencyRecord | None]:
+        """Read the record of an idempotency key; C{None} if there is none."""
 
     def keyCount(self) -> Deferred[int]:
         """Count the idempotency keys."""

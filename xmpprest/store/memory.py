@@ -168,7 +168,11 @@ class MemoryStore:
         self, messages: Sequence[NewMessage]
     ) -> Sequence[int | IdempotencyRecord | Refusal]:
         self._requireRoom(range(len(self._waiting) + len(messages) - 1))
-        return [self._addOutgoing(each) for each in messages]
+        results: list[int | IdempotencyRecord | Refusal] = []
+        for each in messages:
+            isDropped = each.follows and not isinstance(results[-1], int)
+            results.append(results[-1] if isDropped else self._addOutgoing(each))
+        return results
 
     def _addOutgoing(self, message: NewMessage) -> int | IdempotencyRecord | Refusal:
         known = message.idempotency
@@ -480,6 +484,10 @@ class MemoryStore:
             self._forgetKeys([key] if key in self._answered else ())
         elif key in self._answered:
             self._answered[key] = replace(self._answered[key], answer=answer)
+
+    @_call
+    def requestByKey(self, key: str) -> IdempotencyRecord | None:
+        return self._answered.get(key)
 
     @_call
     def keyCount(self) -> int:

@@ -53,11 +53,15 @@ def begin(
     ).rowcount
     if stored:
         return None
+    return byKey(connection, key) or refuseKey(key, limit)
+
+
+def byKey(connection: Connection, key: str) -> IdempotencyRecord | None:
+    """Implement L{Store.requestByKey}."""
     row = connection.execute(
-        "SELECT key, fingerprint, answer, at FROM answered WHERE key = ?",
-        (key,),
+        "SELECT key, fingerprint, answer, at FROM answered WHERE key = ?", (key,)
     ).fetchone()
-    return refuseKey(key, limit) if row is None else IdempotencyRecord(*row)
+    return row and IdempotencyRecord(*row)
 
 
 def count(connection: Connection) -> int:

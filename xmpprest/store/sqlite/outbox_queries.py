@@ -41,11 +41,12 @@ def add(
     @param keyLimit: Returns the maximum number of idempotency keys.
     """
     limit = keyLimit()
-    earlier = [
-        each.idempotency
-        and idempotency_queries.begin(connection, each.idempotency, limit)
-        for each in messages
-    ]
+    earlier: list[IdempotencyRecord | Refusal | None] = []
+    for each in messages:
+        known = each.idempotency and idempotency_queries.begin(
+            connection, each.idempotency, limit
+        )
+        earlier.append(earlier[-1] if each.follows else known)
     numbers = iter(
         insert(
             connection,

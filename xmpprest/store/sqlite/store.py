@@ -240,6 +240,9 @@ class SQLiteStore:
     ) -> Deferred[IdempotencyRecord | None]:
         return self._call(idempotency_queries.beginRequest, request, self._keyLimit())
 
+    def requestByKey(self, key: str) -> Deferred[IdempotencyRecord | None]:
+        return self._call(idempotency_queries.byKey, key)
+
     def keyCount(self) -> Deferred[int]:
         return self._call(idempotency_queries.count)
 
