@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha1
 
 from twisted.internet.error import ConnectionLost
@@ -12,6 +13,8 @@ from twisted.words.protocols.jabber.component import (
 )
 
 from xmpprest.core.errors import Problem
+from xmpprest.core.stanza.build import element
+from xmpprest.core.stanza.namespaces import CLIENT
 from xmpprest.xmpp.component import HANDSHAKE_TIMEOUT, STOP_TIMEOUT
 from xmpprest.xmpp.encoding import MAX_STANZA_BYTES
 
@@ -209,6 +212,23 @@ class SendTests(ComponentTestCase):
         refusal = self.refusal(MESSAGE.replace("hi", "&lt;" * (MAX_STANZA_BYTES // 4)))
         self.assertEqual(refusal.status, 413)
         self.assertEqual(server.stanzas(), [])
+
+    def test_illegalCharacter(self) -> None:
+        """
+        A character for which servers would close the stream is refused with 422, in a
+        text and in an attribute; line breaks and emoji are sent.
+        """
+        server = self.connect()
+        for character in "\x00\x01\x08\x0b\x1f\ufffe\uffff\ud800":
+            message = element(CLIENT, "message", {"to": "a@b", "id": character})
+            for unsafe in (message, element(CLIENT, "message", {}, character)):
+                with self.subTest(character=ascii(character)):
+                    problem = self.refusedBy(partial(self.sender.send, unsafe))
+                    self.assertEqual(problem.status, 422)
+                    self.assertIn(f"U+{ord(character):04X}", problem.text)
+        self.assertEqual(server.stanzas(), [])
+        self.sender.send(element(CLIENT, "message", {"to": "a@b"}, "\t\r\n🙂"))
+        self.assertEqual(len(server.stanzas()), 1)
 
     def test_afterStreamError(self) -> None:
         """Nothing is written to a stream that the server has ended by an error."""

@@ -1,13 +1,14 @@
 """
-Encodes stanzas for the stream: no longer than servers accept, and padded so that none
-delays their parser.
+Encodes stanzas for the stream: only characters of XML, no longer than servers accept,
+and padded so that none delays their parser.
 """
 
 from __future__ import annotations
 
 import re
 
-from ..core.errors import Problem, Refusal
+from ..core.errors import Problem, Refusal, unprocessable
+from ..core.stanza.parser import ILLEGAL
 
 #: Bytes above which a tag can delay the server's parser; L{_padding} says how.
 LONG_TAG = 1024
@@ -22,8 +23,15 @@ def encodeStanza(xml: str, limit: int) -> bytes:
     Encode a stanza.
 
     @param limit: Maximum number of bytes.
-    @raise Refusal: 413 if it is longer.
+    @raise Refusal: 413 if it is longer; 422 if it has a character that XML does not
+        allow, for which a server would close the stream.
     """
+    # Almost every stanza is printable, which is cheaper to find out.
+    if not xml.isprintable() and (found := ILLEGAL.search(xml)):
+        raise unprocessable(
+            "not-well-formed",
+            f"XML does not allow the character U+{ord(found[0]):04X}; leave it out.",
+        )
     data = xml.encode("utf-8")
     if len(data) > LONG_TAG:
         data += _padding(data)

@@ -72,8 +72,8 @@ class StanzaSender:
         """
         Write a stanza to the stream.
 
-        @raise Refusal: 503 without a stream or if the server does not keep up; 413 if
-            the stanza is longer than servers accept. Nothing was written then.
+        @raise Refusal: 503 without a stream or if the server does not keep up; 413
+            or 422 if servers would close the stream for it. Nothing was written then.
         """
         self.write(toXML(stanza))
 
@@ -82,8 +82,8 @@ class StanzaSender:
         Write a stanza that is serialised already.
 
         @param xml: The stanza, as L{toXML} writes it.
-        @raise Refusal: 503 without a stream or if the server does not keep up; 413 if
-            the stanza is longer than servers accept. Nothing was written then.
+        @raise Refusal: 503 without a stream or if the server does not keep up; 413
+            or 422 if servers would close the stream for it. Nothing was written then.
         """
         self._put(encodeStanza(xml, MAX_STANZA_BYTES))
         for observer in self.observers:
@@ -132,7 +132,7 @@ class StanzaSender:
         @param isStamped: Whether it has its delay stamp (XEP-0203), or needs none; else
             room is left for one.
         @return: The bytes that L{writeAll} takes.
-        @raise Refusal: 413 if it is longer than servers accept.
+        @raise Refusal: 413 or 422 if servers would close the stream for it.
         """
         reserve = 0 if isStamped else DELAY_RESERVE
         return encodeStanza(xml, MAX_STANZA_BYTES - reserve)
