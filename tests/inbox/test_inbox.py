@@ -332,7 +332,7 @@ class DeliveryTests(InboxTestCase):
             post.said.callback(OK)
         self.assertEqual(0, self.inbox.transientCount)
         scheduler = schedulerOf(self.inbox)
-        self.assertEqual({}, scheduler._conversations)
+        self.assertEqual(0, len(scheduler._conversations))
         self.assertEqual(0, scheduler._memory.trees)
 
 
@@ -454,7 +454,7 @@ class MemoryTests(InboxTestCase):
     def trees(self) -> int:
         """The number of waiting stanzas that are in memory as trees."""
         scheduler = schedulerOf(self.inbox)
-        recent = [each.recent or [] for each in scheduler._conversations.values()]
+        recent = [each.recent or [] for each in scheduler._conversations.inMemory()]
         return sum(each._tree is not None for some in recent for each in some)
 
     def test_large(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from math import inf
+from struct import Struct
 
 from ..core.policy.retry import LastAttempt
 from ..core.records import InboxRecord
@@ -20,17 +20,10 @@ SIZE = 262_144
 UNKNOWN = -inf
 
 
-class QueueState(Enum):
-    """State of a conversation in the delivery scheduler."""
-
-    #: Nothing of it can be delivered before something else happens.
-    IDLE = auto()
-    #: In a queue of conversations that are due.
-    READY = auto()
-    #: Waits for the time of its next attempt.
-    WAITING = auto()
-    #: A worker delivers one of its stanzas.
-    DELIVERING = auto()
+#: A parked conversation: C{retryAt}, C{lastNumber}, and its last attempt; the status
+#: of that is L{_NO_RESPONSE}, or L{_NO_ATTEMPT} if there was none.
+_PARKED = Struct("=dddhdi")
+_NO_RESPONSE, _NO_ATTEMPT = 0, -1
 
 
 @dataclass(slots=True, eq=False)
@@ -46,12 +39,12 @@ class Conversation:
     Other modules read C{stored}, C{recent} and C{hasMore}; only methods change them.
 
     @ivar hasMore: Whether the store may have stanzas that are not in memory.
-    @ivar state: Where the scheduler has it.
-    @ivar dueAt: Time of its next turn, if it is L{QueueState.WAITING}.
-    @ivar entryAt: Time of its newest entry in the L{TurnQueue}, if there is one.
+    @ivar isDelivering: Whether a worker delivers one of its stanzas.
     @ivar retryAt: Time of the next attempt of its first stored stanza; L{UNKNOWN} as
         long as that is not in memory.
     @ivar lastNumber: Bound of the numbers of its stored stanzas.
+    @ivar last: Last attempt of its first stored stanza; C{None} if there was none, or
+        if it was made by an earlier process and is not known yet.
     @ivar stored: Stored stanzas in memory, the oldest first.
     @ivar recent: Transient stanzas and those that are being committed, in stream order;
         C{None} if there is none.
@@ -60,35 +53,41 @@ class Conversation:
     key: str
     memory: MemoryUse
     hasMore: bool
-    state: QueueState = QueueState.IDLE
-    dueAt: float = 0.0
-    entryAt: float | None = None
+    isDelivering: bool = False
     retryAt: float = UNKNOWN
     lastNumber: float = 0
     #: An empty tuple costs neither memory nor time of the garbage collector.
     stored: tuple[QueuedStanza, ...] = ()
     recent: list[QueuedStanza] | None = None
+    last: LastAttempt | None = None
     _size: int = 0
-    #: A plain tuple of numbers, which the garbage collector need not look at.
-    _last: tuple[float, int | None, float, int] | None = None
 
-    # --- what is there ---
+    # --- parked ---
 
     @property
-    def last(self) -> LastAttempt | None:
-        """
-        Last attempt of the first stored stanza; C{None} if there was none, or if it was
-        made by an earlier process and is not known yet.
-        """
-        return None if self._last is None else LastAttempt(*self._last)
+    def canPark(self) -> bool:
+        """Whether it waits with stored stanzas none of which is in memory."""
+        return self.hasMore and not (self.stored or self.recent or self.isDelivering)
 
-    @last.setter
-    def last(self, attempt: LastAttempt | None) -> None:
-        if attempt is None:
-            self._last = None
+    def parked(self) -> bytes:
+        """Return the values from which L{fromParked} makes it again."""
+        last = self.last
+        if last is None:
+            attempt = (0.0, _NO_ATTEMPT, 0.0, 0)
         else:
-            at, status, expeditedAt, deferrals = attempt
-            self._last = (at, status, expeditedAt, deferrals)
+            attempt = (last.at, last.status or _NO_RESPONSE, *last[2:])
+        return _PARKED.pack(self.retryAt, self.lastNumber, *attempt)
+
+    @classmethod
+    def fromParked(cls, key: str, memory: MemoryUse, parked: bytes) -> Conversation:
+        """Make a conversation that was parked."""
+        retryAt, lastNumber, at, status, expeditedAt, deferrals = _PARKED.unpack(parked)
+        made = cls(key, memory, True, False, retryAt, lastNumber)
+        if status != _NO_ATTEMPT:
+            made.last = LastAttempt(at, status or None, expeditedAt, deferrals)
+        return made
+
+    # --- what is there ---
 
     @property
     def hasStored(self) -> bool:
@@ -257,3 +256,12 @@ class Conversation:
         self._size += stanza.size
         self.memory.used += stanza.size
         self.memory.held += 1
+
+
+def parkedAttempt(parked: bytes) -> tuple[float, int | None] | None:
+    """
+    Return the time and the status of the last attempt of a parked conversation; C{None}
+    if there was none.
+    """
+    _, _, at, status, _, _ = _PARKED.unpack(parked)
+    return None if status == _NO_ATTEMPT else (at, status or None)

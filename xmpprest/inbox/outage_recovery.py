@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
-from math import inf
 
 from twisted.internet.interfaces import IDelayedCall
 
 from ..concurrency import timers
 from ..core.policy.health import PROBE_INTERVAL, EndpointHealth
-from ..core.policy.retry import RETRY_AFTER_STATUSES, LastAttempt, expeditedRetryAt
-from .conversation import Conversation, QueueState
+from ..core.policy.retry import RETRY_AFTER_STATUSES, expeditedRetryAt
+from .conversation import Conversation
+from .conversation_table import ConversationTable
 from .options import InboxOptions
+from .turn_queue import TurnQueue
 
 #: Number of conversations that one reactor turn handles when very many change.
 SLICE = 500
@@ -29,28 +30,28 @@ class OutageRecovery:
 
     def __init__(
         self,
-        conversations: Mapping[str, Conversation],
+        conversations: ConversationTable,
+        queue: TurnQueue,
         health: EndpointHealth,
         options: InboxOptions,
         *,
         probe: Callable[[], None],
-        reschedule: Callable[[Iterable[Conversation]], None],
+        rescheduled: Callable[[], None],
     ) -> None:
         """
-        @param conversations: Conversations by key, those that were tried last at the
-            end.
         @param probe: Tries the conversation that L{candidate} returns.
-        @param reschedule: Queues waiting conversations whose time has changed.
+        @param rescheduled: Called when times in the queue have changed.
         """
         self._conversations = conversations
+        self._queue = queue
         self._health = health
         self._clock = options.clock
         self._now = options.steady
         self._random = options.random
         self._probe = probe
-        self._reschedule = reschedule
+        self._rescheduled = rescheduled
         self._timer: IDelayedCall | None = None
-        self._hastened: Iterator[Conversation] = iter(())
+        self._hastened: Iterator[str] = iter(())
         self._hastening: IDelayedCall | None = None
 
     def stop(self) -> None:
@@ -97,34 +98,34 @@ class OutageRecovery:
         health, now = self._health, self._now()
         if not (health.isPaused or health.isInOutage(now)):
             return None
-        for each in self._conversations.values():
-            last = each.last or LastAttempt(-inf, None)
-            isWanted = health.isPaused or last.status not in RETRY_AFTER_STATUSES
-            if (
-                each.state is not QueueState.DELIVERING
-                and each.hasStored
-                and isWanted
-                and last.at + PROBE_INTERVAL <= now
-            ):
-                return each
+        latest = now - PROBE_INTERVAL
+        for key, last in self._conversations.lastAttempts():
+            isWanted = last is None or (
+                last[0] <= latest
+                and (health.isPaused or last[1] not in RETRY_AFTER_STATUSES)
+            )
+            if isWanted:
+                return self._conversations.get(key)
         return None
 
     # --- after the outage ---
 
     def hastenAll(self) -> None:
         """Try conversations sooner that failed in an outage, a slice in each turn."""
-        self._hastened = iter(list(self._conversations.values()))
+        self._hastened = iter(self._conversations.keys())
         timers.cancel(self._hastening)
         self._hastenSome()
 
     def _hastenSome(self) -> None:
         self._hastening = None
         some = list(islice(self._hastened, SLICE))
-        self._reschedule(
-            each
-            for each in some
-            if each.state is QueueState.WAITING and self.hasten(each)
-        )
+        for key in filter(self._queue.isWaiting, some):
+            conversation = self._conversations.get(key)
+            if conversation is not None:
+                if self.hasten(conversation):
+                    self._queue.addLater(key, conversation.retryAt)
+                self._conversations.park(conversation)
+        self._rescheduled()
         if len(some) == SLICE:
             self._hastening = self._clock.callLater(0, self._hastenSome)
 

@@ -9,7 +9,7 @@ L{_work}), delivers its next stanza (L{_deliverNext}), and queues it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,7 +24,8 @@ from ..core.errors import REPORT_BUG
 from ..core.records import InboxRecord
 from .callback_monitor import CallbackMonitor
 from .capacity import Capacity
-from .conversation import Conversation, QueueState
+from .conversation import Conversation
+from .conversation_table import ConversationTable
 from .deliverer import StanzaDeliverer
 from .options import InboxOptions
 from .outage_recovery import SLICE, OutageRecovery
@@ -74,9 +75,9 @@ class DeliveryScheduler:
         self.stored = stored
         self.transient = transient
         self.limit = limit
-        self._conversations: dict[str, Conversation] = {}
+        self._conversations = ConversationTable(memory)
         self.isComplete = options.store is None
-        self._queue = TurnQueue(self._conversations)
+        self._queue = TurnQueue()
         self._alarm: IDelayedCall | None = None
         self._alarmAt = 0.0
         #: Workers, and those of them that may use the store.
@@ -89,10 +90,11 @@ class DeliveryScheduler:
         self._idle: Waiters[None] = Waiters()
         self._recovery = OutageRecovery(
             self._conversations,
+            self._queue,
             monitor.health,
             options,
             probe=self._probe,
-            reschedule=self._reschedule,
+            rescheduled=self._setAlarm,
         )
         self._storedStanzas: StoredStanzas | None = None
         if options.store is not None:
@@ -111,6 +113,7 @@ class DeliveryScheduler:
     def start(self) -> None:
         """Start to deliver transient stanzas, and accept stored ones."""
         self._conversations.clear()
+        self._queue.clear()
         self._memory.used = self._memory.held = self._memory.trees = 0
         self.stored.clear()
         self.transient.clear()
@@ -137,8 +140,12 @@ class DeliveryScheduler:
         """Stop or start to deliver stored stanzas."""
         self._deliversStored = self._isOpen and not self._health.isPaused
         if not self._deliversStored:
-            self._queue.prefer()
+            self._queue.prefer(self._hasTransient)
         self.wake()
+
+    def _hasTransient(self, key: str) -> bool:
+        conversation = self._conversations.get(key)
+        return conversation is not None and conversation.hasTransient
 
     async def whenIdle(self) -> None:
         """Wait until no stanza is in flight, and no transient stanza waits."""
@@ -156,7 +163,7 @@ class DeliveryScheduler:
         self._recovery.stop()
         timers.cancel(self._alarm)
         self._alarm = None
-        for conversation in list(self._conversations.values()):
+        for conversation in self._conversations.inMemory():
             self._bounceTransient(conversation)
 
     def _bounceTransient(self, conversation: Conversation) -> None:
@@ -174,12 +181,19 @@ class DeliveryScheduler:
             found = Conversation(key, self._memory, not self.isComplete)
             # All stored stanzas of earlier processes come before what arrives now.
             found.lastNumber = 0 if self.isComplete else inf
-            self._conversations[key] = found
+            self._conversations.add(found)
         return found
 
+    def _isCurrent(self, conversation: Conversation) -> bool:
+        """Check that the service was not restarted since a conversation was made."""
+        return self._conversations.get(conversation.key) is conversation
+
     def arrived(self, conversation: Conversation) -> None:
-        """Queue a conversation after a change, unless it has a stanza in flight."""
-        if self._isRunning and conversation.state is not QueueState.DELIVERING:
+        """
+        Queue a conversation after a change, unless it has a stanza in flight. The
+        caller must not use the object any more.
+        """
+        if self._isRunning and not conversation.isDelivering:
             self._place(conversation)
             self.wake()
 
@@ -191,10 +205,9 @@ class DeliveryScheduler:
 
         @param number: Its number in the store.
         """
-        if self._conversations.get(conversation.key) is conversation:
+        if self._isCurrent(conversation):
             conversation.committed(queued, number)
         else:
-            # The service was restarted meanwhile.
             conversation = self.conversation(conversation.key)
             conversation.requeued(number)
             self.stored.add(conversation.key, queued.size)
@@ -229,11 +242,11 @@ class DeliveryScheduler:
     @property
     def readyCount(self) -> int:
         """The number of conversations with stored stanzas that are due."""
-        return len(self._queue)
+        return self._queue.readyCount
 
     def _place(self, conversation: Conversation) -> None:
         """Queue a conversation for its next turn, or forget it if it is empty."""
-        now = self._now()
+        key, now = conversation.key, self._now()
         if conversation.stored and (
             conversation.retryAt - now > KEPT_IN_MEMORY or self._memory.isFull
         ):
@@ -242,22 +255,18 @@ class DeliveryScheduler:
         if conversation.recent and conversation.isTransientNext(
             isDue and self._deliversStored
         ):
-            self._queue.addReady(conversation, True)
-        elif conversation.stored or conversation.hasMore:
+            self._queue.addReady(key, True)
+        elif conversation.hasStored:
             if isDue:
-                self._queue.addReady(conversation, False)
+                self._queue.addReady(key, False)
             else:
-                self._reschedule((conversation,))
+                self._queue.addLater(key, conversation.retryAt)
+                self._setAlarm()
+            self._conversations.park(conversation)
         else:
-            conversation.state = QueueState.IDLE
+            self._queue.discard(key)
             if not conversation.recent:
-                self._conversations.pop(conversation.key, None)
-
-    def _reschedule(self, conversations: Iterable[Conversation]) -> None:
-        """Queue conversations for the times of their next attempts."""
-        for each in conversations:
-            self._queue.addLater(each, each.retryAt)
-        self._setAlarm()
+                self._conversations.remove(key)
 
     def _setAlarm(self) -> None:
         """Set the timer for the first conversation that waits for a time."""
@@ -273,9 +282,11 @@ class DeliveryScheduler:
     def _ring(self) -> None:
         """Queue conversations whose time has come, a slice of them in each turn."""
         self._alarm = None
-        for conversation in self._queue.popDue(self._now(), SLICE):
-            conversation.retryAt = min(conversation.retryAt, self._now())
-            self._place(conversation)
+        for key in self._queue.popDue(self._now(), SLICE):
+            conversation = self._conversations.get(key)
+            if conversation is not None:
+                conversation.retryAt = min(conversation.retryAt, self._now())
+                self._place(conversation)
         self._setAlarm()
         self.wake()
 
@@ -300,16 +311,23 @@ class DeliveryScheduler:
         """Start workers for conversations that are ready."""
         if not self._isRunning:
             return
-        while (
-            self._busy < self.limit
-            and (conversation := self._queue.next(self._deliversStored)) is not None
-        ):
+        while self._busy < self.limit and (conversation := self._next()) is not None:
             self._start(conversation, isForced=False)
         health = self._health
         if health.failingSince is not None or health.isPaused:
             self._recovery.watch(self._isOpen)
         elif self._recovery.isProbing:
             self._recovery.stopProbing()
+
+    def _next(self) -> Conversation | None:
+        """Return the next conversation that is ready; C{None} if there is none."""
+        found: Conversation | None = None
+        while (
+            found is None
+            and (key := self._queue.next(self._deliversStored)) is not None
+        ):
+            found = self._conversations.get(key)
+        return found
 
     def _start(self, conversation: Conversation, *, isForced: bool) -> None:
         self._busy += 1
@@ -335,7 +353,8 @@ class DeliveryScheduler:
         """
         conversation: Conversation | None = first
         while conversation is not None:
-            conversation.state = QueueState.DELIVERING
+            conversation.isDelivering = True
+            self._queue.discard(conversation.key)
             usesStore = bool(conversation.stored) or conversation.hasMore
             self._busyWithStore += usesStore
             try:
@@ -351,15 +370,13 @@ class DeliveryScheduler:
                 conversation.retryAt = self._now() + ERROR_BACKOFF
             finally:
                 self._busyWithStore -= usesStore
-            conversation.state = QueueState.IDLE
-            if self._isRunning:
+            conversation.isDelivering = False
+            if self._isRunning and self._isCurrent(conversation):
                 self._place(conversation)
             if self._idle:
                 self._idle.release(None)
             isForced = False
-            conversation = (
-                self._queue.next(self._deliversStored) if self._isRunning else None
-            )
+            conversation = self._next() if self._isRunning else None
 
     async def _deliverNext(self, conversation: Conversation, isForced: bool) -> None:
         """
@@ -386,9 +403,7 @@ class DeliveryScheduler:
         elif conversation.stored and isDue:
             head, last = conversation.stored[0], conversation.last
             # The callback may be back, and not take just this one: probe others first.
-            self._conversations[conversation.key] = self._conversations.pop(
-                conversation.key
-            )
+            self._conversations.moveToEnd(conversation.key)
             deferrals = 0 if last is None else last.consecutiveDeferrals
             result = await self._deliverer.attempt(head, deferrals)
             assert self._storedStanzas is not None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import count
+from struct import Struct
 
-from .conversation import Conversation, QueueState
+#: Begins an entry of the heap: the time, which is positive, and a number that keeps the
+#: order of equal times. Such bytes have the order of their values.
+_TIME = Struct(">dQ")
 
 
 class TurnQueue:
@@ -16,44 +19,64 @@ class TurnQueue:
 
     Conversations whose next stanza is transient are ready in a queue of their own. The
     two queues take turns, so that a flood of presence cannot hold up messages.
+
+    Nothing here is an object that the garbage collector has to look at: conversations
+    are here by their keys, and the entries of the heap are bytes.
     """
 
-    def __init__(self, conversations: Mapping[str, Conversation]) -> None:
-        """
-        @param conversations: All conversations by their names.
-        """
-        self._conversations = conversations
-        self._transient: deque[Conversation] = deque()
-        self._stored: deque[Conversation] = deque()
+    def __init__(self) -> None:
+        #: Conversations that are ready, and whether the next stanza of each is
+        #: transient. In the queues, others are those that had their turn since.
+        self._ready: dict[str, bool] = {}
+        self._transient: deque[str] = deque()
+        self._stored: deque[str] = deque()
         self._isTransientsTurn = False
-        #: Names, not conversations: so the garbage collector need not look at them.
-        self._later: list[tuple[float, int, str]] = []
+        #: The times that conversations wait for.
+        self._dueAt: dict[str, float] = {}
+        #: A heap of times, and the time of the first entry of each conversation in it.
+        self._later: list[bytes] = []
+        self._entryAt: dict[str, float] = {}
         self._ties = count()
 
-    def __len__(self) -> int:
-        """Return how many conversations with stored stanzas are ready."""
+    @property
+    def readyCount(self) -> int:
+        """The number of conversations with stored stanzas that are ready."""
         return len(self._stored)
 
     def clear(self) -> None:
         """Forget all conversations."""
+        self._ready.clear()
         self._transient.clear()
         self._stored.clear()
+        self._dueAt.clear()
         self._later.clear()
+        self._entryAt.clear()
 
-    def addReady(self, conversation: Conversation, isTransientNext: bool) -> None:
+    def addReady(self, key: str, isTransientNext: bool) -> None:
         """Add a conversation that is ready."""
-        conversation.state = QueueState.READY
-        (self._transient if isTransientNext else self._stored).append(conversation)
+        self._dueAt.pop(key, None)
+        if self._ready.get(key) is not isTransientNext:
+            self._ready[key] = isTransientNext
+            (self._transient if isTransientNext else self._stored).append(key)
 
-    def addLater(self, conversation: Conversation, dueAt: float) -> None:
+    def addLater(self, key: str, dueAt: float) -> None:
         """Add a conversation that waits for a time."""
-        conversation.state, conversation.dueAt = QueueState.WAITING, dueAt
-        if conversation.entryAt != dueAt:
-            conversation.entryAt = dueAt
-            entry = (dueAt, next(self._ties), conversation.key)
-            heapq.heappush(self._later, entry)
+        self._ready.pop(key, None)
+        self._dueAt[key] = dueAt
+        self._enter(key, dueAt)
 
-    def next(self, canDeliverStored: bool) -> Conversation | None:
+    def discard(self, key: str) -> None:
+        """Remove a conversation, if it is here."""
+        self._ready.pop(key, None)
+        self._dueAt.pop(key, None)
+
+    def isWaiting(self, key: str) -> bool:
+        """Check whether a conversation waits for a time."""
+        return key in self._dueAt
+
+    # --- ready ---
+
+    def next(self, canDeliverStored: bool) -> str | None:
         """
         Remove the next conversation that is ready.
 
@@ -65,57 +88,72 @@ class TurnQueue:
                 self._isTransientsTurn or not (canDeliverStored and self._stored)
             )
             self._isTransientsTurn = not isTransient
-            queue = self._transient if isTransient else self._stored
-            conversation = queue.popleft()
-            # It may have had its turn since, out of turn.
-            if conversation.state is QueueState.READY:
-                return conversation
+            key = (self._transient if isTransient else self._stored).popleft()
+            if self._ready.get(key) is isTransient:
+                del self._ready[key]
+                return key
         return None
 
-    def prefer(self) -> None:
+    def prefer(self, hasTransient: Callable[[str], bool]) -> None:
         """
         Move ready conversations with transient stanzas to the queue of these, since
         their stored stanzas are not delivered at the moment.
         """
-        stored: deque[Conversation] = deque()
-        for each in self._stored:
-            (self._transient if each.hasTransient else stored).append(each)
-        self._stored = stored
+        stored = [key for key in self._stored if self._ready.get(key) is False]
+        self._stored.clear()
+        for key in stored:
+            isTransient = hasTransient(key)
+            self._ready[key] = isTransient
+            (self._transient if isTransient else self._stored).append(key)
+
+    # --- later ---
 
     @property
     def nextAt(self) -> float | None:
-        """The time at which the next conversation is ready; C{None} if none waits."""
-        while self._later and not self._isValid(self._later[0]):
-            self._pop()
-        return self._later[0][0] if self._later else None
+        """
+        The time at which to look for the next conversation that is ready then; C{None}
+        if none waits.
+        """
+        while self._later:
+            at, key = _parse(self._later[0])
+            if key in self._dueAt:
+                return at
+            self._leave()
+        return None
 
-    def popDue(self, now: float, limit: int) -> list[Conversation]:
+    def popDue(self, now: float, limit: int) -> list[str]:
         """
         Remove conversations whose time has come.
 
         @param limit: Limit on their number.
         """
-        found: list[Conversation] = []
+        found: list[str] = []
         while len(found) < limit and (at := self.nextAt) is not None and at <= now:
-            conversation = self._pop()
-            assert conversation is not None  # the entry is valid
-            conversation.state = QueueState.IDLE
-            found.append(conversation)
+            key = self._leave()
+            dueAt = self._dueAt[key]
+            if dueAt <= now:
+                del self._dueAt[key]
+                found.append(key)
+            else:
+                self._enter(key, dueAt)
         return found
 
-    def _pop(self) -> Conversation | None:
-        dueAt, _, key = heapq.heappop(self._later)
-        conversation = self._conversations.get(key)
-        if conversation is not None and conversation.entryAt == dueAt:
-            conversation.entryAt = None
-        return conversation
+    def _enter(self, key: str, dueAt: float) -> None:
+        """Make an entry in the heap, unless there is one that is not too late."""
+        if self._entryAt.get(key, dueAt + 1) > dueAt:
+            self._entryAt[key] = dueAt
+            entry = _TIME.pack(dueAt, next(self._ties)) + key.encode()
+            heapq.heappush(self._later, entry)
 
-    def _isValid(self, entry: tuple[float, int, str]) -> bool:
-        """Check whether a conversation still waits for the time of its entry."""
-        dueAt, _, key = entry
-        conversation = self._conversations.get(key)
-        return (
-            conversation is not None
-            and conversation.state is QueueState.WAITING
-            and conversation.dueAt == dueAt
-        )
+    def _leave(self) -> str:
+        """Remove the first entry of the heap."""
+        at, key = _parse(heapq.heappop(self._later))
+        if self._entryAt.get(key) == at:
+            del self._entryAt[key]
+        return key
+
+
+def _parse(entry: bytes) -> tuple[float, str]:
+    """Return the time and the key of an entry of the heap."""
+    at, _ = _TIME.unpack_from(entry)
+    return at, entry[_TIME.size :].decode()

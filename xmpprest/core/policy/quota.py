@@ -38,10 +38,6 @@ class Excess(Generic[_Holder]):
     limit: int
 
 
-#: The number and the bytes of a holder of nothing.
-_NOTHING = (0, 0)
-
-
 class Quota(Generic[_Holder]):
     """
     The stanzas in a queue, or the requests that wait: their number and bytes,
@@ -55,11 +51,13 @@ class Quota(Generic[_Holder]):
     @ivar size: The bytes of all.
     """
 
-    __slots__ = ("_held", "count", "size")
+    # Two dicts of numbers, which the garbage collector need not look at.
+    __slots__ = ("_counts", "_sizes", "count", "size")
 
     def __init__(self) -> None:
         self.count = self.size = 0
-        self._held: dict[_Holder, tuple[int, int]] = {}
+        self._counts: dict[_Holder, int] = {}
+        self._sizes: dict[_Holder, int] = {}
 
     def add(
         self, holders: Iterable[_Holder] = (), size: int = 0, count: int = 1
@@ -73,11 +71,13 @@ class Quota(Generic[_Holder]):
         self.count += count
         self.size += size
         for holder in holders:
-            number, held = self._held.get(holder, _NOTHING)
-            if number + count > 0:
-                self._held[holder] = (number + count, held + size)
+            number = self._counts.get(holder, 0) + count
+            if number > 0:
+                self._counts[holder] = number
+                self._sizes[holder] = self._sizes.get(holder, 0) + size
             else:
-                self._held.pop(holder, None)
+                self._counts.pop(holder, None)
+                self._sizes.pop(holder, None)
 
     def remove(
         self, holders: Iterable[_Holder] = (), size: int = 0, count: int = 1
@@ -87,7 +87,7 @@ class Quota(Generic[_Holder]):
 
     def held(self, holder: _Holder) -> tuple[int, int]:
         """Return the number and the bytes that a holder holds."""
-        return self._held.get(holder, _NOTHING)
+        return self._counts.get(holder, 0), self._sizes.get(holder, 0)
 
     def excess(
         self, limits: Limits, holders: Iterable[_Holder] = (), size: int = 0
@@ -105,7 +105,7 @@ class Quota(Generic[_Holder]):
         if freeSize < size:
             return Excess(None, "bytes", self.size, limits.size)
         for holder in holders:
-            count, held = self._held.get(holder, _NOTHING)
+            count, held = self.held(holder)
             if count >= free:
                 return Excess(holder, "messages", count, limits.number)
             if held + size > freeSize:
