@@ -55,9 +55,9 @@ class ParkedTests(DurableTestCase):
         """Check that no object that the garbage collector looks at is for one alone."""
         gc.collect()
         scheduler = schedulerOf(self.world.inbox)
-        roots = (scheduler._conversations, scheduler._queue, scheduler.stored)
+        roots = (scheduler._turns.table, scheduler._turns.queue, scheduler.stored)
         found = tracked(*roots)
-        self.assertEqual(COUNT, len(scheduler._conversations))
+        self.assertEqual(COUNT, len(scheduler._turns.table))
         self.assertEqual([], [each for each in found if type(each) is Conversation])
         self.assertLess(len(found), CONSTANT)
         # The roots were followed.
@@ -86,6 +86,6 @@ class ParkedTests(DurableTestCase):
         self.world.begin()
         scheduler = schedulerOf(self.world.inbox)
         gc.collect()
-        found = tracked(scheduler._conversations, scheduler._queue)
-        self.assertEqual(COUNT, len(scheduler._conversations))
+        found = tracked(scheduler._turns.table, scheduler._turns.queue)
+        self.assertEqual(COUNT, len(scheduler._turns.table))
         self.assertEqual(1, sum(type(each) is Conversation for each in found))

@@ -332,7 +332,7 @@ class DeliveryTests(InboxTestCase):
             post.said.callback(OK)
         self.assertEqual(0, self.inbox.transientCount)
         scheduler = schedulerOf(self.inbox)
-        self.assertEqual(0, len(scheduler._conversations))
+        self.assertEqual(0, len(scheduler._turns.table))
         self.assertEqual(0, scheduler._memory.trees)
 
 
@@ -454,7 +454,7 @@ class MemoryTests(InboxTestCase):
     def trees(self) -> int:
         """The number of waiting stanzas that are in memory as trees."""
         scheduler = schedulerOf(self.inbox)
-        recent = [each.recent or [] for each in scheduler._conversations.inMemory()]
+        recent = [each.recent or [] for each in scheduler._turns.table.inMemory()]
         return sum(each._tree is not None for some in recent for each in some)
 
     def test_large(self) -> None:
@@ -478,7 +478,7 @@ class MemoryTests(InboxTestCase):
         Small stanzas wait as trees as long as there is memory for these.
         """
         self.inbox = self.make(limit=1000)
-        schedulerOf(self.inbox).limit = 1
+        schedulerOf(self.inbox).setLimit(1)
         for number in range(1200):
             self.inbox.receive(message("hi", f"user{number}@d{number}.example"))
         scheduler = schedulerOf(self.inbox)

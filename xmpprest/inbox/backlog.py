@@ -74,4 +74,4 @@ class BacklogReader:
             after = page[-1]
             if after not in self._keys:
                 break
-        self._scheduler.isComplete = True
+        self._scheduler.complete()

@@ -333,8 +333,7 @@ class Inbox(Service):
         assert subscription.subscriber is not None
         self._deliverer.subscriber = subscription.subscriber
         self._deliverer.wantsReflections = subscription.wantsReflections
-        self._scheduler.limit = subscription.concurrency
-        self._scheduler.wake()
+        self._scheduler.setLimit(subscription.concurrency)
 
     async def drain(self) -> None:
         """

@@ -11,12 +11,8 @@ from ..concurrency import timers
 from ..core.policy.health import PROBE_INTERVAL, EndpointHealth
 from ..core.policy.retry import RETRY_AFTER_STATUSES, expeditedRetryAt
 from .conversation import Conversation
-from .conversation_table import ConversationTable
 from .options import InboxOptions
-from .turn_queue import TurnQueue
-
-#: Number of conversations that one reactor turn handles when very many change.
-SLICE = 500
+from .turns import SLICE, ConversationTurns
 
 
 class OutageRecovery:
@@ -30,26 +26,19 @@ class OutageRecovery:
 
     def __init__(
         self,
-        conversations: ConversationTable,
-        queue: TurnQueue,
+        turns: ConversationTurns,
         health: EndpointHealth,
         options: InboxOptions,
         *,
         probe: Callable[[], None],
-        rescheduled: Callable[[], None],
     ) -> None:
-        """
-        @param probe: Tries the conversation that L{candidate} returns.
-        @param rescheduled: Called when times in the queue have changed.
-        """
-        self._conversations = conversations
-        self._queue = queue
+        """@param probe: Tries the conversation that L{candidate} returns."""
+        self._turns = turns
         self._health = health
         self._clock = options.clock
         self._now = options.steady
         self._random = options.random
         self._probe = probe
-        self._rescheduled = rescheduled
         self._timer: IDelayedCall | None = None
         self._hastened: Iterator[str] = iter(())
         self._hastening: IDelayedCall | None = None
@@ -74,7 +63,7 @@ class OutageRecovery:
         @param isOpen: Whether stored stanzas may be delivered, apart from pauses.
         """
         health = self._health
-        isFailing = health.failingSince is not None and bool(self._conversations)
+        isFailing = health.failingSince is not None and bool(self._turns.table)
         if not (isOpen and (health.isPaused or isFailing)):
             self.stopProbing()
         elif self._timer is None:
@@ -99,33 +88,33 @@ class OutageRecovery:
         if not (health.isPaused or health.isInOutage(now)):
             return None
         latest = now - PROBE_INTERVAL
-        for key, last in self._conversations.lastAttempts():
+        for key, last in self._turns.table.lastAttempts():
             isWanted = last is None or (
                 last[0] <= latest
                 and (health.isPaused or last[1] not in RETRY_AFTER_STATUSES)
             )
             if isWanted:
-                return self._conversations.get(key)
+                return self._turns.table.get(key)
         return None
 
     # --- after the outage ---
 
     def hastenAll(self) -> None:
         """Try conversations sooner that failed in an outage, a slice in each turn."""
-        self._hastened = iter(self._conversations.keys())
+        self._hastened = iter(self._turns.table.keys())
         timers.cancel(self._hastening)
         self._hastenSome()
 
     def _hastenSome(self) -> None:
         self._hastening = None
         some = list(islice(self._hastened, SLICE))
-        for key in filter(self._queue.isWaiting, some):
-            conversation = self._conversations.get(key)
+        for key in filter(self._turns.queue.isWaiting, some):
+            conversation = self._turns.table.get(key)
             if conversation is not None:
                 if self.hasten(conversation):
-                    self._queue.addLater(key, conversation.retryAt)
-                self._conversations.park(conversation)
-        self._rescheduled()
+                    self._turns.queue.addLater(key, conversation.retryAt)
+                self._turns.table.park(conversation)
+        self._turns.setAlarm()
         if len(some) == SLICE:
             self._hastening = self._clock.callLater(0, self._hastenSome)
 
