@@ -1,1 +1,2 @@
-``POST /rest/files`` uploads a file to the XMPP server's upload service (``upload-service``, ``upload-size-limit``) and returns its URL; it needs the extra ``files``.
+``POST /rest/files`` uploads a file to the XMPP server's upload service and returns its URL;
+it needs the extra ``files``.

@@ -13,15 +13,29 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from twisted.words.xish.domish import Element
 
-from tests.core.files.test_slot import reply
-from tests.support.doubles import live
+from tests.core.files.test_slot import error, reply
+from tests.support.doubles import live, stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.files.slot import FileDetails
+from xmpprest.core.stanza.build import elements
 from xmpprest.core.webhook.errors import DeliveryError
+from xmpprest.files.finder import ServiceFinder
 from xmpprest.files.spool import Spool
 from xmpprest.files.uploader import ATTEMPTS, FileUploader
 
+from .test_finder import FORM, UPLOAD
+
 FILE = FileDetails("a.txt", 5, "text/plain", "")
+
+
+def info(query: Element, limit: int) -> Element:
+    """Reply to the query what the service is."""
+    form = FORM.format("", limit)
+    return stanza(
+        f"<iq type='result' from='{query['to']}' to='{query['from']}'"
+        f" id='{query['id']}'><query xmlns='http://jabber.org/protocol/disco#info'>"
+        f"{UPLOAD}{form}</query></iq>"
+    )
 
 
 @dataclass
@@ -38,15 +52,23 @@ class HeldService:
     @ivar asked: The requests for slots.
     @ivar puts: URL, content and headers of each upload.
     @ivar statuses: The responses to come.
+    @ivar limit: Bytes that it takes.
+    @ivar error: The content of the error in place of a slot, if any.
     """
 
     def __init__(self) -> None:
         self.asked: list[Element] = []
         self.puts: list[tuple[bytes, bytes, Headers]] = []
         self.statuses: list[int | DeliveryError] = [201]
+        self.limit = 100
+        self.error = ""
 
     async def request(self, stanza: Element, timeout: float) -> Sequence[Element]:
-        """Give a slot."""
+        """Give a slot, or tell of the limit."""
+        if "disco" in elements(stanza)[0].uri:
+            return [info(stanza, self.limit)]
+        if self.error:
+            return [error(self.error)]
         self.asked.append(stanza)
         number = len(self.asked)
         header = "<header name='Authorization'>secret</header>"
@@ -77,17 +99,18 @@ class UploaderTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.spool = Spool(None, 100)
+        self.spool = Spool(None)
         self.addCleanup(self.spool.close)
         self.spool.write(b"hello")
         self.service = HeldService()
         self.clock = Clock()
-        self.settings = live(uploadService="upload.example.org")
+        settings = live(uploadService="upload.example.org")
+        self.finder = ServiceFinder(self.service, "gateway.example", settings)
         self.uploader = FileUploader(
+            self.finder,
             self.service,
             self.service,
             "gateway.example",
-            self.settings,
             Cooperator(scheduler=lambda call: self.clock.callLater(0, call)),
         )
 
@@ -132,11 +155,25 @@ class UploaderTests(SynchronousTestCase):
         self.assertIn("507", refusal.problem.text)
         self.assertEqual(len(self.service.puts), ATTEMPTS)
 
-    def test_withoutService(self) -> None:
+    def test_tooLarge(self) -> None:
         """
-        Without the setting there is no upload: 404, which names it.
+        A file above the limit of the service is refused with 413, without a slot.
         """
-        self.settings.value = live(uploadService=None).value
-        refusal = self.assertRaises(Refusal, self.uploader.requireService)
-        self.assertEqual(refusal.problem.status, 404)
-        self.assertIn("upload-service", refusal.problem.text)
+        self.service.limit = FILE.size - 1
+        refusal = self.failureResultOf(self.upload(), Refusal).value
+        self.assertEqual(refusal.problem.status, 413)
+        self.assertIn("the 4 bytes", refusal.problem.text)
+        self.assertEqual(self.service.asked, [])
+
+    def test_forgotten(self) -> None:
+        """
+        After a failure the service is found anew.
+        """
+        forbidden = "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        self.service.error = forbidden
+        refusal = self.failureResultOf(self.upload(), Refusal).value
+        self.assertEqual(refusal.problem.status, 503)
+        self.assertIsNone(self.uploader.knownService)
+        self.service.error = ""
+        self.successResultOf(self.upload())
+        self.assertIsNotNone(self.uploader.knownService)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
-from tests.support.doubles import DOMAIN
 from xmpprest.core.errors import Refusal
 from xmpprest.core.records import IdempotencyRecord
 
 from .test_capacity import SlowStore
-from .test_outbox import TO, OutboxTestCase, message
+from .test_outbox import OutboxTestCase, message
 
 _Results = Sequence[int | IdempotencyRecord | Exception]
 
@@ -80,11 +79,14 @@ class TogetherTests(OutboxTestCase):
     def test_check(self) -> None:
         """A check refuses what would not fit, and counts nothing."""
         self.outbox = self.begin(outboxLimit=3, outboxSize=1000)
-        self.outbox.check(TO, DOMAIN, "t", 1, 500)
-        self.outbox.check(TO, DOMAIN, "", 3, 1000)
-        for token, count, size in (("t", 3, 3), ("", 4, 4), ("", 1, 1001)):
+        self.outbox.check(message(1), "t", 1, 300)
+        self.outbox.check(message(1), "", 2, 300)
+        for token, count, size in (("t", 2, 3), ("", 3, 4), ("", 1, 1000)):
             refusal = self.assertRaises(
-                Refusal, self.outbox.check, TO, DOMAIN, token, count, size
+                Refusal, self.outbox.check, message(1), token, count, size
             )
             self.assertEqual(refusal.problem.status, 503)
+        long = message("x" * 1000)
+        refusal = self.assertRaises(Refusal, self.outbox.check, long, "", 0, 0)
+        self.assertEqual(refusal.problem.status, 413)
         self.assertEqual((self.outbox.waiting, self.outbox.waitingBytes), (0, 0))

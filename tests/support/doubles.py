@@ -26,7 +26,7 @@ from twisted.web.server import Site
 from twisted.words.xish.domish import Element, elementStream
 from zope.interface import implementer
 
-from xmpprest.core.errors import Problem, Refusal
+from xmpprest.core.errors import Problem, Refusal, serviceUnavailable
 from xmpprest.core.live import Live, LiveSettings
 from xmpprest.core.records import (
     BOUNCED,
@@ -336,6 +336,11 @@ class HeldKeys:
         self.kept.setdefault(request.key, request)
         return earlier
 
+    async def requestByKey(self, key: str) -> IdempotencyRecord | None:
+        """Return what is kept under a key."""
+        self._mayFail()
+        return self.kept.get(key)
+
     async def finishRequest(self, key: str, answer: bytes | None) -> None:
         """Keep an answer, or forget the key."""
         self._mayFail()
@@ -370,6 +375,8 @@ class HeldOutbox:
     @ivar committing: What messages wait for before they are stored, if anything.
     @ivar keysGiven: The key and the token of each message.
     @ivar full: What who has more waits for, if anything.
+    @ivar together: How many messages each call of L{enqueueAll} has taken.
+    @ivar checked: How many further messages each call of L{check} was asked for.
     """
 
     keys: HeldKeys = field(default_factory=HeldKeys)
@@ -380,6 +387,8 @@ class HeldOutbox:
     committing: Deferred[None] | None = None
     full: Deferred[None] | None = None
     keysGiven: list[tuple[str, str]] = field(default_factory=list)
+    together: list[int] = field(default_factory=list)
+    checked: list[int] = field(default_factory=list)
 
     def isDurable(self, stanza: Element) -> bool:
         """Whether a stanza is kept."""
@@ -410,6 +419,36 @@ class HeldOutbox:
             self.committing.addCallback(
                 lambda _: done(self._store(stanza, idempotency))
             )
+
+    def enqueueAll(
+        self,
+        stanzas: Sequence[Element],
+        done: Callable[[Sequence[int | IdempotencyRecord | Exception]], object],
+        *,
+        keys: Sequence[str],
+        token: str = "",
+        idempotency: IdempotencyRecord | None = None,
+    ) -> None:
+        """Take messages; they are stored at once, or when the test says so."""
+        self.together.append(len(stanzas))
+        self.keysGiven += [(key, token) for key in keys]
+        if isinstance(self.problem, Refusal):
+            raise self.problem
+        committing = self.committing or succeed(None)
+        committing.addCallback(
+            lambda _: done(
+                [
+                    self._store(each, None if index else idempotency)
+                    for index, each in enumerate(stanzas)
+                ]
+            )
+        )
+
+    def check(self, stanza: Element, token: str, count: int, size: int) -> None:
+        """Refuse a message and further ones, if the test has it so."""
+        self.checked.append(count)
+        if self.full is not None:
+            raise serviceUnavailable("resource-constraint", "The outbox is full.", 30)
 
     def _store(
         self, stanza: Element, idempotency: IdempotencyRecord | None

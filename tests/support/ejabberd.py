@@ -207,6 +207,7 @@ class Ejabberd(ServerProcess):
                     "hosts": [self.uploadDomain],
                     "access": "gateway",
                     "docroot": str(self.directory / "uploads"),
+                    "max_size": self.uploadLimit,
                     "put_url": f"http://{LOOPBACK}:{self._httpPort}/upload",
                 },
                 "mod_last": {},

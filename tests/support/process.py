@@ -73,6 +73,7 @@ class ServerProcess:
 
     @cvar name: what messages to people call this server.
     @cvar admin: a bare JID; every resource of it is meant.
+    @cvar uploadLimit: bytes that the upload service takes of a file.
     @cvar others: domains of further components.
     @cvar stunPort: of the STUN and TURN service that L{host} offers at the
         loopback address; nothing listens there.
@@ -92,6 +93,7 @@ class ServerProcess:
     mucDomain: ClassVar[str] = "rooms.localhost"
     plainMUCDomain: ClassVar[str] = "plain.localhost"
     uploadDomain: ClassVar[str] = "upload.localhost"
+    uploadLimit: ClassVar[int] = 2**20
     admin: ClassVar[str] = "bot@gateway.localhost"
     others: ClassVar[tuple[str, ...]] = ()
     stunPort: ClassVar[int] = 3478

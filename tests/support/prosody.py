@@ -57,6 +57,7 @@ Component "{plainMUCDomain}" "muc"
 Component "{uploadDomain}" "http_file_share"
     http_host = "{loopback}"
     http_file_share_access = {{ "{componentDomain}" }}
+    http_file_share_size_limit = {uploadLimit}
 """
 
 _COMPONENT = """
@@ -105,6 +106,7 @@ class Prosody(ServerProcess):
                 mucDomain=self.mucDomain,
                 plainMUCDomain=self.plainMUCDomain,
                 uploadDomain=self.uploadDomain,
+                uploadLimit=self.uploadLimit,
                 admin=self.admin,
                 stunPort=self.stunPort,
                 httpPort=self.ports[2],

@@ -1,4 +1,4 @@
-"""A file on its way from a client to the upload service, on disk without a name."""
+"""Files on their way from a client to the upload service."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ import tempfile
 from hashlib import sha256
 from typing import BinaryIO
 
-from ..core.files.slot import tooLargeFile
-
 
 class Spool:
     """
-    Holds the content of one file. It has no name in the file system, so that nothing
-    of it stays, however the process ends.
+    Holds the content of one file on disk. It has no name in the file system, so that
+    nothing of it stays, however the process ends.
 
     @ivar size: Its size so far, in bytes.
     """
 
-    def __init__(self, directory: str | None, limit: int) -> None:
+    def __init__(self, directory: str | None) -> None:
         """
         @param directory: Where the disk has room; C{None} for the system's default.
-        @param limit: Limit on the size, in bytes.
+        @raise OSError: The file cannot be made.
         """
         self._file: BinaryIO = tempfile.TemporaryFile(  # noqa: SIM115  # L{close} closes it
             dir=directory, buffering=0
         )
-        self._limit = limit
         self._hash = sha256()
         self.size = 0
 
@@ -34,12 +31,9 @@ class Spool:
         """
         Add data.
 
-        @raise Refusal: 413, the file is too large.
         @raise OSError: The disk is full.
         """
         self.size += len(data)
-        if self.size > self._limit:
-            raise tooLargeFile(f"upload-size-limit ({self._limit} bytes)")
         self._hash.update(data)
         while data:
             data = data[self._file.write(data) :]

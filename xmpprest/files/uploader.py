@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import BinaryIO, Protocol
 
 from twisted.internet.task import Cooperator
@@ -10,13 +10,13 @@ from twisted.logger import Logger
 from twisted.web.client import FileBodyProducer
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
-from twisted.words.xish.domish import Element
 
-from ..core.errors import Refusal, notFound, serviceUnavailable
+from ..core.errors import Refusal, serviceUnavailable
+from ..core.files.service import UploadService
 from ..core.files.slot import FileDetails, Slot, parseSlot, slotRequest
-from ..core.live import Live, LiveSettings
 from ..core.webhook.errors import DeliveryError
 from ..ids import newID
+from .finder import IQRequester, ServiceFinder
 
 _log = Logger()
 
@@ -24,13 +24,6 @@ _log = Logger()
 ATTEMPTS = 3
 #: Seconds that the upload service has for its reply.
 SLOT_TIMEOUT = 30.0
-
-
-class IQRequester(Protocol):
-    """The part of the component that sends iqs."""
-
-    def request(self, stanza: Element, timeout: float) -> Awaitable[Sequence[Element]]:
-        """Send an iq and wait for the reply, the last item; raises L{Refusal}."""
 
 
 class FileContent(Protocol):
@@ -63,56 +56,67 @@ class HTTPClient(Protocol):
 
 class FileUploader:
     """
-    Uploads files to the upload service of the settings.
+    Uploads files to the upload service.
     """
 
     def __init__(
         self,
+        finder: ServiceFinder,
         requester: IQRequester,
         client: HTTPClient,
         domain: str,
-        settings: Live[LiveSettings],
         cooperator: Cooperator,
     ) -> None:
         """
         @param domain: The component domain, which requests the slots.
         @param cooperator: Sends the content piece by piece.
         """
+        self._finder = finder
         self._requester = requester
         self._client = client
         self._domain = domain
-        self._settings = settings
         self._cooperator = cooperator
 
-    def requireService(self) -> str:
-        """
-        Return the address of the upload service.
+    @property
+    def knownService(self) -> UploadService | None:
+        """The upload service, if it was found before."""
+        return self._finder.known
 
-        @raise Refusal: 404, there is none.
+    async def findService(self) -> UploadService:
         """
-        service = self._settings.value.uploadService
-        if service is None:
-            raise notFound(
-                "The gateway has no upload service; set upload-service to the address"
-                " of the XMPP server's, such as upload.example.org."
-            )
-        return service
+        Return the upload service.
 
-    async def upload(self, spool: FileContent, file: FileDetails) -> str:
+        @raise Refusal: 404, there is none; 503 or 504, the server cannot be asked now.
+        """
+        return await self._finder.find()
+
+    async def upload(self, content: FileContent, file: FileDetails) -> str:
         """
         Upload a file. A failed upload is repeated with a new slot.
 
         @return: The URL from which everybody can download it.
-        @raise Refusal: 413, it is too large for the service; 503 or 504, the service
-            cannot take it now.
+        @raise Refusal: 404, there is no service; 413, the file is too large for it; 503
+            or 504, it cannot take the file now.
         """
-        service = self.requireService()
+        service = await self._finder.find()
+        service.requireSize(file.size)
+        try:
+            return await self._upload(service.address, content, file)
+        except Refusal as refusal:
+            if refusal.problem.status != 413:
+                # Another service may have taken its place.
+                self._finder.forget()
+            raise
+
+    async def _upload(
+        self, service: str, content: FileContent, file: FileDetails
+    ) -> str:
         fault = ""
         for _ in range(ATTEMPTS):
             iq = slotRequest(file, service, self._domain, newID())
             replies = await self._requester.request(iq, SLOT_TIMEOUT)
             slot = parseSlot(replies[-1])
-            fault = await self._put(slot, spool, file)
+            fault = await self._put(slot, content, file)
             if not fault:
                 return slot.get
             _log.warn(
@@ -123,14 +127,14 @@ class FileUploader:
             )
         raise _failed(fault)
 
-    async def _put(self, slot: Slot, spool: FileContent, file: FileDetails) -> str:
+    async def _put(self, slot: Slot, content: FileContent, file: FileDetails) -> str:
         """Send the content to a slot; return the fault, empty for success."""
         headers = Headers({b"Content-Type": [file.type.encode()]})
         for name, value in slot.headers:
             headers.addRawHeader(name.encode(), value.encode())
 
         def producer() -> IBodyProducer:
-            made: IBodyProducer = FileBodyProducer(spool.open(), self._cooperator)
+            made: IBodyProducer = FileBodyProducer(content.open(), self._cooperator)
             return made
 
         try:

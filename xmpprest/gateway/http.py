@@ -28,6 +28,8 @@ from ..web.api.bots import BotsHandler
 from ..web.api.console import ConsolePage
 from ..web.api.docs import SwaggerUI
 from ..web.api.events import EventsHandler
+from ..web.api.file_messages import FileMessageHandler
+from ..web.api.files import FilesHandler
 from ..web.api.hook_status import HookStatusHandler
 from ..web.api.hooks import HookRouter
 from ..web.api.inbox import InboxHandler, StoredInbox
@@ -47,7 +49,7 @@ from ..xmpp.component import ComponentService
 from .files import ADMIN_CONNECTIONS
 from .metrics import MetricsCollector
 from .stores import isDurable
-from .uploads import makeFilesHandler
+from .uploads import makeUploadDesk
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def _makeRoutes(
         sending, outbox, once, reactor, settings, authenticator=authenticator
     )
     inbox = StoredInbox(parts.store, parts.inbox) if isDurable(config) else None
+    desk = makeUploadDesk(config, settings, parts.component, reactor)
     return RouteTable(
         sending,
         {
@@ -205,8 +208,15 @@ def _makeRoutes(
             **RoomsHandler(parts.rooms, config.domain).routes,
             **InboxHandler(inbox, once).routes,
             **UpdatesHandler(parts.updates, once, authenticator).routes,
-            **makeFilesHandler(
-                config, settings, parts.component.sender, once, reactor
-            ).routes,
+            **FilesHandler(desk, once).routes,
         },
+        FileMessageHandler(
+            sending,
+            outbox,
+            desk,
+            once,
+            domain=config.domain,
+            newID=newID,
+            settings=settings,
+        ),
     )

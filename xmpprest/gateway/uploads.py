@@ -9,14 +9,14 @@ from twisted.internet.task import Cooperator
 
 from ..config.config import Config
 from ..core.live import Live, LiveSettings
-from ..files.form import FileForm
+from ..files.finder import ServiceFinder
+from ..files.form import FileForm, FormLimits
 from ..files.spool import Spool
 from ..files.uploader import FileUploader
-from ..web.api.files import FilesHandler
-from ..web.idempotency.guard import IdempotencyGuard
+from ..web.api.uploads import UploadDesk
 from ..webhook.http_client import BoundedClient
 from ..webhook.tls_policy import WebhookTLSPolicy
-from ..xmpp.sender import StanzaSender
+from ..xmpp.component import ComponentService
 
 #: Seconds for the upload of one file.
 UPLOAD_TIMEOUT = 600.0
@@ -24,29 +24,24 @@ UPLOAD_TIMEOUT = 600.0
 RESPONSE_LIMIT = 65_536
 
 
-def makeFilesHandler(
+def makeUploadDesk(
     config: Config,
     settings: Live[LiveSettings],
-    sender: StanzaSender,
-    once: IdempotencyGuard,
+    component: ComponentService,
     reactor: Any,
-) -> FilesHandler:
-    """
-    Make the handler of uploads.
-
-    @param once: Guards requests with an idempotency key.
-    """
+) -> UploadDesk:
+    """Make the part that reads forms and uploads files."""
     kind, _, path = config.store.partition(":")
     # Beside the store, where there is room; the system's directory may be in memory.
     directory = None if kind == "memory" else os.path.dirname(os.path.abspath(path))
 
     def makeForm(contentType: str | None) -> FileForm:
-        spool = Spool(directory, settings.value.uploadSizeLimit)
-        try:
-            return FileForm(contentType, spool)
-        except BaseException:
-            spool.close()
-            raise
+        limits = settings.value
+        return FileForm(
+            contentType,
+            lambda: Spool(directory),
+            FormLimits(limits.uploadSizeLimit, limits.stanzaSizeLimit),
+        )
 
     client = BoundedClient(
         reactor,
@@ -57,5 +52,8 @@ def makeFilesHandler(
         totalTimeout=UPLOAD_TIMEOUT,
     )
     cooperator = Cooperator(scheduler=lambda call: reactor.callLater(0, call))
-    uploader = FileUploader(sender, client, config.domain, settings, cooperator)
-    return FilesHandler(uploader, makeForm, once)
+    sender = component.sender
+    finder = ServiceFinder(sender, config.domain, settings)
+    component.addObserver(finder)
+    uploader = FileUploader(finder, sender, client, config.domain, cooperator)
+    return UploadDesk(uploader, makeForm, settings)

@@ -92,7 +92,7 @@ class DirectOutbox:
             self.send(stanza)
         done([0] * len(stanzas))
 
-    def check(self, to: str, sender: str, token: str, count: int, size: int) -> None:
+    def check(self, stanza: Element, token: str, count: int, size: int) -> None:
         """Do nothing: there is no queue that could be full."""
 
     def handleError(self, stanza: Element) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -122,20 +123,16 @@ class Intake:
         self._group = messages
         self.flush()
 
-    def check(self, to: str, sender: str, token: str, count: int, size: int) -> None:
+    def check(self, stanza: Element, token: str, count: int, size: int) -> None:
         """
-        Check that messages would be accepted now.
+        Check that a message and further ones to its recipient would be accepted now.
 
-        @param size: Their bytes, about.
-        @raise Refusal: 503, they would not be.
+        @param count: The number of further messages.
+        @param size: The bytes of each of these.
+        @raise Refusal: 503, they would not be; 413, the message is too long.
         """
-        self.sender.checkRoom(to, sender)
-        messages = [
-            QueuedMessage(
-                "", to, "", self._now(), None, sender, "", token, size // count
-            )
-            for _ in range(count)
-        ]
+        first = self._message(stanza, _ignore, "-", token, None)
+        messages = [first, *(replace(first, size=size) for _ in range(count))]
         self._reserveAll(messages)
         self._capacity.release(messages)
 
@@ -238,6 +235,10 @@ def _tell(
         done, message.done = message.done, None
         if done is not None:
             done(result)
+
+
+def _ignore(result: object) -> None:
+    """Ignore the result of a message that is only checked."""
 
 
 def _crashed(reason: Failure) -> None:

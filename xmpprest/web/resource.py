@@ -29,7 +29,14 @@ from .landing import landingPage, relativeBase, wantsPage
 from .response import INTERNAL_ERROR, Answer, Headers, PendingResponse, Response
 from .router import Handler, Route, StreamingHandler
 from .server.body import Body
-from .server.request import IHeadResource, bodyOf, fieldsOf, header, onDisconnect
+from .server.request import (
+    IHeadResource,
+    bodyOf,
+    fieldsOf,
+    hasForm,
+    header,
+    onDisconnect,
+)
 from .server.write import problemResponse, write, writeChunks
 
 _log = Logger()
@@ -216,6 +223,8 @@ class RestResource(Resource):
         if method == "OPTIONS" and self._cors.enabled:
             return self._preflight(route), NO_ACCESS
         handler = route.methods.get("GET" if method == "HEAD" else method)
+        if route.postForm is not None and method == "POST" and hasForm(fields):
+            handler = route.postForm
         if handler is None and not any(request.postpath) and wantsPage(request):
             page = landingPage(relativeBase(request))
             return (lambda request, body, grant: page), NO_ACCESS

@@ -54,6 +54,8 @@ class Route:
     @ivar template: The path with parameters in braces; set by L{RouteTable}.
     @ivar grant: The permissions of a public route whose path holds the credentials;
         C{None} for other routes.
+    @ivar postForm: The handler of C{POST} for forms with files (multipart/form-data);
+        C{None} if the route takes none.
     """
 
     methods: Mapping[str, Handler | StreamingHandler]
@@ -61,6 +63,7 @@ class Route:
     permission: str | None = None
     template: str = ""
     grant: Grant | None = None
+    postForm: StreamingHandler | None = None
 
 
 #: Makes the route of a path with ids, of which it takes each.
@@ -91,25 +94,47 @@ class StanzaEndpoint(Protocol):
         """Return the stanza that would be sent."""
 
 
+class FileEndpoint(Protocol):
+    """
+    The handlers of messages with files.
+    """
+
+    def post(
+        self, given: StanzaContext, request: Request, body: bytes, grant: Grant
+    ) -> Answer:
+        """Send the stanza that the path and the body describe, with its files."""
+
+    async def postForm(
+        self, given: StanzaContext, request: Request, body: Body, grant: Grant
+    ) -> Response:
+        """Send the message that the path and a form describe, with its files."""
+
+
 class RouteTable:
     """
     Finds the route of a path.
     """
 
     def __init__(
-        self, sender: StanzaEndpoint, own: Mapping[str, Route | RouteFactory]
+        self,
+        sender: StanzaEndpoint,
+        own: Mapping[str, Route | RouteFactory],
+        files: FileEndpoint | None = None,
     ) -> None:
         """
         @param own: The gateway's own routes by path; a segment in braces, such as
             C{"{id}"}, matches any value.
+        @param files: Takes stanzas in place of C{sender}, and forms with files.
         """
         self._sender = sender
+        self._post = sender.post if files is None else files.post
+        self._files = files
         self._own: dict[tuple[str, ...], Route] = {}
         #: The same by the segments of a path as bytes.
         self._fixed: dict[tuple[bytes, ...], Route] = {}
         self._ofIDs: dict[tuple[str, ...], RouteFactory] = {}
         always: Mapping[str, Route | RouteFactory] = {
-            "": Route({"POST": partial(sender.post, NO_CONTEXT)}),
+            "": Route({"POST": partial(self._post, NO_CONTEXT)}),
             "echo": Route({"POST": sender.echo}),
         }
         for path, route in {**always, **own}.items():
@@ -140,8 +165,12 @@ class RouteTable:
             return own
         first, rest = segments[0], segments[1:]
         if first in KEYS:
-            post = partial(self._sender.post, _given(first, rest))
-            return Route({"POST": post}, template=OF_KIND)
+            given = _given(first, rest)
+            post = partial(self._post, given)
+            if first != "message" or self._files is None:
+                return Route({"POST": post}, template=OF_KIND)
+            form = StreamingHandler(partial(self._files.postForm, given))
+            return Route({"POST": post}, template=OF_KIND, postForm=form)
         if first in PAYLOADS:
             to = _recipient(rest)
             if to is None:

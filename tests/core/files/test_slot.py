@@ -113,7 +113,18 @@ class SlotTests(SynchronousTestCase):
         forbidden = "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
         refusal = self.assertRaises(Refusal, parseSlot, error(forbidden))
         self.assertEqual(refusal.problem.status, 503)
-        self.assertIn("forbidden", refusal.problem.text)
+        text = refusal.problem.text
+        self.assertIn("upload.example does not let gateway.example upload", text)
+        self.assertIn("(forbidden)", text)
+        self.assertIn('http_file_share_access = { "gateway.example" }', text)
+        absent = (
+            "<remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        )
+        refusal = self.assertRaises(Refusal, parseSlot, error(absent))
+        self.assertIn("correct upload-service", refusal.problem.text)
+        full = "<resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+        refusal = self.assertRaises(Refusal, parseSlot, error(full))
+        self.assertIn("(resource-constraint)", refusal.problem.text)
         empty = stanza("<iq type='result' id='1' from='a' to='b'/>")
         refusal = self.assertRaises(Refusal, parseSlot, empty)
         self.assertEqual(refusal.problem.status, 503)

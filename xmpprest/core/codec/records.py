@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from twisted.words.xish.domish import Element
+
 from ..media.values import Value
 from ..records import (
     BOUNCED,
@@ -112,14 +114,22 @@ def _error(xml: str) -> dict[str, Value]:
     report = firstChild(stanza, ns.CLIENT, "error")
     if report is None:
         return {}
+    return {"error": errorToJSON(report), "error_xml": toXML(report)}
+
+
+def errorToJSON(report: Element) -> Value:
+    """
+    Return the key C{error} for the error of a bounced message.
+
+    @param report: The element C{<error/>}.
+    """
     # No key stands for an application-specific condition.
     defined = [each for each in elements(report) if each.uri == ns.STANZA_ERRORS]
     attributes = {
         name: report[name] for name in ("type", "by") if report.hasAttribute(name)
     }
     plain = element(ns.CLIENT, "error", attributes, defined)
-    value = STANZAS.encode(make("message", {}, [plain])).get("error", {})
-    return {"error": value, "error_xml": toXML(report)}
+    return STANZAS.encode(make("message", {}, [plain])).get("error", {})
 
 
 # --- inbound stanzas ------------------------------------------------------------

@@ -17,6 +17,15 @@ UPLOAD = "urn:xmpp:http:upload:0"
 
 #: The headers that a slot may set, in lower case (XEP-0363 §7).
 _HEADERS = frozenset({"authorization", "cookie", "expires"})
+#: The conditions by which a service refuses a sender, and by which a server says that
+#: there is no service.
+_FORBIDDEN = frozenset({"forbidden", "not-allowed", "not-authorized"})
+_ABSENT = frozenset(
+    {
+        *("feature-not-implemented", "item-not-found", "remote-server-not-found"),
+        *("remote-server-timeout", "service-unavailable"),
+    }
+)
 #: Longest value of such a header.
 _MAX_HEADER = 8192
 
@@ -137,11 +146,21 @@ def _refused(reply: Element) -> Refusal:
         return tooLargeFile(f"the limit{most} of the upload service")
     named = (each.name for each in children if each.uri == ns.STANZA_ERRORS)
     condition = next((name for name in named if name != "text"), "undefined-condition")
-    return serviceUnavailable(
-        "resource-constraint",
-        f"The upload service gives no place for the file ({condition}).",
-        retryAfter=60,
-    )
+    service, domain = reply.getAttribute("from", ""), reply.getAttribute("to", "")
+    if condition in _FORBIDDEN:
+        fault = (
+            f"The upload service {service} does not let {domain} upload files"
+            f" ({condition}). In Prosody, set http_file_share_access = {{"
+            f' "{domain}" }} for it; in ejabberd, the option access of mod_http_upload.'
+        )
+    elif condition in _ABSENT:
+        fault = (
+            f"There is no upload service at {service} ({condition}); correct"
+            " upload-service."
+        )
+    else:
+        fault = f"The upload service gives no place for the file ({condition})."
+    return serviceUnavailable("resource-constraint", fault, retryAfter=60)
 
 
 def _unusable(fault: str) -> Refusal:

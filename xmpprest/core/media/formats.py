@@ -20,6 +20,7 @@ from ..codec.meta import metaToJSON
 from ..codec.scalars import quoteShort
 from ..codec.table import STANZAS
 from ..errors import Problem, Refusal, badRequest, unprocessable
+from ..files.upload import GivenFile, takeFiles
 from ..stanza import namespaces as ns
 from ..stanza.build import META, element, make
 from ..stanza.parser import Name, decodeUTF8, illegalCharacter, parseDocument
@@ -48,12 +49,15 @@ class Format:
         the request is ignored.
     @ivar keys: Returns the keys of a valid body; C{None} for a format in which
         callbacks write nothing but stanzas.
+    @ivar parse: Parses a body to the JSON form of a stanza; C{None} for a format that
+        cannot hold files.
     """
 
     decode: Callable[[bytes, StanzaContext], Element]
     encode: Callable[[Sequence[Element]], bytes] | None = None
     carriesWholeStanza: bool = False
     keys: Callable[[bytes], Iterable[str]] | None = None
+    parse: Callable[[bytes], Value] | None = None
 
 
 def _decodeXML(body: bytes, context: StanzaContext) -> Element:
@@ -143,19 +147,27 @@ def parseForm(form: bytes) -> dict[str, str]:
             f" {_MAX_PAIRS} keys; for plain text send 'Content-Type: text/plain'."
         ) from None
     for key, text in pairs:
-        if illegalCharacter(key + text):
-            raise unprocessable(
-                "bad-format",
-                f"The key {quoteShort(key)}, or its value, has a character that XML "
-                "forbids;"
-                " leave that out.",
-            )
+        requireLegal(key, text)
     result = dict(pairs)
     if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise badRequest(f"The key {quoteShort(twice)} is given twice; give it once.")
     return result
+
+
+def requireLegal(key: str, text: str) -> None:
+    """
+    Check the characters of a key and its text.
+
+    @raise Refusal: 422, XML cannot carry one.
+    """
+    if illegalCharacter(key + text):
+        raise unprocessable(
+            "bad-format",
+            f"The key {quoteShort(key)}, or its value, has a character that XML"
+            " forbids; leave that out.",
+        )
 
 
 def _keys(value: Value) -> Iterable[str]:
@@ -197,12 +209,18 @@ def _decodeText(body: bytes, context: StanzaContext) -> Element:
 #: All media types of stanzas; the first one is the default.
 FORMATS: dict[str, Format] = {
     XML: Format(_decodeXML, _encodeXML, carriesWholeStanza=True),
-    JSON: Format(_decodeJSON, _encodeJSON, keys=lambda b: _keys(values.fromJSON(b))),
+    JSON: Format(
+        _decodeJSON,
+        _encodeJSON,
+        keys=lambda b: _keys(values.fromJSON(b)),
+        parse=values.fromJSON,
+    ),
     CBOR: Format(
         _decodeCBOR,
         _encodeCBOR,
         carriesWholeStanza=True,
         keys=lambda b: _keys(values.fromCBOR(b)),
+        parse=values.fromCBOR,
     ),
     FORM: Format(_decodeForm, _encodeForm, keys=parseForm),
     TEXT: Format(_decodeText),
@@ -246,6 +264,23 @@ def decode(
         return STANZAS.decode({}, context)
     format = formatOf(contentType)
     return format.decode(body, NO_CONTEXT if format.carriesWholeStanza else context)
+
+
+def decodeWithFiles(
+    contentType: str | None, body: bytes, context: StanzaContext
+) -> tuple[Element, list[GivenFile]]:
+    """
+    Parse the body of a request that may bring files along, as L{decode}.
+
+    @return: The stanza without these files, and the files.
+    """
+    parse = formatOf(contentType).parse
+    if parse is None:
+        return decode(contentType, body, context), []
+    value, files = takeFiles(parse(body))
+    if formatOf(contentType).carriesWholeStanza:
+        context = NO_CONTEXT
+    return STANZAS.decode(value, context), files
 
 
 def formatOf(contentType: str | None) -> Format:

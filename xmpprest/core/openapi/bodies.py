@@ -8,11 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..codec.scalars import Schema
 from ..codec.slots import Child
 from ..codec.table import KEYS, STANZAS
 from ..media import formats
 from .data import load
-from .schemas import JSONObject, asForm, formSchema, ref, requiredOf, withRefs
+from .schemas import (
+    JSONObject,
+    asForm,
+    formSchema,
+    messageForm,
+    ref,
+    requiredOf,
+    withRefs,
+)
 
 # --- responses ------------------------------------------------------------------
 
@@ -71,6 +80,8 @@ def echoResponse() -> JSONObject:
 
 # --- requests -------------------------------------------------------------------
 
+#: The media type of forms with files.
+_FILES = "multipart/form-data"
 _STANZA_XML: JSONObject = {"type": "string", "format": "xmpp-stanza"}
 
 
@@ -81,7 +92,8 @@ def stanzaBody() -> JSONObject:
         name: formats.encode([STANZAS.decode(value)], formats.XML).decode()
         for name, value in stanzas.items()
     }
-    schema = {"allOf": [ref("stanza")], "required": ["to"]}
+    some = {"anyOf": [ref("stanza"), ref("messageWithFiles")]}
+    schema = {"allOf": [some], "required": ["to"]}
     content: JSONObject = {
         formats.JSON: {"schema": schema, "examples": _examples(stanzas)},
         formats.XML: {"schema": _STANZA_XML, "examples": _examples(xml)},
@@ -128,14 +140,19 @@ def restBody(kind: str, example: str) -> JSONObject:
     @param example: The name of the example.
     """
     value, text = (load("examples")[key].get(example) for key in ("rests", "texts"))
+    schema: Schema = ref(kind)
+    if kind == "message":
+        schema = {"anyOf": [ref(kind), ref("messageWithFiles")]}
     content: JSONObject = {
-        formats.JSON: {"schema": ref(kind), "example": value},
+        formats.JSON: {"schema": schema, "example": value},
         formats.FORM: _form(ref(f"{kind}Form"), formSchema(kind), _single(value)),
     }
     if text is not None:
         key = "body" if kind == "message" else "show"
         schema = KEYS[kind][key].slot.schema
         content[formats.TEXT] = {"schema": schema, "example": text}
+    if kind == "message":
+        content[_FILES] = {"schema": messageForm()}
     return {"required": False, "content": content}
 
 

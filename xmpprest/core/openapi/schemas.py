@@ -16,6 +16,7 @@ from ..codec.mapping import UNTYPED
 from ..codec.records import INCOMING_SCHEMA, OUTGOING_SCHEMA, incomingDetailSchema
 from ..codec.scalars import Schema
 from ..codec.table import KEYS
+from ..files.upload import MAX_FILES
 from ..policy.redelivery_request import REDELIVERY
 from ..policy.submission import MAX_ID
 from ..rooms.requests import ROOM_REQUEST_SCHEMA
@@ -67,6 +68,7 @@ def schemas() -> JSONObject:
     return {
         **{kind: _stanza(kind) for kind in KEYS},
         "stanza": {"anyOf": [ref(kind) for kind in KEYS]},
+        "messageWithFiles": _messageWithFiles(),
         "outgoing": OUTGOING_SCHEMA,
         "incoming": INCOMING_SCHEMA,
         "incomingWhole": incomingDetailSchema(ref("stanza")),
@@ -113,6 +115,35 @@ def _stanza(kind: str) -> JSONObject:
             "xml": xml | {"description": load("descriptions")["attributes"]["xml"]},
         },
         "additionalProperties": False,
+    }
+
+
+def _messageWithFiles() -> JSONObject:
+    """Describe a message with files that the gateway uploads."""
+    files = {
+        "type": "array",
+        "items": ref("upload"),
+        "minItems": 1,
+        "maxItems": MAX_FILES,
+    }
+    return {
+        "type": "object",
+        "title": "message with files",
+        "description": "The other keys are those of a message.",
+        "properties": {**_attributes("message"), "files": files},
+        "required": ["files"],
+    }
+
+
+def messageForm() -> JSONObject:
+    """Describe a form with files (multipart/form-data)."""
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    files = {"type": "array", "items": file, "minItems": 1, "maxItems": MAX_FILES}
+    return {
+        "type": "object",
+        "description": "The other fields are those of a form without files.",
+        "properties": {"file": files, "body": {"type": "string"}},
+        "required": ["file"],
     }
 
 

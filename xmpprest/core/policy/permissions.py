@@ -145,6 +145,11 @@ class Grant:
                 retryAfter=ceil(wait),
             )
 
+    def chargeRateLimit(self, count: int) -> None:
+        """Count stanzas that belong to one that the rate limit has allowed."""
+        if self.rateLimiter is not None:
+            self.rateLimiter.charge(count)
+
     def requirePermission(self, right: str) -> None:
         """
         Check a right.

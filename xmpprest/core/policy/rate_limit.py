@@ -37,3 +37,10 @@ class RateLimiter:
             return (1 - self._left) / self.rate
         self._left -= 1
         return 0.0
+
+    def charge(self, count: int) -> None:
+        """
+        Count actions that belong to one that was allowed: they may exceed the limit,
+        and then the next one has to wait for longer.
+        """
+        self._left -= count

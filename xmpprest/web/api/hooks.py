@@ -27,7 +27,7 @@ from ..router import Route, StreamingHandler
 from ..server.body import Body
 from ..server.request import headersOf, queryOf
 from .batch.sender import BatchOutbox
-from .stanzas import NewID
+from .interfaces import NewID
 
 _log = Logger()
 

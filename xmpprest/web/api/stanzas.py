@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
-from typing import Protocol
+from functools import partial
 
 from twisted.internet.defer import Deferred
 from twisted.web.server import Request
@@ -17,87 +15,21 @@ from ...core.codec.table import STANZAS
 from ...core.errors import Refusal
 from ...core.live import Live, LiveSettings
 from ...core.media import formats
-from ...core.media.negotiation import negotiate, parseContentType
 from ...core.policy.permissions import Grant
 from ...core.policy.submission import buildSubmission
 from ...core.records import (
     QUEUED,
     SENT,
     IdempotencyRecord,
-    Outcome,
 )
 from ...core.stanza.serializer import toXML
 from ..idempotency.guard import IdempotencyGuard, replay
 from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import iqTimeoutOf, preferenceApplied, preferredWait
-from ..response import Accepts, Answer, PendingResponse, Response, withNewline
+from ..response import Accepts, Answer, PendingResponse, Response
 from ..server.request import acceptsOf, fieldsOf, header, pathTo, queryOf
-
-
-class StanzaOutbox(Protocol):
-    """
-    The part of the outbox that sends messages and presence.
-    """
-
-    def isDurable(self, stanza: Element) -> bool:
-        """Whether a stanza is stored until its outcome is known."""
-
-    def send(self, stanza: Element) -> None:
-        """Write a stanza that is not stored; raises L{Refusal} if that fails."""
-
-    def enqueue(
-        self,
-        stanza: Element,
-        done: Callable[[int | IdempotencyRecord | Exception], object],
-        *,
-        key: str = "",
-        token: str = "",
-        idempotency: IdempotencyRecord | None = None,
-    ) -> None:
-        """
-        Accept a message, to be stored and sent; raises L{Refusal} if it is not.
-
-        @param done: Called once it is stored, with its number; with the record that has
-            the same idempotency key already, and nothing is stored; or with the reason
-            why it could not be stored.
-        @param key: The last segment of its status address.
-        @param token: The name of the token that posted it; empty for credentials.
-        @param idempotency: Stored together with it, or not at all.
-        """
-
-    def waitForOutcome(self, number: int, timeout: float) -> Awaitable[Outcome]:
-        """
-        Wait until a stored message is confirmed, bounces or is dropped.
-
-        @param timeout: Seconds.
-        @return: The outcome, or the state at the end of the timeout.
-        """
-
-
-class IQRequester(Protocol):
-    """
-    The part of the component that sends iqs.
-    """
-
-    def encode(self, xml: str) -> bytes:
-        """Raise L{Refusal} for a stanza that is longer than servers take."""
-
-    def request(self, stanza: Element, timeout: float) -> Deferred[list[Element]]:
-        """
-        Send an iq and wait for the reply, up to a timeout in seconds; raises
-        L{Refusal}.
-
-        @return: The messages from an archive, if any, and the reply as the last item.
-        """
-
-
-class NewID(Protocol):
-    """
-    Makes ids of stanzas.
-    """
-
-    def __call__(self) -> str:
-        """Return a random, unguessable id."""
+from .answers import accepted, acceptedHeaders, encoded
+from .interfaces import IQRequester, NewID, StanzaOutbox
 
 
 class StanzaHandler:
@@ -184,7 +116,7 @@ class StanzaHandler:
         stanza = self.stanza(formats.decode(contentType, body), grant)
         grant.consumeRateLimit()
         self._requester.encode(toXML(stanza))
-        return _encoded([stanza], acceptsOf(request))
+        return encoded([stanza], acceptsOf(request))
 
     def newKey(self) -> str:
         """Return a key for the status address of a message."""
@@ -238,13 +170,13 @@ class StanzaHandler:
     def _ask(self, stanza: Element, timeout: float, accepts: Accepts) -> Answer:
         """Send an iq and return its reply."""
         replying = self._requester.request(stanza, timeout)
-        return replying.addCallback(_encoded, accepts)
+        return replying.addCallback(encoded, accepts)
 
     def _write(self, stanza: Element, accepts: Accepts) -> Answer:
         """Send a stanza that is not stored."""
         self._outbox.send(stanza)
         id = stanza.attributes["id"]
-        return _accepted(id, SENT, accepts, acceptedHeaders(id))
+        return accepted(id, SENT, accepts, acceptedHeaders(id))
 
     def _store(
         self,
@@ -257,7 +189,7 @@ class StanzaHandler:
         """Store a message; the response is written once it is stored."""
         id, key = stanza.attributes["id"], self._newID()
         headers = acceptedHeaders(id, pathTo(request, "outbox", key))
-        response = _accepted(id, QUEUED, accepts, headers)
+        response = accepted(id, QUEUED, accepts, headers)
         wait = preferredWait(request) if b"prefer" in fieldsOf(request) else None
         if wait or claim is not None:
             return self._storeAndWait(
@@ -314,65 +246,14 @@ class StanzaHandler:
                 return response
             outcome = await self._outbox.waitForOutcome(result, timeout)
             if outcome.error is not None:
-                response = _encoded([outcome.error], accepts)
+                response = encoded([outcome.error], accepts)
             else:
                 headers = (*response.headers, preferenceApplied(timeout))
-                response = _accepted(id, outcome.state, accepts, headers)
+                response = accepted(id, outcome.state, accepts, headers)
             await self._once.finish(claim, response)
             return response
-
-
-#: Bytes of a stanza id that stands in a header. Proxies have 4 or 8 KiB for all headers
-#: of a response; the client knows an id of its own, and it is in the JSON body.
-MAX_HEADER_ID = 1000
-
-
-def acceptedHeaders(
-    id: str, location: str | None = None
-) -> tuple[tuple[str, str], ...]:
-    """
-    Return the headers of the response to a stanza that was accepted.
-
-    @param location: The path of its status, if it is stored.
-    """
-    headers = () if len(id.encode()) > MAX_HEADER_ID else (("Stanza-Id", id),)
-    return headers if location is None else (*headers, ("Location", location))
-
-
-def _accepted(
-    id: str, state: str, accepts: Accepts, headers: tuple[tuple[str, str], ...]
-) -> Response:
-    """
-    Return the response to a stanza that was accepted: with its id and state if the
-    client prefers JSON, else without a body.
-    """
-    if _preferredType(accepts) != formats.JSON:
-        return Response(202, headers=headers)
-    body = f'{{"id":{_quoted(id)},"state":"{state}"}}\n'.encode()
-    return Response(202, body, formats.JSON, headers)
-
-
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 async def _soon(act: Callable[[], Answer]) -> Answer:
     """Run an action once it is awaited."""
     return act()
-
-
-def _encoded(stanzas: Sequence[Element], accepts: Accepts) -> Response:
-    """Encode stanzas as the client prefers."""
-    name = _preferredType(accepts)
-    return Response(200, withNewline(formats.encode(stanzas, name), name), name)
-
-
-@lru_cache(maxsize=128)
-def _preferredType(accepts: Accepts) -> str:
-    """Return the type that the client prefers, or else the one that it wrote itself."""
-    contentType = accepts.contentType
-    try:
-        own = parseContentType(contentType)[0] if contentType else formats.XML
-    except ValueError:  # A query has no use for it.
-        own = formats.XML
-    default = own if own in formats.OUTPUT_TYPES else formats.XML
-    return negotiate(accepts.accept, formats.OUTPUT_TYPES, default)

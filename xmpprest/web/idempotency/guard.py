@@ -39,6 +39,9 @@ class IdempotencyStore(Protocol):
             new.
         """
 
+    def requestByKey(self, key: str) -> Awaitable[IdempotencyRecord | None]:
+        """Read the record of a key; C{None} if there is none."""
+
     def finishRequest(self, key: str, answer: bytes | None) -> Awaitable[None]:
         """
         Store the response under its idempotency key; with C{None}, forget the key, so
@@ -128,6 +131,18 @@ class IdempotencyGuard:
             yield
         finally:
             del self._running[claim.key]
+
+    async def find(self, claim: IdempotencyKey | None) -> Response | None:
+        """
+        Return the response of an earlier request with a key; C{None} if there is none.
+
+        @raise Refusal: 422 if the key belongs to another request; 504 if the response
+            was lost.
+        """
+        if claim is None:
+            return None
+        earlier = await self._keys.requestByKey(claim.key)
+        return None if earlier is None else replay(earlier, claim)
 
     def recordFor(
         self, claim: IdempotencyKey | None, response: Response

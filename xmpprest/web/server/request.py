@@ -288,6 +288,19 @@ def acceptsOf(request: Request) -> Accepts:
     )
 
 
+#: The media type of forms with files.
+FORM = b"multipart/form-data"
+
+
+def hasForm(fields: Mapping[bytes, bytes]) -> bool:
+    """
+    Return whether a request has a form with files.
+
+    @param fields: The values of the header fields by name in lower case.
+    """
+    return fields.get(b"content-type", b"")[: len(FORM)].lower() == FORM
+
+
 def queryOf(request: Request) -> bytes:
     """Return the query, still encoded; empty if there is none."""
     if isinstance(request, GatewayRequest):

@@ -22,7 +22,8 @@ from ....core.records import IdempotencyRecord, StoreUnavailable
 from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
 from ...response import JSON_ONLY, Response
-from ..stanzas import StanzaHandler, acceptedHeaders
+from ..answers import acceptedHeaders
+from ..stanzas import StanzaHandler
 from .result_lines import formatAccepted, formatResult
 
 #: Maximum stanzas that wait for an outcome, such as the reply to an iq.
