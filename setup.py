@@ -51,6 +51,7 @@ setup(
         "files": ["python-multipart>=0.0.20"],
         "hooks": ["Jinja2>=3.1.5"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "pygments>=2.15", "ruff>=0.6"],
+        "postgresql": ["psycopg[binary]>=3.2"],
         "test": [
             "apprise>=1.9",
             "cbor2>=5.7.1,!=6.0.0",
@@ -62,6 +63,7 @@ setup(
             "Jinja2>=3.1.5",
             "jsonschema-rs>=0.30",
             "openapi-spec-validator>=0.7",
+            "psycopg[binary]>=3.2",
             "python-multipart>=0.0.20",
             "setuptools>=70.1",
             "schemathesis>=4.30",

@@ -46,6 +46,12 @@ _FILES = [
         None,
         "A file with the secrets that sign each POST to the callback, one per line.",
     ),
+    (
+        "store-password-file",
+        None,
+        None,
+        "A file with the password of the role in the PostgreSQL database.",
+    ),
 ]
 
 #: Flags that name files with secrets.

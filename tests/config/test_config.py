@@ -75,6 +75,9 @@ GOOD: dict[str, list[tuple[list[str], object]]] = {
         (["sqlite:xmpprest.db"], "sqlite:xmpprest.db"),
         (["sqlite:/var/lib/my store/x:y.db"], "sqlite:/var/lib/my store/x:y.db"),
         (["memory"], "memory"),
+        (["postgresql://me@db/x"], "postgresql://me@db/x"),
+        (["postgres://db/x?sslmode=require"], "postgresql://db/x?sslmode=require"),
+        (["postgresql: host=/run dbname=x"], "postgresql:host=/run dbname=x"),
     ],
     "outbox-limit": [(["1"], 1), (["1000000"], 1_000_000)],
     "outbox-size": [(["1"], 1), (["1000000"], 1_000_000)],
@@ -147,20 +150,23 @@ BAD: dict[str, list[tuple[list[str], str]]] = {
     "upload-size-limit": [(["0"], "expected a whole number above 0")],
     "waiting-limit": [(["0"], "expected a whole number above 0")],
     "store": [
-        ([text], "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db, or")
-        for text in (
-            "",
-            "sqlite",
-            "sqlite:",
-            "sqlite: ",
-            "sqlite:a\0b",
-            "sqlite:///xmpprest.db",
-            "sqlite::memory:",
-            "memory:",
-            "Memory",
-            "xmpprest.db",
-            "postgres:xmpprest",
-        )
+        (["postgres:xmpprest"], "expected postgresql://ROLE@HOST/DATABASE, or"),
+        (["postgresql://me:****@x/y"], "expected the password itself"),
+        *(
+            ([text], "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db,")
+            for text in (
+                "",
+                "sqlite",
+                "sqlite:",
+                "sqlite: ",
+                "sqlite:a\0b",
+                "sqlite:///xmpprest.db",
+                "sqlite::memory:",
+                "memory:",
+                "Memory",
+                "xmpprest.db",
+            )
+        ),
     ],
     "outbox-limit": [(["0"], "expected a whole number above 0")],
     "outbox-size": [(["0"], "expected a whole number above 0")],

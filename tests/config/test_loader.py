@@ -596,13 +596,91 @@ class SigningSecretTests(SourcesTestCase):
         self.assertEqual(self.secrets(toml=text), (OLD, NEW))
         environ = {**ENOUGH, "XMPPREST_CALLBACK_SIGNING_SECRET": f"{OLD}\n{NEW}"}
         loaded = self.load(environ=environ)
-        self.assertEqual(
-            loaded.describe().splitlines()[-1],
+        self.assertIn(
             "# callback-signing-secret = ****  # XMPPREST_CALLBACK_SIGNING_SECRET",
+            loaded.describe().splitlines(),
         )
         for shown in (text, loaded.describe(), repr(loaded)):
             for secret in (OLD, NEW):
                 self.assertNotIn(secret[6:], shown)
+
+
+class StorePasswordTests(SourcesTestCase):
+    """
+    Tests for the password of the database.
+    """
+
+    LOCATION = "postgresql://me@db.example/x"
+    WITH_PASSWORD = (
+        "postgresql://me:hush!@db.example/x",
+        "postgres://me:hu/sh!@db.example/x",
+        "postgresql://me@db.example/x?password=hush!&sslmode=require",
+        "postgresql:host=db.example password=hush! dbname=x",
+        "postgresql:host=db.example password = 'hush! \\' hush!' dbname=x",
+        "postgresql:sslpassword=hush! dbname=x",
+    )
+
+    def test_file(self) -> None:
+        """
+        The password comes from a file, a variable, or systemd's credentials, and is not
+        shown.
+        """
+        flags = {"store": [self.LOCATION]}
+        path = self.file("hush!\n")
+        for loaded in (
+            self.load({**flags, "store-password-file": [path]}),
+            self.load(flags, {**ENOUGH, "XMPPREST_STORE_PASSWORD": "hush!"}),
+        ):
+            self.assertEqual(loaded.config.storePassword, "hush!")
+            self.assertEqual(loaded.config.store, self.LOCATION)
+            self.assertIn(f'store = "{self.LOCATION}"', loaded.describe())
+            for shown in (loaded.describe(), repr(loaded)):
+                self.assertNotIn("hush!", shown)
+        with self.assertRaises(ConfigurationError) as raised:
+            self.load({**flags, "store-password-file": [self.file("")]})
+        self.assertIn("expected one line", str(raised.exception))
+
+    def test_flag(self) -> None:
+        """
+        A password in a flag is refused, and not repeated; a role is not.
+        """
+        for location in self.WITH_PASSWORD:
+            with self.assertRaises(ConfigurationError) as raised:
+                self.load({"store": [location]})
+            self.assertIn("--store-password-file", str(raised.exception))
+            self.assertNotIn("sh!", str(raised.exception))
+        self.assertEqual(
+            self.load({"store": [self.LOCATION]}).config.store, self.LOCATION
+        )
+
+    def test_masked(self) -> None:
+        """
+        A password in a variable is used, and masked where it is shown; what is shown
+        cannot be read back as the password.
+        """
+        for location in self.WITH_PASSWORD:
+            loaded = self.load(environ={**ENOUGH, "XMPPREST_STORE": location})
+            self.assertIn("sh!", loaded.config.store)
+            for shown in (loaded.describe(), repr(loaded)):
+                self.assertNotIn("sh!", shown, location)
+            (line,) = [
+                each
+                for each in loaded.describe().splitlines()
+                if each.startswith("store =")
+            ]
+            masked = tomllib.loads(line)["store"]
+            with self.assertRaises(ConfigurationError):
+                self.load(environ={**ENOUGH, "XMPPREST_STORE": masked})
+
+    def test_malformed(self) -> None:
+        """
+        A malformed location with a password is refused without it.
+        """
+        environ = {**ENOUGH, "XMPPREST_STORE": "postgresql:me:hush!@x"}
+        with self.assertRaises(ConfigurationError) as raised:
+            self.load(environ=environ)
+        self.assertNotIn("hush!", str(raised.exception))
+        self.assertIn("postgresql://ROLE@HOST/DATABASE", str(raised.exception))
 
 
 class DescribeTests(SourcesTestCase):
@@ -659,6 +737,7 @@ class DescribeTests(SourcesTestCase):
                 "# secret = ****  # XMPPREST_SECRET",
                 "# credentials = ****  # XMPPREST_CREDENTIALS",
                 "# callback-signing-secret is not set  # default",
+                "# store-password is not set  # default",
             ],
         )
 

@@ -77,6 +77,7 @@ class ServerProcess:
     @cvar others: domains of further components.
     @cvar stunPort: of the STUN and TURN service that L{host} offers at the
         loopback address; nothing listens there.
+    @cvar place: where L{directory} is made; by default where temporary files go.
     @ivar directory: holds configuration, data and log; gone after L{stop}.
     @ivar ports: every port it listens on, the same after a restart.
     @ivar log: the file with everything the server printed, over all starts.
@@ -86,6 +87,7 @@ class ServerProcess:
     name: ClassVar[str] = "a server"
     startTimeout: ClassVar[float] = 60.0
     portCount: ClassVar[int] = 2
+    place: ClassVar[str | None] = None
 
     host: ClassVar[str] = "localhost"
     componentDomain: ClassVar[str] = "gateway.localhost"
@@ -99,11 +101,13 @@ class ServerProcess:
     stunPort: ClassVar[int] = 3478
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=f"xmpprest-{self.name}-"))
+        self.directory = Path(
+            tempfile.mkdtemp(prefix=f"xmpprest-{self.name}-", dir=self.place)
+        )
         self.log = self.directory / "server.log"
         self.componentSecret = secrets.token_hex(8)
         self.ports = freePorts(self.portCount)
-        self.clientPort, self.componentPort = self.ports[:2]
+        self.clientPort, self.componentPort = (self.ports * 2)[:2]
         self.startSeconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = subprocess.Popen(

@@ -49,6 +49,8 @@ class Config:
     @ivar callbackSigningSecrets: The secrets that sign each POST to C{callbackURL}, all
         of them at once (see L{core.signing<xmpprest.core.webhook.signing>}); may be
         empty.
+    @ivar storePassword: The password of the role in the database; C{None} if C{store}
+        has it, or libpq finds it.
     @raise ValueError: A value is invalid or missing; the message says what to change.
     """
 
@@ -63,6 +65,7 @@ class Config:
     callbacks: tuple[CallbackConfig, ...] = ()
     hooks: tuple[HookConfig, ...] = ()
     callbackSigningSecrets: tuple[str, ...] = field(default=(), repr=False)
+    storePassword: str | None = field(default=None, repr=False)
     server: str = setting(
         parsers.singleLine,
         "The XMPP server's port for components, as a Twisted client endpoint.",
@@ -164,10 +167,13 @@ class Config:
     )
     store: str = setting(
         parsers.store,
-        "Where accepted stanzas are stored: sqlite:PATH for a file, or memory, which"
-        " is lost when the gateway stops.",
+        "Where accepted stanzas are stored: sqlite:PATH for a file,"
+        " postgresql://ROLE@HOST/DATABASE for a database, or memory, which is lost"
+        " when the gateway stops.",
         "sqlite:xmpprest.db",
+        parsers.redactStore,
         restart=True,
+        repr=False,
     )
     outboxLimit: int = setting(
         parsers.positiveInteger,

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import tables, toml
 from .config import SETTINGS, Config, ConfigurationError
+from .database_url import hasPassword
 from .parsers import MASK, hasUserinfo
 from .secret_files import (
     SecretSource,
@@ -22,6 +23,7 @@ from .secret_files import (
     readCredentials,
     readSecret,
     readSigningSecrets,
+    readStorePassword,
     readText,
 )
 from .setting import Setting
@@ -31,7 +33,7 @@ PREFIX = "XMPPREST_"
 #: Names of the secrets, also in systemd's LoadCredential=: the required ones (tokens
 #: can replace the credentials), and the optional ones.
 SECRETS = ("secret", "credentials")
-OPTIONAL_SECRETS = ("callback-signing-secret",)
+OPTIONAL_SECRETS = ("callback-signing-secret", "store-password")
 _SECRETS = (*SECRETS, *OPTIONAL_SECRETS)
 
 #: Advice for a missing secret.
@@ -100,7 +102,12 @@ class LoadedConfig:
         return [str(each) for each in paths if each is not None and isPublic(each)]
 
     def _hasPasswordInFile(self) -> bool:
-        """Return whether a callback URL in the TOML file contains credentials."""
+        """
+        Return whether a callback URL or the store in the TOML file has credentials.
+        """
+        isOfFile = self.origins.get("store") == f"store in {self.path}"
+        if isOfFile and hasPassword(self.config.store):
+            return True
         urls = [each.url for each in self.config.callbacks]
         if self.origins.get("callback-url") == f"callback-url in {self.path}":
             urls.append(self.config.callbackURL or "")
@@ -178,6 +185,7 @@ class ConfigLoader:
         callbacks = tables.readCallbacks(self._file, self._path)
         hooks = tables.readHooks(self._file, self._path)
         secrets = self._secrets(("secret",) if tokens else SECRETS)
+        password = secrets.get("store-password")
         try:
             config = Config(
                 secret=readSecret(secrets["secret"]),
@@ -185,6 +193,7 @@ class ConfigLoader:
                 callbackSigningSecrets=_several(
                     readSigningSecrets, secrets.get("callback-signing-secret")
                 ),
+                storePassword=None if password is None else readStorePassword(password),
                 tokens=tokens,
                 callbacks=tuple(callback for callback, _ in callbacks),
                 hooks=tuple(hook for hook, _ in hooks),
@@ -301,6 +310,14 @@ def _refusePassword(name: str, texts: list[str]) -> None:
 
     @raise ConfigurationError: There are some; the message does not repeat them.
     """
+    if name == "store":
+        if any(map(hasPassword, texts)):
+            raise ConfigurationError(
+                "--store contains a password, and other users of this machine can read"
+                " flags: leave it out, put it into a file, and give the path of the"
+                " file with --store-password-file."
+            )
+        return
     if any(map(hasUserinfo, texts)):
         raise ConfigurationError(
             f"--{name} contains a user name or password, and other users of this"

@@ -10,6 +10,7 @@ from ..core.media import formats
 from ..core.stanza import jid
 from ..core.updates import PULL_URL
 from ..core.webhook.url_template import URLTemplate
+from . import database_url
 
 #: Parses a text; raises ValueError("expected …").
 Parser = Callable[[str], Any]
@@ -182,15 +183,23 @@ def outputType(written: str) -> str:
 
 
 def store(written: str) -> str:
-    """Parse C{--store}: C{sqlite:PATH} or C{memory}."""
+    """Parse C{--store}: C{sqlite:PATH}, C{postgresql:…} or C{memory}."""
     kind, colon, path = (part.strip() for part in written.partition(":"))
     if kind == "memory" and not colon:
         return kind
+    if kind in ("postgresql", "postgres") and colon and not _UNFIT.search(path):
+        if MASK in path:
+            raise ValueError(
+                f"expected the password itself, not the {MASK} that --print-config"
+                " prints"
+            )
+        return database_url.parse(written)
     # SQLite would read a URL, or its words for "no file", as something else.
     isPath = path != ":memory:" and not path.startswith("//")
     if kind != "sqlite" or not path or not isPath or _UNFIT.search(path):
         raise ValueError(
-            "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db, or memory"
+            "expected sqlite:PATH, as in sqlite:/var/lib/xmpprest/store.db,"
+            " postgresql://ROLE@HOST/DATABASE, or memory"
         )
     return f"sqlite:{path}"
 
@@ -218,6 +227,8 @@ def maskSecrets(written: str) -> str:
     Mask the secrets in a URL: its userinfo, and literal values in its query, such as
     API keys. Return any other text unchanged.
     """
+    if database_url.isDatabase(written):
+        return database_url.mask(written, MASK)
     if "://" not in written:
         return written
     match = _USERINFO.match(written)
@@ -235,3 +246,10 @@ def redactSecrets(written: str) -> str:
     head, mark, _ = rest.partition("?")
     query = f"?{MASK}" if mark else ""
     return f"{MASK if at else ''}{at}{head}{query}"
+
+
+def redactStore(written: str) -> str:
+    """Redact the passwords in a malformed location of a store."""
+    if database_url.hasPassword(written):
+        return MASK
+    return redactSecrets(written)

@@ -44,6 +44,21 @@ def readSecret(source: SecretSource) -> str:
     return lines[0]
 
 
+def readStorePassword(source: SecretSource) -> str:
+    """
+    Parse the password of the database.
+
+    @raise ConfigurationError: The text has not exactly one line.
+    """
+    lines = source.text.strip("\n").splitlines()
+    if len(lines) != 1:
+        raise ConfigurationError(
+            f"The password of {source.origin} has {len(lines)} lines: expected one"
+            " line, the password of the role in the database."
+        )
+    return lines[0]
+
+
 def readCredentials(source: SecretSource) -> tuple[str, ...]:
     """
     Parse the credentials, one per line.

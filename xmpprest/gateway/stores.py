@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.endpoints import clientFromString
 
 from ..config.config import Config
+from ..config.database_url import conninfo, isDatabase
 from ..core.live import Live, LiveSettings
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
@@ -26,16 +28,49 @@ def isDurable(config: Config) -> bool:
 
 
 def makeStore(config: Config, settings: Live[LiveSettings], reactor: Any) -> Store:
-    """Make the store that the configuration names."""
+    """
+    Make the store that the configuration names.
+
+    @raise ValueError: It cannot be made; the message says why.
+    """
 
     def keyLimit() -> int:
         return settings.value.recordLimit
 
+    if isDatabase(config.store):
+        return _makeDatabaseStore(config, keyLimit, reactor)
     if isDurable(config):
         path = config.store.partition(":")[2]
         return SQLiteStore(path, reactor, keyLimit=keyLimit)
     # For idempotency keys.
     return MemoryStore(keyLimit=keyLimit)
+
+
+def _makeDatabaseStore(
+    config: Config, keyLimit: Callable[[], int], reactor: Any
+) -> Store:
+    """
+    Make a store in PostgreSQL. Without one, nothing of it is imported.
+
+    @raise ValueError: psycopg is not installed, or libpq cannot read the location.
+    """
+    try:
+        from ..store.postgresql import PostgreSQLStore  # noqa: PLC0415  # as said
+    except ImportError as error:
+        raise ValueError(
+            f"store is a PostgreSQL database, which needs psycopg ({error}): pip"
+            " install 'xmpprest[postgresql]'."
+        ) from None
+    try:
+        return PostgreSQLStore(
+            conninfo(config.store),
+            reactor,
+            password=config.storePassword,
+            domain=config.domain,
+            keyLimit=keyLimit,
+        )
+    except ValueError as error:
+        raise ValueError(f"store: {error}.") from None
 
 
 def makeStoreService(

@@ -33,7 +33,8 @@ def makeUploadDesk(
     """Make the part that reads forms and uploads files."""
     kind, _, path = config.store.partition(":")
     # Beside the store, where there is room; the system's directory may be in memory.
-    directory = None if kind == "memory" else os.path.dirname(os.path.abspath(path))
+    isFile = kind == "sqlite"
+    directory = os.path.dirname(os.path.abspath(path)) if isFile else None
 
     def makeForm(contentType: str | None) -> FileForm:
         limits = settings.value

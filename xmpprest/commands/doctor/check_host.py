@@ -82,7 +82,7 @@ def checkBots(config: Config) -> CheckResult | None:
     """
     kind, _, path = config.store.partition(":")
     try:
-        isThere = kind != "memory" and inspection.inspect(path)
+        isThere = kind == "sqlite" and inspection.inspect(path)
     except StoreUnusable:
         return None  # the check of the store says so
     foreign = inspection.foreignBots(path, config.domain) if isThere else ()

@@ -20,7 +20,7 @@ def checkRooms(config: Config) -> Sequence[CheckResult]:
     """
     kind, _, path = config.store.partition(":")
     try:
-        isThere = kind != "memory" and inspection.inspect(path)
+        isThere = kind == "sqlite" and inspection.inspect(path)
     except StoreUnusable:
         return ()  # the check of the store says so
     return examine(inspection.roomsOf(path), config.domain) if isThere else ()

@@ -125,7 +125,7 @@ class CheckRunner:
             self._tell(checkHook(hook, config.domain))
         kind, _, path = config.store.partition(":")
         try:
-            holder = None if kind == "memory" else inspection.lockOwner(path)
+            holder = inspection.lockOwner(path) if kind == "sqlite" else None
         except OSError as error:
             self._tell(
                 failed(

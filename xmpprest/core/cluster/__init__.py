@@ -1,0 +1,1 @@
+"""Several gateways that work as one."""
