@@ -89,6 +89,7 @@ class ScheduleTests(AttemptTestCase):
         for random in (0.0, 0.25, 0.75):
             self.world.random = random
             self.world.answer(OUT)
+            self.others()
             waited.append(round(self.wait(), 3))
         self.assertEqual([0.8, 4.5, 33], waited)
 

@@ -23,7 +23,7 @@ class LogTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Make a monitor that logs each attempt."""
         self.monitor = CallbackMonitor(lambda: 0.0, "orders", isLogged=True)
-        self.attempt = AttemptStart("message", ANN, "msg_1", perf_counter())
+        self.attempt = AttemptStart("message", ANN, "msg_1", perf_counter(), 0.0)
 
     def test_responded(self) -> None:
         """The line has id, sender, callback, status and time."""

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from twisted.logger import Logger
+from twisted.words.xish.domish import Element
 
 from ..core.histogram import LATENCY_BUCKETS, Histogram
 from ..core.policy.health import PAUSE_AFTER, EndpointHealth, FailureLogThrottle
@@ -45,12 +46,14 @@ class AttemptStart(NamedTuple):
     @ivar sender: Address that it is from.
     @ivar id: Its id in requests to the callback.
     @ivar began: In seconds from an arbitrary start.
+    @ivar at: The same time, by the clock of the inbox.
     """
 
     kind: str
     sender: str | None
     id: str
     began: float
+    at: float
 
 
 class CallbackMonitor:
@@ -97,6 +100,11 @@ class CallbackMonitor:
         """Tell an observer of changes from now on."""
         self._observer = observer
 
+    def begin(self, stanza: Element, id: str) -> AttemptStart:
+        """Note the begin of an attempt to deliver a stanza."""
+        sender = stanza.attributes.get("from")
+        return AttemptStart(stanza.name, sender, id, perf_counter(), self._now())
+
     def responded(self, attempt: AttemptStart, status: int) -> None:
         """Note a response of the callback."""
         result = RESULTS.get(status // 100, OTHER)
@@ -135,7 +143,7 @@ class CallbackMonitor:
             )
         if self._canPause:
             wasPaused = self.health.isPaused
-            self.health.failed(now)
+            self.health.failed(now, attempt.at)
             if self.health.isPaused != wasPaused:
                 days = PAUSE_AFTER / 86400
                 self._pauseChanged(f"it has not responded for {days:g} days")

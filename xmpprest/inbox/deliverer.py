@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -29,7 +28,7 @@ from ..core.stanza.stored import UnparsableStanza, parseStoredHead
 from ..core.webhook.conversation_key import DEFAULT
 from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs, newID
-from .callback_monitor import AttemptStart, CallbackMonitor, displayName
+from .callback_monitor import CallbackMonitor, displayName
 from .options import InboxOptions
 from .queued_stanza import MemoryUse, QueuedStanza
 from .replies import ReplySender
@@ -252,8 +251,7 @@ class StanzaDeliverer:
         """
         self._scope.raiseIfCancelled()
         stanza, id = queued.parse(self._memory), queued.webhookID
-        sender = stanza.attributes.get("from")
-        attempt = AttemptStart(stanza.name, sender, id, perf_counter())
+        attempt = self._monitor.begin(stanza, id)
         if isReflection:
             posting = self.subscriber.post(stanza, id, isReflection=True)
         else:

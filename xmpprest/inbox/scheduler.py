@@ -60,8 +60,9 @@ class DeliveryScheduler:
         self._state = DeliveryState(isComplete=not self._hasStore)
         self._turns = ConversationTurns(memory, self._state, options, onDue=self.wake)
         self._recovery = OutageRecovery(
-            self._turns, monitor.health, options, probe=self._probe
+            self._turns, monitor.health, options, probe=self._probe, wake=self.wake
         )
+        self._isRecoverysTurn = False
         storedStanzas: StoredStanzas | None = None
         if options.store is not None:
             storedStanzas = StoredStanzas(
@@ -81,6 +82,7 @@ class DeliveryScheduler:
             memory=memory,
             transient=transient,
             limit=limit,
+            next=self._next,
             onEnd=self.wake,
         )
         monitor.observe(self)
@@ -112,6 +114,7 @@ class DeliveryScheduler:
 
     def pauseChanged(self) -> None:
         """Stop or start to deliver stored stanzas."""
+        self._recovery.stopProbing()
         state = self._state
         state.deliversStored = state.isOpen and not self._health.isPaused
         if not state.deliversStored:
@@ -125,7 +128,6 @@ class DeliveryScheduler:
         @return: Fires once none is in flight and the store is not used.
         """
         self._state.isOpen = False
-        self._recovery.stopProbing()
         self.pauseChanged()
         return Deferred.fromCoroutine(self._workers.whenStoreIsIdle())
 
@@ -214,6 +216,19 @@ class DeliveryScheduler:
             self._recovery.watch(self._state.isOpen)
         elif self._recovery.isProbing:
             self._recovery.stopProbing()
+
+    def _next(self) -> Conversation | None:
+        """
+        Return the next conversation for a worker; C{None} if there is none.
+        Conversations that failed in an outage that is over take turns with those that
+        are ready.
+        """
+        if not self._state.deliversStored:
+            return self._turns.next()
+        self._isRecoverysTurn = not self._isRecoverysTurn
+        if self._isRecoverysTurn:
+            return self._recovery.next() or self._turns.next()
+        return self._turns.next() or self._recovery.next()
 
     def recovered(self) -> None:
         """Try conversations sooner that failed in an outage."""

@@ -78,7 +78,8 @@ class StoredStanzas:
                 conversation.pop()
             return
         before = conversation.last or LastAttempt(0.0, None)
-        expeditedAt = at if at < head.dueAt else before.expeditedAt
+        isExpedited = conversation.retryAt <= at < head.dueAt
+        expeditedAt = at if isExpedited else before.expeditedAt
         status = result.attempt.status
         isDeferred = status in RETRY_AFTER_STATUSES
         deferrals = before.consecutiveDeferrals + 1 if isDeferred else 0

@@ -43,12 +43,14 @@ class DeliveryWorkers:
         memory: MemoryUse,
         transient: Capacity,
         limit: int,
+        next: Callable[[], Conversation | None],
         onEnd: Callable[[], None],
     ) -> None:
         """
         @param stored: Stored stanzas; C{None} without a store.
         @param memory: Memory that waiting stanzas take.
         @param transient: The transient stanzas.
+        @param next: Returns the next conversation to deliver.
         @param onEnd: Called when a worker has ended.
         """
         self._deliverer = deliverer
@@ -59,6 +61,7 @@ class DeliveryWorkers:
         self._memory = memory
         self._transient = transient
         self.limit = limit
+        self._next = next
         self._onEnd = onEnd
         #: Workers, and those of them that may use the store.
         self._busy = self._busyWithStore = 0
@@ -71,7 +74,7 @@ class DeliveryWorkers:
 
     def fill(self) -> None:
         """Start workers for conversations that are ready."""
-        while self.isFree and (conversation := self._turns.next()) is not None:
+        while self.isFree and (conversation := self._next()) is not None:
             self.start(conversation, isForced=False)
 
     async def whenIdle(self) -> None:
@@ -135,7 +138,7 @@ class DeliveryWorkers:
             if self._idle:
                 self._idle.release(None)
             isForced = False
-            conversation = self._turns.next() if self._state.isRunning else None
+            conversation = self._next() if self._state.isRunning else None
 
     async def _deliverNext(self, conversation: Conversation, isForced: bool) -> None:
         """

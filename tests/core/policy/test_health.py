@@ -76,29 +76,60 @@ class HealthTests(SynchronousTestCase):
         self.assertFalse(self.health.isHealthy(3))
 
     def test_isOut(self) -> None:
-        """A callback is down after a minute of failures only."""
+        """
+        A callback is down after two failures in a row, or a minute after one.
+        """
         self.assertFalse(self.health.isInOutage(1000))
         self.health.failed(1000)
-        self.health.failed(1000 + OUTAGE_AFTER - 1)
         self.assertFalse(self.health.isInOutage(1000 + OUTAGE_AFTER - 1))
         self.assertTrue(self.health.isInOutage(1000 + OUTAGE_AFTER))
         self.health.answered(500, 2000)
         self.assertFalse(self.health.isInOutage(2000))
+        self.health.failed(2001)
+        self.assertFalse(self.health.isInOutage(2001))
+        self.health.failed(2001)
+        self.assertTrue(self.health.isInOutage(2001))
+
+    def test_meanwhile(self) -> None:
+        """
+        An attempt during which others got a response shows no outage when it fails.
+        """
+        self.health.answered(200, 1000)
+        for _ in range(3):
+            self.health.failed(1015, 990)
+        self.assertFalse(self.health.isInOutage(1015))
+        self.health.failed(1016, 1000)
+        self.health.failed(1016, 1001)
+        self.assertTrue(self.health.isInOutage(1016))
+
+    def test_probes(self) -> None:
+        """
+        A probe every 15 seconds in the first five minutes, then one a minute; one a
+        minute also to a callback that is gone.
+        """
+        self.health.failed(1000)
+        self.assertEqual(15, self.health.probeInterval(1000))
+        self.assertEqual(15, self.health.probeInterval(1299))
+        self.assertEqual(60, self.health.probeInterval(1300))
+        self.health.answered(410, 1600)
+        self.health.failed(1601)
+        self.assertEqual(60, self.health.probeInterval(1601))
 
     def test_recovered(self) -> None:
         """
-        An answer after a minute of nothing but failures is a recovery.
+        An answer after several failures, or a minute after one, is a recovery.
         """
         self.health.answered(200, 0)
-        for began, lasted, expected in (
-            (1000, 0, False),
-            (2000, OUTAGE_AFTER - 1, False),
-            (3000, OUTAGE_AFTER, True),
-            (4000, PAUSE_AFTER, True),
+        for began, failures, lasted, expected in (
+            (1000, 1, 0, False),
+            (1100, 2, 0, True),
+            (2000, 1, OUTAGE_AFTER - 1, False),
+            (3000, 1, OUTAGE_AFTER, True),
+            (4000, 9, PAUSE_AFTER, True),
         ):
             self.health.recoveredAt = None
-            self.health.failed(began)
-            self.health.failed(began + lasted / 2)
+            for _ in range(failures):
+                self.health.failed(began)
             self.health.answered(500, began + lasted)
             found = began + lasted if expected else None
             self.assertEqual(found, self.health.recoveredAt, began)

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 
 from .retry import GONE, MAX_BACKOFF
 
-#: Seconds without a response after which failures count as an outage.
+#: Number of failures in a row from which they count as an outage, and seconds after
+#: which a single one does.
+OUTAGE_FAILURES = 2
 OUTAGE_AFTER = 60.0
 #: Seconds without a response after which the callback is paused.
 PAUSE_AFTER = 5 * 86400.0
 #: Seconds between the attempts while the callback is paused, or does not respond.
 PROBE_INTERVAL = 60.0
+#: Seconds of an outage in which there are more of them, and the seconds between these:
+#: most outages are restarts.
+SHORT_OUTAGE, SHORT_PROBE_INTERVAL = 300.0, 15.0
 #: Seconds since the last response within which the callback counts as healthy: twice
 #: the longest backoff. In an outage the stanza is not to blame for its failures.
 HEALTHY_WINDOW = 2 * MAX_BACKOFF
@@ -38,6 +43,7 @@ class EndpointHealth:
         C{None}.
     @ivar recoveredAt: The time up to which failures count as those of an outage that
         has ended, or C{None}.
+    @ivar failures: The number of failures in a row.
     """
 
     monitoredSince: float = 0.0
@@ -45,6 +51,7 @@ class EndpointHealth:
     answeredAt: float | None = None
     failingSince: float | None = None
     recoveredAt: float | None = None
+    failures: int = 0
 
     def answered(self, status: int, now: float) -> None:
         """Record a response of any status."""
@@ -57,15 +64,34 @@ class EndpointHealth:
                 self.recoveredAt = self.monitoredSince
             self.answeredAt = now
         self.failingSince = None
+        self.failures = 0
 
     def isInOutage(self, now: float) -> bool:
         """
-        Whether the callback has not responded for L{OUTAGE_AFTER} seconds of failures.
+        Whether the callback responds to nothing: several attempts in a row have failed,
+        or the last response is long ago. The failure of one stanza that it responds to
+        by a crash is no outage.
         """
-        return self.failingSince is not None and now - self.failingSince >= OUTAGE_AFTER
+        return self.failures >= OUTAGE_FAILURES or (
+            self.failingSince is not None and now - self.failingSince >= OUTAGE_AFTER
+        )
 
-    def failed(self, now: float) -> None:
-        """Record that an attempt got no response."""
+    def probeInterval(self, now: float) -> float:
+        """Return the seconds from one probe to the next."""
+        since = self.failingSince
+        isShort = since is not None and now - since < SHORT_OUTAGE
+        return SHORT_PROBE_INTERVAL if isShort and not self.isPaused else PROBE_INTERVAL
+
+    def failed(self, now: float, beganAt: float | None = None) -> None:
+        """
+        Record that an attempt got no response.
+
+        @param beganAt: When the attempt began; C{None} for now. If others got a
+            response since, it does not count as one in a row.
+        """
+        began = now if beganAt is None else beganAt
+        if self.answeredAt is None or began >= self.answeredAt:
+            self.failures += 1
         if self.failingSince is None:
             self.failingSince = now
         if now - self.failingSince >= PAUSE_AFTER:

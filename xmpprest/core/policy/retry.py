@@ -28,8 +28,8 @@ MAX_RETRY_WINDOW = 14 * 86400.0
 #: redelivered after months, must survive a restart of the callback.
 MIN_ATTEMPTS = 4
 
-#: Seconds after a recovery within which stanzas without a response are tried again.
-RECOVERY_WINDOW = 60.0
+#: Seconds from one attempt that a recovery has made earlier to the next, of one stanza.
+RECOVERY_INTERVAL = 60.0
 
 #: The shortest and the longest wait that a callback can ask for, in seconds.
 MIN_WAIT = 1.0
@@ -90,7 +90,7 @@ class LastAttempt(NamedTuple):
 
     @ivar at: The time at which it began; of an earlier process, at which it ended.
     @ivar status: The HTTP status; C{None} for no response.
-    @ivar expeditedAt: The time of the last attempt that was made before it was due.
+    @ivar expeditedAt: The time of the last attempt that a recovery has made earlier.
     @ivar consecutiveDeferrals: How often in a row the callback has asked to wait.
     """
 
@@ -100,21 +100,17 @@ class LastAttempt(NamedTuple):
     consecutiveDeferrals: int = 0
 
 
-def expeditedRetryAt(
-    last: LastAttempt, dueAt: float, now: float, random: float
-) -> float:
+def expeditedRetryAt(last: LastAttempt, dueAt: float, now: float) -> float:
     """
-    Return the time of the next attempt after the callback has recovered: soon, but
-    spread over L{RECOVERY_WINDOW}. A stanza that fails again is expedited at most once
-    a minute; one that got a response is not, because the callback asked for the time,
-    or was not at fault.
+    Return the time of the next attempt after the callback has recovered: now. A stanza
+    that fails again is expedited at most once a minute; one that got a response is not,
+    because the callback asked for the time, or was not at fault.
 
     @param dueAt: The time of the next attempt by the schedule.
     """
     if last.status not in (None, GONE):
         return dueAt
-    soon = now + MIN_WAIT + (RECOVERY_WINDOW - MIN_WAIT) * random
-    return min(dueAt, max(soon, last.expeditedAt + RECOVERY_WINDOW))
+    return min(dueAt, max(now, last.expeditedAt + RECOVERY_INTERVAL))
 
 
 def isExpired(attempts: int, receivedAt: float, now: float, isWell: bool) -> bool:
