@@ -94,7 +94,7 @@ class RoomTestCase(SynchronousTestCase):
     def kill(self) -> None:
         """Let the gateway die, and another one begin with the store."""
         self.server.lose()
-        for call in self.clock.getDelayedCalls():
+        for call in [*self.clock.getDelayedCalls()]:
             call.cancel()
         self.begin()
 

@@ -73,6 +73,9 @@ class ScriptedRoom:
     @ivar assigned: The nick that it gives to those who enter (210).
     @ivar isSilent: Whether it answers nothing.
     @ivar statuses: Further status codes of those who enter.
+    @ivar isMisordered: Whether it shows those who enter to themselves first, not last.
+    @ivar isDoubled: Whether it shows those who enter to themselves twice.
+    @ivar pingFault: The error for self-pings; C{None} for the right answer.
     """
 
     occupants: dict[str, str] = field(default_factory=dict)
@@ -86,6 +89,9 @@ class ScriptedRoom:
     isSilent: bool = False
     statuses: tuple[int, ...] = ()
     isLocked: bool = False
+    isMisordered: bool = False
+    isDoubled: bool = False
+    pingFault: str | None = None
 
 
 class ScriptedRooms:
@@ -175,8 +181,8 @@ class ScriptedRooms:
             return [f"{head} type='error'>{fault('item-not-found')}</iq>"]
         if query.uri == ns.PING:
             isIn = room.occupants.get(nick) == iq["from"]
-            error = f"'error'>{fault('not-acceptable')}</iq>"
-            rest = "'result'/>" if isIn else error
+            error = room.pingFault or (None if isIn else fault("not-acceptable"))
+            rest = "'result'/>" if error is None else f"'error'>{error}</iq>"
             return [f"{head} type={rest}"]
         if query.uri == ns.MAM:
             return self._archive(room, address, iq, query, head)
@@ -268,12 +274,18 @@ class ScriptedRooms:
         room = self.rooms[address]
         for each in [n for n, own in room.occupants.items() if own == jid]:
             del room.occupants[each]
-        for each in room.occupants:
-            self.showPresence(address, each, jid)
-        room.occupants[nick] = jid
         codes = (110, *((210,) if room.assigned else ()), *room.statuses)
         room.statuses = ()
-        self.showPresence(address, nick, jid, *codes)
+        others = [*room.occupants]
+        room.occupants[nick] = jid
+        if room.isMisordered:
+            self.showPresence(address, nick, jid, *codes)
+        for each in others:
+            self.showPresence(address, each, jid)
+        if not room.isMisordered:
+            self.showPresence(address, nick, jid, *codes)
+        if room.isDoubled:
+            self.showPresence(address, nick, jid, *codes)
         request = firstChild(extension, "http://jabber.org/protocol/muc", "history")
         limit = room.history
         since = 0.0
@@ -303,6 +315,28 @@ class ScriptedRooms:
         self.showPresence(address, nick, jid, 110)
 
     # --- what others do ---
+
+    def enter(self, address: str, nick: str, jid: str) -> None:
+        """Let another occupant enter, and show it to all."""
+        room = self.rooms[address]
+        room.occupants[nick] = jid
+        for each in [*room.occupants.values()]:
+            self.showPresence(address, nick, each)
+
+    def leave(self, address: str, nick: str) -> None:
+        """Let another occupant leave, and tell all."""
+        room = self.rooms[address]
+        del room.occupants[nick]
+        for each in [*room.occupants.values()]:
+            self._deliver(
+                f"<presence type='unavailable' to='{each}'"
+                f" from='{address}/{escapeAttribute(nick)}'><x xmlns='{MUC_USER}'>"
+                "<item affiliation='none' role='none'/></x></presence>"
+            )
+
+    def rename(self, address: str, nick: str, jid: str) -> None:
+        """Change the nick of an occupant (XEP-0045 §7.6)."""
+        self._rename(address, nick, jid)
 
     def showPresence(self, address: str, nick: str, jid: str, *codes: int) -> None:
         """Show an occupant to another."""
