@@ -34,12 +34,14 @@ class ListenResult:
     Whether a program listens on an endpoint, and which one.
 
     @ivar ready: The response of C{/readyz}; C{None} if no gateway listens there.
+    @ivar url: The URL of the gateway without a path; empty if none listens there.
     @ivar mayBeOurs: False only if it is certain that no gateway listens there.
     """
 
     finding: CheckResult
     ready: Mapping[str, Any] | None = None
     mayBeOurs: bool = False
+    url: str = ""
 
 
 class ListenChecker:
@@ -110,10 +112,11 @@ class ListenChecker:
             words = f"{description} has the port of --{other}: give each its own"
             return ListenResult(failed(setting, words))
         if isTCP:
-            ready = await _ready(error.interface, error.port, self._client)
+            url = _url(error.interface, error.port)
+            ready = await _ready(url, self._client)
             if ready is not None:
                 words = f"a running gateway listens on {description}"
-                return ListenResult(ok(setting, words), ready, mayBeOurs=True)
+                return ListenResult(ok(setting, words), ready, True, url)
         elif self._mayRun:
             # With TLS or a Unix socket the other program cannot be asked.
             words = (
@@ -156,13 +159,17 @@ def checkCertificates(description: str) -> None:
             )
 
 
-async def _ready(host: str, port: int, client: BoundedClient) -> Any:
-    """Return the response of C{/readyz}; C{None} if no gateway answers."""
+def _url(host: str, port: int) -> str:
+    """Return the URL of a program that listens."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     address = f"[{host}]" if ":" in host else host
-    url = f"http://{address}:{port}/readyz"
+    return f"http://{address}:{port}"
+
+
+async def _ready(url: str, client: BoundedClient) -> Any:
+    """Return the response of C{/readyz}; C{None} if no gateway answers."""
     try:
-        answer = await client.request(b"GET", url.encode(), Headers())
+        answer = await client.request(b"GET", f"{url}/readyz".encode(), Headers())
         said = json.loads(answer.body)
     except (DeliveryError, ValueError):
         return None

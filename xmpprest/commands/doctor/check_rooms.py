@@ -1,15 +1,26 @@
-"""Checks the stored memberships: bots that cannot be, or are not, in their room."""
+"""Checks the memberships: bots that cannot be, or are not, in their room."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from twisted.web.http_headers import Headers
 
 from ...config.config import Config
 from ...core.records import StoreUnusable
-from ...core.rooms.values import RoomRecord
+from ...core.rooms.values import JOINING, WAITING, RoomRecord
 from ...core.stanza import jid
+from ...core.webhook.errors import DeliveryError
 from ...store.sqlite import inspection
+from ...webhook.http_client import BoundedClient
 from .result import CheckResult, warning
+
+#: The time for which a bot may be on its way into a room; the longest wait between two
+#: attempts is five minutes.
+PATIENCE = timedelta(minutes=10)
 
 
 def checkRooms(config: Config) -> Sequence[CheckResult]:
@@ -52,11 +63,58 @@ def examine(records: Sequence[RoomRecord], domain: str) -> Sequence[CheckResult]
     ]
 
 
+async def checkWaiting(
+    config: Config, url: str, client: BoundedClient, now: datetime
+) -> CheckResult | None:
+    """
+    Ask a running gateway for rooms that bots have not been in for long.
+
+    @param url: The URL of the gateway without a path.
+    @return: C{None} if there are none, or the gateway cannot be asked: it wants one of
+        the credentials, and answers others that it does not share them.
+    """
+    if not config.credentials:
+        return None
+    bearer = Headers({"Authorization": [f"Bearer {config.credentials[0]}"]})
+    try:
+        answer = await client.request(b"GET", f"{url}/rest/rooms".encode(), bearer)
+        rooms = json.loads(answer.body) if answer.status == 200 else []
+    except (DeliveryError, ValueError):
+        return None
+    return examineWaiting(rooms, now)
+
+
+def examineWaiting(
+    rooms: Sequence[Mapping[str, Any]], now: datetime
+) -> CheckResult | None:
+    """
+    Check memberships as C{GET /rest/rooms} has them. The first of those that have been
+    on their way for long is named.
+    """
+    late = [
+        each
+        for each in rooms
+        if each["state"] in (JOINING, WAITING)
+        and now - datetime.fromisoformat(each["since"]) > PATIENCE
+    ]
+    if not late:
+        return None
+    room, sender, since = (late[0][key] for key in ("room", "from", "since"))
+    words = ", ".join(filter(None, map(late[0].get, ("condition", "reason"))))
+    return warning(
+        "rooms",
+        f"{sender} has not been in {room} since {since}"
+        f"{f' ({words})' if words else ''}{_others(late)}: check that the"
+        " room and its service exist, and let the bot in; DELETE"
+        f" /rest/rooms/{room}?from={sender} gives it up",
+    )
+
+
 def _isAt(record: RoomRecord, domain: str) -> bool:
     return jid.parseJID(record.sender).domain == domain
 
 
-def _others(records: Sequence[RoomRecord]) -> str:
+def _others(records: Sequence[object]) -> str:
     """Tell how many memberships have the same problem as the first."""
     more = len(records) - 1
     return f" (and {more} more like it)" if more else ""

@@ -15,13 +15,15 @@ from .check_clock import checkClock, clockOffset
 from .check_hook import checkHook
 from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
 from .check_listen import ListenChecker, checkRunning
-from .check_rooms import checkRooms
+from .check_rooms import checkRooms, checkWaiting
 from .check_server import checkServer, checkTrustRoots
 from .check_server_config import checkServerConfig
 from .result import CheckResult, failed, ok, warning
 
 #: Seconds that each peer has to answer.
 TIMEOUT = 10.0
+#: Bytes that the list of rooms may have; ten thousand rooms have about five million.
+ROOMS_LIMIT = 16 * 2**20
 
 
 class CheckRunner:
@@ -56,6 +58,8 @@ class CheckRunner:
         self._timeout = timeout
         self._serverConfig = serverConfig
         self._offsets: dict[str, float] = {}
+        #: The URL of a gateway that runs already; empty without one.
+        self._url = ""
         self.findings: list[CheckResult] = []
 
     async def run(self) -> list[CheckResult]:
@@ -69,6 +73,7 @@ class CheckRunner:
             # Not a second connection beside it: ejabberd would give that half of the
             # stanzas.
             self._tell(running)
+            await self._askRunning()
         else:
             theirs = await checkServer(
                 self._config, self._reactor, self._timeout, self._tell
@@ -77,6 +82,14 @@ class CheckRunner:
         await self._callbacks()
         self._tell(checkClock(self._offsets))
         return self.findings
+
+    async def _askRunning(self) -> None:
+        """Check what a running gateway knows and its store does not."""
+        client = self._client(ROOMS_LIMIT)
+        waiting = await checkWaiting(self._config, self._url, client, self._now())
+        await client.close()
+        if waiting is not None:
+            self._tell(waiting)
 
     async def runLocally(self) -> list[CheckResult]:
         """
@@ -161,6 +174,7 @@ class CheckRunner:
             found = await checker.check(description, setting)
             self._tell(found.finding)
             ready = ready or found.ready
+            self._url = self._url or (found.url if setting == "listen" else "")
             mayRun = mayRun or found.mayBeOurs
         await checker.close()
         await client.close()
@@ -186,12 +200,12 @@ class CheckRunner:
             found.append((self._config.adminListen, "admin-listen"))
         return found
 
-    def _client(self) -> BoundedClient:
+    def _client(self, limit: int = 65536) -> BoundedClient:
         return BoundedClient(
             self._reactor,
             WebhookTLSPolicy(),
             1,
-            65536,
+            limit,
             headTimeout=self._timeout,
             totalTimeout=self._timeout,
         )

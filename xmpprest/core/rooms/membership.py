@@ -72,6 +72,11 @@ STATE = {
     Phase.REMOVED: values.REMOVED,
     Phase.LEFT: values.REMOVED,
 }
+#: The state that began at the time C{since}.
+_SINCE = {
+    phase: values.WAITING if state == values.JOINING else state
+    for phase, state in STATE.items()
+}
 #: The phases of an attempt to join, in which the membership has a turn or waits for it.
 _ATTEMPT = frozenset({Phase.QUEUED, Phase.CHECKING, Phase.ENTERING, Phase.CONFIGURING})
 #: The phases in which the room may take the bot for an occupant.
@@ -93,7 +98,8 @@ class Membership:
 
     @ivar record: The part that is stored; replaced, never changed.
     @ivar phase: The phase.
-    @ivar since: When the state that clients see was reached, in seconds since 1970.
+    @ivar since: When the bot came into the room, left it, or was removed, in seconds
+        since 1970.
     @ivar nick: The nick in the room; it may differ from that of the record.
     @ivar condition: Why the bot is not in the room, as a word of L{tables}.
     @ivar reason: The words of the room about it; C{None} if it gave none.
@@ -226,7 +232,8 @@ class Membership:
             self._out.append(Release())
         if self.phase is Phase.JOINED is not phase and not self.isRepeating:
             self.coveredUntil = self.heardAt
-        if STATE[phase] != STATE[self.phase]:
+        # On the way to a room, attempts and waits alternate.
+        if _SINCE[phase] != _SINCE[self.phase]:
             self.since = self._now
         if phase not in _INSIDE:
             self.occupants = {}

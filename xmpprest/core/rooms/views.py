@@ -34,7 +34,11 @@ ROOM_SCHEMA: Schema = {
             "description": "`joining`: on the way in; `joined`; `waiting`: tries again"
             " later; `removed`: out until the next PUT.",
         },
-        "since": {**_TIME, "description": "The time since which it is in this state."},
+        "since": {
+            **_TIME,
+            "description": "The time since which the bot is in this"
+            " state; for `joining` and `waiting`, since which it is not in the room.",
+        },
         "condition": {
             **_OPTIONAL,
             "description": "Why the bot is not in the room: `banned`, `destroyed`,"
