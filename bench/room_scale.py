@@ -19,6 +19,7 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -74,6 +75,7 @@ class RoomsGateway:
     """
     A gateway process whose bot is in rooms.
 
+    @ivar repeated: How often a message was POSTed again because of a 503.
     @ivar longest: Seconds of the longest reactor turn since this was set to 0.
     """
 
@@ -81,6 +83,7 @@ class RoomsGateway:
         self, server: Prosody, callback: str, store: str = "sqlite:store/rooms.db"
     ) -> None:
         self.longest = 0.0
+        self.repeated = 0
         self.process = GatewayProcess(
             server,
             server.componentDomain,
@@ -156,14 +159,26 @@ class RoomsGateway:
         """POST a message to each room; return the statuses other than 202."""
         client, refused = self.client(), []
         for room in rooms:
-            message = {"type": "groupchat", "body": "Hello from the bot"}
+            message = {"body": "Hello from the bot", "id": f"hello-{room}"}
             path = f"/rest/message/groupchat/{room}"
-            while (status := self.ask(client, "POST", path, message)[0]) == 0:
-                time.sleep(0.02)
+            # Until the gateway has read its rooms, it asks to try again.
+            while (status := self.ask(client, "POST", path, message)[0]) in (0, 503):
+                self.repeated += status == 503
+                time.sleep(0.05)
             if status != 202:
                 refused.append(status)
         client.close()
         return refused
+
+    def states(self, rooms: Sequence[str]) -> Mapping[str, int]:
+        """Return the states of the messages that L{post} has sent, and their number."""
+        client, found = self.client(), Counter[str]()
+        for room in rooms:
+            _, body = self.ask(client, "GET", f"/rest/outbox?id=hello-{room}")
+            (one,) = json.loads(body)["messages"]
+            found[one["state"]] += 1
+        client.close()
+        return found
 
     def occupants(self) -> int:
         """Return the number of occupants of all rooms."""
@@ -253,11 +268,15 @@ async def measureFull(
     refused = await posting
     wanted = len(names) * others
     await waitUntil(lambda: crowd.heard - heard >= wanted, 60)
-    print(f"messages refused             {len(refused):9}")
+    states = await asyncio.to_thread(gateway.states, names)
+    print(f"messages refused             {len(refused):9}", end="")
+    print(f", and {gateway.repeated} times 503 before the rooms were read")
+    print(f"states of the messages       {dict(states)}")
     print(f"copies of messages received  {crowd.heard - heard:9,} of {wanted:,}")
     wrong = {
         "messages were refused": bool(refused),
-        "messages have not reached their rooms": crowd.heard - heard != wanted,
+        "messages are not confirmed": {*states} != {"confirmed"},
+        "messages have not reached everybody": crowd.heard - heard != wanted,
         "occupants are missing": added != wanted,
         "the joins took too long": seconds > GOAL,
     }

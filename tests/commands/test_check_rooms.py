@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.doubles import DOMAIN
-from xmpprest.commands.doctor.check_rooms import examine
+from xmpprest.commands.doctor.check_rooms import examine, examineWaiting
 from xmpprest.commands.doctor.result import WARNING
 from xmpprest.core.rooms.values import RoomRecord
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 ROOM, BOT = "team@rooms.example.org", f"bot@{DOMAIN}"
 
 
@@ -89,3 +91,40 @@ class ExamineTests(SynchronousTestCase):
             membership(joinedAt=0.0),
         ]
         self.assertEqual(len(examine(records, DOMAIN)), 3)
+
+
+class WaitingTests(SynchronousTestCase):
+    """
+    L{examineWaiting}
+    """
+
+    def room(self, state: str, minutes: float, **more: Any) -> dict[str, Any]:
+        """A membership in a state since so many minutes ago, as the API has it."""
+        since = (NOW - timedelta(minutes=minutes)).isoformat()
+        return {"room": ROOM, "from": BOT, "state": state, "since": since, **more}
+
+    def test_good(self) -> None:
+        """
+        Bots in their rooms, removed ones, and those on their way for a few minutes are
+        no problem.
+        """
+        rooms = [self.room("joined", 99), self.room("removed", 99)]
+        rooms += [self.room("waiting", 9), self.room("joining", 9)]
+        self.assertIsNone(examineWaiting(rooms, NOW))
+
+    def test_late(self) -> None:
+        """
+        A bot on its way for long is named with the condition and the reason; the others
+        are counted.
+        """
+        first = self.room("waiting", 11, condition="full", reason="Come later")
+        rooms = [first, self.room("joining", 30, condition=None, reason=None)]
+        found = examineWaiting(rooms, NOW)
+        assert found is not None
+        self.assertEqual((found.state, found.subject), (WARNING, "rooms"))
+        for text in (
+            f"{BOT} has not been in {ROOM} since {first['since']} (full, Come later)",
+            "(and 1 more like it)",
+            f"DELETE /rest/rooms/{ROOM}?from={BOT}",
+        ):
+            self.assertIn(text, found.words)

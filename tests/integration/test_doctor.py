@@ -599,6 +599,23 @@ class ListenTests(DoctorTestCase):
         self.assertEqual(self.router.came, 1)
         self.assertNotIn("component", findings)
 
+    async def test_waits(self) -> None:
+        """
+        A gateway that runs is asked for bots that have not been in a room for long.
+        """
+        connection = sqlite3.connect(self.store, isolation_level=None)
+        migrate(connection)
+        room = "room@rooms.example.org"
+        record = RoomRecord(room, DOMAIN, f"{DOMAIN}/x", "x", joinedAt=1.0)
+        room_queries.save(connection, record)
+        connection.close()
+        listen = (await self.start(),)
+        findings = await self.examine(listen=listen)
+        self.assertNotIn("rooms", findings)
+        found = (await self.examine(listen=listen, now=HOUR))["rooms"]
+        self.assertEqual(found.state, WARNING)
+        self.assertIn(f"{DOMAIN} has not been in {room} since", found.words)
+
     async def test_runsNotReady(self) -> None:
         """
         A gateway that runs tells what it lacks.

@@ -629,6 +629,25 @@ class QueueTests(RoomTestCase):
         self.clock.advance(1)
         self.assertIsNone(self.service.gateOf(*self.key))
 
+    def test_starting(self) -> None:
+        """
+        Before the memberships are read, a message to a room from a bare address is
+        refused for the moment: the room would not accept it from there. Others pass.
+        """
+        self.join()
+        bare = f"from='bot@{DOMAIN}' to='{ROOM}'"
+        chat = stanza(f"<message type='chat' {bare}><body>Hi</body></message>")
+        said = stanza(f"<message type='groupchat' {bare}><body>Hi</body></message>")
+        held: Deferred[Any] = Deferred()
+        reading = self.store.rooms
+        self.store.rooms = lambda: held  # type: ignore[method-assign]  # held by the test
+        self.kill()
+        refusal = self.assertRaises(Refusal, self.service.readdress, said)
+        self.assertEqual(refusal.problem.status, 503)
+        self.assertIs(self.service.readdress(chat), chat)
+        held.callback(self.successResultOf(reading()))
+        self.assertEqual(self.service.readdress(said)["from"], OCCUPANT)
+
     def test_noSubject(self) -> None:
         """A room that sends no subject is open after some seconds."""
         self.join()

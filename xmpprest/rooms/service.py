@@ -196,7 +196,16 @@ class RoomService(Service):
         """
         Return a stanza for a room or an occupant with the address of the bot's own
         occupant, if it comes from the bare address of a bot that is in the room.
+
+        @raise Refusal: 503; the memberships are not read yet, so that it is not known
+            from which address a message to a room must come.
         """
+        if self._early is not None and self.running and _mayBeForRoom(stanza):
+            raise serviceUnavailable(
+                "resource-constraint",
+                "The gateway is starting, and does not know its rooms yet; try again.",
+                retryAfter=1,
+            )
         room = self._rooms.get((jid.bareOf(stanza["to"]), stanza["from"]))
         if room is None:
             return stanza
@@ -331,6 +340,11 @@ class RoomService(Service):
     def _endFarewell(self, address: tuple[str, str], room: Room) -> None:
         if self._byOccupant.get(address) is room:
             del self._byOccupant[address]
+
+
+def _mayBeForRoom(stanza: Element) -> bool:
+    isGroupchat = stanza.getAttribute("type") == "groupchat"
+    return isGroupchat and "/" not in stanza["from"]
 
 
 def _notJoined(reason: Failure, room: str) -> None:
