@@ -1,13 +1,9 @@
 """
-Rooms of bots: their size in memory and the time to join them, and kills.
+Rooms of bots: their size in memory and the time to join them.
 
-C{python -m bench.rooms [--rooms 1000] [--occupants 50] [--kills 20]} runs a gateway on
-Prosody. First it lets the bot join so many rooms, and restarts the gateway; then it
-kills the gateway and the server so often, one after the other, while an occupant talks
-in a room with an archive and the bot in both that and another.
-
-It prints figures. It exits with status 1 if the bot was not in a room again, had
-another nick, or if a message was missed or POSTed twice.
+C{python -m bench.rooms [--rooms 1000] [--occupants 50]} runs a gateway on Prosody, lets
+the bot join so many rooms, and restarts the gateway. It prints figures.
+C{bench.room_kills} kills both.
 """
 
 from __future__ import annotations
@@ -260,62 +256,6 @@ def scale(server: Prosody, rooms: int, occupants: int) -> None:
     gateway.stop()
 
 
-def kill(server: Prosody, times: int) -> int:
-    """Kill the gateway and the server, and count what went wrong."""
-    callback, speaker = Callback(), Speaker(server)
-    speaker.connect()
-    gateway = _gateway(server, callback)
-    client = Client(gateway)
-    gateway.start()
-    room = f"kills@{server.mucDomain}"
-    speaker.enter(room, "talker")
-    time.sleep(1)
-    until(lambda: client.ask("PUT", f"/rooms/{room}", {})[0] == 200, "the first join")
-    number, sent, faults = 0, 0, 0
-    accepted: list[int] = []
-    for turn in range(2 * times):
-        isServer = turn % 2 == 1
-        for _ in range(10):
-            number += 1
-            speaker.say(room, number)
-            sent += 1
-            message = {"type": "groupchat", "body": f"b{sent}", "id": f"b{sent}"}
-            if client.ask("POST", f"/message/groupchat/{room}", message)[0] == 202:
-                accepted.append(sent)
-            if number % 10 == 5:
-                (server if isServer else gateway).kill()
-                if isServer:
-                    server.start()
-                    speaker.connect()
-                    speaker.enter(room, "talker")
-                    time.sleep(0.5)
-        if not isServer:
-            gateway.start()
-        took = until(lambda: client.joined() == 1, f"turn {turn}")
-        occupants = client.ask("GET", f"/rooms/{room}/occupants")[1]
-        nicks = sorted(each["nick"] for each in occupants)
-        faults += nicks != ["talker", "xmpprest"]
-        victim = "server" if isServer else "gateway"
-        print(f"turn {turn}: {victim} killed, in again after {took:.1f} s, {nicks}")
-    until(lambda: {*speaker.heard} <= {*callback.bodies}, "every message", 30)
-    until(lambda: {*accepted} <= speaker.inRoom, "every message of the bot", 60)
-    posted = Counter(callback.bodies)
-    redelivered = sum(count > 1 for count in posted.values())
-    twice = [each for each, ids in callback.ids.items() if len(ids) > 1]
-    missed = [each for each in speaker.heard if each not in posted]
-    again = sum(count > 1 for count in speaker.fromBot.values())
-    isOrdered = callback.bodies == sorted(callback.bodies)
-    print(
-        f"{len(speaker.heard)} messages heard in the room, {len(posted)} POSTed,"
-        f" {len(missed)} missed, {len(twice)} twice, {redelivered} again with the same"
-        f" webhook-id, in order: {isOrdered};"
-        f" {len(accepted)} messages of the bot, {again} of them twice in the room,"
-        f" with the same id; {faults} wrong nicks"
-    )
-    gateway.stop()
-    return len(missed) + len(twice) + faults
-
-
 def _gateway(server: ServerProcess, callback: Callback) -> GatewayProcess:
     settings = {"XMPPREST_CALLBACK_CONTENT_TYPE": "json"}
     return GatewayProcess(
@@ -328,21 +268,17 @@ def _gateway(server: ServerProcess, callback: Callback) -> GatewayProcess:
 
 
 def main() -> None:
-    """Run both parts."""
+    """Measure."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--rooms", type=int, default=1000)
     parser.add_argument("--occupants", type=int, default=50)
-    parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
     server = RoomProsody()
     server.start()
     try:
-        if options.rooms:
-            scale(server, options.rooms, options.occupants)
-        faults = kill(server, options.kills) if options.kills else 0
+        scale(server, options.rooms, options.occupants)
     finally:
         server.stop()
-    raise SystemExit(min(faults, 1))
 
 
 if __name__ == "__main__":

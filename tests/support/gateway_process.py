@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import ClassVar
 
 from tests.support.disk import Disk
 from tests.support.ejabberd import Ejabberd
@@ -28,7 +29,7 @@ class SurvivalProsody(Prosody):
     files, written before the next stanza is read.
     """
 
-    others = (PLAIN_DOMAIN,)
+    others: ClassVar[tuple[str, ...]] = (PLAIN_DOMAIN,)
 
     def _configure(self) -> None:
         super()._configure()
@@ -46,7 +47,7 @@ class SurvivalEjabberd(Ejabberd):
     write is gone when it is killed.
     """
 
-    others = (PLAIN_DOMAIN,)
+    others: ClassVar[tuple[str, ...]] = (PLAIN_DOMAIN,)
 
     @classmethod
     def missing(cls) -> str:
