@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from contextlib import closing
+from urllib.request import Request, urlopen
 
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +23,7 @@ SECRET = "hush"
 MARKUP = "<img src=x onerror=hacked()>"
 DOMAIN = "gateway.localhost"
 BOT = f"bot@{DOMAIN}"
+OCCUPANT = f"{BOT}/phone"
 ROOM, MISSING = "team@rooms.localhost", "gone@rooms.localhost"
 
 _CONFIG = f"""\
@@ -38,7 +41,7 @@ def removed(room: str, condition: str) -> RoomRecord:
     return RoomRecord(
         room,
         BOT,
-        f"{BOT}/xmpprest",
+        OCCUPANT,
         "bot",
         isRemoved=True,
         since=1_700_000_000.0,
@@ -72,7 +75,8 @@ class RoomsTests(SynchronousTestCase):
         config = place.write("xmpprest.toml", _CONFIG % port)
         program = place.start(twist("xmpprest", f"--config={config}"))
         said = program.expect(r"Listening for HTTP on .*?\bport\D+(\d+)")
-        self.browser.open(f"http://127.0.0.1:{said[1]}/rest/console/")
+        self.url = f"http://127.0.0.1:{said[1]}/rest"
+        self.browser.open(f"{self.url}/console/")
         self.browser.fill("#token", TOKEN + Keys.ENTER)
         self.browser.see("#state[data-state=up]")
 
@@ -88,8 +92,9 @@ class RoomsTests(SynchronousTestCase):
 
     def test_rooms(self) -> None:
         """
-        A removed bot is shown with the words of the room as text; it joins again, and
-        leaves; the reason why it cannot join is shown.
+        A removed bot is shown with the words of the room as text; it joins again from
+        the address from which it was in the room, and leaves; the reason why it cannot
+        join is shown.
         """
         self.browser.see("#rooms-body tr")
         row = self.text("#rooms-body tr:last-child")
@@ -103,6 +108,9 @@ class RoomsTests(SynchronousTestCase):
         self.press("Join again", ROOM)
         self.browser.waitFor(f"{body}.includes('joined')", "#rooms-body")
         self.assertEqual(self.text("#rooms-problem"), "")
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        with urlopen(Request(f"{self.url}/rooms/{ROOM}", headers=headers)) as response:
+            self.assertEqual(json.load(response)["occupant"], OCCUPANT)
         self.browser.screenshot("console-rooms")
         again = f"#rooms-body [aria-label^='Join again {ROOM}']"
         self.assertEqual(

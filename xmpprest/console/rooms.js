@@ -47,7 +47,8 @@ export class Rooms {
       json(path, {
         method: "PUT",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ from: room.from }),
+        // The full address, or the bot would enter from another one.
+        body: JSON.stringify({ from: room.occupant }),
       }),
     );
     const buttons = OUT.includes(room.state) ? [join, leave] : [leave];

@@ -116,6 +116,20 @@ class RoomRouteTests(RoomsTestCase):
         self.assertEqual(self.value("PUT")["from"], DOMAIN)
         self.assertEqual(self.room.occupants, {"xmpprest": f"{DOMAIN}/xmpprest"})
 
+    def test_occupant(self) -> None:
+        """
+        The address from which a bot is in the room is shown; as C{from} of another
+        request it changes nothing.
+        """
+        for written, occupant in ((BOT, f"{BOT}/xmpprest"), (f"{BOT}/x", f"{BOT}/x")):
+            shown = self.value("PUT", PATH, {"from": written})
+            self.assertEqual((shown["from"], shown["occupant"]), (BOT, occupant))
+            self.assertEqual(self.room.occupants, {"bot": occupant})
+            before = len(self.server.sent)
+            again = self.value("PUT", PATH, {"from": occupant})
+            self.assertEqual(again["occupant"], occupant)
+            self.assertEqual(len(self.server.sent), before)
+
     def test_unknown(self) -> None:
         """
         A room without a bot of the gateway is 404.

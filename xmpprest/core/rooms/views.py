@@ -27,6 +27,13 @@ ROOM_SCHEMA: Schema = {
     "properties": {
         "room": {**_TEXT, "format": "xmpp-jid"},
         "from": {**_TEXT, "description": "The bare address of the bot."},
+        "occupant": {
+            **_TEXT,
+            "format": "xmpp-jid",
+            "description": "The full address from which the bot is in the room. As"
+            " `from` of a PUT it keeps that address; the bare one stands for"
+            " `/xmpprest`.",
+        },
         "nick": _TEXT,
         "state": {
             **_TEXT,
@@ -54,7 +61,7 @@ ROOM_SCHEMA: Schema = {
         "occupants": {"type": "integer", "minimum": 0},
         "subject": _OPTIONAL,
     },
-    "required": ["room", "from", "nick", "state", "since"],
+    "required": ["room", "from", "occupant", "nick", "state", "since"],
     "additionalProperties": False,
 }
 
@@ -81,6 +88,7 @@ def roomToJSON(membership: Membership) -> dict[str, Value]:
     next = membership.nextTryAt
     return {
         **_identity(membership),
+        "occupant": membership.record.occupant,
         "since": timestamp(membership.since),
         "nextTryAt": None if next is None else timestamp(next),
         "occupants": len(membership.occupants),
