@@ -159,6 +159,7 @@ class JoinTests(RoomTestCase):
             (fault("conflict"), 409),
             (fault("conflict", ""), 409),
             (fault("service-unavailable", "wait"), 503),
+            (fault("resource-constraint", "wait"), 503),
             (fault("item-not-found"), 404),
             (fault("not-allowed"), 403),
             (fault("not-acceptable"), 409),
@@ -587,6 +588,14 @@ class HistoryTests(RoomTestCase):
         self.connect()
         expected = ["joined", "old 3", "old 4", "returned", "missed"]
         self.assertEqual(self.take(), expected)
+
+
+class ArchiveHistoryTests(HistoryTests):
+    """
+    The setting C{history} in a room with an archive.
+    """
+
+    hasArchive = True
 
 
 class QueueTests(RoomTestCase):

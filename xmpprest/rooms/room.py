@@ -508,7 +508,9 @@ class Room:
             return
         last, start = repeats.lastArchiveID, None
         if last is None and membership.isFirst:
-            await self._noteNewest()
+            # A history that the client has asked for is delivered, and noted then.
+            if self.record.history == values.MISSED:
+                await self._noteNewest()
             return
         if last is None:
             start = self._coveredUntil

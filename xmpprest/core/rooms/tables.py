@@ -68,6 +68,10 @@ REFUSALS = {
     "service-unavailable": Meaning(
         "full", 503, False, "The room is full; try again later."
     ),
+    # ejabberd
+    "resource-constraint": Meaning(
+        "full", 503, False, "The room is full; try again later."
+    ),
     # §7.2.10
     "item-not-found": Meaning(
         "no-room",
