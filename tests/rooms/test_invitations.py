@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.rooms.requests import RoomRequest
 from xmpprest.core.rooms.stanzas import readInvitation
-from xmpprest.core.rooms.values import RoomSettings
+from xmpprest.core.rooms.values import RoomRecord, RoomSettings
 from xmpprest.core.stanza import jid
-from xmpprest.rooms.invitations import acceptedInvitation
+from xmpprest.rooms.invitations import (
+    MAX_INVITED,
+    InvitedRooms,
+    acceptedInvitation,
+)
 
 from ..support.doubles import DOMAIN, stanza
-from ..support.room_service import MUC_USER
+from ..support.room_service import MUC_USER, ScriptedRoom
 from .test_service import BOT, OCCUPANT, ROOM, RoomTestCase
 
 BOSS = "boss@example.org"
+OTHER_ROOM = "other@rooms.example.org"
 
 
 def mediated(
@@ -50,7 +58,7 @@ class AcceptedInvitationTests(SynchronousTestCase):
         A direct invitation of a listed sender is accepted, with its password; that of
         another is not.
         """
-        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"))
+        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"), BOSS)
         xml = direct(more=" password='sesame'")
         self.assertEqual(self.accepted(xml, BOSS), expected)
         self.assertIsNone(self.accepted(direct("eve@example.org/x"), BOSS))
@@ -67,7 +75,7 @@ class AcceptedInvitationTests(SynchronousTestCase):
         A mediated invitation of a listed sender is accepted, with its password, if the
         room is at the sender's domain or below it.
         """
-        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"))
+        expected = RoomRequest(ROOM, BOT, RoomSettings(password="sesame"), BOSS)
         xml = mediated(more="<password>sesame</password>")
         self.assertEqual(self.accepted(xml, BOSS), expected)
         self.assertIsNotNone(self.accepted(mediated(f"{BOSS}/phone"), BOSS))
@@ -85,12 +93,13 @@ class AcceptedInvitationTests(SynchronousTestCase):
 
     def test_listedRoom(self) -> None:
         """
-        A listed room is accepted whoever it names.
+        A listed room is accepted whoever it names. It stands for a sender that it does
+        not know.
         """
-        for inviter in ("eve@example.net", "", BOSS):
-            self.assertIsNotNone(
-                self.accepted(mediated(inviter), "*@rooms.example.org")
-            )
+        for inviter, invitedBy in (("eve@example.net", ROOM), ("", ROOM), (BOSS, BOSS)):
+            request = self.accepted(mediated(inviter), "*@rooms.example.org")
+            assert request is not None
+            self.assertEqual(request.invitedBy, invitedBy)
 
     def test_others(self) -> None:
         """
@@ -108,6 +117,19 @@ class AcceptedInvitationTests(SynchronousTestCase):
         ):
             self.assertIsNone(self.accepted(xml, "*"), xml)
 
+    def test_occupant(self) -> None:
+        """
+        An occupant of a room cannot invite in its name, neither to the room nor to
+        another one: the room marks what it relays.
+        """
+        for xml in (
+            direct(f"{ROOM}/mallory", OTHER_ROOM).replace(
+                "</message>", f"<x xmlns='{MUC_USER}'/></message>"
+            ),
+            mediated().replace(f"from='{ROOM}'", f"from='{ROOM}/mallory'"),
+        ):
+            self.assertIsNone(self.accepted(xml, "*@rooms.example.org", BOSS), xml)
+
     def test_bareSender(self) -> None:
         """
         A bot that was invited by a full address is in the room by its bare address.
@@ -117,6 +139,65 @@ class AcceptedInvitationTests(SynchronousTestCase):
         request = acceptedInvitation(message, [BOSS])
         assert request is not None
         self.assertEqual(request.sender, jid.JID("bot", DOMAIN, ""))
+
+
+class InvitedRoomsTests(SynchronousTestCase):
+    """
+    L{InvitedRooms}
+    """
+
+    def setUp(self) -> None:
+        self.invited = InvitedRooms()
+
+    def make(self, count: int, inviter: str) -> None:
+        """Count memberships until an invitation would be refused; check how many."""
+        number = 0
+        while self.invited.excess(inviter) is None:
+            self.invited.note((f"{inviter}{number}", "bot"), inviter)
+            number += 1
+        self.assertEqual(number, count)
+
+    def test_shares(self) -> None:
+        """
+        No sender and no domain holds more memberships than are still free.
+        """
+        self.make(MAX_INVITED // 2, BOSS)
+        self.make(0, "other@example.org")
+        self.make(MAX_INVITED // 4, "boss@example.net")
+        excess = self.invited.excess("other@example.net")
+        assert excess is not None
+        self.assertEqual(excess.holder, "@example.net")
+
+    def test_released(self) -> None:
+        """
+        A membership that is over, or that a client has taken over, no longer counts.
+        """
+        self.make(MAX_INVITED // 2, BOSS)
+        first, *_ = self.invited.membershipsOf(BOSS)
+        self.invited.note(first, BOSS)
+        self.assertIsNotNone(self.invited.excess(BOSS))
+        self.invited.note(first, None)
+        self.assertIsNone(self.invited.excess(BOSS))
+        self.assertNotIn(first, self.invited.membershipsOf(None))
+
+    def test_logged(self) -> None:
+        """
+        The first refusal is logged; the next one only after most memberships are over.
+        """
+        self.make(MAX_INVITED // 2, BOSS)
+        for isLogged in (True, False, True):
+            excess = self.invited.excess(BOSS)
+            assert excess is not None
+            with capturedLogs() as logged:
+                self.invited.refuse(ROOM, excess)
+            self.assertEqual(len(logged), isLogged)
+            if not isLogged:
+                for each in self.invited.membershipsOf(BOSS):
+                    self.invited.note(each, None)
+                self.invited.accept()
+                self.make(MAX_INVITED // 2, BOSS)
+        self.assertEqual(self.invited.counts, {"accepted": 1, "refused": 3})
+        self.assertIn("No sender may hold more", formatEvent(logged[0]))
 
 
 class AcceptTests(RoomTestCase):
@@ -165,6 +246,23 @@ class AcceptTests(RoomTestCase):
         self.assertEqual(self.server.sent, [])
         self.assertEqual(self.invitations(), 1)
 
+    def test_occupant(self) -> None:
+        """
+        An occupant of a room in which the bot is cannot invite it in the room's name.
+        """
+        self.accepted = (ROOM,)
+        self.begin()
+        self.connect()
+        self.join()
+        self.server.rooms[OTHER_ROOM] = ScriptedRoom()
+        message = stanza(direct(f"{ROOM}/mallory", OTHER_ROOM))
+        message["to"] = OCCUPANT
+        self.server.deliver(message)
+        self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {})
+        self.assertEqual(self.invitations(), 1)
+        self.server.deliver(stanza(direct(ROOM, OTHER_ROOM)))
+        self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {"bot": OCCUPANT})
+
     def test_alreadyIn(self) -> None:
         """
         An invitation to a room in which the bot is changes nothing.
@@ -183,6 +281,35 @@ class AcceptTests(RoomTestCase):
         self.receive(direct())
         self.assertEqual(self.membership.state, "removed")
         self.assertEqual(self.entered(), 1)
+
+    def test_full(self) -> None:
+        """
+        When a sender's invitations have let the bot into too many rooms, a further one
+        only goes to the callback, unless the bot was removed from one of these rooms.
+        """
+        fill, addresses = RoomRecord(ROOM, str(BOT), OCCUPANT, "bot"), []
+        for number in range(MAX_INVITED // 2):
+            address = f"r{number}@rooms.example.org"
+            addresses.append(address)
+            record = replace(fill, room=address, invitedBy=BOSS, isRemoved=number == 7)
+            self.successResultOf(self.store.saveRoom(record))
+        self.kill()
+        self.connect()
+        self.receive(mediated())
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+        rooms = [each.record.room for each in self.service.memberships]
+        self.assertEqual(rooms, [*addresses[:7], *addresses[8:], ROOM])
+        self.server.rooms[OTHER_ROOM] = ScriptedRoom()
+        with capturedLogs() as logged:
+            self.receive(mediated(room=OTHER_ROOM))
+        self.assertEqual([each["log_level"] for each in logged], [LogLevel.error])
+        self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {})
+        self.assertEqual(self.invitations(), 2)
+        self.assertEqual(self.service.invitations, {"accepted": 1, "refused": 1})
+        # A client takes a room over.
+        self.join()
+        self.receive(mediated(room=OTHER_ROOM))
+        self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {"bot": OCCUPANT})
 
     def test_refused(self) -> None:
         """

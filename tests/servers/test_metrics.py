@@ -79,6 +79,7 @@ class MetricsTests(GatewayMixin, TestCase):
             store=f"sqlite:{path}",
             inboxLimit=4,
             replyLimit=1,
+            roomsAccept=(f"tybalt@{self.server.host}",),
             callbacks=(CallbackConfig(name="laptop", url="pull:", to=(PULLED,)),),
             hooks=(self.makeHook(),),
         )
@@ -214,7 +215,7 @@ class MetricsTests(GatewayMixin, TestCase):
         await self.until(lambda now: now["xmpprest_bot_probes"] > 0)
 
     async def joinRoom(self) -> None:
-        """A bot is in a room, and is kicked."""
+        """A bot is in a room, and is kicked; another is invited."""
         owner = await self.login("tybalt")
         room = f"square@{self.server.mucDomain}"
         await owner.joinRoom(room, "Tybalt")
@@ -227,6 +228,11 @@ class MetricsTests(GatewayMixin, TestCase):
             "<item nick='bot' role='none'/></query></iq>"
         )
         await self.until(lambda now: now["xmpprest_room_removals"] > 0)
+        owner.send(
+            f"<message to='guest@{self.server.componentDomain}'>"
+            f"<x xmlns='jabber:x:conference' jid='{room}'/></message>"
+        )
+        await self.until(lambda now: now["xmpprest_room_invitations"] > 0)
 
     async def loseStream(self) -> None:
         """The stream is lost; then there is none while somebody sends."""

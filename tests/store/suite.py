@@ -1196,7 +1196,7 @@ class RoomSuite(StoreTestCase):
         A membership is read as it was saved last, and is gone once it is deleted.
         """
         record = RoomRecord("r@x", "b@y", "b@y/z", "nick", "secret", "none", True)
-        other = RoomRecord("r@x", "c@y", "c@y/z", "other")
+        other = RoomRecord("r@x", "c@y", "c@y/z", "other", invitedBy="d@y")
         for each in (record, other):
             await self.store.saveRoom(each)
         removed = replace(

@@ -164,6 +164,7 @@ class MetricsCollector:
             "xmpprest_rooms": lambda: _each(self.rooms.counts),
             "xmpprest_room_joins": lambda: _one(self.rooms.changes.joins),
             "xmpprest_room_removals": lambda: _one(self.rooms.changes.removals),
+            "xmpprest_room_invitations": lambda: _each(self.rooms.invitations),
             "xmpprest_callback_paused": lambda: _each(
                 {name: each.isPaused for name, each in self.inbox.inboxes.items()}
             ),

@@ -240,6 +240,13 @@ METRICS = (
         COUNTER,
         "How often a room has removed a bot for good, such as by a kick or a ban.",
     ),
+    Metric(
+        "xmpprest_room_invitations",
+        COUNTER,
+        "Invitations by the senders of rooms-accept: accepted, or refused because such"
+        " invitations have let bots into too many rooms.",
+        ("result",),
+    ),
     # the store
     Metric(
         "xmpprest_store_up",

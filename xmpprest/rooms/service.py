@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -18,11 +18,11 @@ from ..core.records import StoreUnavailable
 from ..core.rooms import events
 from ..core.rooms.membership import Membership
 from ..core.rooms.requests import RoomRequest
-from ..core.rooms.values import MISSED, STATES, RoomGate, RoomRecord
+from ..core.rooms.values import MISSED, REMOVED, STATES, RoomGate, RoomRecord
 from ..core.stanza import jid
 from ..core.stanza.build import withAttributes
 from .interfaces import Surroundings
-from .invitations import acceptedInvitation
+from .invitations import InvitedRooms, acceptedInvitation
 from .joins import JoinTurns
 from .room import Room, RoomChanges
 
@@ -70,6 +70,7 @@ class RoomService(Service):
         @param accepted: Returns the addresses whose invitations are accepted.
         """
         self._accepted = accepted
+        self._invited = InvitedRooms()
         self.changes = RoomChanges()
         self._world = world
         self._name = name
@@ -163,17 +164,39 @@ class RoomService(Service):
             return stanza
         sender = jid.bareOf(stanza.getAttribute("from", ""))
         room = self._byOccupant.get((sender, stanza.getAttribute("to", "")))
+        if room is not None:
+            return room.intercept(stanza)
         if stanza.name == "message" and (accepted := self._accepted()):
             self._consider(stanza, accepted)
-        return stanza if room is None else room.intercept(stanza)
+        return stanza
 
     def _consider(self, message: Element, accepted: Sequence[str]) -> None:
         """Accept the invitation in a message, if there is one to be accepted."""
         request = acceptedInvitation(message, accepted)
         if request is None or (request.room, str(request.sender)) in self._rooms:
             return
+        assert request.invitedBy is not None
+        excess = self._invited.excess(request.invitedBy)
+        if excess is not None and not self._forgetRemoved(excess.holder):
+            self._invited.refuse(request.room, excess)
+            return
+        self._invited.accept()
         joining = Deferred.fromCoroutine(self.put(request))
         joining.addErrback(_notJoined, request.room)
+
+    def _forgetRemoved(self, holder: str | None) -> bool:
+        """
+        Forget the oldest membership of a sender's invitations from which the bot was
+        removed, so that there is place for another one.
+
+        @return: Whether there is one.
+        """
+        for key in self._invited.membershipsOf(holder):
+            room = self._rooms[key]
+            if room.membership.state == REMOVED:
+                room.handle(events.Deleted())
+                return True
+        return False
 
     def isOccupantPresence(self, presence: Element) -> bool:
         """Tell presence that a room sends to the bot as one of its occupants."""
@@ -223,6 +246,11 @@ class RoomService(Service):
         return [each for each in self.memberships if each.record.room == room]
 
     @property
+    def invitations(self) -> Mapping[str, int]:
+        """The number of invitations that were accepted, and of those refused."""
+        return self._invited.counts
+
+    @property
     def counts(self) -> dict[str, int]:
         """The number of memberships in each state."""
         counts = dict.fromkeys(STATES, 0)
@@ -261,9 +289,17 @@ class RoomService(Service):
             room.handle(events.Persisted())
         if problem is None or problem is _TIMED_OUT:
             await self._world.store.saveRoom(room.record)
+        self._noteInviter(room)
         if problem is not None:
             raise Refusal(problem)
         return room.membership
+
+    def _noteInviter(self, room: Room) -> None:
+        """Count a membership for the sender of its invitation, while there is one."""
+        record = room.record
+        key = record.room, record.sender
+        isKnown = self._rooms.get(key) is room
+        self._invited.note(key, record.invitedBy if isKnown else None)
 
     def _find(self, request: RoomRequest) -> tuple[Room, events.Event]:
         """Return the membership of a request, perhaps a new one, and the event."""
@@ -288,6 +324,7 @@ class RoomService(Service):
             settings.password,
             settings.history or MISSED,
             bool(settings.create),
+            invitedBy=request.invitedBy,
         )
         return self._add(record, isStored=False), events.StreamUp()
 
@@ -315,11 +352,13 @@ class RoomService(Service):
         )
         self._rooms[record.room, record.sender] = room
         self._byOccupant[record.room, record.occupant] = room
+        self._noteInviter(room)
         return room
 
     def _forget(self, room: Room) -> None:
         record = room.record
         self._rooms.pop((record.room, record.sender), None)
+        self._noteInviter(room)
         # The room says good-bye, and the callback is not to get that.
         address = (record.room, record.occupant)
         self._world.queue.roomChanged(*address, RoomGate.REMOVED)

@@ -593,7 +593,7 @@ class Membership:
             for name in ("nick", "password", "history", "create")
             if getattr(settings, name) is not None
         }
-        self.record = replace(self.record, **given)
+        self.record = replace(self.record, invitedBy=None, **given)
 
     def _persisted(self, event: Persisted) -> None:
         """Keep a membership, although the room has not answered yet."""

@@ -72,11 +72,14 @@ class RoomRequest:
     A request that a bot be in a room.
 
     @ivar sender: The address of the bot, in its normal form.
+    @ivar invitedBy: The sender of the invitation that the request stands for; C{None}
+        for the request of a client.
     """
 
     room: str
     sender: jid.JID
     settings: RoomSettings
+    invitedBy: str | None = None
 
     @property
     def occupant(self) -> str:

@@ -187,10 +187,15 @@ class Invitation(NamedTuple):
 
 
 def readInvitation(message: Element) -> Invitation | None:
-    """Read the invitation in a message; C{None} if there is none."""
+    """
+    Read the invitation in a message; C{None} if there is none. An occupant, whose
+    messages come through a room, can invite nobody.
+    """
     if message.name != "message" or message.getAttribute("type") == "error":
         return None
     extension = firstChild(message, ns.MUC_USER, "x")
+    if extension is not None and "/" in message.getAttribute("from", ""):
+        return None
     invite = None if extension is None else firstChild(extension, ns.MUC_USER, "invite")
     sender = jid.bareOf(message.getAttribute("from", ""))
     if extension is not None and invite is not None:

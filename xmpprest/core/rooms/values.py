@@ -54,6 +54,8 @@ class RoomRecord:
     @ivar joinedAt: When the bot entered for the first time, in seconds since 1970;
         0.0 if it never has.
     @ivar subject: The last subject that was delivered; C{None} before the first.
+    @ivar invitedBy: The address of the user, or of the room, whose invitation has made
+        the membership; C{None} once a client has asked for it.
     """
 
     room: str
@@ -70,6 +72,7 @@ class RoomRecord:
     actor: str | None = None
     joinedAt: float = 0.0
     subject: str | None = None
+    invitedBy: str | None = None
 
 
 class SeenMessage(NamedTuple):

@@ -231,6 +231,8 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             WHERE token >= 'hooks/' AND token < 'hooks0'
         """,
     ),
+    # The sender of the invitation that has made a membership.
+    ("ALTER TABLE room ADD COLUMN invitedBy TEXT",),
 )
 
 #: A write without effect, to find out whether the disk accepts it.

@@ -1,0 +1,1 @@
+Invitations of ``rooms-accept`` let bots into at most 1,000 rooms, shared between the senders and their domains; further ones only go to the callback. The metric ``xmpprest_room_invitations_total`` counts both.
