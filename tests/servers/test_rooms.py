@@ -1,146 +1,22 @@
-"""Rooms that a gateway keeps bots in, on real servers, with slixmpp as the others."""
+"""Joining rooms, staying in them and leaving them, on real servers."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
-from xml.etree import ElementTree
 
-from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.servers.client import User
-from tests.servers.gateway import Delivery, GatewayMixin, Reply
+from tests.servers.rawcomponent import RawComponent
+from tests.servers.rooms_case import MUC, RoomMixin
+from tests.servers.splitter import Received
 from tests.support.ejabberd import Ejabberd
 from tests.support.prosody import Prosody
 
-MUC = "http://jabber.org/protocol/muc"
-OWNER = f"{MUC}#owner"
-ADMIN = f"{MUC}#admin"
 
-
-async def sleep(seconds: float) -> None:
-    """Let the reactor run."""
-    from twisted.internet import reactor
-
-    await deferLater(reactor, seconds)
-
-
-class RoomMixin(GatewayMixin):
-    """
-    A room whose owner is a user, and a gateway with a callback in JSON.
-
-    @ivar owner: The owner, who is in the room.
-    @ivar room: The address of the room.
-    @ivar bot: The address of the bot.
-    """
-
-    owner: User
-    room: str
-    bot: str
-    store: str
-
-    async def setUp(self) -> None:  # type: ignore[override]  # trial waits
-        await super().setUp()
-        self.owner = await self.login()
-        self.bot = f"bot@{self.server.componentDomain}"
-        self.store = f"sqlite:{self.mktemp()}"
-
-    async def openRoom(self, domain: str = "", **options: str) -> None:
-        """Let the owner create a persistent room."""
-        self.room = f"{uuid4().hex}@{domain or self.server.mucDomain}"
-        await self.owner.joinRoom(self.room, "Owner")
-        await self.configure(persistentroom="1", **options)
-
-    async def configure(self, **options: str) -> None:
-        """Change options of the room, by the form that it offers."""
-        form = await self.ask(self.room, "get", f"<query xmlns='{OWNER}'/>")
-        fields = {
-            field.get("var", ""): [
-                each.text or "" for each in field.findall("{jabber:x:data}value")
-            ]
-            for field in form.iter("{jabber:x:data}field")
-            if field.get("var") and field.get("type") != "fixed"
-        }
-        for name, value in options.items():
-            # Prosody has no option for a password beside the password itself.
-            for var in [each for each in fields if each.endswith(name)]:
-                fields[var] = [value]
-        answers = "".join(
-            f"<field var='{var}'>"
-            + "".join(f"<value>{value}</value>" for value in values)
-            + "</field>"
-            for var, values in fields.items()
-        )
-        await self.ask(
-            self.room,
-            "set",
-            f"<query xmlns='{OWNER}'><x xmlns='jabber:x:data' type='submit'>"
-            f"{answers}</x></query>",
-        )
-
-    async def ask(self, to: str, type: str, payload: str) -> ElementTree.Element:
-        """Let the owner send an iq, and return the result."""
-        id = uuid4().hex
-        self.owner.send(f"<iq type='{type}' to='{to}' id='{id}'>{payload}</iq>")
-        found = await self.owner.expect(f"id='{id}'")
-        self.assertIn(found.element.get("type"), ("result",), found.xml)
-        return found.element
-
-    async def admin(self, item: str) -> None:
-        """Let the owner change a role or an affiliation."""
-        await self.ask(self.room, "set", f"<query xmlns='{ADMIN}'>{item}</query>")
-
-    async def begin(self, **settings: Any) -> None:
-        """Start the gateway."""
-        await self.startGateway(
-            callbackContentType="application/json", store=self.store, **settings
-        )
-        self.callback.answer = lambda delivery: (204, "", b"")
-
-    @property
-    def path(self) -> str:
-        """The path of the room."""
-        return f"/rooms/{quote(self.room)}"
-
-    async def join(self, **value: Any) -> Reply:
-        """Let the bot join, and check that it has."""
-        reply = await self.putJSON(self.path, {"from": self.bot, **value})
-        self.assertEqual(reply.status, 200, reply.text)
-        return reply
-
-    async def becomesState(self, state: str, timeout: float = 15) -> Any:
-        """Wait until the room is in a state, and return it."""
-        for _ in range(int(timeout / 0.05)):
-            found = (await self.get(self.path)).json
-            # Until the gateway has read its memberships, there is none.
-            if found.get("state") == state:
-                return found
-            await sleep(0.05)
-        raise AssertionError(f"not {state}: {found}")
-
-    async def says(self, body: str) -> None:
-        """Let the owner say something."""
-        self.owner.send(
-            f"<message type='groupchat' to='{self.room}' id='{uuid4().hex}'>"
-            f"<body>{body}</body></message>"
-        )
-
-    async def posted(self, **wanted: Any) -> Delivery:
-        """Return the next delivery, which must have these values."""
-        delivery = await self.delivered()
-        value = delivery.json
-        got = {key: value.get(key) for key in wanted}
-        self.assertEqual(got, wanted, value)
-        return delivery
-
-
-def _answer(delivery: Delivery) -> tuple[int, str, bytes]:
-    """Answer one question, and nothing else."""
-    if delivery.json.get("body") != "Robot?":
-        return 204, "", b""
-    return 200, "application/json", b'{"body": "Right here"}'
+def _isAvailable(stanza: Received) -> bool:
+    return stanza.element.get("type") is None
 
 
 class MembershipMixin(RoomMixin):
@@ -150,42 +26,69 @@ class MembershipMixin(RoomMixin):
 
     async def test_life(self) -> None:
         """
-        A bot joins by PUT, hears and speaks, is listed with the occupants, and leaves.
+        A bot joins by PUT, hears and speaks, is listed with the occupants, changes its
+        nick, and leaves.
         """
         await self.openRoom()
-        await self.begin()
-        reply = await self.join(nick="Robot")
+        # Stanzas for the bot in the room count as sent to its bare address.
+        await self.begin(callbackEvents=("bare",), callbackOccupants=True)
+        reply = await self.join()
         self.assertEqual(
             {key: reply.json[key] for key in ("room", "from", "nick", "state", "role")},
             {
                 "room": self.room,
                 "from": self.bot,
-                "nick": "Robot",
+                "nick": "bot",
                 "state": "joined",
                 "role": "participant",
             },
         )
-        await self.owner.expect("<presence", f"{self.room}/Robot")
+        self.assertEqual(reply.json["occupant"], f"{self.bot}/xmpprest")
+        await self.owner.expect("<presence", f"{self.room}/bot")
+        shown = await self.posted(kind="presence")
+        if shown.json["from"] == self.room:
+            # ejabberd's rooms have a presence of their own.
+            shown = await self.posted(kind="presence")
+        self.assertEqual(shown.json["from"], f"{self.room}/Owner")
         await self.posted(kind="meta", type="room", event="joined", room=self.room)
+        await self.posted(kind="presence", **{"from": f"{self.room}/bot"})
         await self.says("Hello")
         await self.posted(kind="message", type="groupchat", body="Hello")
-        found = (await self.get(f"{self.path}/occupants")).json
-        self.assertEqual(
-            sorted((each["nick"], each["affiliation"]) for each in found),
-            [("Owner", "owner"), ("Robot", "none")],
+        self.owner.send(
+            f"<presence to='{self.room}/Owner'><show>dnd</show>"
+            "<status>Busy</status></presence>"
         )
+        await self.posted(kind="presence", show="dnd", status="Busy")
+        found = (await self.get(f"{self.path}/occupants")).json
+        owner = next(each for each in found if each["nick"] == "Owner")
+        self.assertEqual(
+            {key: owner[key] for key in ("affiliation", "role", "show", "status")},
+            {
+                "affiliation": "owner",
+                "role": "moderator",
+                "show": "dnd",
+                "status": "Busy",
+            },
+        )
+        self.assertEqual(await self.nicks(), ["Owner", "bot"])
         listed = (await self.get("/rooms")).json
         self.assertEqual([each["room"] for each in listed], [self.room])
-        sent = await self.post(
-            f"<message type='groupchat' from='{self.bot}' to='{self.room}'>"
-            "<body>I speak</body></message>"
-        )
+        sent = await self.say("I speak")
         self.assertEqual(sent.status, 202)
-        await self.owner.expect("I speak", f"{self.room}/Robot")
+        await self.owner.expect("I speak", f"{self.room}/bot")
+        await self.changeNick()
         self.assertEqual((await self.deleteAt(self.path)).status, 204)
         await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
         self.assertEqual((await self.get(self.path)).status, 404)
-        self.assertEqual(self.callback.deliveries.pending, [])
+
+    async def changeNick(self) -> None:
+        """Another PUT changes the nick; if that is in use, it changes nothing."""
+        taken = await self.putJSON(self.path, {"from": self.bot, "nick": "Owner"})
+        self.assertEqual(taken.status, 409, taken.text)
+        self.assertEqual((await self.get(self.path)).json["nick"], "bot")
+        self.assertEqual((await self.join(nick="Robot")).json["nick"], "Robot")
+        await self.owner.expect("303", f"{self.room}/bot")
+        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
 
     async def test_refused(self) -> None:
         """
@@ -194,72 +97,36 @@ class MembershipMixin(RoomMixin):
         """
         await self.openRoom()
         await self.begin()
-        taken = await self.putJSON(self.path, {"from": self.bot, "nick": "Owner"})
-        self.assertEqual(taken.status, 409, taken.text)
-        missing = await self.putJSON(f"/rooms/{uuid4().hex}@{self.server.mucDomain}")
-        self.assertEqual(missing.status, 404, missing.text)
-        user = await self.putJSON(f"/rooms/{self.owner.bareJID}")
-        self.assertEqual(user.status, 404, user.text)
-        nowhere = await self.putJSON("/rooms/room@nowhere.localhost")
-        # ejabberd forbids to ask other servers.
-        self.assertIn(nowhere.status, (403, 404), nowhere.text)
+        missing = f"{uuid4().hex}@{self.server.mucDomain}"
+        for path, value, statuses in (
+            (self.path, {"nick": "Owner"}, (409,)),
+            (self.path, {"nick": " "}, (422,)),
+            (self.path, {"from": "bot@elsewhere.example"}, (403,)),
+            (f"/rooms/{self.server.mucDomain}", {}, (422,)),
+            (f"/rooms/{missing}", {}, (404,)),
+            (f"/rooms/{self.owner.bareJID}", {}, (404,)),
+            # ejabberd forbids to ask other servers.
+            ("/rooms/room@nowhere.localhost", {}, (403, 404)),
+        ):
+            refused = await self.putJSON(path, {"from": self.bot, **value})
+            self.assertIn(refused.status, statuses, refused.text)
         await self.configure(roomsecret="sesame", passwordprotectedroom="1")
-        locked = await self.putJSON(self.path, {"from": self.bot, "password": "wrong"})
-        self.assertEqual(locked.status, 403, locked.text)
+        for value in ({}, {"password": "wrong"}):
+            locked = await self.putJSON(self.path, {"from": self.bot, **value})
+            self.assertEqual(locked.status, 403, locked.text)
         self.assertEqual((await self.get("/rooms")).json, [])
         await self.join(password="sesame")
         await self.deleteAt(self.path)
+        await self.configure(membersonly="1", passwordprotectedroom="0", roomsecret="")
+        stranger = await self.putJSON(self.path, {"from": self.bot})
+        self.assertEqual(stranger.status, 403, stranger.text)
+        self.assertIn("Only members", stranger.json["detail"])
+        await self.configure(membersonly="0")
         await self.admin(f"<item affiliation='outcast' jid='{self.bot}'/>")
-        banned = await self.putJSON(self.path, {"from": self.bot, "password": "sesame"})
+        banned = await self.putJSON(self.path, {"from": self.bot})
         self.assertEqual(banned.status, 403, banned.text)
-
-    async def test_removed(self) -> None:
-        """
-        A bot that is kicked stays out, with reason and actor, until a PUT.
-        """
-        await self.openRoom()
-        await self.begin()
-        await self.join(nick="Robot")
-        await self.posted(event="joined")
-        await self.admin(
-            "<item nick='Robot' role='none'><reason>Too loud</reason></item>"
-        )
-        found = await self.becomesState("removed")
-        self.assertEqual((found["condition"], found["reason"]), ("kicked", "Too loud"))
-        await self.posted(event="removed", condition="kicked", reason="Too loud")
-        await self.join(nick="Robot")
-        await self.posted(event="joined")
-        await self.ask(self.room, "set", f"<query xmlns='{OWNER}'><destroy/></query>")
-        found = await self.becomesState("removed")
-        self.assertEqual(found["condition"], "destroyed")
-
-    async def test_confirmed(self) -> None:
-        """
-        A message to the room is confirmed by its reflection; the status has the room's
-        id of it, if the room assigns ids. A reply reaches the room, too.
-        """
-        for domain in (self.server.mucDomain, self.server.plainMUCDomain):
-            await self.openRoom(domain)
-            await self.begin()
-            await self.join(nick="Robot")
-            sent = await self.post(
-                f"<message type='groupchat' from='{self.bot}' to='{self.room}'>"
-                "<body>Anybody here?</body></message>"
-            )
-            await self.becomes(sent, "confirmed")
-            path = sent.header("Location").removeprefix("/rest")
-            status = (await self.get(path)).json
-            self.assertIn("stanza_id", status)
-            heard = await self.owner.expect("Anybody here?", f"{self.room}/Robot")
-            if status["stanza_id"] is not None:
-                self.assertIn(status["stanza_id"], heard.xml)
-            elif domain == self.server.mucDomain:
-                raise AssertionError("a room with an archive assigns ids")
-            self.callback.answer = _answer
-            await self.says("Robot?")
-            await self.owner.expect("Right here", f"{self.room}/Robot")
-            await self.deleteAt(self.path)
-            await self.gateway.service.stopService()
+        self.assertIn("banned", banned.json["detail"])
+        self.assertEqual((await self.get("/rooms")).json, [])
 
     async def test_create(self) -> None:
         """
@@ -270,6 +137,74 @@ class MembershipMixin(RoomMixin):
         reply = await self.join(create=True)
         self.assertEqual(reply.json["affiliation"], "owner")
         await self.owner.joinRoom(self.room, "Guest")
+
+    async def test_noAnswer(self) -> None:
+        """
+        A room that does not answer within 30 seconds gives 504; the gateway keeps
+        trying, and the bot is in the room once that answers. Another entity than a room
+        gives 404.
+        """
+        peer = await self.connect(self.server.peerDomain)
+        await self.begin()
+        self.room = f"quiet@{self.server.peerDomain}"
+        waiting = self.putJSON(self.path, {"from": self.bot})
+        other = self.putJSON(f"/rooms/user@{peer.domain}", {"from": self.bot})
+        await self.tellInfo(peer, f"user@{peer.domain}", "urn:xmpp:ping")
+        self.assertEqual((await other).status, 404)
+        refused = await waiting
+        self.assertEqual(refused.status, 504, refused.text)
+        self.assertIn((await self.get(self.path)).json["state"], ("joining", "waiting"))
+        # The gateway no longer waits for the answers to the first questions.
+        while await self.tellInfo(peer, self.room, MUC):
+            pass
+        peer.send(
+            f"<presence from='{self.room}/bot' to='{self.bot}/xmpprest'>"
+            f"<x xmlns='{MUC}#user'><item affiliation='none' role='participant'/>"
+            "<status code='110'/></x></presence>"
+        )
+        await self.becomesState("joined")
+
+    async def tellInfo(self, peer: RawComponent, address: str, feature: str) -> bool:
+        """
+        Let an entity answer a question about its features.
+
+        @return: C{False} if a presence comes instead.
+        """
+        asked = await peer.expect(f"to='{address}", timeout=20)
+        if asked.kind == "presence":
+            return False
+        peer.send(
+            f"<iq type='result' id='{asked.element.get('id')}' from='{address}'"
+            f" to='{asked.element.get('from')}'>"
+            "<query xmlns='http://jabber.org/protocol/disco#info'>"
+            f"<feature var='{feature}'/></query></iq>"
+        )
+        return True
+
+    async def test_twoBots(self) -> None:
+        """
+        Two bots are in a room; each hears the other, and a request that names neither
+        is ambiguous.
+        """
+        await self.openRoom()
+        await self.begin()
+        other = f"other@{self.server.componentDomain}"
+        for bot in (self.bot, f"{other}/phone"):
+            await self.join(**{"from": bot})
+            await self.posted(event="joined")
+        ambiguous = await self.get(self.path)
+        self.assertEqual(ambiguous.status, 409, ambiguous.text)
+        self.assertIn(f"{self.bot}, {other}", ambiguous.json["detail"])
+        found = (await self.get(f"{self.path}?from={quote(other)}")).json
+        self.assertEqual(found["occupant"], f"{other}/phone")
+        self.assertEqual(await self.nicks(), ["Owner", "bot", "other"])
+        await self.say("I am one")
+        await self.posted(body="I am one", to=f"{other}/phone")
+        await self.owner.expect("I am one")
+        gone = await self.deleteAt(f"{self.path}?from={quote(other)}")
+        self.assertEqual(gone.status, 204)
+        await self.owner.expect("type='unavailable'", f"{self.room}/other")
+        self.assertEqual((await self.get(self.path)).json["from"], self.bot)
 
     async def test_streamLost(self) -> None:
         """
@@ -296,6 +231,69 @@ class MembershipMixin(RoomMixin):
             self.assertEqual(self.callback.deliveries.pending, [])
             await self.deleteAt(self.path)
             await self.gateway.service.stopService()
+
+    async def test_nickTaken(self) -> None:
+        """
+        If the nick is taken on a rejoin, the bot has another one until it is free.
+        """
+        await self.openRoom()
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.gateway.service.stopService()
+        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
+        thief = await self.login()
+        await thief.joinRoom(self.room, "Robot")
+        await self.begin()
+        found = await self.becomesState("joined")
+        self.assertEqual(found["nick"], "Robot_")
+        await thief.close()
+        await self.owner.expect("303", f"{self.room}/Robot_")
+        await self.owner.expect("<presence", f"'{self.room}/Robot'", _isAvailable)
+        self.assertEqual((await self.get(self.path)).json["nick"], "Robot")
+        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
+
+    async def test_vanished(self) -> None:
+        """
+        A room that has vanished meanwhile is not created, but tried again; messages
+        wait for it.
+        """
+        await self.openRoom(persistentroom="0")
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.gateway.service.stopService()
+        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
+        self.owner.send(f"<presence type='unavailable' to='{self.room}/Owner'/>")
+        await self.owner.expect("type='unavailable'", f"{self.room}/Owner")
+        await self.begin()
+        found = await self.becomesState("waiting")
+        self.assertEqual(found["condition"], "no-room")
+        self.assertIsNotNone(found["nextTryAt"])
+        sent = [await self.say(body) for body in ("first", "second")]
+        await self.owner.joinRoom(self.room, "Owner")
+        await self.configure(persistentroom="1")
+        await self.becomesState("joined")
+        for body, accepted in zip(("first", "second"), sent, strict=True):
+            heard = await self.owner.expect("<body>", f"{self.room}/Robot")
+            self.assertIn(f"<body>{body}</body>", heard.xml)
+            await self.becomes(accepted, "confirmed")
+
+    async def test_shutdown(self) -> None:
+        """
+        After a restart of the server the bot is in the room again, once.
+        """
+        await self.openRoom()
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.posted(event="joined")
+        await deferToThread(self.server.restart)
+        await self.becomesState("joined", 60)
+        await self.posted(event="returned")
+        name = self.owner.bareJID.partition("@")[0]
+        self.owner = await self.login(name)
+        await self.owner.joinRoom(self.room, "Owner")
+        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
+        await self.says("Still there?")
+        await self.posted(body="Still there?")
 
 
 class ProsodyMembershipTests(MembershipMixin, TestCase):

@@ -88,6 +88,15 @@ class Ejabberd(ServerProcess):
             for user, password in list(self._accounts.items()):
                 self.register(user, password)
 
+    def restartRooms(self) -> None:
+        """
+        Stop the service of the rooms, and start it again; streams stay.
+        """
+        module = {"host": self.host, "module": "mod_muc"}
+        status, answer = self._call("restart_module", module)
+        if status != http.client.OK:
+            raise self._failed(f"would not restart the rooms ({status} {answer})")
+
     def _call(self, command: str, arguments: dict[str, str]) -> tuple[int, str]:
         api = http.client.HTTPConnection(LOOPBACK, self._httpPort, timeout=30)
         try:
@@ -190,7 +199,7 @@ class Ejabberd(ServerProcess):
             "api_permissions": {
                 "accounts": {
                     "who": {"ip": LOOPBACK},
-                    "what": ["register", "change_password"],
+                    "what": ["register", "change_password", "restart_module"],
                 }
             },
             "shaper_rules": {
