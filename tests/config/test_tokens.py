@@ -192,7 +192,8 @@ class TableTests(SourcesTestCase):
 
     def test_misspelt(self) -> None:
         """
-        An unknown key is refused by naming the table and the nearest that is known.
+        An unknown key is refused by naming the table and the nearest that is known; a
+        setting of the gateway, by naming the place that it belongs to.
         """
         for wrong, right in [
             ("form", "from"),
@@ -206,6 +207,8 @@ class TableTests(SourcesTestCase):
                 f" mean {right}?",
             )
         self.assertIn("known: sha256, from, kinds", self.refusal(toml=f"{NOTIFIER}z=1"))
+        misplaced = self.refusal(toml=f'{NOTIFIER}callback-url = "pull:"')
+        self.assertIn("'callback-url', which is a setting of the gateway", misplaced)
         near = self.refusal(toml=NOTIFIER.replace("tokens", "token"))
         self.assertIn("has an unknown key 'token'; did you mean tokens?", near)
 

@@ -9,6 +9,7 @@ import json
 import sys
 from typing import Any
 
+import yaml
 from twisted.internet.defer import DeferredQueue
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
@@ -124,7 +125,9 @@ class RoomTests(RoomCase):
 
 class TutorialEjabberd(Ejabberd):
     """
-    An ejabberd with rooms and accounts, and the gateway's component.
+    An ejabberd with rooms and accounts, and the gateway's component. Only its own
+    accounts may create rooms, as in Debian's configuration, and those that the tutorial
+    allows.
     """
 
     componentDomain = DOMAIN
@@ -132,6 +135,16 @@ class TutorialEjabberd(Ejabberd):
     def __init__(self) -> None:
         super().__init__()
         self.componentSecret = SECRET
+
+    def _configure(self) -> None:
+        super()._configure()
+        path = self.directory / "ejabberd.yml"
+        configuration = json.loads(path.read_text())
+        (page,) = map(yaml.safe_load, TUTORIAL.of("yaml"))
+        configuration["acl"] |= {"local": {"user_regexp": ""}, **page["acl"]}
+        configuration["access_rules"] |= page["access_rules"]
+        configuration["modules"]["mod_muc"]["access_create"] = "muc_create"
+        path.write_text(json.dumps(configuration))
 
 
 class TutorialTests(RoomCase):

@@ -261,21 +261,11 @@ class ProgramTests(HookPageTestCase):
             "--storage.path=data",
             "--cluster.listen-address=",
         )
-        api = f"http://127.0.0.1:{port}/api/v2/alerts"
-        labels = {"alertname": "InstanceDown", "instance": "db1.example.org:9100"}
-        alert = {
-            "labels": {**labels, "severity": "critical"},
-            "annotations": {"summary": "db1.example.org:9100 is down"},
-        }
-
-        async def post(*alerts: object) -> None:
-            self.place.write("alerts.json", json.dumps(alerts))
-            await self.run_(
-                "curl -sS --fail --retry 20 --retry-connrefused --retry-delay 1"
-                f" {api} -H 'Content-Type: application/json' -d @alerts.json"
-            )
-
-        await post(alert)
+        address = f"http://127.0.0.1:{port}"
+        retries = "--retry 20 --retry-connrefused --retry-delay 1"
+        await self.run_(f"curl -sS --fail {retries} {address}/-/ready")
+        (_, add) = document.of("sh")
+        await self.run_(add.replace("http://127.0.0.1:9093", address))
         (shown,) = document.of("none")
         message = await self.message()
         self.assertTrue(message.startswith(shown.strip() + "\nhttp://"), message)
@@ -283,7 +273,11 @@ class ProgramTests(HookPageTestCase):
             {"labels": {"alertname": "DiskFull", "instance": f"web{number}"}}
             for number in range(20)
         ]
-        await post(*many)
+        self.place.write("alerts.json", json.dumps(many))
+        await self.run_(
+            f"curl -sS --fail {address}/api/v2/alerts"
+            " -H 'Content-Type: application/json' -d @alerts.json"
+        )
         lines = (await self.message()).split("\n")
         self.assertEqual(lines[0], "🔴 FIRING: DiskFull, 20 alerts")
         self.assertEqual(len([each for each in lines if each.startswith("- ")]), 20)

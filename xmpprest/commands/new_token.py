@@ -90,8 +90,10 @@ def _refuseRepetition(name: str, destination: str) -> None:
 
 def tokenTable(token: TokenConfig) -> list[str]:
     """Return the TOML table of a token, each line with a comment."""
-    lines = [
-        f"{toml.formatSetting(each, getattr(token, each.field.name))}  # {each.help}"
-        for each in settingsOf(TokenConfig)
-    ]
+    lines = []
+    for each in settingsOf(TokenConfig):
+        # An empty tuple stands for no limit, and would read as "none".
+        value = getattr(token, each.field.name)
+        shown = toml.formatSetting(each, None if value == () else value)
+        lines.append(f"{shown}  # {each.help}")
     return ["", f"[tokens.{token.name}]", *lines]

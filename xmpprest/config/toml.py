@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, TypeVar
 
-from .config import ConfigurationError
+from .config import SETTINGS, ConfigurationError
 from .parsers import maskSecrets
 from .setting import Setting, settingsOf
 
@@ -31,6 +31,7 @@ def readTable(kind: type[_Made], table: object, where: str, **given: object) -> 
         # The value may be a secret, so the message does not repeat it.
         raise ConfigurationError(f"{where} is a value: expected a table.")
     settings = {each.name: each for each in settingsOf(kind)}
+    _refuseMisplaced(table, settings, where)
     refuseUnknown(table, [*settings], where)
     values = {
         settings[key].field.name: readValue(settings[key], value, f"{key} in {where}")
@@ -104,6 +105,23 @@ def refuseUnknown(keys: Iterable[str], known: Sequence[str], where: str) -> None
             near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1)
             hint = f"did you mean {near[0]}?" if near else _listed(known)
             raise ConfigurationError(f"{where} has an unknown key {key!r}; {hint}")
+
+
+def _refuseMisplaced(keys: Iterable[str], known: Container[str], where: str) -> None:
+    """
+    Refuse settings of the gateway in a table: TOML takes a line that is appended to a
+    file for one of its last table.
+
+    @raise ConfigurationError: There is such a setting; the message says where it
+        belongs.
+    """
+    ofGateway = {each.name for each in SETTINGS}
+    for key in keys:
+        if key not in known and key in ofGateway:
+            raise ConfigurationError(
+                f"{where} has the key {key!r}, which is a setting of the gateway: move"
+                " the line above the first table of the file."
+            )
 
 
 def _listed(known: Sequence[str]) -> str:

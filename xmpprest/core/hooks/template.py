@@ -18,8 +18,8 @@ else:
 
 #: The advice without the extra.
 NO_TEMPLATES = (
-    "Jinja2 is not installed, so only the shapes text and json work: pip install"
-    " 'xmpprest[hooks]'"
+    "Jinja2 is not installed, so only the shapes text and json work: install the extra"
+    " hooks, with pip install 'xmpprest[hooks]' or, in a checkout, '.[hooks]'"
 )
 
 

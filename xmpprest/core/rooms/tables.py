@@ -55,7 +55,11 @@ REFUSALS = {
     ),
     # §7.2.7
     "forbidden": Meaning(
-        "banned", 403, True, "The bot is banned from the room; ask its owner."
+        "banned",
+        403,
+        True,
+        "The bot is banned from the room, or may not create it; ask the room's owner"
+        " or the administrator of the service.",
     ),
     # §7.2.8
     "conflict": Meaning(
