@@ -8,6 +8,7 @@ setting of the session is changed, so that a batch can run on any session of a p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -101,6 +102,7 @@ class Connection:
         self._timer: IDelayedCall | None = None
         self._isConnecting = False
         self._isWriting = False
+        self._descriptor = -1
 
     def connect(self) -> Deferred[Results]:
         """
@@ -125,6 +127,7 @@ class Connection:
             ),
         )
         # libpq has its first packet to write.
+        self._watch()
         self._reactor.addWriter(self)
         return waiting
 
@@ -160,11 +163,8 @@ class Connection:
     # --- for the reactor ---
 
     def fileno(self) -> int:
-        """Return the descriptor of the socket; -1 once it is closed."""
-        try:
-            return -1 if self._libpq is None else self._libpq.socket
-        except OperationalError:
-            return -1
+        """Return the descriptor that the reactor watches; -1 if there is none."""
+        return self._descriptor
 
     def logPrefix(self) -> str:
         """Return the prefix of log lines."""
@@ -193,6 +193,8 @@ class Connection:
 
     def connectionLost(self, reason: Failure) -> None:
         """Close the connection because the reactor found its socket broken."""
+        if self._libpq is not None:
+            self.doRead()  # what the server has said before
         self._lose(ConnectionFailed("the connection was lost"))
 
     # --- the work ---
@@ -207,19 +209,21 @@ class Connection:
         except OperationalError as error:
             self._lose(connectionFailed(str(error)))
             return
+        if status == PollingStatus.FAILED:
+            self._lose(connectionFailed(libpq.get_error_message()))
+            return
+        self._watch()
         if status == PollingStatus.READING:
             self._reactor.addReader(self)
         elif status == PollingStatus.WRITING:
             self._reactor.addWriter(self)
-        elif status == PollingStatus.OK:
+        else:
             self._isConnecting = False
             self._stopTimer()
             libpq.nonblocking = 1
             libpq.enter_pipeline_mode()
             self._reactor.addReader(self)
             self._fire([])
-        else:
-            self._lose(connectionFailed(libpq.get_error_message()))
 
     def _flush(self) -> None:
         """Write to the socket, and watch it if not all has fitted."""
@@ -276,9 +280,20 @@ class Connection:
         if waiting is not None:
             waiting.callback(result)
 
+    def _watch(self) -> None:
+        """
+        Open a descriptor for the reactor: libpq closes its own when it likes, and a
+        reactor cannot stop watching a closed one.
+        """
+        assert self._libpq is not None
+        self._descriptor = os.dup(self._libpq.socket)
+
     def _unwatch(self) -> None:
-        self._reactor.removeReader(self)
-        self._reactor.removeWriter(self)
+        if self._descriptor >= 0:
+            self._reactor.removeReader(self)
+            self._reactor.removeWriter(self)
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def _stopTimer(self) -> None:
         if self._timer is not None and self._timer.active():

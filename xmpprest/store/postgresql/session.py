@@ -11,7 +11,7 @@ their results. All other calls fail until then.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,11 +26,11 @@ from ...core.histogram import CommitMetrics
 from ...core.records import StoreUnavailable, StoreUnusable
 from . import leases
 from .batch import Batch, Call
-from .connection import Connection, Reactor, Results
+from .connection import Reactor, Results
 from .errors import DIVISION_BY_ZERO, ConnectionFailed, ServerError, describe
-from .opening import BEAT, TTL, Opener, run
+from .link import Link
+from .opening import BEAT, TTL
 from .operation import Coalescable, Operation, bind
-from .trouble import Trouble
 
 _log = Logger()
 _T = TypeVar("_T")
@@ -46,10 +46,6 @@ SLOW = 5.0
 #: Seconds that a transaction may take until another connection is tried; doubled each
 #: time, since the server may still work on it.
 STALLED = 30.0
-#: Seconds that it may take to open the database over a new connection.
-OPEN_TIMEOUT = 30.0
-#: Seconds until the next attempts to connect.
-BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: Seconds that closing waits for the database.
 CLOSE_TIMEOUT = 5.0
 #: Attempts for a transaction that meets a deadlock.
@@ -64,31 +60,18 @@ class Session:
     Runs operations.
 
     @ivar commits: Metrics of the transactions.
-    @ivar opener: Prepares the database.
+    @ivar onResolved: Called when a transaction in doubt has ended.
     """
 
-    def __init__(
-        self,
-        place: str,
-        nextConninfo: Callable[[], Awaitable[bytes]],
-        opener: Opener,
-        prepare: Callable[[Connection], Awaitable[None]],
-        reactor: Reactor,
-    ) -> None:
-        """
-        @param place: The beginning of sentences about the database.
-        @param nextConninfo: Returns what to connect to next.
-        @param prepare: Called with each connection once the database is open.
-        """
+    def __init__(self, link: Link, reactor: Reactor) -> None:
         self.commits = CommitMetrics()
-        self.opener = opener
-        self._place = place
-        self._nextConninfo = nextConninfo
-        self._prepare = prepare
+        self.onResolved: Callable[[], object] = lambda: None
+        self._link = link
+        self._opener = link.opener
         self._reactor = reactor
-        self._trouble = Trouble(place, reactor.seconds)
-        self._connection: Connection | None = None
-        self._isOpen = self._isReady = False
+        link.onReady = self._ready
+        link.onDown = self._down
+        self._isOpen = False
         self._started: Deferred[None] | None = None
         self._stopped: Deferred[None] = succeed(None)
         #: Operations that are not in the queue yet; whether one of them waits for the
@@ -101,8 +84,7 @@ class Session:
         #: The batch that runs or is in doubt, and those that run before the queue.
         self._batch: Batch | None = None
         self._batches: deque[Batch] = deque()
-        self._attempt = self._stalls = 0
-        self._retry: IDelayedCall | None = None
+        self._stalls = 0
         self._closing: IDelayedCall | None = None
         self._beating = LoopingCall(self._tick)
         self._beating.clock = reactor  # type: ignore[assignment]  # the part it uses
@@ -119,34 +101,28 @@ class Session:
         started = self._started = Deferred()
         self._stopped = Deferred()
         self._isOpen = True
-        self._attempt = self._stalls = 0
-        self._connect()
+        self._stalls = 0
+        self._link.connect()
         return started
 
     def stop(self) -> Deferred[None]:
         """Close the database after the calls made so far."""
         if self._isOpen:
             self._isOpen = False
-            self._handOver()
             self._closing = self._reactor.callLater(CLOSE_TIMEOUT, self._end)
-            if not self._isReady and self._batch is None:
+            self._handOver()
+            if not self._link.isReady and self._batch is None:
                 self._end()
-            else:
-                self._pump()
         return self._stopped
 
     def _end(self) -> None:
         """Close the connection, and fail what is left."""
         cancel(self._closing)
-        cancel(self._retry)
         if self._beating.running:
             self._beating.stop()
-        self._isOpen = self._isReady = False
-        connection, self._connection = self._connection, None
+        self._isOpen = False
         batch, self._batch = self._batch, None
-        if connection is not None:
-            connection.close()
-        self.opener.epoch = 0
+        self._link.close()
         closed = StoreUnavailable("the store is closed")
         if batch is not None:
             batch.fail(closed)
@@ -154,98 +130,38 @@ class Session:
         if not self._stopped.called:
             self._stopped.callback(None)
 
-    def _connect(self) -> None:
-        opening = Deferred.fromCoroutine(self._open())
-        opening.addCallbacks(self._opened, self._openFailed)
-        opening.addErrback(self._crashed)
-
-    async def _open(self) -> None:
-        """Connect, and open the database."""
-        conninfo = await self._nextConninfo()
-        connection = self._connection = Connection(conninfo, self._reactor)
-        timer = self._reactor.callLater(
-            OPEN_TIMEOUT, connection.close, f"no answer within {OPEN_TIMEOUT:g} s"
-        )
-        try:
-            await connection.connect()
-            await self.opener.open(connection)
-            await self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            cancel(timer)
-        connection.onLost = lambda reason: self._drop(str(reason))
-
-    def _opened(self, result: None) -> None:
-        if self._connection is None:
-            return  # it was closed in the meantime
-        self._attempt = 0
-        self._isReady = True
-        self._trouble.end()
+    def _ready(self) -> None:
+        """Begin with the transaction in doubt."""
         if not self._beating.running:
             self._beating.start(BEAT, now=False)
-        self._fireStarted(None)
+        self._fireStarted()
         if self._batch is not None:
             self._send(self._batch)
         else:
             self._pump()
 
-    def _openFailed(self, failure: Failure) -> None:
-        error = failure.value
-        if self._stopped.called:
-            return
-        isFirst = self._started is not None
-        if isFirst and isinstance(error, ConnectionFailed) and error.isRefusal:
-            error = StoreUnusable(
-                f"{self._place} refuses the connection: {error}. Check the role, its"
-                " password and the name of the database."
-            )
-        if isinstance(error, StoreUnusable):
-            reason = str(error).rstrip(".")
-        elif isinstance(error, ServerError):
-            reason = describe(error) or str(error)
-        elif isinstance(error, ConnectionFailed):
-            reason = str(error)
-        else:
-            reason = "the gateway has a bug"
-            _log.failure("Opening the store crashed. " + REPORT_BUG, failure=failure)
-        if isFirst and isinstance(error, StoreUnusable):
-            started, self._started = self._started, None
+    def _down(self, reason: str, isLasting: bool) -> None:
+        """
+        Fail the calls that wait. If the database has never been open, give up for a
+        reason that will last.
+        """
+        started = self._started
+        if started is not None and isLasting:
+            self._started = None
             self._end()
-            assert started is not None
-            started.errback(Failure(error))
+            started.errback(Failure(StoreUnusable(reason)))
             return
-        self._trouble.begin(reason)
-        self._fireStarted(None)
-        self._failQueued(StoreUnavailable(reason))
+        self._fireStarted()
+        self._failQueued(StoreUnavailable(reason.rstrip(".")))
         if not self._isOpen and self._batch is None:
             self._end()
-            return
-        delay = BACKOFF[min(self._attempt, len(BACKOFF) - 1)]
-        self._attempt += 1
-        self._retry = self._reactor.callLater(delay, self._connect)
+        else:
+            self._link.retry()
 
-    def _crashed(self, failure: Failure) -> None:
-        _log.failure("The store crashed. " + REPORT_BUG, failure=failure)
-
-    def _fireStarted(self, result: None) -> None:
+    def _fireStarted(self) -> None:
         started, self._started = self._started, None
         if started is not None:
-            started.callback(result)
-
-    def _drop(self, reason: str) -> None:
-        """Give the connection up, and connect again."""
-        self._isReady = False
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-        self._trouble.begin(reason)
-        self._failQueued(StoreUnavailable(reason))
-        if not self._isOpen and self._batch is None:
-            self._end()
-        else:
-            self._retry = self._reactor.callLater(BACKOFF[0], self._connect)
+            started.callback(None)
 
     def _failQueued(self, error: StoreUnavailable) -> None:
         """Fail the calls that were not sent to the database."""
@@ -299,10 +215,10 @@ class Session:
         """Return why no call is accepted; C{None} if it is."""
         if not self._isOpen:
             return "the store is closed"
-        if not self._isReady:
+        if not self._link.isReady:
             # Calls before the first opening wait for it.
-            return None if self._started is not None else self._trouble.reason
-        if isGuarded and not self.opener.epoch:
+            return None if self._started is not None else self._link.trouble.reason
+        if isGuarded and not self._opener.epoch:
             return "this instance is not registered in the database"
         if len(self._queue) + len(self._asked) >= QUEUE_LIMIT:
             return "the database does not keep up"
@@ -328,7 +244,7 @@ class Session:
 
     def _pump(self) -> None:
         """Run the next batch, unless one runs."""
-        if not self._isReady or self._batch is not None:
+        if not self._link.isReady or self._batch is not None:
             return
         if self._batches:
             self._send(self._batches.popleft())
@@ -348,28 +264,29 @@ class Session:
             self._resign()
 
     def _send(self, batch: Batch) -> None:
-        assert self._connection is not None
         self._batch = batch
         batch.attempts += 1
         batch.startedAt = self._reactor.seconds()
         # A batch in doubt may be left by an instance that has lost its epoch.
         guard = (
-            bind(leases.GUARD, self.opener.epoch) if self.opener.epoch else _NO_GUARD
+            bind(leases.GUARD, self._opener.epoch) if self._opener.epoch else _NO_GUARD
         )
-        running = self._connection.run([guard, *batch.statements])
+        running = self._link.run([guard, *batch.statements])
         running.addCallbacks(self._committed, self._failed)
-        running.addErrback(self._crashed)
+        running.addErrback(_crashed)
 
     def _committed(self, results: Results) -> None:
         batch, self._batch = self._batch, None
         if batch is None:
             return
         self._stalls = 0
-        self._trouble.end()
+        self._link.trouble.end()
         seconds = self._reactor.seconds() - batch.startedAt
         self.commits.seconds.observe(seconds)
         self.commits.calls.observe(len(batch.calls))
         batch.succeed(results[1:])
+        if batch.attempts > 1:
+            self.onResolved()
         self._pump()
 
     def _failed(self, failure: Failure) -> None:
@@ -378,22 +295,22 @@ class Session:
             return
         if isinstance(error, ConnectionFailed):
             # It stays the current batch, and is sent again.
-            self._drop(str(error))
+            self._link.drop(str(error))
             return
         assert isinstance(error, ServerError), error
         self._batch = None
         words = describe(error)
         if error.code == DIVISION_BY_ZERO and error.index == 0:
             reason = "another gateway has taken the database over"
-            self._drop(reason)
+            self._link.drop(reason)
             batch.fail(StoreUnavailable(reason))
         elif error.isTransient and batch.attempts < ATTEMPTS:
             self._send(batch)
         elif words is not None or error.isTransient:
             reason = words or str(error)
             if error.code in _MOVED:
-                self._drop(reason)
-            self._trouble.begin(reason)
+                self._link.drop(reason)
+            self._link.trouble.begin(reason)
             batch.fail(StoreUnavailable(reason))
             self._pump()
         elif len(batch.calls) == 1:
@@ -407,25 +324,28 @@ class Session:
     def _tick(self) -> None:
         """Renew the lease, and give up a connection without an answer."""
         batch = self._batch
-        if not self._isReady or self._connection is None:
+        if not self._link.isReady:
             return
-        if batch is None and self.opener.isAlone:
-            renewing = self.submit(lambda: leases.beat(self.opener.epoch, TTL))
+        if batch is None and self._opener.isAlone:
+            renewing = self.submit(lambda: leases.beat(self._opener.epoch, TTL))
             renewing.addErrback(_ignoreUnavailable)
         elif (
             batch is not None
             and self._reactor.seconds() - batch.startedAt > STALLED * 2**self._stalls
         ):
             self._stalls = min(self._stalls + 1, 5)
-            self._connection.close("the database does not answer")
+            self._link.interrupt("the database does not answer")
 
     def _resign(self) -> None:
         """Release the database for other gateways, and close the connection."""
-        assert self._connection is not None
-        self._isReady = False
-        resigning = run(self._connection, leases.resign(self.opener.epoch))
+        self._link.isReady = False
+        resigning = self._link.run(leases.resign(self._opener.epoch).statements)
         resigning.addBoth(lambda _: self._end())
 
 
 def _ignoreUnavailable(failure: Failure) -> None:
     failure.trap(StoreUnavailable)
+
+
+def _crashed(failure: Failure) -> None:
+    _log.failure("The store crashed. " + REPORT_BUG, failure=failure)

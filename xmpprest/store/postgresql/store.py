@@ -12,14 +12,11 @@ from twisted.internet.defer import Deferred
 
 from ...core.bots.contact import ContactRecord
 from ...core.bots.profile import Bot
-from ...core.cluster.values import ClusterView
 from ...core.errors import Refusal
 from ...core.histogram import CommitMetrics
 from ...core.policy.key_quota import KEY_LIMIT
 from ...core.records import (
     BOUNCED,
-    DEAD,
-    DELIVERED,
     DROPPED,
     DeliveryAttempt,
     IdempotencyRecord,
@@ -30,6 +27,7 @@ from ...core.records import (
     PendingPlace,
     PendingSize,
     QueueDepth,
+    StoreUnavailable,
     UpdatesOrigin,
 )
 from ...core.rooms.values import RoomRecord, SeenMessage
@@ -37,26 +35,24 @@ from . import (
     bot_queries,
     idempotency_queries,
     inbox_queries,
-    leases,
     outbox_queries,
-    record_queries,
+    purging,
     room_queries,
     update_queries,
 )
 from .connection import Connection
 from .conninfo import Conninfos
 from .key_counts import KeyCounts
+from .lease_calls import LeaseCalls
+from .link import Link
 from .opening import Opener, run
 from .operation import Coalescable, Operation, write
 from .session import Session
 
 _T = TypeVar("_T")
 
-#: Rows deleted in a transaction; other calls wait for it.
-CHUNK = 200
 
-
-class PostgreSQLStore:
+class PostgreSQLStore(LeaseCalls):
     """
     A L{Store<xmpprest.store.interface.Store>} and a
     L{LeaseStore<xmpprest.store.lease_store.LeaseStore>} in a database, whose methods
@@ -91,24 +87,22 @@ class PostgreSQLStore:
         self._outgoing = outbox_queries.Accepting(self._keys)
         #: A number before the first queued message.
         self._low = 0
-        opener = Opener(
+        self._opener = Opener(
             conninfos.place,
             domain,
             url or f"process {os.getpid()} on {socket.gethostname()}",
             reactor,
             isAlone=isAlone,
         )
-        self._session = Session(
-            conninfos.place, conninfos.next, opener, self._prepare, reactor
+        link = Link(
+            conninfos.place, conninfos.next, self._opener, self._prepare, reactor
         )
+        self._session = Session(link, reactor)
+        self._session.onResolved = self._recount
 
     @property
     def commits(self) -> CommitMetrics:
         return self._session.commits
-
-    @property
-    def epoch(self) -> int:
-        return self._session.opener.epoch
 
     def open(self) -> Deferred[None]:
         opening = self._session.start()
@@ -127,6 +121,13 @@ class PostgreSQLStore:
         if self._outgoing.writer != self.epoch:
             self._outgoing.start(self.epoch)
 
+    def _recount(self) -> None:
+        """
+        Count the keys again: those of a transaction in doubt may be counted twice.
+        """
+        counting = self._call(idempotency_queries.recount, self._keys)
+        counting.addErrback(lambda failure: failure.trap(StoreUnavailable))
+
     def _setLow(self, number: int) -> None:
         self._low = number
 
@@ -139,33 +140,6 @@ class PostgreSQLStore:
             b"UPDATE instance SET until = until WHERE epoch = $1::bigint",
             self.epoch,
         )
-
-    # instances and leases
-
-    def register(self, url: str, version: str, ttl: float) -> Deferred[int]:
-        registering = self._session.submit(
-            partial(leases.register, url, version, ttl), isGuarded=False
-        )
-        return registering.addCallback(self._registered)
-
-    def _registered(self, epoch: int) -> int:
-        self._session.opener.epoch = epoch
-        self._useEpoch()
-        return epoch
-
-    def beat(self, epoch: int, ttl: float) -> Deferred[ClusterView]:
-        return self._call(leases.beat, epoch, ttl)
-
-    def takeLeases(
-        self, names: Sequence[str], epoch: int, ttl: float
-    ) -> Deferred[Sequence[str]]:
-        return self._call(leases.take, names, epoch, ttl)
-
-    def releaseLeases(self, names: Sequence[str], epoch: int) -> Deferred[None]:
-        return self._call(leases.release, names, epoch)
-
-    def resign(self, epoch: int) -> Deferred[None]:
-        return self._call(leases.resign, epoch)
 
     # bots
 
@@ -372,29 +346,10 @@ class PostgreSQLStore:
     async def _purge(
         self, done: float, dead: float, answered: float, records: int | None
     ) -> None:
-        """Purge in small transactions, so that no other call waits long."""
-        for piece in (
-            partial(outbox_queries.purge, done, CHUNK),
-            partial(inbox_queries.purge, DELIVERED, done, CHUNK),
-            partial(inbox_queries.purge, DEAD, dead, CHUNK),
-            partial(idempotency_queries.purge, answered, CHUNK, self._keys),
-        ):
-            while await self._session.submit(piece) == CHUNK:
-                pass
+        await purging.purge(self._session, self._keys, done, dead, answered)
         self._setLow(await self._call(outbox_queries.firstQueued, self._low))
         if records is not None:
-            await self._limitRecords(records)
-
-    async def _limitRecords(self, limit: int) -> None:
-        """Delete the oldest records beyond a limit, in small transactions."""
-        count = await self._call(record_queries.count, self._low)
-        excess = count + self._keys.total - limit
-        while excess > 0:
-            part = min(excess, CHUNK)
-            deleted = await self._call(record_queries.deleteOldest, part)
-            if not deleted:
-                return
-            excess -= deleted
+            await purging.limitRecords(self._session, self._keys, records, self._low)
 
     def _call(self, make: Callable[..., Operation[_T]], *args: Any) -> Deferred[_T]:
         """Run the operation that a function makes of these arguments."""
