@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
 
 from ..config import tables, toml
 from ..config.hook import HookConfig
@@ -18,6 +18,7 @@ from ..config.setting import settingsOf
 from ..core.errors import Refusal
 from ..core.hooks.request import parseRequest
 from ..gateway.hooks import makeHook
+from .named_options import NamedOptions
 from .standard_output import STANDARD_OUTPUT, tablesAt
 
 #: Random bytes of the secret in a URL.
@@ -27,11 +28,10 @@ SECRET_BYTES = 32
 _ANYONE, _DOMAIN = "user@example.org", "gateway.example.org"
 
 
-class HookOptions(Options):
+class HookOptions(NamedOptions):
     """
     The command line.
 
-    @ivar name: The name of the hook.
     @ivar headers: Header fields by name in lower case, for C{--try}.
     """
 
@@ -42,7 +42,7 @@ class HookOptions(Options):
         " with 'xmpprest hook NAME >> xmpprest.toml', and set the recipient in it. With"
         " --try, print the message that a payload becomes, and create nothing."
     )
-    name = ""
+    example = "xmpprest hook alerts"
     optParameters: ClassVar = [
         ("shape", None, "auto", "The form of the webhooks."),
         ("url", None, "http://127.0.0.1:8080", "The address of the gateway."),
@@ -65,12 +65,6 @@ class HookOptions(Options):
     def opt_to(self, address: str) -> None:
         """The address that gets the messages; may be repeated."""
         self.recipients.append(address)
-
-    def parseArgs(self, *names: str) -> None:
-        """Take the name as the only argument."""
-        if len(names) != 1:
-            raise UsageError("Expected one name, as in 'xmpprest hook alerts'.")
-        (self.name,) = names
 
 
 def main(
@@ -105,8 +99,7 @@ def main(
 def _nameLast(arguments: Sequence[str]) -> list[str]:
     """
     Move the name behind the options, because getopt stops at the first argument that is
-    no
-    option.
+    no option.
     """
     if arguments and not arguments[0].startswith("-"):
         return [*arguments[1:], arguments[0]]

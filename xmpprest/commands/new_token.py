@@ -7,22 +7,21 @@ import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
 
 from ..config import toml
 from ..config.setting import settingsOf
 from ..config.tokens import TokenConfig
+from .named_options import NamedOptions
 from .standard_output import STANDARD_OUTPUT, tablesAt
 
 #: Random bytes of a token.
 TOKEN_BYTES = 32
 
 
-class TokenOptions(Options):
+class TokenOptions(NamedOptions):
     """
     The command line.
-
-    @ivar name: The name of the new token.
     """
 
     synopsis = "xmpprest token NAME"
@@ -31,13 +30,7 @@ class TokenOptions(Options):
         " output is the table for the gateway's TOML file: append it with 'xmpprest"
         " token NAME >> xmpprest.toml', and set in it what the token may do."
     )
-    name = ""
-
-    def parseArgs(self, *names: str) -> None:
-        """Take the name as the only argument."""
-        if len(names) != 1:
-            raise UsageError("Expected one name, as in 'xmpprest token notifier'.")
-        (self.name,) = names
+    example = "xmpprest token notifier"
 
 
 def main(
