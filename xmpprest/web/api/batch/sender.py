@@ -23,40 +23,17 @@ from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
 from ...response import JSON_ONLY, Response
 from ..answers import acceptedHeaders
-from ..stanzas import StanzaHandler
+from ..stanzas import StanzaHandler, StanzaOutbox
 from .result_lines import formatAccepted, formatResult
 
 #: Maximum stanzas that wait for an outcome, such as the reply to an iq.
 WAITING = 100
 
 
-class BatchOutbox(Protocol):
+class BatchOutbox(StanzaOutbox, Protocol):
     """
     The part of the outbox that a batch uses.
     """
-
-    def isDurable(self, stanza: Element) -> bool:
-        """Return whether a stanza is stored until its outcome is known."""
-
-    def send(self, stanza: Element) -> None:
-        """Write a stanza that is not stored; raises L{Refusal} if that fails."""
-
-    def enqueue(
-        self,
-        stanza: Element,
-        done: Callable[[int | IdempotencyRecord | Exception], object],
-        *,
-        key: str = "",
-        token: str = "",
-        idempotency: IdempotencyRecord | None = None,
-    ) -> None:
-        """
-        Accept a message, to be stored and sent; raises L{Refusal} if it is not.
-
-        @param done: Called once it is stored, with its number; with the record that has
-            the same idempotency key already, and nothing is stored; or with the reason
-            why it could not be stored.
-        """
 
     def whenBelowHighWater(self) -> Awaitable[None]:
         """Wait until the outbox has room for further messages."""
