@@ -1,6 +1,7 @@
 """
-A program that puts dead letters into a store: C{python -m tests.browser.seeder FILE},
-with the XML of each on a line of its standard input.
+A program that puts stanzas into a store: C{python -m tests.browser.seeder FILE}, with
+the XML of each on a line of its standard input. They become dead letters, or with the
+name of a callback as a second argument updates that wait for its client.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ ATTEMPTS = (
 )
 
 
-async def main(reactor: Any, path: str) -> None:
+async def main(reactor: Any, path: str, callback: str = "") -> None:
     """Keep what comes."""
     store = SQLiteStore(path, reactor)
     await store.open()
     for number, xml in enumerate(sys.stdin.read().splitlines()):
         now, stanza = time.time() - 3600, parseStored(xml)
+        keys = ConversationKeys(callback) if callback else ConversationKeys()
         kept = await store.addIncoming(
-            f"msg_{number}", ConversationKeys().keyOf(stanza), serialize(stanza), now
+            f"msg_{number}", keys.keyOf(stanza), serialize(stanza), now
         )
-        for status, error in ATTEMPTS:
+        for status, error in () if callback else ATTEMPTS:
             state = PENDING if status is None else DEAD
             await store.recordAttempt(
                 kept, DeliveryAttempt(now, status, error), state, now

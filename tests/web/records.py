@@ -18,6 +18,7 @@ from xmpprest.core.records import (
     InboxRecord,
     OutboxRecord,
 )
+from xmpprest.core.updates.status import UpdatesStatus
 
 #: A stanza that came in.
 STANZA = (
@@ -146,6 +147,8 @@ class HeldUpdates:
     Updates that the test puts there.
 
     @ivar callbacks: Names of the callbacks that clients fetch from.
+    @ivar statuses: The status of each: no update waits for the first, whose client is
+        there, one for the second, and so on.
     @ivar fetched: The arguments of each fetch.
     @ivar answered: The id of each update that was answered, and the response.
     @ivar allowed: The callbacks whose updates the last client could answer.
@@ -156,6 +159,10 @@ class HeldUpdates:
 
     def __init__(self, *callbacks: str) -> None:
         self.callbacks = callbacks or ("default",)
+        self.statuses = [
+            UpdatesStatus(name, number, number * 10.0 or None, not number, None)
+            for number, name in enumerate(self.callbacks)
+        ]
         self.fetched: list[tuple[str, str | None, float, int]] = []
         self.answered: list[tuple[str, CallbackResponse]] = []
         self.allowed: list[str] = []

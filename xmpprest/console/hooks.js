@@ -39,7 +39,7 @@ export class Hooks {
     const counts = `${hook.name}: ${hook.accepted} accepted, ${hook.refused} refused`;
     if (!hook.messages.length) {
       const none = [cell("Accepted", "no message"), cell("To", hook.to.join(", "))];
-      const others = [cell("State", ""), cell("Actions", "")];
+      const others = [cell("State", "–"), cell("Actions", "")];
       return [make("tr", { role: "row" }, cell("Hook", counts), ...none, ...others)];
     }
     return hook.messages.map((message, index) => {
@@ -52,7 +52,7 @@ export class Hooks {
         cell("Accepted", time(message.accepted_at)),
         cell("To", message.to),
         cell("State", make("strong", { data: { state: message.state } }, message.state)),
-        cell("Actions", button),
+        cell("Actions", make("div", { className: "buttons" }, button)),
       );
     });
   }

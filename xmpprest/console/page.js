@@ -10,6 +10,7 @@ import { Rates } from "./rates.js";
 import { Rooms } from "./rooms.js";
 import { Send } from "./send.js";
 import { Traffic } from "./traffic.js";
+import { Updates } from "./updates.js";
 
 const STATES = { up: "Connected", down: "Not connected" };
 
@@ -22,6 +23,7 @@ const send = new Send((id) => outbox.show(id));
 const hooks = new Hooks((id) => outbox.show(id));
 const bots = new Bots();
 const rooms = new Rooms();
+const updates = new Updates();
 const traffic = new Traffic((query) => events.start(query));
 
 const handlers = {
@@ -71,6 +73,7 @@ function load() {
   if (isLoaded) return;
   isLoaded = true;
   queues.load();
+  updates.load();
   send.load();
   hooks.load();
   bots.load();

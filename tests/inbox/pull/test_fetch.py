@@ -11,6 +11,7 @@ from xmpprest.core.policy.retry import RETRY_WINDOW
 from xmpprest.core.records import DEAD, DELIVERED, PENDING, StoreUnavailable
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.updates.page import MAX_SIZE
+from xmpprest.core.updates.status import UpdatesStatus
 from xmpprest.inbox.pull.stored import HELD_SIZE, SLICE
 
 REQUEST = "<request xmlns='urn:xmpp:receipts'/>"
@@ -356,6 +357,28 @@ class AgeTests(PullTestCase):
         updates = self.fetch().page["updates"]
         self.fetch(updates[0]["cursor"])
         self.assertEqual(self.world.pull.oldestAt, at + 100)
+
+    def test_status(self) -> None:
+        """
+        The status tells whether a request waits, and when the last one was there, by
+        the system clock.
+        """
+        (status,) = self.desk.statuses
+        self.assertEqual(status, UpdatesStatus("default", 0, None, False, None))
+        self.world.message("m1")
+        at = self.world.clock.seconds()
+        self.fetch()
+        self.world.clock.advance(100)
+        self.world.clockStep = 3600
+        (status,) = self.desk.statuses
+        seen = at + self.world.clockStep
+        self.assertEqual(status, UpdatesStatus("default", 1, at, False, seen))
+        (update,) = self.fetch().page["updates"]
+        waiting = self.begin(update["cursor"], wait=50)
+        (status,) = self.desk.statuses
+        self.assertEqual((status.waiting, status.hasReader), (0, True))
+        self.assertEqual(status.seenAt, self.world.now())
+        waiting.fetching.cancel()
 
 
 class ReceiptTests(PullTestCase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from xmpprest.core.policy.authentication import grantAll
@@ -181,6 +182,66 @@ class FetchTests(UpdatesTestCase):
         response = self.get()
         self.assertRefused(response, 503, "the disk is full")
         self.assertEqual(response["Retry-After"], "5")
+
+
+class StatusTests(UpdatesTestCase):
+    """
+    Tests of C{GET /rest/updates/status}.
+    """
+
+    def status(self, *permissions: str, callbacks: Sequence[str] = ()) -> HTTPResponse:
+        """Ask for the status with a token that has these rights."""
+        rights = frozenset(permissions)
+        grant = Grant("mine", rights, callbacks=frozenset(callbacks))
+        return self.get("/status", self.allow(grant))
+
+    def names(self, response: HTTPResponse) -> list[str]:
+        """Return the callbacks of a response."""
+        return [each["callback"] for each in json.loads(response.body)["callbacks"]]
+
+    def test_status(self) -> None:
+        """
+        It has the number of updates that wait, since when, and the client.
+        """
+        self.offer("laptop", "phone")
+        response = self.status("inbox")
+        self.assertEqual(response.status, 200)
+        laptop, phone = json.loads(response.body)["callbacks"]
+        self.assertEqual(
+            laptop,
+            {
+                "callback": "laptop",
+                "waiting": 0,
+                "oldest_at": None,
+                "reader": True,
+                "seen_at": None,
+            },
+        )
+        self.assertEqual((phone["waiting"], phone["reader"]), (1, False))
+        self.assertEqual(phone["oldest_at"], "1970-01-01T00:00:10.000Z")
+
+    def test_rights(self) -> None:
+        """
+        With the right inbox a token sees all callbacks, with the right updates those
+        that it may fetch from, and with neither nothing.
+        """
+        self.offer("laptop", "phone")
+        mine = ["phone"]
+        for permissions, expected in (
+            (["inbox"], ["laptop", "phone"]),
+            (["inbox", "updates"], ["laptop", "phone"]),
+            (["updates"], ["phone"]),
+        ):
+            response = self.status(*permissions, callbacks=mine)
+            self.assertEqual(self.names(response), expected)
+        self.assertRefused(self.status("outbox"), 403, "updates", "mine")
+
+    def test_withoutStore(self) -> None:
+        """
+        A gateway without a durable store has no updates: 404.
+        """
+        self.build(UpdatesHandler(None, self.once, self.authenticator).routes)
+        self.assertRefused(self.status("inbox"), 404, "--store")
 
 
 class AnswerTests(UpdatesTestCase):

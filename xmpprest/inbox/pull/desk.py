@@ -10,6 +10,7 @@ from ...core.errors import Refusal, notFound
 from ...core.policy.callback_response import CallbackResponse
 from ...core.records import PENDING
 from ...core.updates.response import settled
+from ...core.updates.status import UpdatesStatus
 from ...core.webhook.conversation_key import callbackOf
 from ..inbox import Inbox
 from ..store_access import InboxStore
@@ -48,6 +49,11 @@ class UpdateDesk:
     def callbacks(self) -> Sequence[str]:
         """The names of the callbacks."""
         return [*self.inboxes]
+
+    @property
+    def statuses(self) -> Sequence[UpdatesStatus]:
+        """The status of each callback."""
+        return [each.status for each in self.inboxes.values()]
 
     async def fetch(
         self, callback: str, after: str | None, wait: float, limit: int

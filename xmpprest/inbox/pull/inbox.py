@@ -32,6 +32,7 @@ from ...core.updates.cursor import Cursor, unknownCursor
 from ...core.updates.page import PageBuilder, encodeStanza, encodeUpdate
 from ...core.updates.queue import Expected, Transient, UpdateQueue
 from ...core.updates.response import displaced, requireFaultless, settled
+from ...core.updates.status import UpdatesStatus
 from ...core.webhook.conversation_key import ConversationKeys
 from ...ids import deriveIDs, newWebhookID
 from ..capacity import Capacity
@@ -182,6 +183,18 @@ class PullInbox(Service):
     def hasReader(self) -> bool:
         """Whether a request waits for updates."""
         return self._reader is not None
+
+    @property
+    def status(self) -> UpdatesStatus:
+        """The number of updates that wait, and whether the client is there."""
+        ago = 0.0 if self.hasReader else self._steady() - self._seenAt
+        return UpdatesStatus(
+            self.keys.callback,
+            self.storedCount + self.transientCount,
+            self.oldestAt,
+            self.hasReader,
+            None if ago == inf else self._now() - ago,
+        )
 
     @property
     def isWatched(self) -> bool:

@@ -16,10 +16,11 @@ from ...core.policy.callback_response import CallbackResponse
 from ...core.policy.permissions import Grant
 from ...core.updates.page import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT
 from ...core.updates.response import responseTo
+from ...core.updates.status import UpdatesStatus
 from ..idempotency.guard import IdempotencyGuard
 from ..idempotency.key import idempotencyKeyOf
 from ..query import parseQuery
-from ..response import Response
+from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory
 from ..server.request import acceptsOf, authorizationOf, header
 
@@ -33,6 +34,10 @@ class UpdateSource(Protocol):
     @property
     def callbacks(self) -> Sequence[str]:
         """The names of the callbacks."""
+
+    @property
+    def statuses(self) -> Sequence[UpdatesStatus]:
+        """The status of each callback."""
 
     def fetch(
         self, callback: str, after: str | None, wait: float, limit: int
@@ -81,6 +86,7 @@ class UpdatesHandler:
         """Return the routes below C{/rest}."""
         return {
             "updates": Route({"GET": self.get}, permission="updates"),
+            "updates/status": Route({"GET": self.status}),
             "updates/{id}": lambda id: Route(
                 {"POST": partial(self.post, id)}, permission="updates"
             ),
@@ -105,6 +111,23 @@ class UpdatesHandler:
         now.requirePermission("updates")
         self._callback(callback, now)
         return Response(200, fetched, formats.JSON)
+
+    async def status(self, request: Request, body: bytes, grant: Grant) -> Response:
+        """
+        Return the number of updates that wait for each callback, and whether its client
+        is there.
+
+        @raise Refusal: 403, the token has neither the right C{inbox} nor C{updates}.
+        """
+        seesAll = "inbox" in grant.permissions
+        if not seesAll:
+            grant.requirePermission("updates")
+        found = [
+            each.toJSON()
+            for each in self._source.statuses
+            if seesAll or grant.canFetch(each.callback)
+        ]
+        return jsonResponse(200, {"callbacks": found})
 
     async def post(
         self, id: str, request: Request, body: bytes, grant: Grant
