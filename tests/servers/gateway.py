@@ -20,6 +20,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
 
 from tests.servers.case import ServerMixin
+from tests.support.jumping_reactor import JumpingReactor
 from tests.support.process import LOOPBACK
 from xmpprest import Config, Gateway, makeGateway
 from xmpprest.web.server.channel import GatewayChannel
@@ -188,11 +189,13 @@ class GatewayMixin(ServerMixin):
     @ivar callback: What stanzas are posted to.
     @ivar url: Of C{/rest}.
     @ivar said: What it has to say about its connection.
+    @ivar time: The reactor of the gateway, if not the running one.
     """
 
     gateway: Gateway
     callback: Callback
     url: str
+    time: JumpingReactor | None = None
     _pool: HTTPConnectionPool
 
     async def startGateway(self, **settings: Any) -> None:
@@ -220,7 +223,9 @@ class GatewayMixin(ServerMixin):
             "callbackURL": f"http://{LOOPBACK}:{callbackPort}/stanzas",
             "store": f"sqlite:{self.mktemp()}",
         }
-        self.gateway = makeGateway(Config(**{**defaults, **settings}), reactor)
+        self.gateway = makeGateway(
+            Config(**{**defaults, **settings}), self.time or reactor
+        )
         self.said = Said()
         globalLogPublisher.addObserver(self.said)
         self.addCleanup(globalLogPublisher.removeObserver, self.said)
