@@ -120,6 +120,7 @@ def makeHTTPSide(
         time.time,
         settings=settings,
         readdress=parts.rooms.readdress,
+        isInRoom=parts.rooms.isOpen,
     )
     routes = _makeRoutes(
         config,

@@ -215,6 +215,13 @@ class RoomService(Service):
         room = self._byOccupant.get((to, sender))
         return None if room is None else room.gate
 
+    def isOpen(self, to: str, sender: str) -> bool:
+        """
+        Check whether groupchat messages of an occupant reach a room, now or once the
+        bot is in it.
+        """
+        return self.gateOf(to, sender) in (RoomGate.OPEN, RoomGate.HELD)
+
     def readdress(self, stanza: Element) -> Element:
         """
         Return a stanza for a room or an occupant with the address of the bot's own

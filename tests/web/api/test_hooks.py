@@ -31,6 +31,7 @@ class HooksTestCase(SiteTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.rooms: set[tuple[str, str]] = set()
         self.serve(makeHook())
 
     def serve(self, *hooks: Hook, sizeLimit: int = 2**20) -> None:
@@ -44,6 +45,7 @@ class HooksTestCase(SiteTestCase):
             self.once,
             self.clock.seconds,
             settings=self.settings,
+            isInRoom=lambda room, occupant: (room, occupant) in self.rooms,
         )
         self.resource = RestResource(self.router, self.authenticator, self.settings)
         self.site = GatewaySite(
@@ -94,6 +96,23 @@ class PostTests(HooksTestCase):
             {"to": "ann@example.org", "from": DOMAIN, "id": "made-1", "type": "chat"},
         )
         self.assertEqual(self.bodies(), ["Backup done"])
+
+    def test_room(self) -> None:
+        """
+        A message to rooms needs a sender that is in all of them; else the request is
+        refused with what to do, and none gets it.
+        """
+        rooms = ["ops@rooms.example", "dev@rooms.example"]
+        self.serve(makeHook(type="groupchat", to=rooms))
+        self.rooms = {(rooms[0], DOMAIN)}
+        response = self.post("Backup done")
+        self.assertEqual((response.status, response["Retry-After"]), (503, "60"))
+        self.assertIn(f"{DOMAIN} is not in the room {rooms[1]}", response.body.decode())
+        self.assertIn(f"PUT /rest/rooms/{rooms[1]}", response.body.decode())
+        self.assertEqual(self.outbox.sent, [])
+        self.rooms.add((rooms[1], DOMAIN))
+        self.assertEqual(self.post("Backup done").status, 202)
+        self.assertEqual([each["to"] for each in self.outbox.sent], rooms)
 
     def test_answers(self) -> None:
         """

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 from twisted.words.xish.domish import Element
 
-from ...core.errors import Refusal, notFound
+from ...core.errors import Refusal, notFound, serviceUnavailable
 from ...core.hooks.hook import Hook, HookMessage, Hooks, answer, deliveryID
 from ...core.hooks.request import HookRequest, parseRequest
 from ...core.hooks.shapes import SHAPES
@@ -26,8 +26,7 @@ from ..response import JSON_ONLY, Answer, PendingResponse, Response
 from ..router import Route, StreamingHandler
 from ..server.body import Body
 from ..server.request import headersOf, queryOf
-from .batch.sender import BatchOutbox
-from .interfaces import NewID
+from .interfaces import NewID, StanzaOutbox
 
 _log = Logger()
 
@@ -51,13 +50,14 @@ class HookRouter:
     def __init__(
         self,
         hooks: Live[Hooks],
-        outbox: BatchOutbox,
+        outbox: StanzaOutbox,
         newID: NewID,
         once: IdempotencyGuard,
         now: Callable[[], float],
         *,
         settings: Live[LiveSettings],
         readdress: Callable[[Element], Element] = lambda stanza: stanza,
+        isInRoom: Callable[[str, str], bool] = lambda room, occupant: False,
     ) -> None:
         """
         @param hooks: The hooks, which a reload replaces.
@@ -65,6 +65,8 @@ class HookRouter:
         @param now: Returns the current time in seconds since 1970.
         @param readdress: Returns a message with the address from which it is sent: that
             of the occupant if it is to a room.
+        @param isInRoom: Takes the address of a room and that of an occupant; returns
+            whether messages of this occupant reach the room, now or soon.
         """
         self._hooks = hooks
         self._outbox = outbox
@@ -73,6 +75,7 @@ class HookRouter:
         self._now = now
         self._settings = settings
         self._readdress = readdress
+        self._isInRoom = isInRoom
         #: The route of each hook, by the hook's name.
         self._routes: dict[str, tuple[Hook, Route]] = {}
         self.accepted: Counter[str] = Counter()
@@ -155,6 +158,7 @@ class HookRouter:
         stanzas = [
             self._readdress(each) for each in hook.stanzas(message.body, self._newID)
         ]
+        self._requireRooms(hook, stanzas)
         reply = answer(message, stanzas[0]["id"], given)
         response = Response(reply.status, reply.body, reply.contentType)
         claim = _claimOf(hook, message, given)
@@ -164,6 +168,25 @@ class HookRouter:
             return self._store(hook, stanzas, claim, response)
         act = partial(self._write, stanzas, response)
         return self._once.run(claim, JSON_ONLY, act)
+
+    def _requireRooms(self, hook: Hook, stanzas: Sequence[Element]) -> None:
+        """
+        Check that the sender of messages to rooms is in the rooms. Otherwise they would
+        bounce, and the program that called the hook would not know.
+
+        @raise Refusal: 503, it is not; so the program may call again later.
+        """
+        if hook.type != "groupchat":
+            return
+        for each in stanzas:
+            room = each["to"]
+            if not self._isInRoom(room, each["from"]):
+                raise serviceUnavailable(
+                    "not-authorized",
+                    f"{hook.sender} is not in the room {room}: let it join with PUT"
+                    f" /rest/rooms/{room} and from={hook.sender} in the body.",
+                    retryAfter=60,
+                )
 
     def _sendOne(self, hook: Hook, stanza: Element, response: Response) -> Answer:
         """Send the message of a request without a delivery id: the common case."""

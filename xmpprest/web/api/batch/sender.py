@@ -23,7 +23,8 @@ from ...idempotency.guard import IdempotencyGuard, replay
 from ...idempotency.key import IdempotencyKey
 from ...response import JSON_ONLY, Response
 from ..answers import acceptedHeaders
-from ..stanzas import StanzaHandler, StanzaOutbox
+from ..interfaces import StanzaOutbox
+from ..stanzas import StanzaHandler
 from .result_lines import formatAccepted, formatResult
 
 #: Maximum stanzas that wait for an outcome, such as the reply to an iq.
