@@ -7,8 +7,7 @@ The layout needs no template, so it also serves when a template fails.
 from __future__ import annotations
 
 from colorsys import rgb_to_hsv
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .text import clean, oneLine, plural, shorten, tidy
 
@@ -41,10 +40,10 @@ LOW_SEVERITIES = frozenset(
 SYMBOLS = {"good": "🟢", "bad": "🔴", "warning": "🟠", "info": "🔵"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(NamedTuple):
     """
-    The facts of a webhook request, or of one of its items, as plain text.
+    The facts of a webhook request, or of one of its items, as plain text. A named tuple
+    is made in a third of the time of a frozen dataclass.
 
     @ivar title: What happened, in one line.
     @ivar event: The sender's name of the event; empty if it has none.
@@ -78,12 +77,14 @@ class Notice:
 
     def variables(self) -> dict[str, Any]:
         """Return the facts as a template reads them."""
+        symbol = self.symbol
         return {
+            "headline": _headline(self, symbol),
             "title": self.title,
             "event": self.event,
             "state": self.state,
             "severity": self.severity,
-            "symbol": self.symbol,
+            "symbol": symbol,
             "where": self.where,
             "text": self.text,
             "link": self.link,
@@ -146,10 +147,13 @@ def layout(notice: Notice) -> str:
 
 def headline(notice: Notice) -> str:
     """Return the first line: C{"🔴 FIRING: DiskFull (critical)"}."""
+    return _headline(notice, notice.symbol)
+
+
+def _headline(notice: Notice, symbol: str) -> str:
     state = f"{notice.state}: " if notice.state else ""
     severity = f" ({notice.severity})" if notice.severity else ""
-    symbol = f"{notice.symbol} " if notice.symbol else ""
-    return f"{symbol}{state}{notice.title}{severity}"
+    return f"{symbol}{' ' if symbol else ''}{state}{notice.title}{severity}"
 
 
 def _item(item: Notice) -> str:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,7 +41,7 @@ _CHARSET = re.compile(r'(?i);\s*charset="?([\w-]+)')
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class HookRequest:
     """
     A request to a hook.
@@ -52,6 +51,7 @@ class HookRequest:
     @ivar value: The JSON value or the fields of the form; C{None} for text.
     @ivar text: The body as text.
     @ivar query: The values of the query by name.
+    @ivar fields: The fields of the JSON object or the form.
     """
 
     headers: Mapping[str, str]
@@ -59,6 +59,10 @@ class HookRequest:
     value: Any = None
     text: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    fields: Fields = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fields = Fields(self.value)
 
     def header(self, *names: str) -> str:
         """
@@ -66,12 +70,11 @@ class HookRequest:
 
         @param names: In lower case.
         """
-        return next((self.headers[each] for each in names if each in self.headers), "")
-
-    @cached_property
-    def fields(self) -> Fields:
-        """The fields of the JSON object or the form."""
-        return Fields(self.value)
+        headers = self.headers
+        for each in names:
+            if each in headers:
+                return headers[each]
+        return ""
 
 
 def parseRequest(
@@ -144,6 +147,8 @@ def _checkDepth(text: str) -> None:
 
 def _codec(contentType: str) -> str:
     """Return a codec; UTF-8 for every charset but the one that old senders use."""
+    if "=" not in contentType:
+        return "utf-8"
     found = _CHARSET.search(contentType)
     isLatin = found and found[1].lower() in ("iso-8859-1", "latin1", "windows-1252")
     return "cp1252" if isLatin else "utf-8"
@@ -243,7 +248,7 @@ class Fields:
     def text(self, *paths: str) -> str:
         """Return the first text or number at one of the paths; empty if none is."""
         for path in paths:
-            value = self.get(path)
+            value = self.value.get(path) if "." not in path else self.get(path)
             if value is not None and (found := asText(value)):
                 return found
         return ""
@@ -266,7 +271,3 @@ class Fields:
         """Return the list at a path; an empty one if there is none."""
         value = self.get(path)
         return value if isinstance(value, list) else ()
-
-    def texts(self) -> Sequence[tuple[str, str]]:
-        """Return the names and values of all fields that are texts or numbers."""
-        return [(n, text) for n, value in self.value.items() if (text := asText(value))]

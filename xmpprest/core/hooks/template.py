@@ -58,7 +58,8 @@ class Template:
         ENVIRONMENT.steps = 0
         pieces: list[str] = []
         size = 0
-        context = self._template.new_context(dict(variables))
+        # Nothing writes into variables that are shared.
+        context = self._template.new_context(variables, shared=True)
         try:
             for piece in self._template.root_render_func(context):
                 pieces.append(piece)

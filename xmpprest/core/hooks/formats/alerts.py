@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..notice import MAX_ITEM_TEXT, MAX_ITEMS, Notice, linkOf
-from ..request import Fields, HookRequest
+from ..request import Fields, HookRequest, asText
 from ..text import clean, oneLine, plural, shorten, tidy
 
 #: Labels whose values are shown elsewhere, or that say nothing to a person.
@@ -53,16 +53,16 @@ class _Alert(NamedTuple):
     status: str
     severity: str
 
-    @property
-    def rank(self) -> tuple[bool, int]:
-        """The place among the alerts: firing ones first, then the worst."""
-        return self.status == "resolved", _PLACES.get(self.severity.lower(), _LAST)
-
 
 def _alert(value: object) -> _Alert:
     fields = Fields(value)
     labels = fields.object("labels")
     return _Alert(fields, labels, fields.text("status"), _severity(labels))
+
+
+def _rank(alert: _Alert) -> tuple[bool, int]:
+    """Return the place among the alerts: firing ones first, then the worst."""
+    return alert.status == "resolved", _PLACES.get(alert.severity.lower(), _LAST)
 
 
 def notice(request: HookRequest) -> Notice:
@@ -77,12 +77,13 @@ def notice(request: HookRequest) -> Notice:
     alerts = [_alert(each) for each in found]
     common = fields.object("commonLabels")
     severity = _severity(common)
-    isMixed = len({each.status for each in alerts}) > 1
-    ranked = sorted(alerts[:_MAX_RANKED], key=lambda each: each.rank)
+    statuses = [each.status for each in alerts]
+    isMixed = len({*statuses}) > 1
+    ranked = sorted(alerts[:_MAX_RANKED], key=_rank)
     shown = ranked[:MAX_ITEMS]
     truncated = int(fields.number("truncatedAlerts") or 0)
     return Notice(
-        title=_groupTitle(fields, alerts, truncated),
+        title=_groupTitle(fields, statuses, truncated),
         event=fields.text("status"),
         state=oneLine(state, 40),
         severity=severity or (shown[0].severity if shown else ""),
@@ -109,10 +110,10 @@ def _single(fields: Fields, alert: Fields, state: str) -> Notice:
     )
 
 
-def _groupTitle(fields: Fields, alerts: Sequence[_Alert], truncated: int) -> str:
-    firing = sum(each.status != "resolved" for each in alerts)
-    resolved = len(alerts) - firing
-    counts = plural(len(alerts) + max(truncated, 0), "alert")
+def _groupTitle(fields: Fields, statuses: Sequence[str], truncated: int) -> str:
+    resolved = statuses.count("resolved")
+    firing = len(statuses) - resolved
+    counts = plural(len(statuses) + max(truncated, 0), "alert")
     if firing and resolved:
         counts = f"{firing} firing, {resolved} resolved"
     # The common labels are those of the alerts that were not cut off.
@@ -156,9 +157,10 @@ def _labels(labels: Fields, without: Fields) -> str:
     """Return labels as one line, without those that all alerts have in common."""
     known = without.value
     shown = [
-        f"{name} {oneLine(value, 100)}"
-        for name, value in labels.texts()
+        f"{name} {oneLine(text, 100)}"
+        for name, value in labels.value.items()
         if name not in _HIDDEN and name not in known and not name.startswith("__")
+        if (text := asText(value))
     ]
     if len(shown) > _MAX_LABELS:
         shown = [*shown[:_MAX_LABELS], "…"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..markup import fromMarkdown, fromMrkdwn
@@ -46,7 +45,7 @@ def notice(request: HookRequest) -> Notice:
         level = level or _level(each.text("color").lower())
         parts += _attachment(each)
     result = textNotice("\n".join(filter(None, parts)), level)
-    return result if result.title else replace(result, title=_fallback(fields))
+    return result if result.title else result._replace(title=_fallback(fields))
 
 
 def _level(color: str) -> str:
