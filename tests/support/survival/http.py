@@ -56,23 +56,35 @@ class Client:
         self._connection: _Connection | None = None
 
     async def request(
-        self, method: str, path: str, body: str = "", headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: str = "",
+        headers: Mapping[str, str] = {},
+        *,
+        authorized: bool = True,
     ) -> Answer:
         """
         Ask, and wait for the answer.
+
+        @param headers: More header fields, and those that differ from the usual ones.
+        @param authorized: Whether to send a token.
 
         @raise NotSent: It may be asked again.
         @raise InDoubt: It may have been done.
         """
         if self._connection is None or self._connection.lost:
             self._connection = await self._connect()
+        fields = {
+            "Host": "localhost",
+            **({"Authorization": f"Bearer {TOKEN}"} if authorized else {}),
+            "Content-Type": "application/xmpp+xml",
+            "Content-Length": f"{len(body.encode())}",
+            **headers,
+        }
         lines = [
             f"{method} {path} HTTP/1.1",
-            "Host: localhost",
-            f"Authorization: Bearer {TOKEN}",
-            "Content-Type: application/xmpp+xml",
-            f"Content-Length: {len(body.encode())}",
-            *(f"{name}: {value}" for name, value in headers.items()),
+            *(f"{name}: {value}" for name, value in fields.items()),
         ]
         try:
             return await self._connection.ask("\r\n".join([*lines, "", body]).encode())

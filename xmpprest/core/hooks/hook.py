@@ -147,7 +147,7 @@ class Hook:
         ]
 
 
-def _variables(shape: str, notice: Notice, request: HookRequest) -> Mapping[str, Any]:
+def _variables(shape: str, notice: Notice, request: HookRequest) -> dict[str, Any]:
     """Return what a template reads: the facts, and the payload as it was sent."""
     payload = request.value
     if len(request.body) > SMALL_PAYLOAD:

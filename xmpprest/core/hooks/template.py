@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .limits import MAX_SOURCE, TemplateError
@@ -47,7 +46,7 @@ class Template:
         except (RecursionError, SyntaxError, MemoryError):
             raise ValueError(f"{name} nests too deep.") from None
 
-    def render(self, variables: Mapping[str, Any]) -> str:
+    def render(self, variables: dict[str, Any]) -> str:
         """
         Make a message, of at most L{MAX_MESSAGE} characters.
 
