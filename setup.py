@@ -65,6 +65,7 @@ setup(
             "openapi-spec-validator>=0.7",
             "psycopg[binary]>=3.2",
             "python-multipart>=0.0.20",
+            "requests>=2.31",
             "setuptools>=70.1",
             "schemathesis>=4.30",
             "selenium>=4.30",

@@ -104,6 +104,7 @@ class ProxyTests(PasteTestCase):
         gateway = await self.start(
             *("--cors-origin", "https://app.example"),
             *("--callback-url", "http://127.0.0.1:9/"),
+            *("--upload-size-limit", "3000000"),
         )
         found = re.search(r"Listening for HTTP on .*?\bport\D+(\d+)", gateway.output)
         assert found is not None
@@ -136,6 +137,7 @@ class ProxyTests(PasteTestCase):
         await self.refuses()
         await self.waits()
         await self.streams()
+        await self.takesFiles()
 
     async def sends(self) -> None:
         """A message is accepted, and C{Location} leads to what has become of it."""
@@ -155,6 +157,7 @@ class ProxyTests(PasteTestCase):
     async def refuses(self) -> None:
         """The gateway itself says what it refuses: too much, and another page."""
         self.place.write("large", "x" * 2_000_000)
+        self.place.write("huge", "x" * 3_100_000)
         said = await self.curl("", "-H content-type:text/plain --data-binary @large")
         self.assertIn("bytes that a stanza may have", said)
         origins = {DOMAIN: 200, "app.example": 200, "elsewhere.example": 403}
@@ -182,6 +185,15 @@ class ProxyTests(PasteTestCase):
             f"/message/chat/{USER}", "-H content-type:text/plain -d 'Hear, hear'"
         )
         await self.waiting(hearing.expect, r"(?m)^data: .*Hear, hear")
+
+    async def takesFiles(self) -> None:
+        """A file that is larger than the proxies take by default gets through."""
+        service = self.uploads()
+        said = await self.curl(f"/message/chat/{USER}", "-H expect: -F file=@large")
+        self.assertIn(" 202", said.partition("\n")[0])
+        self.assertEqual([len(each) for each in service.files.values()], [2_000_000])
+        said = await self.curl(f"/message/chat/{USER}", "-H expect: -F file=@huge")
+        self.assertIn("upload-size-limit", said)
 
     async def test_nginx(self) -> None:
         """

@@ -19,6 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 from twisted.words.xish.domish import Element
 
+from tests.docs.uploads import UploadService
 from tests.support.doubles import stanza
 from tests.support.programs import ROOT, TIMEOUT, Place, Program
 from xmpprest.demo import DemoPeer, DemoRouter, componentServer
@@ -39,15 +40,20 @@ class _Peer(DemoPeer):
     One who keeps what he receives.
 
     @ivar isSilent: Whether he leaves it at that.
+    @ivar service: Replies to some queries, which are not kept.
     """
 
     isSilent = False
+    service: Callable[[Element], Element | None] = staticmethod(lambda stanza: None)
 
     def __init__(self) -> None:
         super().__init__("example.org", reactor)
         self.received: DeferredQueue[Element] = DeferredQueue()
 
     def answer(self, stanza: Element) -> tuple[Element, ...]:
+        reply = self.service(stanza)
+        if reply is not None:
+            return (reply,)
         self.received.put(stanza)
         return () if self.isSilent else super().answer(stanza)
 
@@ -106,6 +112,13 @@ class WorldTestCase(TestCase):
         self._peer = _Peer()
         self._router = _Router(self._peer)
         self.serverPort = self.listen(componentServer(self._router, SECRET, reactor))
+
+    def uploads(self) -> UploadService:
+        """Let the server be an upload service, for the time of the test."""
+        service = UploadService()
+        service.port = self.listen(service.site())
+        self._peer.service = service.answer  # type: ignore[method-assign]
+        return service
 
     def listen(self, factory: Any) -> int:
         """Listen on loopback for the time of the test; returns the port."""

@@ -204,13 +204,13 @@ class Config:
     )
     uploadService: str | None = setting(
         parsers.domain,
-        "The address of the XMPP server's upload service, for POST /rest/files, as"
-        " upload.example.org.",
+        "The address of the upload service for files, as upload.example.org; by default"
+        " the XMPP server is asked for one.",
     )
     uploadSizeLimit: int = setting(
         parsers.positiveInteger,
-        "Maximum size of an uploaded file, in bytes; the service has a limit of its"
-        " own.",
+        "Maximum size of the files of one request, in bytes; the upload service has a"
+        " limit of its own.",
         100_000_000,
     )
     replyLimit: int = setting(
