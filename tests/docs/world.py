@@ -117,7 +117,7 @@ class WorldTestCase(TestCase):
         """Let the server be an upload service, for the time of the test."""
         service = UploadService()
         service.port = self.listen(service.site())
-        self._peer.service = service.answer  # type: ignore[method-assign]
+        self._peer.service = service.answer
         return service
 
     def listen(self, factory: Any) -> int:

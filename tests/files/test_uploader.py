@@ -18,7 +18,7 @@ from tests.support.doubles import live, stanza
 from xmpprest.core.errors import Refusal
 from xmpprest.core.files.slot import FileDetails
 from xmpprest.core.stanza.build import elements
-from xmpprest.core.webhook.errors import DeliveryError
+from xmpprest.core.webhook.errors import DeliveryError, ResponseLimitExceeded
 from xmpprest.files.finder import ServiceFinder
 from xmpprest.files.spool import Spool
 from xmpprest.files.uploader import ATTEMPTS, FileUploader
@@ -154,6 +154,16 @@ class UploaderTests(SynchronousTestCase):
         self.assertEqual(refusal.problem.status, 503)
         self.assertIn("507", refusal.problem.text)
         self.assertEqual(len(self.service.puts), ATTEMPTS)
+
+    def test_late(self) -> None:
+        """
+        An upload that gets no response within the limits is not repeated: 504.
+        """
+        self.service.statuses = [ResponseLimitExceeded("it sent no answer within 9 s")]
+        refusal = self.failureResultOf(self.upload(), Refusal).value
+        self.assertEqual(refusal.problem.status, 504)
+        self.assertIn("within 9 s", refusal.problem.text)
+        self.assertEqual(len(self.service.puts), 1)
 
     def test_tooLarge(self) -> None:
         """

@@ -11,10 +11,10 @@ from twisted.web.client import FileBodyProducer
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 
-from ..core.errors import Refusal, serviceUnavailable
+from ..core.errors import Problem, Refusal, serviceUnavailable
 from ..core.files.service import UploadService
 from ..core.files.slot import FileDetails, Slot, parseSlot, slotRequest
-from ..core.webhook.errors import DeliveryError
+from ..core.webhook.errors import DeliveryError, ResponseLimitExceeded
 from ..ids import newID
 from .finder import IQRequester, ServiceFinder
 
@@ -141,9 +141,18 @@ class FileUploader:
             response = await self._client.requestFrom(
                 b"PUT", slot.put.encode(), headers, producer
             )
+        except ResponseLimitExceeded as error:
+            # Another try would take as long.
+            raise _late(str(error)) from None
         except DeliveryError as error:
             return f"no response, {error}"
         return "" if 200 <= response.status <= 299 else f"status {response.status}"
+
+
+def _late(fault: str) -> Refusal:
+    text = f"The file could not be uploaded (no response, {fault}); try again."
+    headers = (("Retry-After", "60"),)
+    return Refusal(Problem(504, "wait", "remote-server-timeout", text, headers))
 
 
 def _failed(fault: str) -> Refusal:

@@ -40,7 +40,7 @@ def makeUploadDesk(
         limits = settings.value
         return FileForm(
             contentType,
-            lambda: Spool(directory),
+            lambda: Spool(directory, reactor.callInThread),
             FormLimits(limits.uploadSizeLimit, limits.stanzaSizeLimit),
         )
 
