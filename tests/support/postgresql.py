@@ -29,7 +29,9 @@ DO $$ DECLARE each record; BEGIN
             EXECUTE format('DELETE FROM %I', each.relname);
         END IF;
     END LOOP;
-    UPDATE xmpprest_schema SET domain = NULL;
+    IF to_regclass('xmpprest_schema') IS NOT NULL THEN
+        UPDATE xmpprest_schema SET domain = NULL;
+    END IF;
 END $$
 """
 #: Users that PostgreSQL may run as in the place of root, which it refuses.
@@ -176,7 +178,7 @@ class PostgreSQL(ServerProcess):
                 os.kill(each, number)
 
     def _started(self, log: str) -> bool:
-        return "ready to accept connections" in log
+        return "ready to accept" in log
 
     def _command(self) -> list[str]:
         return _asUser(findProgram("postgres") or "postgres", "-D", str(self.data))
@@ -224,6 +226,22 @@ class PostgreSQL(ServerProcess):
             f"host all postgres {LOOPBACK}/32 trust\n"
             f"host replication postgres {LOOPBACK}/32 trust\n"
             f"host all all {LOOPBACK}/32 scram-sha-256\n"
+        )
+
+    def copyFrom(self, primary: PostgreSQL) -> None:
+        """Become a replica of another server, which has to run."""
+        subprocess.run(
+            _asUser(
+                findProgram("pg_basebackup") or "pg_basebackup",
+                *("-D", str(self.data), "-R", "-c", "fast", "-N"),
+                *("-h", LOOPBACK, "-p", str(primary.port), "-U", "postgres"),
+            ),
+            cwd=self.directory,
+            check=True,
+            timeout=120,
+        )
+        self.settings["primary_conninfo"] = (
+            f"'host={LOOPBACK} port={primary.port} user=postgres'"
         )
 
     def start(self) -> None:

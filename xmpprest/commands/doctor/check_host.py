@@ -85,15 +85,26 @@ def checkBots(config: Config) -> CheckResult | None:
         isThere = kind == "sqlite" and inspection.inspect(path)
     except StoreUnusable:
         return None  # the check of the store says so
-    foreign = inspection.foreignBots(path, config.domain) if isThere else ()
+    return foreignBots(
+        inspection.foreignBots(path, config.domain) if isThere else (), config.domain
+    )
+
+
+def foreignBots(bots: Sequence[str], domain: str) -> CheckResult | None:
+    """
+    Warn of bots that are at another domain.
+
+    @return: C{None} if there are none.
+    """
+    foreign = [each for each in bots if each.rpartition("@")[2] != domain]
     if not foreign:
         return None
     others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
     return warning(
         "bots",
         f"{foreign[0]}{others} cannot be online, because the domain is"
-        f" {config.domain}: set --domain to theirs, or create them anew with PUT"
-        f" /rest/bots/…@{config.domain}",
+        f" {domain}: set --domain to theirs, or create them anew with PUT"
+        f" /rest/bots/…@{domain}",
     )
 
 

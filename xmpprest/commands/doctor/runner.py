@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ...config.database_url import isDatabase
 from ...config.loader import LoadedConfig
 from ...store.sqlite import inspection
 from ...webhook.http_client import BoundedClient
 from ...webhook.tls_policy import WebhookTLSPolicy
 from .check_callback import checkCallback, checkPull, labelOf
 from .check_clock import checkClock, clockOffset
+from .check_database import checkDatabase
 from .check_hook import checkHook
 from .check_host import Host, checkBots, checkFileLimit, checkSecrets, checkStore
 from .check_listen import ListenChecker, checkRunning
@@ -136,6 +138,12 @@ class CheckRunner:
         self._tell(checkFileLimit(config, self._machine))
         for hook in config.hooks:
             self._tell(checkHook(hook, config.domain))
+        if isDatabase(config.store):
+            database = checkDatabase(config)
+            for finding in database.findings:
+                self._tell(finding)
+            self._compare("the database's", database.time)
+            return database.holder
         kind, _, path = config.store.partition(":")
         try:
             holder = inspection.lockOwner(path) if kind == "sqlite" else None

@@ -24,6 +24,7 @@ from .errors import ConnectionFailed
 #: connection within 15 s.
 _DEFAULTS: Mapping[str, str] = {
     "application_name": "xmpprest",
+    "connect_timeout": "10",
     "keepalives_idle": "5",
     "keepalives_interval": "3",
     "keepalives_count": "3",

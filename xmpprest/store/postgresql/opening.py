@@ -73,7 +73,7 @@ class Opener:
         self._refuse(settingsProblem(found))
         warning = replicaWarning(found)
         if warning is not None and warning != self._warned:
-            _log.warn("{place} {warning}.", place=self._place, warning=warning)
+            _log.warn("{place} {problem}.", place=self._place, problem=warning)
         self._warned = warning
         await self._migrate(connection, found.isOurs)
         await self._claimDomain(connection)
