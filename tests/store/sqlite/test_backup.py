@@ -87,6 +87,14 @@ class BackupTests(SynchronousTestCase):
                 backup(str(self.place / name), str(self.copy))
         self.assertFalse(self.copy.exists())
 
+    def test_itself(self) -> None:
+        """The store cannot be its own copy, by whatever path."""
+        (self.place / "link").symlink_to(self.store)
+        for name in (self.store, self.place / "link"):
+            with self.assertRaisesRegex(StoreUnusable, "is the store itself"):
+                backup(str(self.store), str(name))
+        self.assertFalse(self.store.with_name(f"{self.store.name}.part").exists())
+
     def test_command(self) -> None:
         """
         The command copies a store, and says in words what it cannot do.

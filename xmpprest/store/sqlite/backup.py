@@ -24,11 +24,16 @@ def backup(store: str, destination: str) -> int:
     @param destination: The path of the copy; an existing file is replaced once the copy
         is complete.
     @return: The size of the copy in bytes.
-    @raise StoreUnusable: There is no store at that path, or it cannot be read.
+    @raise StoreUnusable: There is no store at that path, it cannot be read, or the
+        destination is the store itself.
     @raise OSError: The copy cannot be written.
     """
     if not os.path.exists(store):
         raise StoreUnusable(f"There is no store at {store}.")
+    if os.path.exists(destination) and os.path.samefile(store, destination):
+        raise StoreUnusable(
+            f"{destination} is the store itself: name another file for the copy."
+        )
     part = f"{destination}.part"
     with suppress(FileNotFoundError):
         os.unlink(part)

@@ -100,7 +100,7 @@ class InboxHandler:
 
     async def list(self, request: Request, body: bytes, grant: Grant) -> Response:
         """
-        List stanzas in a state, the newest first, with the URL of the next page.
+        List stanzas, the newest first, with the URL of the next page.
 
         @raise Refusal: 400 if the query is invalid.
         """
@@ -210,19 +210,24 @@ class _Asked:
     """
     The query of a list.
 
+    @ivar state: The only state; C{None} for all stanzas that are not delivered.
     @ivar before: The number before which the list begins; C{None} for the newest.
     """
 
-    state: str = DEAD
+    state: str | None = None
     limit: int = 100
     before: int | None = None
 
     @property
+    def states(self) -> Sequence[str]:
+        """Return the states of the stanzas to list."""
+        return (PENDING, DEAD) if self.state is None else (self.state,)
+
+    @property
     def query(self) -> str:
         """Return the query string."""
-        return urlencode(
-            {"state": self.state, "limit": self.limit, "before": self.before}
-        )
+        given = {"state": self.state, "limit": self.limit, "before": self.before}
+        return urlencode({k: v for k, v in given.items() if v is not None})
 
 
 def _asked(request: Request) -> _Asked:
@@ -246,9 +251,21 @@ async def _first(
     before = asked.before
     while len(found) < asked.limit:
         wanted = min(_SLICE, asked.limit - len(found))
-        some = await stanzas.listIncoming(asked.state, before, wanted)
+        some = await _slice(stanzas, asked.states, before, wanted)
         found += [(each.number, incomingToJSON(each)) for each in some]
         if len(some) < wanted:
             break
         before = some[-1].number
     return found
+
+
+async def _slice(
+    stanzas: InboxReader, states: Sequence[str], before: int | None, limit: int
+) -> list[InboxRecord]:
+    """Return stanzas in some states, the newest first."""
+    found: dict[int, InboxRecord] = {}
+    for state in states:
+        # A stanza that changes its state between the reads may be found twice.
+        for each in await stanzas.listIncoming(state, before, limit):
+            found[each.number] = each
+    return [found[number] for number in sorted(found, reverse=True)[:limit]]
