@@ -7,8 +7,8 @@ from dataclasses import replace
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from xmpprest.core.rooms.invitation import readInvitation
 from xmpprest.core.rooms.requests import RoomRequest
-from xmpprest.core.rooms.stanzas import readInvitation
 from xmpprest.core.rooms.values import RoomRecord, RoomSettings
 from xmpprest.core.stanza import jid
 from xmpprest.rooms.invitations import (

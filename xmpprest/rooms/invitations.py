@@ -10,8 +10,8 @@ from twisted.words.xish.domish import Element
 
 from ..core.errors import Refusal
 from ..core.policy.quota import Excess, Limits, Quota
+from ..core.rooms.invitation import Invitation, readInvitation
 from ..core.rooms.requests import RoomRequest, parseRoom
-from ..core.rooms.stanzas import Invitation, readInvitation
 from ..core.rooms.values import RoomSettings
 from ..core.stanza import jid
 from ..core.stanza.jid_pattern import JIDPatterns

@@ -17,7 +17,7 @@ from ..concurrency import timers
 from ..concurrency.waiters import Waiters
 from ..core.errors import REPORT_BUG, Problem, Refusal
 from ..core.records import StoreUnavailable
-from ..core.rooms import events, stanzas, values
+from ..core.rooms import archive, events, reading, stanzas, values
 from ..core.rooms.events import Action, Event
 from ..core.rooms.history import (
     REMEMBERED,
@@ -202,11 +202,11 @@ class Room:
         # An error from an occupant is about a private message, or forged.
         isFromRoom = "/" not in stanza.getAttribute("from", "")
         if stanza.getAttribute("type") == "error" and isFromRoom:
-            self.handle(events.Bounced(stanzas.faultOf(stanza)))
+            self.handle(events.Bounced(reading.faultOf(stanza)))
         return stanza
 
     def _presence(self, stanza: Element) -> Element | None:
-        event = stanzas.readPresence(stanza)
+        event = reading.readPresence(stanza)
         if event is None:
             return stanza
         # An error answers a presence of the gateway itself, unless it is forged.
@@ -229,7 +229,7 @@ class Room:
         )
 
     def _iq(self, stanza: Element) -> Element | None:
-        if not stanzas.isSelfPing(stanza, self.membership.nick):
+        if not reading.isSelfPing(stanza, self.membership.nick):
             return stanza
         with suppress(Refusal):
             self._world.stream.send(result(stanza))
@@ -257,7 +257,7 @@ class Room:
     def _deliver(self, message: Element) -> None:
         """Deliver a message unless the room repeats it."""
         self._noteOwn(message)
-        stamp = stanzas.stampOf(message)
+        stamp = reading.stampOf(message)
         isOld = stamp is not None and not isSubject(message)
         if self.membership.isRepeating and isOld:
             self._history.append(message)
@@ -293,7 +293,7 @@ class Room:
             return
         room, isWanted = self.record.room, self.record.history != values.MISSED
         keys = [keyOf(each, room) for each in old]
-        stamps = [stanzas.stampOf(each) or 0.0 for each in old]
+        stamps = [reading.stampOf(each) or 0.0 for each in old]
         first = self._repeats.countRepeated(keys, stamps)
         for message, key, stamp in [*zip(old, keys, stamps, strict=True)][first:]:
             if self.membership.isFirst and not isWanted:
@@ -377,7 +377,7 @@ class Room:
         record = self.record
         query = stanzas.discoQuery(record.room, record.occupant, self._world.newID())
         reply = await self._request(query)
-        return reply if isinstance(reply, RoomFault) else stanzas.readInfo(reply[-1])
+        return reply if isinstance(reply, RoomFault) else reading.readInfo(reply[-1])
 
     def _enter(self, action: events.Enter) -> None:
         record = self.record
@@ -539,16 +539,16 @@ class Room:
 
     async def _readPage(
         self, after: str | None, start: float | None
-    ) -> stanzas.ArchivePage | None:
+    ) -> archive.ArchivePage | None:
         """Read a page of the archive; C{None} if the room sends none."""
         record, id = self.record, self._world.newID()
-        query = stanzas.archiveQuery(
+        query = archive.archiveQuery(
             record.room, record.occupant, id, after=after, start=start
         )
         reply = await self._request(query)
         fault = _faultIn(reply)
         if fault is None and not isinstance(reply, RoomFault):
-            return stanzas.readArchive(reply, record.room, record.occupant)
+            return archive.readArchive(reply, record.room, record.occupant)
         assert fault is not None
         if fault.condition == "item-not-found" and after is not None:
             # XEP-0313 §4.3.2: the archive no longer has that message.
@@ -563,7 +563,7 @@ class Room:
         return None
 
     def _deliverMissed(
-        self, archived: stanzas.ArchivedMessage, repeats: RepeatFilter
+        self, archived: archive.ArchivedMessage, repeats: RepeatFilter
     ) -> None:
         self._noteOwn(archived.message)
         key = keyOf(archived.message, self.record.room)
@@ -597,7 +597,7 @@ def _isGroupchat(stanza: Element) -> bool:
 
 def _faultIn(reply: list[Element] | RoomFault) -> RoomFault | None:
     """Return the error in a reply, or in its place; C{None} for a result."""
-    return reply if isinstance(reply, RoomFault) else stanzas.readReply(reply[-1])
+    return reply if isinstance(reply, RoomFault) else reading.readReply(reply[-1])
 
 
 def _notStored(reason: Failure) -> None:
