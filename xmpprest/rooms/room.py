@@ -17,7 +17,7 @@ from ..concurrency import timers
 from ..concurrency.waiters import Waiters
 from ..core.errors import REPORT_BUG, Problem, Refusal
 from ..core.records import StoreUnavailable
-from ..core.rooms import archive, events, reading, stanzas, values
+from ..core.rooms import archive, events, reading, stanzas, transitions, values
 from ..core.rooms.events import Action, Event
 from ..core.rooms.history import (
     REMEMBERED,
@@ -27,7 +27,8 @@ from ..core.rooms.history import (
     keyOf,
     stanzaIDOf,
 )
-from ..core.rooms.membership import Membership, Phase
+from ..core.rooms.membership import Membership
+from ..core.rooms.phases import Phase
 from ..core.rooms.values import (
     TIMEOUT,
     RoomFault,
@@ -141,7 +142,7 @@ class Room:
 
     def handle(self, event: Event) -> None:
         """Let the membership handle an event, and carry out its actions."""
-        for action in self.membership.handle(event, self._world.now()):
+        for action in transitions.handle(self.membership, event, self._world.now()):
             _PERFORM[type(action)](self, action)
         self._noteGate()
 

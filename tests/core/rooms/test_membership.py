@@ -1,5 +1,5 @@
 """
-Tests of L{xmpprest.core.rooms.membership}: any events in any order, by Hypothesis.
+Tests of L{xmpprest.core.rooms.transitions}: any events in any order, by Hypothesis.
 
 What the machine decides against a room is in L{tests.rooms.test_service}.
 """
@@ -22,7 +22,9 @@ from tests.support.hypothesis_profiles import THOROUGH
 from xmpprest.core.errors import ERROR_TYPE_BY_CONDITION, errorTypeOf
 from xmpprest.core.rooms import events
 from xmpprest.core.rooms.events import Action, Event
-from xmpprest.core.rooms.membership import STATE, Membership, Phase
+from xmpprest.core.rooms.membership import Membership
+from xmpprest.core.rooms.phases import STATE, Phase
+from xmpprest.core.rooms.transitions import handle
 from xmpprest.core.rooms.values import (
     STATES,
     Occupant,
@@ -104,7 +106,7 @@ class MembershipMachine(RuleBasedStateMachine):
         if type(event) is self.awaited:
             self.awaited = None
         before = self.membership.phase
-        actions = self.membership.handle(event, self.now)
+        actions = handle(self.membership, event, self.now)
         self.apply(actions)
         if before is Phase.REMOVED and self.membership.phase is not before:
             assert isinstance(event, events.Requested | events.Deleted)

@@ -2,9 +2,9 @@
 Decides how the gateway stays in rooms (XEP-0045); nothing here waits or sends.
 
 A membership is a pair of a room and a bare address of the gateway. One state machine
-per membership (L{membership}) takes events, such as a presence of the room, and returns
-actions, such as a stanza to send. The shell in C{xmpprest/rooms} turns stanzas into
-events (L{reading}), carries out the actions, and stores the record (L{values}).
+per membership (L{transitions}) takes events, such as a presence of the room, and
+returns actions, such as a stanza to send. The shell in C{xmpprest/rooms} turns stanzas
+into events (L{reading}), carries out the actions, and stores the record (L{values}).
 
 The phases, and the state that clients see::
 
