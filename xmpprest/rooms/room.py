@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..concurrency.waiters import Waiters
-from ..core.errors import REPORT_BUG, Problem, Refusal
-from ..core.records import StoreUnavailable
-from ..core.rooms import archive, events, reading, stanzas, transitions, values
+from ..core.errors import Problem, Refusal
+from ..core.rooms import events, reading, stanzas, transitions, values
 from ..core.rooms.events import Action, Event
-from ..core.rooms.history import (
-    REMEMBERED,
-    RepeatFilter,
-    archiveIDOf,
-    isSubject,
-    keyOf,
-    stanzaIDOf,
-)
 from ..core.rooms.membership import Membership
 from ..core.rooms.phases import Phase
-from ..core.rooms.values import (
-    TIMEOUT,
-    RoomFault,
-    RoomGate,
-    RoomInfo,
-    RoomRecord,
-    SeenMessage,
-)
+from ..core.rooms.values import RoomFault, RoomGate, RoomRecord
 from ..core.rooms.views import roomEvent
 from ..core.stanza import jid
-from ..core.stanza import namespaces as ns
-from ..core.stanza.build import firstChild, result
+from ..core.stanza.build import result
+from .deliveries import RoomDeliveries
+from .failures import crashed, notStored
 from .interfaces import Surroundings
 from .joins import JoinTurns
-
-_log = Logger()
-
-#: Seconds that disco, a configuration, a self-ping and an archive have to answer.
-REQUEST_TIMEOUT = 15.0
-#: Live messages that wait while missed ones are read from the archive. Of more, the
-#: oldest is delivered out of order.
-MAX_BUFFERED = 1000
-#: Seconds that a room has to repeat its history and send the subject.
-HISTORY_TIMEOUT = 10.0
-#: Pages that are read from an archive after one join.
-MAX_PAGES = 200
+from .queries import RoomQueries
 
 
 @dataclass(slots=True)
@@ -79,15 +51,11 @@ class Room:
 
     __slots__ = (
         "_asking",
-        "_buffer",
-        "_catching",
         "_changes",
+        "_deliveries",
         "_forget",
         "_gate",
-        "_history",
-        "_number",
-        "_repeats",
-        "_silence",
+        "_queries",
         "_timer",
         "_turns",
         "_waiters",
@@ -112,20 +80,19 @@ class Room:
         self._forget = forget
         #: The gate that was told last.
         self._gate = RoomGate.HELD
-        #: Ends the wait for a room's history that has no end.
-        self._silence: IDelayedCall | None = None
         self._waiters: Waiters[Problem | None] = Waiters()
         self._timer: IDelayedCall | None = None
         self._asking: Deferred[Event] | None = None
-        self._catching: Deferred[None] | None = None
-        #: Messages seen so far, while the room may repeat some of them.
-        self._repeats: RepeatFilter | None = None
-        #: Live messages that wait for missed ones; C{None} if they do not.
-        self._buffer: list[Element] | None = None
-        #: Messages that the room repeats, until it has repeated all.
-        self._history: list[Element] = []
-        #: The number of the next seen message.
-        self._number = 0
+        self._queries = RoomQueries(
+            membership.record.room, membership.record.occupant, world
+        )
+        self._deliveries = RoomDeliveries(
+            membership,
+            world,
+            self._queries,
+            perform=self._perform,
+            settled=self._noteGate,
+        )
 
     @property
     def record(self) -> RoomRecord:
@@ -142,9 +109,12 @@ class Room:
 
     def handle(self, event: Event) -> None:
         """Let the membership handle an event, and carry out its actions."""
-        for action in transitions.handle(self.membership, event, self._world.now()):
-            _PERFORM[type(action)](self, action)
+        self._perform(transitions.handle(self.membership, event, self._world.now()))
         self._noteGate()
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            _PERFORM[type(action)](self, action)
 
     @property
     def gate(self) -> RoomGate:
@@ -152,8 +122,7 @@ class Room:
         membership = self.membership
         if membership.phase in (Phase.REMOVED, Phase.LEFT):
             return RoomGate.REMOVED
-        isReady = self._catching is None and not membership.isRepeating
-        isOpen = membership.phase is Phase.JOINED and isReady
+        isOpen = membership.phase is Phase.JOINED and self._deliveries.isSettled
         return RoomGate.OPEN if isOpen else RoomGate.HELD
 
     def _noteGate(self) -> None:
@@ -172,12 +141,10 @@ class Room:
     def stop(self) -> None:
         """Cancel everything under way; the membership stays as it is."""
         timers.cancel(self._timer)
-        timers.cancel(self._silence)
         asking, self._asking = self._asking, None
-        catching, self._catching = self._catching, None
-        for each in (asking, catching):
-            if each is not None:
-                each.cancel()
+        if asking is not None:
+            asking.cancel()
+        self._deliveries.stop()
         self._turns.release(self)
 
     # --- inbound stanzas ---
@@ -198,7 +165,7 @@ class Room:
         if stanza.name == "iq":
             return self._iq(stanza)
         if _isGroupchat(stanza):
-            self._groupchat(stanza)
+            self._deliveries.receive(stanza)
             return None
         # An error from an occupant is about a private message, or forged.
         isFromRoom = "/" not in stanza.getAttribute("from", "")
@@ -236,110 +203,6 @@ class Room:
             self._world.stream.send(result(stanza))
         return None
 
-    # --- messages of the room ---
-
-    def _groupchat(self, message: Element) -> None:
-        """
-        Deliver a message of the room, in its order and once.
-
-        Messages that arrive before the bot has entered are for its ghost of an earlier
-        stream. They are dropped, because the history or the archive has them, behind
-        those that were missed.
-        """
-        if self.membership.phase is not Phase.JOINED:
-            return
-        if self._buffer is None:
-            self._deliver(message)
-            return
-        self._buffer.append(message)
-        if len(self._buffer) > MAX_BUFFERED:
-            self._deliver(self._buffer.pop(0))
-
-    def _deliver(self, message: Element) -> None:
-        """Deliver a message unless the room repeats it."""
-        self._noteOwn(message)
-        stamp = reading.stampOf(message)
-        isOld = stamp is not None and not isSubject(message)
-        if self.membership.isRepeating and isOld:
-            self._history.append(message)
-            return
-        self._endHistory()
-        if isSubject(message):
-            self._deliverSubject(message)
-        else:
-            key = keyOf(message, self.record.room)
-            if key is None or not self._isArchived(key):
-                self._forward(message, key)
-        self._endRepeats()
-        self._noteGate()
-
-    def _noteOwn(self, message: Element) -> None:
-        """Tell the queue of a message that the room sends back to the bot."""
-        record, nick = self.record, message["from"].partition("/")[2]
-        id = message.getAttribute("id")
-        if id and nick and nick in (self.membership.nick, record.nick):
-            stanzaID = stanzaIDOf(message, record.room) or ""
-            self._world.queue.reflected(record.room, record.occupant, id, stanzaID)
-
-    def _isArchived(self, key: str) -> bool:
-        """Tell whether a live message has come from the archive already."""
-        isKnown = self._repeats is not None and archiveIDOf(key) is not None
-        return isKnown and self._repeats is not None and self._repeats.takes(key, 0.0)
-
-    def _endHistory(self) -> None:
-        """Deliver what the history has behind the last message that was seen."""
-        old, self._history = self._history, []
-        self.membership.isRepeating = False
-        if not old or self._repeats is None:
-            return
-        room, isWanted = self.record.room, self.record.history != values.MISSED
-        keys = [keyOf(each, room) for each in old]
-        stamps = [reading.stampOf(each) or 0.0 for each in old]
-        first = self._repeats.countRepeated(keys, stamps)
-        for message, key, stamp in [*zip(old, keys, stamps, strict=True)][first:]:
-            if self.membership.isFirst and not isWanted:
-                # Said before the first join: only to be recognised later.
-                if key is not None:
-                    self._note(key, stamp)
-            elif not self.membership.hasArchive or self.membership.isFirst:
-                self._forward(message, key)
-
-    def _deliverSubject(self, message: Element) -> None:
-        """Deliver a subject that has changed."""
-        subject = str(firstChild(message, ns.CLIENT, "subject") or "")
-        if subject == (self.record.subject or ""):
-            return
-        for action in self.membership.withSubject(subject):
-            _PERFORM[type(action)](self, action)
-        self._forward(message, keyOf(message, self.record.room))
-
-    def _forward(self, message: Element, key: str | None) -> None:
-        """
-        Hand a message to the callbacks, and record it as seen. Both calls of the store
-        are made in one turn of the reactor, so they are in one commit.
-        """
-        self._world.forward(message)
-        if key is not None:
-            self._note(key, self._world.now())
-
-    def _note(self, key: str, at: float) -> None:
-        """Record a message as seen."""
-        if self._repeats is not None:
-            self._repeats.add(key, at)
-        record, number = self.record, self._number
-        self._number += 1
-        store = self._world.store
-        seen = SeenMessage(record.room, record.sender, number, key, at)
-        store.addSeen(seen).addErrback(_notStored)
-        if number and number % REMEMBERED == 0:
-            keeping = number - REMEMBERED
-            store.trimSeen(record.room, record.sender, keeping).addErrback(_notStored)
-
-    def _endRepeats(self) -> None:
-        """Forget the seen messages once the room repeats none any more."""
-        if not self.membership.isRepeating and self._catching is None:
-            self._repeats = None
-
     # --- actions ---
 
     def _acquire(self, action: events.Acquire) -> None:
@@ -355,37 +218,18 @@ class Room:
         self._ask(self._checked())
 
     async def _checked(self) -> Event:
-        await self._loadSeen()
-        reply = await self._requestInfo()
+        await self._deliveries.load()
+        reply = await self._queries.info()
         if isinstance(reply, RoomFault):
             return events.Checked(None, reply)
         return events.Checked(reply)
 
-    async def _loadSeen(self) -> None:
-        """Read which messages were seen, to recognise them."""
-        record, store = self.record, self._world.store
-        try:
-            seen = await store.seenMessages(record.room, record.sender)
-        except StoreUnavailable:
-            seen = []
-        if seen:
-            self._number = max(self._number, seen[-1].number + 1)
-            if not self.membership.coveredUntil:
-                self.membership.coveredUntil = max(each.at for each in seen)
-        self._repeats = RepeatFilter(seen)
-
-    async def _requestInfo(self) -> RoomInfo | RoomFault:
-        record = self.record
-        query = stanzas.discoQuery(record.room, record.occupant, self._world.newID())
-        reply = await self._request(query)
-        return reply if isinstance(reply, RoomFault) else reading.readInfo(reply[-1])
-
     def _enter(self, action: events.Enter) -> None:
         record = self.record
-        self._history = self._history if action.history is None else []
         if action.history is None:
             presence = stanzas.nickPresence(record.room, record.occupant, action.nick)
         else:
+            self._deliveries.begin()
             presence = stanzas.joinPresence(
                 record.room,
                 record.occupant,
@@ -408,17 +252,13 @@ class Room:
         self._ask(self._configured())
 
     async def _configured(self) -> Event:
-        record, id = self.record, self._world.newID()
-        query = stanzas.instantRoomQuery(record.room, record.occupant, id)
-        return events.Configured(_faultIn(await self._request(query)))
+        return events.Configured(await self._queries.unlock())
 
     def _ping(self, action: events.Ping) -> None:
         self._ask(self._pinged(action.nick))
 
     async def _pinged(self, nick: str) -> Event:
-        record, id = self.record, self._world.newID()
-        ping = stanzas.selfPing(record.room, record.occupant, nick, id)
-        return events.Pinged(_faultIn(await self._request(ping)))
+        return events.Pinged(await self._queries.ping(nick))
 
     def _ask(self, asking: Coroutine[Deferred[Any], Any, Event]) -> None:
         """Send a query, and pass its result to the membership as an event."""
@@ -426,18 +266,11 @@ class Room:
         self._asking = deferred = Deferred.fromCoroutine(asking)
         if before is not None:
             before.cancel()
-        deferred.addCallbacks(self._asked, _crashed, (), {}, (self.record.room,))
+        deferred.addCallbacks(self._asked, crashed, (), {}, (self.record.room,))
 
     def _asked(self, event: Event) -> None:
         self._asking = None
         self.handle(event)
-
-    async def _request(self, query: Element) -> list[Element] | RoomFault:
-        """Send an iq; return the reply, or the reason why there is none."""
-        try:
-            return await self._world.stream.request(query, REQUEST_TIMEOUT)
-        except Refusal as refusal:
-            return TIMEOUT if refusal.problem.status == 504 else _LOST
 
     def _setTimer(self, action: events.SetTimer) -> None:
         timers.cancel(self._timer)
@@ -448,7 +281,7 @@ class Room:
             )
 
     def _save(self, action: events.Save) -> None:
-        self._world.store.saveRoom(self.record).addErrback(_notStored)
+        self._world.store.saveRoom(self.record).addErrback(notStored)
 
     def _over(self, action: events.Forget) -> None:
         self.stop()
@@ -461,119 +294,12 @@ class Room:
             self._changes.joins += 1
         self._world.forward(roomEvent(self.membership, action.change))
 
+    def _catchUp(self, action: events.CatchUp) -> None:
+        self._deliveries.catchUp()
+
     def _answer(self, action: events.Answer) -> None:
         self._waiters.release(action.problem)
 
-    # --- missed messages ---
-
-    def _catchUp(self, action: events.CatchUp) -> None:
-        before = self._catching
-        self._catching = None
-        if before is not None:
-            before.cancel()
-        timers.cancel(self._silence)
-        self._silence = self._world.clock.callLater(HISTORY_TIMEOUT, self._endSilence)
-        if self.record.history == values.NONE:
-            return
-        self._buffer = []
-        self._catching = catching = Deferred.fromCoroutine(self._readMissed())
-        catching.addErrback(_crashed, self.record.room)
-        catching.addBoth(lambda _: self._caughtUp(catching))
-
-    def _endSilence(self) -> None:
-        """Take the history as complete, although the room has sent no subject."""
-        if self.membership.phase is Phase.JOINED and self.membership.isRepeating:
-            self._endHistory()
-            self._endRepeats()
-            self._noteGate()
-
-    def _caughtUp(self, catching: Deferred[None]) -> None:
-        """Deliver the live messages that have waited."""
-        if self._catching is not catching:
-            return
-        waiting, self._buffer = self._buffer or [], None
-        if self.membership.phase is Phase.JOINED:
-            for each in waiting:
-                self._deliver(each)
-        self._catching = None
-        self._endRepeats()
-        self._noteGate()
-
-    async def _readMissed(self) -> None:
-        """Deliver what the archive has since the last message that was seen."""
-        membership, repeats = self.membership, self._repeats
-        if membership.hasArchive is None:
-            info = await self._requestInfo()
-            membership.hasArchive = not isinstance(info, RoomFault) and info.hasArchive
-        if not membership.hasArchive or repeats is None:
-            return
-        last, start = repeats.lastArchiveID, None
-        if last is None and membership.isFirst:
-            # A history that the client has asked for is delivered, and noted then.
-            if self.record.history == values.MISSED:
-                await self._noteNewest()
-            return
-        if last is None:
-            start = self._coveredUntil
-        for _ in range(MAX_PAGES):
-            page = await self._readPage(last, start)
-            if page is None:
-                return
-            for each in page.messages:
-                last, start = each.id, None
-                self._deliverMissed(each, repeats)
-            if page.isComplete or not page.messages:
-                return
-
-    @property
-    def _coveredUntil(self) -> float:
-        """The time until which no message was missed."""
-        return self.membership.coveredUntil or self.record.joinedAt
-
-    async def _noteNewest(self) -> None:
-        """Record the newest message before the first join, without delivering it."""
-        page = await self._readPage(None, None)
-        for each in page.messages if page else ():
-            key = keyOf(each.message, self.record.room)
-            if key is not None:
-                self._note(key, each.stamp)
-
-    async def _readPage(
-        self, after: str | None, start: float | None
-    ) -> archive.ArchivePage | None:
-        """Read a page of the archive; C{None} if the room sends none."""
-        record, id = self.record, self._world.newID()
-        query = archive.archiveQuery(
-            record.room, record.occupant, id, after=after, start=start
-        )
-        reply = await self._request(query)
-        fault = _faultIn(reply)
-        if fault is None and not isinstance(reply, RoomFault):
-            return archive.readArchive(reply, record.room, record.occupant)
-        assert fault is not None
-        if fault.condition == "item-not-found" and after is not None:
-            # XEP-0313 §4.3.2: the archive no longer has that message.
-            return await self._readPage(None, self._coveredUntil)
-        if fault is not _LOST:
-            _log.warn(
-                "The archive of {room} cannot be read ({condition}): messages that were"
-                " missed are not delivered.",
-                room=record.room,
-                condition=fault.condition,
-            )
-        return None
-
-    def _deliverMissed(
-        self, archived: archive.ArchivedMessage, repeats: RepeatFilter
-    ) -> None:
-        self._noteOwn(archived.message)
-        key = keyOf(archived.message, self.record.room)
-        if key is None or not repeats.takes(key, archived.stamp):
-            self._forward(archived.message, key)
-
-
-#: The stream was lost while a request waited.
-_LOST = RoomFault("recipient-unavailable", "wait", "the stream was lost")
 
 _PERFORM: Mapping[type[Action], Callable[[Room, Any], None]] = {
     events.Acquire: Room._acquire,
@@ -594,25 +320,3 @@ _PERFORM: Mapping[type[Action], Callable[[Room, Any], None]] = {
 
 def _isGroupchat(stanza: Element) -> bool:
     return bool(stanza.getAttribute("type") == "groupchat")
-
-
-def _faultIn(reply: list[Element] | RoomFault) -> RoomFault | None:
-    """Return the error in a reply, or in its place; C{None} for a result."""
-    return reply if isinstance(reply, RoomFault) else reading.readReply(reply[-1])
-
-
-def _notStored(reason: Failure) -> None:
-    """Log why a membership could not be stored."""
-    if reason.check(StoreUnavailable):
-        _log.warn(
-            "The state of a room cannot be stored: {reason}.", reason=reason.value
-        )
-    else:
-        _log.failure("Storing a room crashed. " + REPORT_BUG, failure=reason)
-
-
-def _crashed(reason: Failure, room: str) -> None:
-    if not reason.check(CancelledError):
-        _log.failure(
-            "A request to {room} crashed. " + REPORT_BUG, failure=reason, room=room
-        )
