@@ -28,3 +28,14 @@ def crashed(reason: Failure, room: str) -> None:
         _log.failure(
             "A request to {room} crashed. " + REPORT_BUG, failure=reason, room=room
         )
+
+
+def notDeleted(reason: Failure) -> None:
+    """Log why a membership could not be deleted."""
+    if reason.check(StoreUnavailable):
+        _log.warn(
+            "A room that was left cannot be deleted from the store: {reason}.",
+            reason=reason.value,
+        )
+    else:
+        _log.failure("Deleting a room crashed. " + REPORT_BUG, failure=reason)

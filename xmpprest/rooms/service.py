@@ -18,13 +18,13 @@ from ..core.records import StoreUnavailable
 from ..core.rooms import events
 from ..core.rooms.membership import Membership
 from ..core.rooms.requests import RoomRequest
-from ..core.rooms.values import MISSED, REMOVED, STATES, RoomGate, RoomRecord
+from ..core.rooms.values import MISSED, STATES, RoomGate, RoomRecord
 from ..core.stanza import jid
 from ..core.stanza.build import withAttributes
 from .interfaces import Surroundings
-from .invitations import InvitedRooms, acceptedInvitation
-from .joins import JoinTurns
-from .room import Room, RoomChanges
+from .invitations import acceptedInvitation
+from .registry import RoomRegistry
+from .room import Room
 
 _log = Logger()
 
@@ -32,8 +32,6 @@ _log = Logger()
 PUT_TIMEOUT = 30.0
 #: Seconds until the memberships are read again if the store is unavailable.
 RETRY_DELAY = 1.0
-#: Seconds for which stanzas from a room that was left are still dropped.
-FAREWELL = 30.0
 #: Memberships of one gateway.
 MAX_ROOMS = 10_000
 #: Inbound stanzas that wait until the memberships are read.
@@ -70,18 +68,13 @@ class RoomService(Service):
         @param accepted: Returns the addresses whose invitations are accepted.
         """
         self._accepted = accepted
-        self._invited = InvitedRooms()
-        self.changes = RoomChanges()
+        self._registry = RoomRegistry(world)
+        self.changes = self._registry.changes
         self._world = world
         self._name = name
         self._domain = domain
-        self._turns = JoinTurns()
-        self._rooms: dict[tuple[str, str], Room] = {}
-        #: By the addresses of the room and of the occupant.
-        self._byOccupant: dict[tuple[str, str], Room] = {}
         #: Stanzas that have arrived before the memberships were read.
         self._early: list[Element] | None = []
-        self._farewells: set[IDelayedCall] = set()
         self._reading: Waiters[None] = Waiters()
         self._retry: IDelayedCall | None = None
 
@@ -103,7 +96,7 @@ class RoomService(Service):
             return
         for record in records:
             if jid.parseJID(record.sender).domain == self._domain:
-                self._add(record, isStored=True)
+                self._registry.add(record, isStored=True)
             else:
                 # The server would close the stream on a stanza from it.
                 _log.warn(
@@ -132,21 +125,16 @@ class RoomService(Service):
         """Leave the rooms; the memberships stay in the store."""
         super().stopService()
         timers.cancel(self._retry)
-        self._endFarewells()
-        for room in [*self._rooms.values()]:
-            room.leave()
-            room.stop()
-        self._rooms.clear()
-        self._byOccupant.clear()
+        self._registry.clear()
 
     def connected(self) -> None:
         """Join all rooms: the stream is up."""
-        for room in [*self._rooms.values()]:
+        for room in self._registry.rooms:
             room.handle(events.StreamUp())
 
     def disconnected(self) -> None:
         """Note that the stream is lost."""
-        for room in [*self._rooms.values()]:
+        for room in self._registry.rooms:
             room.handle(events.StreamDown())
 
     # --- stanzas ---
@@ -163,7 +151,7 @@ class RoomService(Service):
                 return None
             return stanza
         sender = jid.bareOf(stanza.getAttribute("from", ""))
-        room = self._byOccupant.get((sender, stanza.getAttribute("to", "")))
+        room = self._registry.ofOccupant(sender, stanza.getAttribute("to", ""))
         if room is not None:
             return room.intercept(stanza)
         if stanza.name == "message" and (accepted := self._accepted()):
@@ -173,35 +161,24 @@ class RoomService(Service):
     def _consider(self, message: Element, accepted: Sequence[str]) -> None:
         """Accept the invitation in a message, if there is one to be accepted."""
         request = acceptedInvitation(message, accepted)
-        if request is None or (request.room, str(request.sender)) in self._rooms:
+        if request is None or request.invitedBy is None:
             return
-        assert request.invitedBy is not None
-        excess = self._invited.excess(request.invitedBy)
-        if excess is not None and not self._forgetRemoved(excess.holder):
-            self._invited.refuse(request.room, excess)
+        registry, invited = self._registry, self._registry.invited
+        if registry.ofBot(request.room, str(request.sender)) is not None:
             return
-        self._invited.accept()
+        excess = invited.excess(request.invitedBy)
+        if excess is not None and not registry.forgetRemoved(excess.holder):
+            invited.refuse(request.room, excess)
+            return
+        invited.accept()
         joining = Deferred.fromCoroutine(self.put(request))
         joining.addErrback(_notJoined, request.room)
-
-    def _forgetRemoved(self, holder: str | None) -> bool:
-        """
-        Forget the oldest membership of a sender's invitations from which the bot was
-        removed, so that there is place for another one.
-
-        @return: Whether there is one.
-        """
-        for key in self._invited.membershipsOf(holder):
-            room = self._rooms[key]
-            if room.membership.state == REMOVED:
-                room.handle(events.Deleted())
-                return True
-        return False
 
     def isOccupantPresence(self, presence: Element) -> bool:
         """Tell presence that a room sends to the bot as one of its occupants."""
         sender = jid.bareOf(presence.getAttribute("from", ""))
-        return (sender, presence.getAttribute("to", "")) in self._byOccupant
+        occupant = presence.getAttribute("to", "")
+        return self._registry.ofOccupant(sender, occupant) is not None
 
     def gateOf(self, to: str, sender: str) -> RoomGate | None:
         """
@@ -212,7 +189,7 @@ class RoomService(Service):
         """
         if self._early is not None and self.running:
             return RoomGate.HELD
-        room = self._byOccupant.get((to, sender))
+        room = self._registry.ofOccupant(to, sender)
         return None if room is None else room.gate
 
     def isOpen(self, to: str, sender: str) -> bool:
@@ -236,7 +213,7 @@ class RoomService(Service):
                 "The gateway is starting, and does not know its rooms yet; try again.",
                 retryAfter=1,
             )
-        room = self._rooms.get((jid.bareOf(stanza["to"]), stanza["from"]))
+        room = self._registry.ofBot(jid.bareOf(stanza["to"]), stanza["from"])
         if room is None:
             return stanza
         return withAttributes(stanza, **{"from": room.record.occupant})
@@ -246,7 +223,7 @@ class RoomService(Service):
     @property
     def memberships(self) -> Sequence[Membership]:
         """All memberships, in the order in which they were made."""
-        return [each.membership for each in self._rooms.values()]
+        return [each.membership for each in self._registry.rooms]
 
     def membershipsIn(self, room: str) -> Sequence[Membership]:
         """Return the memberships in one room."""
@@ -255,13 +232,13 @@ class RoomService(Service):
     @property
     def invitations(self) -> Mapping[str, int]:
         """The number of invitations that were accepted, and of those refused."""
-        return self._invited.counts
+        return self._registry.invited.counts
 
     @property
     def counts(self) -> dict[str, int]:
         """The number of memberships in each state."""
         counts = dict.fromkeys(STATES, 0)
-        for each in self._rooms.values():
+        for each in self._registry.rooms:
             counts[each.membership.state] += 1
         return counts
 
@@ -296,28 +273,21 @@ class RoomService(Service):
             room.handle(events.Persisted())
         if problem is None or problem is _TIMED_OUT:
             await self._world.store.saveRoom(room.record)
-        self._noteInviter(room)
+        self._registry.noteInviter(room)
         if problem is not None:
             raise Refusal(problem)
         return room.membership
 
-    def _noteInviter(self, room: Room) -> None:
-        """Count a membership for the sender of its invitation, while there is one."""
-        record = room.record
-        key = record.room, record.sender
-        isKnown = self._rooms.get(key) is room
-        self._invited.note(key, record.invitedBy if isKnown else None)
-
     def _find(self, request: RoomRequest) -> tuple[Room, events.Event]:
         """Return the membership of a request, perhaps a new one, and the event."""
         key = (request.room, str(request.sender.bare))
-        room = self._rooms.get(key)
+        room = self._registry.ofBot(*key)
         if room is not None and room.record.occupant != request.occupant:
             room.handle(events.Deleted())
             room = None
         if room is not None:
             return room, events.Requested(request.settings)
-        if len(self._rooms) >= MAX_ROOMS:
+        if len(self._registry) >= MAX_ROOMS:
             raise serviceUnavailable(
                 "resource-constraint",
                 f"The gateway is in {MAX_ROOMS} rooms already; leave one first.",
@@ -333,7 +303,7 @@ class RoomService(Service):
             bool(settings.create),
             invitedBy=request.invitedBy,
         )
-        return self._add(record, isStored=False), events.StreamUp()
+        return self._registry.add(record, isStored=False), events.StreamUp()
 
     async def delete(self, membership: Membership) -> None:
         """
@@ -342,50 +312,10 @@ class RoomService(Service):
         @raise StoreUnavailable: The membership is still in the store.
         """
         record = membership.record
-        room = self._rooms.get((record.room, record.sender))
+        room = self._registry.ofBot(record.room, record.sender)
         if room is not None:
             await self._world.store.deleteRoom(record.room, record.sender)
             room.handle(events.Deleted())
-
-    def _add(self, record: RoomRecord, *, isStored: bool) -> Room:
-        membership = Membership(
-            record,
-            isStored=isStored,
-            now=self._world.now(),
-            random=self._world.random,
-        )
-        room = Room(
-            membership, self._world, self._turns, self.changes, forget=self._forget
-        )
-        self._rooms[record.room, record.sender] = room
-        self._byOccupant[record.room, record.occupant] = room
-        self._noteInviter(room)
-        return room
-
-    def _forget(self, room: Room) -> None:
-        record = room.record
-        self._rooms.pop((record.room, record.sender), None)
-        self._noteInviter(room)
-        # The room says good-bye, and the callback is not to get that.
-        address = (record.room, record.occupant)
-        self._world.queue.roomChanged(*address, RoomGate.REMOVED)
-        self._farewells = {each for each in self._farewells if each.active()}
-        farewell = self._world.clock.callLater(
-            FAREWELL, self._endFarewell, address, room
-        )
-        self._farewells.add(farewell)
-        if room.membership.isStored:
-            deleting = self._world.store.deleteRoom(record.room, record.sender)
-            deleting.addErrback(_notDeleted)
-
-    def _endFarewells(self) -> None:
-        for timer in [*self._farewells]:
-            timers.cancel(timer)
-        self._farewells.clear()
-
-    def _endFarewell(self, address: tuple[str, str], room: Room) -> None:
-        if self._byOccupant.get(address) is room:
-            del self._byOccupant[address]
 
 
 def _mayBeForRoom(stanza: Element) -> bool:
@@ -400,16 +330,6 @@ def _notJoined(reason: Failure, room: str) -> None:
             "The invitation to {room} was accepted, but the bot could not join:"
             " {reason}",
             room=room,
-            reason=reason.value,
-        )
-    else:
-        _crashed(reason)
-
-
-def _notDeleted(reason: Failure) -> None:
-    if reason.check(StoreUnavailable):
-        _log.warn(
-            "A room that was left cannot be deleted from the store: {reason}.",
             reason=reason.value,
         )
     else:
