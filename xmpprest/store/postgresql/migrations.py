@@ -177,4 +177,8 @@ _FIRST = (
 
 #: The migrations from each version to the next. The version of a database is the number
 #: of migrations applied. Append to this list; never change an entry.
-MIGRATIONS: Sequence[Sequence[str]] = (_FIRST,)
+MIGRATIONS: Sequence[Sequence[str]] = (
+    _FIRST,
+    # The sender of the invitation that has made a membership.
+    ("ALTER TABLE room ADD COLUMN invited_by text",),
+)

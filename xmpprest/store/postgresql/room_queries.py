@@ -12,10 +12,12 @@ from .operation import Operation, bind, boolean, encodeRows, read, text, write
 _COLUMNS = (
     *("room", "sender", "occupant", "nick", "password", "history", "creates"),
     *("is_removed", "since", "condition", "reason", "actor", "joined_at", "subject"),
+    "invited_by",
 )
 _DECODERS = (
     *(text, text, text, text, text, text, boolean),
     *(boolean, float, text, text, text, float, text),
+    text,
 )
 _NAMES = ", ".join(_COLUMNS)
 
