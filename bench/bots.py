@@ -1,32 +1,29 @@
 """
 Measures a bot with very many contacts: memory, new streams, floods of requests.
 
-    python -m bench.bots [CONTACTS [SECONDS]]
-    python -m bench.bots --kills NUMBER
+    python -m bench.bots [--contacts 10000] [--seconds 10] [--server Prosody]
 
-Prosody, a gateway with a store in the current directory, and a component that has all
-contacts (10,000 by default), each subscribed to the bot and the bot to it. So on a new
-stream each gets a presence and a probe. Then one contact asks for the bot's presence
-1,000 times a second for SECONDS (10), and then as many others ask once each.
-
-With C{--kills}, the gateway and then Prosody are killed by SIGKILL so many times; after
-each kill the contacts of a bot wait for its presence, and probe it.
+A server, a gateway with a store, and a component that has all contacts, each subscribed
+to the bot and the bot to it. So on a new stream each gets a presence and a probe. Then
+one contact asks for the bot's presence 1,000 times a second, and then as many others
+ask once each. L{bench.bot_kills} kills the gateway and the server.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from tests.support.ejabberd import Ejabberd
 from tests.support.gateway_process import TOKEN, GatewayProcess
-from tests.support.process import LOOPBACK
+from tests.support.process import LOOPBACK, ServerProcess
 from tests.support.prosody import Prosody
 from xmpprest.core.bots.contact import Contact, ContactRecord
 from xmpprest.core.bots.profile import Bot, Profile
@@ -38,7 +35,7 @@ from .harness.component import LoadComponent
 from .harness.polling import waitForCount
 from .harness.process_stats import cpuSeconds, residentBytes
 
-CONTACTS, SECONDS = 10_000, 10
+SERVERS: Mapping[str, type[ServerProcess]] = {"Prosody": Prosody, "ejabberd": Ejabberd}
 #: Requests per second, and how many of them are written at once.
 RATE, BURST = 1000, 20
 
@@ -52,11 +49,9 @@ class Contacts(LoadComponent):
 
     @ivar presences: The number of presence stanzas with content, without errors.
     @ivar others: The number of presence stanzas without content, such as probes.
-    @ivar probed: The time until which the contacts do not probe again.
     """
 
     presences = others = 0
-    probed = 0.0
 
     def _received(self, data: bytes) -> None:
         super()._received(data)
@@ -90,7 +85,7 @@ class MeasuredGateway:
     A gateway process with a store.
     """
 
-    def __init__(self, server: Prosody, contacts: int) -> None:
+    def __init__(self, server: ServerProcess, contacts: int) -> None:
         domain = server.componentDomain
         self.bot = f"weather@{domain}"
         self.process = GatewayProcess(
@@ -127,7 +122,7 @@ class MeasuredGateway:
             response.read()
 
 
-async def measureMemory(server: Prosody) -> int:
+async def measureMemory(server: ServerProcess) -> int:
     """Return the resident bytes of a gateway with a bot without contacts."""
     gateway = MeasuredGateway(server, 0)
     await asyncio.to_thread(gateway.process.start)
@@ -192,6 +187,7 @@ async def measureFlood(
     """
     before, answered = gateway.metrics(), peer.presences + peer.others
     cpu, began = cpuSeconds(gateway.process.pid), time.monotonic()
+    size, stored = residentBytes(gateway.process.pid), before["xmpprest_bot_contacts"]
     for start in range(0, total, BURST):
         for number in range(start, start + BURST):
             sender = "one" if isOne else f"new{number}"
@@ -211,7 +207,10 @@ async def measureFlood(
     print(f", {now[calls] - before[calls]:,.0f} calls of the store", end="")
     print(f", {peer.presences + peer.others - answered:,} stanzas sent", end="")
     turn = now["xmpprest_reactor_turn_max_seconds"]
-    print(f", longest turn {turn * 1000:.1f} ms")
+    print(f", longest turn {turn * 1000:.1f} ms", end="")
+    size = residentBytes(gateway.process.pid) - size
+    contacts = now["xmpprest_bot_contacts"] - stored
+    print(f", {contacts:,.0f} contacts and {size / 2**20:.1f} MiB more")
 
 
 async def _until(isSo: Callable[[], bool], patience: float = 60.0) -> None:
@@ -223,54 +222,8 @@ async def _until(isSo: Callable[[], bool], patience: float = 60.0) -> None:
         await asyncio.sleep(0.005)
 
 
-async def kill(number: int) -> None:
-    """Kill the gateway and the server, and print how soon the bot was back."""
-    server, contacts = Prosody(), 100
-    await asyncio.to_thread(server.start)
-    gateway = MeasuredGateway(server, contacts)
-    peer = Contacts(server, server.peerDomain)
-    try:
-        await peer.connect()
-        await asyncio.to_thread(gateway.process.start)
-        await waitForCount(lambda: peer.presences, contacts)
-        for name, victim in (("gateway", gateway.process), ("server", server)):
-            times = []
-            for _ in range(number):
-                await asyncio.to_thread(victim.kill)
-                peer.presences = 0
-                began = time.monotonic()
-                await asyncio.to_thread(victim.start)
-                if victim is server:
-                    peer = Contacts(server, server.peerDomain)
-                    await peer.connect()
-                await _until(lambda peer=peer: _isBack(peer, gateway.bot, contacts))  # type: ignore[misc]  # mypy cannot infer it
-                times.append(time.monotonic() - began)
-            print(f"killed the {name} {number} times; the bot was back after", end="")
-            print(f" {sorted(times)[number // 2]:.1f} s, at most {max(times):.1f} s")
-    finally:
-        await asyncio.to_thread(gateway.process.stop)
-        await peer.close()
-        server.stop()
-
-
-def _isBack(peer: Contacts, bot: str, contacts: int) -> bool:
-    """
-    Check whether all contacts have the bot's presence, or it answers their probes: a
-    contact that comes back after the gateway has missed the presence.
-    """
-    if peer.presences < contacts and peer.probed < time.monotonic():
-        peer.probed = time.monotonic() + 2
-        peer.presences = 0
-        for number in range(contacts):
-            peer.write(
-                f"<presence type='probe' from='p{number:06}@{peer.domain}' to='{bot}'/>"
-            )
-    return peer.presences >= contacts
-
-
-async def measure(contacts: int, seconds: int) -> None:
+async def measure(server: ServerProcess, contacts: int, seconds: int) -> None:
     """Measure, and print a line for each figure."""
-    server = Prosody()
     await asyncio.to_thread(server.start)
     peer = Contacts(server, server.peerDomain)
     gateway = MeasuredGateway(server, contacts)
@@ -290,12 +243,13 @@ async def measure(contacts: int, seconds: int) -> None:
 
 def main() -> None:
     """Measure with the numbers of the command line."""
-    if sys.argv[1:2] == ["--kills"]:
-        asyncio.run(kill(int(sys.argv[2])))
-        return
-    numbers = [int(each) for each in sys.argv[1:]]
-    contacts, seconds = [*numbers, *(CONTACTS, SECONDS)[len(numbers) :]]
-    asyncio.run(measure(contacts, seconds))
+    parser = argparse.ArgumentParser(description=str(__doc__).strip().split("\n\n")[0])
+    parser.add_argument("--contacts", type=int, default=10_000)
+    parser.add_argument("--seconds", type=int, default=10, help="of each flood")
+    parser.add_argument("--server", choices=SERVERS, default="Prosody")
+    options = parser.parse_args()
+    server = SERVERS[options.server]()
+    asyncio.run(measure(server, options.contacts, options.seconds))
 
 
 if __name__ == "__main__":

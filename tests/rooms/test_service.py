@@ -327,6 +327,18 @@ class StayTests(RoomTestCase):
         self.assertEqual(self.membership.condition, "banned")
         self.assertEqual(self.room.occupants, {})
 
+    def test_crossed(self) -> None:
+        """
+        A bot that was kicked while its join was on the way, and is in the room all the
+        same, is shown as joined.
+        """
+        self.server.remove(ROOM, "bot", 307)
+        self.assertEqual(self.membership.state, "removed")
+        self.room.occupants["bot"] = OCCUPANT
+        self.server.showPresence(ROOM, "bot", OCCUPANT, 110)
+        self.assertEqual(self.membership.state, "joined")
+        self.assertEqual(self.take()[-2:], ["removed", "joined"])
+
     def test_dropped(self) -> None:
         """A bot that was removed without a word finds out by its self-ping."""
         self.server.remove(ROOM, "bot", isSilent=True)

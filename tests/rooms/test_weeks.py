@@ -5,16 +5,72 @@ belongs, and sends little. C{python -m bench.room_weeks} runs many of them.
 
 from __future__ import annotations
 
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from ..support.room_service import fault
-from ..support.room_turmoil import DAY, DISTURBANCES, MAX_TRAFFIC, PLAIN, Turmoil
+from ..support.room_turmoil import (
+    ARCHIVED,
+    DAY,
+    DISTURBANCES,
+    MAX_TRAFFIC,
+    PLAIN,
+    Turmoil,
+)
+
+
+class TurmoilMachine(RuleBasedStateMachine):
+    """
+    A bot in two rooms, to which anything happens in any order, with any pause.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turmoil = Turmoil(0)
+
+    @rule(
+        name=st.sampled_from([*DISTURBANCES]),
+        room=st.sampled_from([ARCHIVED, PLAIN]),
+        seconds=st.sampled_from([0.0, 0.06, 3.0, 16.0, 40.0, 700.0]),
+    )
+    def disturb(self, name: str, room: str, seconds: float) -> None:
+        """Something happens, and the next thing soon after it."""
+        self.turmoil.disturbRoom(name, room)
+        self.turmoil.advance(seconds)
+
+    @rule()
+    def talk(self) -> None:
+        """Another occupant says something."""
+        self.turmoil.talk()
+
+    @rule()
+    def calm(self) -> None:
+        """Every disturbance ends."""
+        self.turmoil.calm()
+
+    def teardown(self) -> None:
+        """The bot is where it belongs."""
+        self.turmoil.calm()
 
 
 class TurmoilTests(SynchronousTestCase):
     """
     Weeks in which all sorts of things happen.
     """
+
+    def test_anyOrder(self) -> None:
+        """
+        Whatever happens in whatever order, the bot is where it belongs in the end.
+        """
+        run_state_machine_as_test(
+            TurmoilMachine, settings=settings(stateful_step_count=12, deadline=None)
+        )
 
     def test_threeWeeks(self) -> None:
         """

@@ -7,8 +7,10 @@ What the machine decides against a room is in L{tests.rooms.test_service}.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import get_args
 
-from hypothesis import settings
+from hypothesis import find, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,7 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.hypothesis_profiles import THOROUGH
 from xmpprest.core.errors import ERROR_TYPE_BY_CONDITION, errorTypeOf
-from xmpprest.core.rooms import events
+from xmpprest.core.rooms import events, tables
 from xmpprest.core.rooms.events import Action, Event
 from xmpprest.core.rooms.membership import Membership
 from xmpprest.core.rooms.phases import STATE, Phase
@@ -57,7 +59,10 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         NICKS,
         CODES,
         NICKS | st.none(),
+        st.sampled_from([None, "Too loud"]),
+        st.sampled_from([None, "Boss"]),
         isDestroyed=st.booleans(),
+        alternate=st.sampled_from([None, "elsewhere@x"]),
     ),
     st.builds(events.Refused, FAULTS),
     st.builds(events.Configured, FAULTS | st.none()),
@@ -76,6 +81,10 @@ ANSWERS: dict[type[Action], type[Event]] = {
     events.Configure: events.Configured,
     events.Ping: events.Pinged,
 }
+
+
+def _isOf(kind: type[Event], event: Event) -> bool:
+    return isinstance(event, kind)
 
 
 class MembershipMachine(RuleBasedStateMachine):
@@ -109,7 +118,8 @@ class MembershipMachine(RuleBasedStateMachine):
         actions = handle(self.membership, event, self.now)
         self.apply(actions)
         if before is Phase.REMOVED and self.membership.phase is not before:
-            assert isinstance(event, events.Requested | events.Deleted)
+            isIn = isinstance(event, events.Present) and tables.SELF in event.statuses
+            assert isIn or isinstance(event, events.Requested | events.Deleted)
 
     def apply(self, actions: Sequence[Action]) -> None:
         """Do what the membership wants."""
@@ -155,7 +165,7 @@ class MembershipMachine(RuleBasedStateMachine):
         """Clients see a state, and occupants only where there may be some."""
         membership = self.membership
         assert STATE[membership.phase] in STATES
-        if membership.phase in (Phase.OFFLINE, Phase.REMOVED, Phase.QUEUED):
+        if membership.phase in (Phase.OFFLINE, Phase.QUEUED):
             assert not membership.occupants
         if membership.phase is Phase.REMOVED:
             assert membership.record.isRemoved
@@ -166,6 +176,13 @@ class MembershipTests(SynchronousTestCase):
     """
     Any events in any order.
     """
+
+    def test_everyEvent(self) -> None:
+        """
+        The machine knows every kind of event.
+        """
+        made = {type(find(EVENTS, partial(_isOf, each))) for each in get_args(Event)}
+        self.assertEqual(made, {*get_args(Event)})
 
     def test_anyOrder(self) -> None:
         """

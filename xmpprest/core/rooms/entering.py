@@ -62,7 +62,7 @@ def presentOnEntry(membership: Membership, event: Present) -> None:
 
 
 def presentLate(membership: Membership, event: Present) -> None:
-    """The room answers a join that was given up."""
+    """The room lets the bot in after all."""
     if tables.SELF in event.statuses and tables.CREATED not in event.statuses:
         membership.nick = event.nick
         membership.joined()

@@ -54,6 +54,8 @@ TRANSITIONS: Mapping[tuple[Phase, type[Event]], _Handler] = {
     (Phase.CONFIGURING, Absent): entering.absentOnEntry,  # §8.2, §9.1, §10.9
     (Phase.CONFIGURING, Due): entering.timedOut,
     (Phase.WAITING, Present): entering.presentLate,  # §7.2.2
+    # A kick may cross a join, or a client joins by raw presence.
+    (Phase.REMOVED, Present): entering.presentLate,
     # in the room
     (Phase.JOINED, Present): staying.presentInside,  # §7.2.2, §7.6
     (Phase.JOINED, Absent): staying.absentInside,  # §7.6, §8.2, §9.1, §9.4, §10.9
