@@ -272,9 +272,13 @@ class TokenTests(RoomsTestCase):
         self.assertEqual(self.value("GET")["from"], BOT)
         response = self.send("PUT", PATH, {"from": OTHER, "nick": "x"})
         self.assertRefused(response, 403, "may not send from")
-        for method in ("GET", "DELETE"):
-            response = self.send(method, f"{PATH}?from={OTHER}")
-            self.assertRefused(response, 404, "'mine' may not see it")
+        for method, path in (
+            ("GET", PATH),
+            ("GET", f"{PATH}/occupants"),
+            ("DELETE", PATH),
+        ):
+            response = self.send(method, f"{path}?from={OTHER}")
+            self.assertRefused(response, 403, "may not send from")
         self.assertEqual([*self.room.occupants], ["bot", "other"])
 
     def test_resource(self) -> None:

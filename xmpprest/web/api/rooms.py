@@ -156,7 +156,11 @@ class RoomsHandler:
         return Response(204)
 
     def _find(self, room: str, request: Request, grant: Grant) -> Membership:
-        """Return the membership that a path and a query mean."""
+        """
+        Return the membership that a path and a query mean.
+
+        @raise Refusal: 403 if the query names a bot that the token may not send from.
+        """
         written = parseQuery(request, _FROM).get("from")
         address = parseRoom(room)
         found = {
@@ -166,6 +170,7 @@ class RoomsHandler:
         }
         if written is not None:
             sender = str(parseSender(written, self._domain).bare)
+            grant.requireSender(sender)
             found = {sender: found[sender]} if sender in found else {}
         default = (grant.defaultSender or self._domain).partition("/")[0]
         if len(found) > 1 and default in found:
