@@ -5,9 +5,10 @@ Compares the CPU time of a message of a room with that of a chat message, to a c
 
 A gateway on Prosody, once with a store and once without, whose bot is in twenty rooms
 without an archive and in twenty with one. In each round twenty senders send so many
-messages of each kind, at 400 a second: chat messages to the bot, and messages to their
-rooms. The figures are the gateway's CPU microseconds a message, medians of the rounds;
-the ratio is the median of each round's ratio to the chat messages.
+messages of each kind: to their rooms, and chat messages to the bot with the elements
+that the rooms add, an occupant-id and a stanza-id. The figures are the gateway's CPU
+microseconds a message, medians of the rounds; the ratio is the median of each round's
+ratio to chat messages with the same elements.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from tests.support.prosody import Prosody
 
@@ -27,7 +29,32 @@ from .harness.process_stats import cpuSeconds
 from .room_scale import RoomsGateway
 
 SENDERS, RATE = 20, 400
-CHAT, PLAIN, ARCHIVED = "chat", "room", "room with an archive"
+_OCCUPANT = f"<occupant-id xmlns='urn:xmpp:occupant-id:0' id='{'A' * 43}='/>"
+_STANZA = f"<stanza-id xmlns='urn:xmpp:sid:0' id='{'a' * 24}' by='r1@rooms.localhost'/>"
+
+
+class Kind(NamedTuple):
+    """
+    A kind of message.
+
+    @ivar like: The kind that it is compared with.
+    @ivar domain: The domain of the rooms; empty for a chat message.
+    @ivar extra: Elements of the message beside its body.
+    """
+
+    name: str
+    like: str
+    domain: str = ""
+    extra: str = ""
+
+
+KINDS = (
+    Kind("chat", "chat"),
+    Kind("chat, occupant-id", "chat, occupant-id", extra=_OCCUPANT),
+    Kind("room", "chat, occupant-id", Prosody.plainMUCDomain),
+    Kind("chat, both ids", "chat, both ids", extra=_OCCUPANT + _STANZA),
+    Kind("room with an archive", "chat, both ids", Prosody.mucDomain),
+)
 STORES = ("sqlite:store/rooms.db", "memory")
 
 
@@ -51,15 +78,21 @@ class Talkers(LoadComponent):
             "<x xmlns='http://jabber.org/protocol/muc'/></presence>"
         )
 
-    async def talk(self, to: Sequence[str], count: int, type: str) -> None:
-        """Send messages, each sender to its address in turn."""
+    async def talk(self, kind: Kind, to: str, count: int) -> None:
+        """
+        Send messages.
+
+        @param to: The recipient of a chat message.
+        """
         began = time.monotonic()
+        type = "groupchat" if kind.domain else "chat"
         for number in range(count):
             sender = number % SENDERS
+            address = f"r{sender}@{kind.domain}" if kind.domain else to
             self.write(
-                f"<message from='t{sender}@{self.domain}/x' to='{to[sender]}'"
-                f" type='{type}' id='{type}{number}-{began}'><body>{HELLO}</body>"
-                "</message>"
+                f"<message from='t{sender}@{self.domain}/x' to='{address}'"
+                f" type='{type}' id='{number}-{began}'><body>{HELLO}</body>"
+                f"{kind.extra}</message>"
             )
             if sender == SENDERS - 1:
                 await self.drain()
@@ -73,12 +106,9 @@ async def measure(store: str, rounds: int, messages: int) -> None:
     await asyncio.to_thread(server.start)
     talkers = Talkers(server, server.peerDomain)
     gateway = RoomsGateway(server, callback.url, store)
-    addresses = {
-        CHAT: [f"bot@{server.componentDomain}"] * SENDERS,
-        PLAIN: [f"r{each}@{server.plainMUCDomain}" for each in range(SENDERS)],
-        ARCHIVED: [f"r{each}@{server.mucDomain}" for each in range(SENDERS)],
-    }
-    rooms = [*addresses[PLAIN], *addresses[ARCHIVED]]
+    bot = f"bot@{server.componentDomain}"
+    rooms = [f"r{n}@{kind.domain}" for kind in KINDS for n in range(SENDERS)]
+    rooms = [each for each in rooms if not each.endswith("@")]
     try:
         await talkers.connect()
         await asyncio.to_thread(gateway.process.start)
@@ -88,17 +118,16 @@ async def measure(store: str, rounds: int, messages: int) -> None:
             talkers.enter(number % SENDERS, room)
         await waitUntil(lambda: talkers.entered >= len(rooms), 60)
         await asyncio.sleep(1)
-        found: dict[str, list[float]] = {each: [] for each in addresses}
+        found: dict[str, list[float]] = {kind.name: [] for kind in KINDS}
         for _ in range(rounds):
-            for kind, to in addresses.items():
+            for kind in KINDS:
                 before, cpu = callback.count(), cpuSeconds(gateway.process.pid)
-                type = "chat" if kind == CHAT else "groupchat"
-                await talkers.talk(to, messages, type)
+                await talkers.talk(kind, bot, messages)
                 await waitForCount(callback.count, before + messages)
                 arrived = callback.count() - before
-                assert arrived == messages, f"{arrived} of {messages}, {kind}"
+                assert arrived == messages, f"{arrived} of {messages}, {kind.name}"
                 used = cpuSeconds(gateway.process.pid) - cpu
-                found[kind].append(used / messages * 1e6)
+                found[kind.name].append(used / messages * 1e6)
         _show(store, found)
     finally:
         await asyncio.to_thread(gateway.process.stop)
@@ -109,9 +138,10 @@ async def measure(store: str, rounds: int, messages: int) -> None:
 
 def _show(store: str, found: Mapping[str, Sequence[float]]) -> None:
     """Print the medians, and the ratios to the chat messages."""
-    for kind, times in found.items():
-        ratio = median(one / chat for one, chat in zip(times, found[CHAT], strict=True))
-        print(f"{store.partition(':')[0]:<8}{kind:<22}", end="")
+    for kind in KINDS:
+        times, others = found[kind.name], found[kind.like]
+        ratio = median(one / other for one, other in zip(times, others, strict=True))
+        print(f"{store.partition(':')[0]:<8}{kind.name:<22}", end="")
         print(f"{median(times):7.0f} µs of CPU, ratio {ratio:.2f}", flush=True)
 
 

@@ -40,12 +40,22 @@ INBOUND = (
     "<body>Hello!</body></message>"
 )
 
+ROOM = "team@rooms.example.org"
+SAID = (
+    f"<message from='{ROOM}/Ann' to='bot@{DOMAIN}/xmpprest' type='groupchat' id='1'>"
+    f"<body>Hello!</body><stanza-id xmlns='urn:xmpp:sid:0' id='1' by='{ROOM}'/>"
+    "</message>"
+)
+
 #: Limits of the ratio, a tenth above what each was when it was set. Whoever meets one
 #: should see whether the new work belongs into every request.
 POST_XML, POST_JSON, POST_IQ, INBOUND_MESSAGE = 0.79, 0.86, 1.3, 2.4
 
 #: Limit of the ratio of a POST whose body arrives in any way to one in one piece.
 MOST_FOR_A_BODY = 2.0
+
+#: The limit of a message of a room in multiples of a chat message.
+ROOM_MESSAGE = 1.1
 
 #: The limit of an alert for a hook.
 HOOK = 1.55
@@ -247,12 +257,55 @@ class HotPathTests(ReloadTestCase):
         self.inbound()
         self.posted()
 
-        def count() -> int:
-            received = instructions(
-                lambda: server.send(INBOUND), lambda: self.reactor.advance(0)
-            )
-            ((connection, _),) = self.posts()
-            answered = instructions(lambda: connection.answer(204))
-            return received + answered
+        self.assertCost(lambda: self.countInbound(server, INBOUND), INBOUND_MESSAGE)
 
-        self.assertCost(count, INBOUND_MESSAGE)
+    def countInbound(self, server: HeldServer, xml: str) -> int:
+        """Return the instructions of an inbound message, and of its response."""
+        received = instructions(
+            lambda: server.send(xml), lambda: self.reactor.advance(0)
+        )
+        ((connection, _),) = self.posts()
+        return received + instructions(lambda: connection.answer(204))
+
+    def test_inboundFromRoom(self) -> None:
+        """
+        A message of a room that a bot is in costs hardly more than any other message
+        with the same elements.
+        """
+        server = self.begin(callbackURL="http://127.0.0.1:9999/in")
+        self.join(server)
+
+        def least(xml: str) -> int:
+            return min(self.countInbound(server, xml) for _ in range(ROUNDS))
+
+        chat = SAID.replace("groupchat", "chat").replace(f"{ROOM}/Ann", "ann@a.example")
+        ratio = least(SAID) / least(chat)
+        self.assertLessEqual(ratio, ROOM_MESSAGE)
+        self.assertGreater(ratio, 1)
+
+    def join(self, server: HeldServer) -> None:
+        """Let the bot be in a room, without other occupants, that sends no history."""
+        body = f'{{"from": "bot@{DOMAIN}"}}'
+        self.client.send(
+            f"PUT /rest/rooms/{ROOM} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer"
+            f" {TOKEN}\r\nContent-Type: application/json\r\nContent-Length:"
+            f" {len(body)}\r\n\r\n{body}".encode()
+        )
+        disco = server.stanza()
+        occupant = disco["from"]
+        server.send(
+            f"<iq type='result' id='{disco['id']}' from='{ROOM}' to='{occupant}'>"
+            "<query xmlns='http://jabber.org/protocol/disco#info'><feature"
+            " var='http://jabber.org/protocol/muc'/></query></iq>"
+        )
+        entering = server.stanza()
+        self.assertEqual(entering["to"], f"{ROOM}/bot")
+        server.send(
+            f"<presence from='{ROOM}/bot' to='{occupant}'>"
+            "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none'"
+            " role='participant'/><status code='110'/></x></presence>"
+            f"<message type='groupchat' from='{ROOM}' to='{occupant}'><subject/>"
+            "</message>"
+        )
+        self.reactor.advance(0)
+        self.assertEqual(self.client.response().status, 200)
