@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from bench.harness.room_peers import Callback, Client, until
 from bench.reporting.rst_table import table
 from bench.room_witness import Witness
-from bench.rooms import Callback, Client, until
 from tests.support.gateway_process import (
     GatewayProcess,
     SurvivalEjabberd,

@@ -30,7 +30,7 @@ class RightsTests(SynchronousTestCase):
             ("bots", BotsHandler(NOTHING, DOMAIN, NOTHING).routes),
         ):
             for path, made in routes.items():
-                isMade = isinstance(made, Route)
-                route = made if isMade else made(*["x"] * path.count("{"))
+                values = ["x"] * path.count("{")
+                route = made if isinstance(made, Route) else made(*values)
                 self.assertEqual(route.permission, right, path)
                 self.assertTrue(route.methods, path)
