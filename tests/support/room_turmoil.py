@@ -363,9 +363,18 @@ class Turmoil:
             room.assigned = "Robot 7"
             self._remove(address, isFinal=False)
 
+    def _isJoined(self, address: str) -> bool:
+        """
+        Tell whether room and gateway agree that the bot is there. If they do not, a
+        presence of the bot alone makes it joined without a list of the others.
+        """
+        membership = self.membership(address)
+        isIn = membership is not None and membership.state == JOINED
+        return isIn and self._bot(address) is not None
+
     def _rename(self, address: str) -> None:
         """The service changes the nick of the bot (303)."""
-        if self._bot(address) is not None:
+        if self._isJoined(address):
             self.server.rename(address, f"bot{self.random.randint(1, 99)}", OCCUPANT)
 
     def _misorder(self, address: str) -> None:
@@ -380,7 +389,7 @@ class Turmoil:
     def _repeat(self, address: str) -> None:
         """The room sends the own presence again, with codes that change nothing."""
         nick = self._bot(address)
-        if nick is not None:
+        if nick is not None and self._isJoined(address):
             codes = self.random.choice([(110,), (110, 100), (110, 210), (110, 170)])
             self.server.showPresence(address, nick, OCCUPANT, *codes)
 
