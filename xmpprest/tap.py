@@ -221,7 +221,7 @@ class Options(usage.Options):
 
     def _inspect(self, loaded: LoadedConfig) -> None:
         if self["print-config"]:
-            print(loaded.describe())
+            _print(loaded.describe())
             sys.exit(0)
         if self["check-config"]:
             _build(loaded)
@@ -318,6 +318,15 @@ def _build(loaded: LoadedConfig) -> tuple[Gateway, list[Listener]]:
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     return gateway, listeners
+
+
+def _print(text: str) -> None:
+    """Print a text, whose reader may close the pipe early, as C{head} does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Or the interpreter would report it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _raiseFileLimit() -> None:

@@ -58,6 +58,7 @@ class Config:
         parsers.domain,
         "The component's domain, for example gateway.example.org.",
         restart=True,
+        show=str,
     )
     secret: str = field(repr=False)
     credentials: tuple[str, ...] = field(default=(), repr=False)

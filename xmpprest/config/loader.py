@@ -328,7 +328,7 @@ def _refusePassword(name: str, texts: list[str]) -> None:
 
 def _readTOML(written: RawSetting) -> dict[str, object]:
     path = written.texts[-1]
-    text = readText(Path(path), written.origin)
+    text = readText(Path(path), written.origin, isPath=True)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

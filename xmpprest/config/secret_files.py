@@ -131,11 +131,12 @@ def _readLines(
     return tuple(found)
 
 
-def readText(path: Path, where: str) -> str:
+def readText(path: Path, where: str, *, isPath: bool = False) -> str:
     """
     Read a file.
 
     @param where: The setting that names it, for messages.
+    @param isPath: Whether the path cannot be a secret in the place of one.
     @raise ConfigurationError: The file cannot be read.
     """
     try:
@@ -144,7 +145,7 @@ def readText(path: Path, where: str) -> str:
         reason = error.strerror
     except ValueError:
         reason = "it is not UTF-8"
-    if not _isRecognisable(path):
+    if not isPath and not _isRecognisable(path):
         raise ConfigurationError(
             f"The file that {where} names cannot be read: {reason}. Expected the path"
             f" of a file, not its content; a relative path begins at {os.getcwd()}."

@@ -149,7 +149,7 @@ def makeHTTPSide(
         time.time,
     )
     barrier = sender.barrier if isDurable(config) else None
-    ready = ReadinessResource(sender, parts.store, barrier, reactor)
+    ready = ReadinessResource(parts.component, parts.store, barrier, reactor)
     metrics = MetricsResource(collector, requirePermission(authenticator, "metrics"))
     health = {"livez": LivenessResource(), "readyz": ready}
     site = GatewaySite(

@@ -122,6 +122,12 @@ def clientEndpoint(description: str, reactor: Any) -> Any:
     """
     try:
         return clientFromString(reactor, description)
+    except TypeError:
+        # The parser calls a constructor with the parts that are there.
+        raise ValueError(
+            f"server is {description!r}: expected a Twisted client endpoint like"
+            " tcp:127.0.0.1:5347 (a part is missing)."
+        ) from None
     except Exception as error:
         # The parsers of endpoints raise exceptions of any class.
         raise ValueError(

@@ -139,6 +139,11 @@ class ComponentService(Component):
         """C{True} while stanzas can be sent."""
         return self.sender.ready
 
+    @property
+    def fault(self) -> str | None:
+        """The reason why there is no stream, with advice; C{None} if unknown."""
+        return self.reporter.fault
+
     def send(self, obj: Element) -> None:
         """
         Write a stanza for a wokkel handler; see L{StanzaSender.send}.

@@ -30,7 +30,8 @@ ADVICE = {
     " until the server notices that an old connection is gone (with the setting"
     ' component_conflict_resolve = "kick_old", Prosody replaces it at once)',
     "host-unknown": "the server has no component with this domain; add it to the"
-    " server's configuration, or correct --domain",
+    " server's configuration, or correct --domain; or this is the port for clients"
+    " (5222), and --server must give the one for components (5347)",
     "invalid-namespace": "this is not the server's port for components (XEP-0114); give"
     " that port, 5347 by default, in --server",
     "not-authorized": "the secret is wrong; compare it with component_secret (Prosody)"
@@ -67,6 +68,7 @@ class ConnectionReporter:
     Logs and counts failures of the connection to the XMPP server.
 
     @ivar failureCounts: The number of failures by kind, from a fixed set.
+    @ivar fault: The last problem, with advice; C{None} while the stream is up.
     """
 
     def __init__(self, subject: str) -> None:
@@ -78,7 +80,7 @@ class ConnectionReporter:
         self._delay: float | None = None
         self._up = False
         self._explained = False
-        self._said: str | None = None
+        self.fault: str | None = None
         self.failureCounts = dict.fromkeys(
             (UNREACHABLE, NO_HANDSHAKE, LOST, *ADVICE, OTHER), 0
         )
@@ -98,7 +100,7 @@ class ConnectionReporter:
     def streamEstablished(self) -> None:
         """Handle an accepted handshake."""
         self._up = True
-        self._failures, self._delay, self._said = 0, None, None
+        self._failures, self._delay, self.fault = 0, None, None
         _log.info("{subject}: connected.", subject=self._subject)
 
     def connectFailed(self, reason: Failure) -> None:
@@ -160,13 +162,13 @@ class ConnectionReporter:
 
     def _say(self, what: str) -> None:
         """Log a problem, unless it is the one that was logged last."""
-        if what != self._said:
+        if what != self.fault:
             _log.error(
                 "{subject}: {what}. Trying again.",
                 subject=self._subject,
                 what=what,
             )
-        self._said = what
+        self.fault = what
 
 
 def _words(reason: Failure) -> str:

@@ -148,6 +148,15 @@ class FetchTests(UpdatesTestCase):
         self.assertRefused(self.get(headers=headers), 403, "updates", "poor")
         self.assertRefused(self.post("msg_1", headers=headers), 403, "updates")
 
+    def test_basic(self) -> None:
+        """
+        Credentials that a browser remembers fetch nothing: a web page could make it end
+        the request of the reader.
+        """
+        headers = self.allow(Grant("all", RIGHT, isBasic=True))
+        self.assertRefused(self.get(headers=headers), 403, "Basic", "Bearer")
+        self.assertEqual(self.updates.fetched, [])
+
     def test_limitedToken(self) -> None:
         """
         A token for some callbacks fetches from these, and is told what it lacks for

@@ -30,6 +30,7 @@ class HeldStream:
     """A stream that is up, or not."""
 
     ready = True
+    fault: str | None = None
 
 
 class HeldBarrier:
@@ -146,6 +147,12 @@ class ReadyTests(ReadyTestCase):
                 "reason": "there is no connection to the XMPP server",
                 "means": "loopback",
             },
+        )
+        self.stream.fault = "cannot connect: nothing listens on this port"
+        self.clock.advance(2)
+        reason = self.state()[1]["stream"]["reason"]
+        self.assertTrue(
+            reason.endswith("server: cannot connect: nothing listens on this port")
         )
 
     def test_store(self) -> None:

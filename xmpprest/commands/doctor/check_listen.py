@@ -181,13 +181,16 @@ def checkRunning(ready: Mapping[str, Any]) -> CheckResult:
     if ready["ready"]:
         means = (ready.get("barrier") or {}).get("means")
         return ok("gateway", f"it runs and is ready (barrier: {means})")
-    reasons = [
-        f"{part}: {ready[part].get('reason')}"
+    reasons = {
+        part: ready[part].get("reason")
         for part in ("stream", "store", "barrier")
         if isinstance(ready.get(part), dict) and not ready[part].get("ready")
-    ]
-    return failed(
-        "gateway",
-        f"it runs, but is not ready ({'; '.join(reasons)}): read its log; or stop it"
-        " and run the doctor again, which then connects to the XMPP server itself",
-    )
+    }
+    shown = "; ".join(f"{part}: {reason}" for part, reason in reasons.items())
+    advice = "its log says more"
+    if "stream" in reasons:
+        advice += (
+            "; or stop it and run the doctor again, which then connects to the XMPP"
+            " server itself"
+        )
+    return failed("gateway", f"it runs, but is not ready ({shown}): {advice}")

@@ -121,11 +121,20 @@ class Grant:
         @param stanza: The iq that the request stands for.
         @raise Refusal: 403, the credentials are Basic and the iq changes something.
         """
-        isChange = stanza.getAttribute("type") == "set" and mam.query(stanza) is None
-        if self.isBasic and isChange:
+        if stanza.getAttribute("type") == "set" and mam.query(stanza) is None:
+            self.refuseBasic("send an iq of type set", "use POST, or a Bearer token")
+
+    def refuseBasic(self, action: str, advice: str) -> None:
+        """
+        Check that a GET request which changes something has no Basic credentials.
+
+        @param action: Its effect, in words.
+        @raise Refusal: 403, the credentials are Basic.
+        """
+        if self.isBasic:
             raise forbidden(
-                "A GET with Basic credentials may not send an iq of type set, because"
-                " a web page could make a browser send it; use POST, or a Bearer token."
+                f"A GET with Basic credentials may not {action}, because a web page"
+                f" could make a browser send it; {advice}."
             )
 
     def consumeRateLimit(self) -> None:

@@ -97,9 +97,11 @@ class UpdatesHandler:
         Return the next updates, as soon as there are any.
 
         @raise Refusal: 400, the query or its cursor is invalid; 403 or 404 for its
-            callback; 409, another request took the place of this one; 401, the token
-            was revoked meanwhile.
+            callback; 403, the credentials are Basic; 409, another request took the
+            place of this one; 401, the token was revoked meanwhile.
         """
+        # It acknowledges updates, and ends the request of another reader.
+        grant.refuseBasic("fetch updates", "use a Bearer token")
         asked = parseQuery(request, _QUERY)
         callback = self._callback(asked.get("callback"), grant)
         after = asked.get("after")

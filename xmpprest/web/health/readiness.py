@@ -38,6 +38,10 @@ class StreamStatus(Protocol):
     def ready(self) -> bool:
         """Whether stanzas can be sent."""
 
+    @property
+    def fault(self) -> str | None:
+        """The reason why they cannot, with advice; C{None} if it is unknown."""
+
 
 class StoreStatus(Protocol):
     """
@@ -112,7 +116,7 @@ class ReadinessResource(GetResource):
         # Both checks run concurrently, each with its timeout.
         trying, crossing = self._storeCheck.get(), self._barrierFault()
         store, barrier = _part(await trying), self._barrierPart(await crossing)
-        stream = _part(None if self._stream.ready else _NO_STREAM)
+        stream = _part(self._streamFault())
         isReady = all(part["ready"] for part in (stream, store, barrier) if part)
         return jsonResponse(
             200 if isReady else 503,
@@ -123,7 +127,14 @@ class ReadinessResource(GetResource):
         """Check the barrier; return the reason of a failure."""
         if self._barrier is None or self._isFresh(self._barrier):
             return succeed(None)
-        return self._barrierCheck.get() if self._stream.ready else succeed(_NO_STREAM)
+        fault = self._streamFault()
+        return self._barrierCheck.get() if fault is None else succeed(_NO_STREAM)
+
+    def _streamFault(self) -> str | None:
+        if self._stream.ready:
+            return None
+        fault = self._stream.fault
+        return _NO_STREAM if fault is None else f"{_NO_STREAM}: {fault}"
 
     def _isFresh(self, barrier: BarrierStatus) -> bool:
         at = barrier.lastSuccessAt

@@ -1,0 +1,1 @@
+/readyz and the doctor tell why there is no connection to the XMPP server.
