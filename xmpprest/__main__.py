@@ -9,6 +9,7 @@ from ._version import __version__
 from .commands.backup import main as backup
 from .commands.doctor.command import main as doctor
 from .commands.hook import main as hook
+from .commands.move_store import main as moveStore
 from .commands.new_token import main as token
 
 #: The commands, each with one line of help.
@@ -16,6 +17,7 @@ COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], object], str]] = {
     "backup": (backup, "Copy the store to a file, also while the gateway runs."),
     "doctor": (doctor, "Check a configuration from end to end."),
     "hook": (hook, "Create a URL for webhooks of other programs, or try a payload."),
+    "move-store": (moveStore, "Copy a store from SQLite to PostgreSQL, or back."),
     "token": (token, "Create a token with limited permissions."),
 }
 

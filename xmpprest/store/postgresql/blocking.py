@@ -66,16 +66,16 @@ class BlockingConnection:
         @raise StoreUnusable: The connection was lost.
         """
         results = [
-            self._execute(each, index)
-            for index, each in enumerate(operation.statements)
+            self.perform(each, index) for index, each in enumerate(operation.statements)
         ]
         return operation.decode(results)
 
     def execute(self, statement: str, *values: object) -> Any:
         """Run a statement, and return its result."""
-        return self._execute(bind(statement.encode(), *values), 0)
+        return self.perform(bind(statement.encode(), *values))
 
-    def _execute(self, statement: Statement, index: int) -> Any:
+    def perform(self, statement: Statement, index: int = 0) -> Any:
+        """Run a statement with its parameters, and return its result."""
         values: Sequence[bytes | None] = statement.values
         try:
             result = self._libpq.exec_params(statement.text, values)

@@ -10,8 +10,8 @@ DIVISION_BY_ZERO = "22012"
 #: Errors after which the same batch may succeed at once: serialization failures and
 #: deadlocks.
 _TRANSIENT = ("40001", "40P01")
-#: The character in a text that PostgreSQL cannot store.
-INVALID_TEXT = "22021"
+#: The error of a statement whose parameters do not fit it.
+PROTOCOL_VIOLATION = "08P01"
 
 #: Descriptions by SQLSTATE or its class. Any other code means a bug in a statement.
 _REASONS: Mapping[str, str] = {
@@ -82,6 +82,8 @@ def describe(error: ServerError) -> str | None:
 
     @return: Words for the middle of a sentence; C{None} if the statement is at fault.
     """
+    if error.code == PROTOCOL_VIOLATION:
+        return None
     words = _REASONS.get(error.code) or _REASONS.get(error.code[:2])
     return words and f"{words} ({error})"
 

@@ -96,7 +96,7 @@ class Opener:
             number = found.number
         for each in range(number, len(MIGRATIONS)):
             try:
-                await connection.run(_migration(each))
+                await connection.run(migration(each))
             except ServerError as error:
                 if error.code not in _TWICE:
                     raise
@@ -151,7 +151,7 @@ def _usedBy(holder: str) -> str:
     )
 
 
-def _migration(number: int) -> Sequence[Statement]:
+def migration(number: int) -> Sequence[Statement]:
     """Return the statements that migrate from a version to the next."""
     if number == EMPTY:
         tell = bind(

@@ -1,0 +1,1 @@
+"""Copies all records from one kind of store to the other."""
