@@ -18,6 +18,7 @@ from http.client import HTTPConnection
 from json import loads
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -26,23 +27,36 @@ from tests.support.process import LOOPBACK
 from tests.support.survival.turns import LongestTurns
 from tests.web.api.uploads import BOUNDARY, formOf, part
 
-from .harness.process_stats import cpuSeconds
+from .harness.process_stats import cpuSeconds, residentBytes
 from .upload_kills import UploadProsody
 
 MB = 1_000_000
 PIECE = 2**20
 
 
-def peakBytes(pid: int) -> int:
-    """Return the most resident memory of a process since L{forgetPeak}."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [each for each in status.splitlines() if each.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024
+class Peak(Thread):
+    """
+    Watches the resident memory of a process.
 
+    @ivar before: The bytes at the start.
+    @ivar most: The most bytes since then.
+    """
 
-def forgetPeak(pid: int) -> None:
-    """Count the peak of the memory of a process anew (proc(5), clear_refs)."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._isEnded = Event()
+        self.before = self.most = residentBytes(pid)
+
+    def run(self) -> None:
+        """Look a hundred times a second."""
+        while not self._isEnded.wait(0.01):
+            self.most = max(self.most, residentBytes(self._pid))
+
+    def end(self) -> None:
+        """Stop watching."""
+        self._isEnded.set()
+        self.join()
 
 
 class Measurement:
@@ -106,9 +120,10 @@ class Measurement:
         pid = self.gateway.pid
         time.sleep(2)
         self.longestTurn()
-        forgetPeak(pid)
-        before, cpu, began = peakBytes(pid), cpuSeconds(pid), time.monotonic()
+        peak, cpu, began = Peak(pid), cpuSeconds(pid), time.monotonic()
+        peak.start()
         answer = self.post(form)
+        peak.end()
         seconds, longest = time.monotonic() - began, self.longestTurn()
         (file,) = [each["file"] for each in answer["messages"]]
         request = Request(file["url"])
@@ -121,8 +136,8 @@ class Measurement:
         print(
             f"{size / MB:g} MB in {seconds:.1f} s,"
             f" {cpuSeconds(pid) - cpu:.1f} s of CPU\n"
-            f"memory before {before / MB:.1f} MB, at most {peakBytes(pid) / MB:.1f} MB:"
-            f" {(peakBytes(pid) - before) / MB:.1f} MB more\n"
+            f"memory before {peak.before / MB:.1f} MB, at most {peak.most / MB:.1f} MB:"
+            f" {(peak.most - peak.before) / MB:.1f} MB more\n"
             f"longest reactor turn {longest * 1000:.0f} ms"
         )
 

@@ -155,6 +155,11 @@ _REFUSED = re.compile(
             r"does not fit into 64 bits",
             # Another request, that the same key was made up for.
             r"This Idempotency-Key was used for another request",
+            # The size and the name of a file, and the texts beside it.
+            r"upload services take no empty files",
+            r"is not the plain name of a file",
+            r"must be base64",
+            r"a character that XML forbids",
             # Times that end before they begin.
             r"'since' must be before 'until'",
         )

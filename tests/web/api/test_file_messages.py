@@ -221,7 +221,8 @@ class FormTests(FileMessageTestCase):
         Only routes of messages take forms: others name the types that they take.
         """
         for path in ("/rest", "/rest/iq/get/example.org", "/rest/presence"):
-            self.assertProblem(self.postForm(form(), path=path), 415)
+            problem = self.assertProblem(self.postForm(form(), path=path), 415)
+            self.assertIn("/rest/message/{type}/{to}", problem["detail"])
 
     def test_earlyRefusals(self) -> None:
         """

@@ -301,6 +301,11 @@ def formatOf(contentType: str | None) -> Format:
         raise unsupportedMediaType(
             f"The Content-Type is not a media type; send one of {INPUT_TYPES}."
         ) from None
+    if name == "multipart/form-data":
+        raise unsupportedMediaType(
+            "A form with files is taken at /rest/message/{type}/{to}, and without a"
+            f" message at /rest/files; here, send one of {INPUT_TYPES}."
+        )
     if name not in FORMATS:
         raise unsupportedMediaType(
             f"The media type {name} is not supported; send one of {INPUT_TYPES}."
