@@ -31,6 +31,7 @@ from .core.hooks.hooks import SECRET, hookConfig
 from .core.hooks.test_hook import group
 from .gateway.test_gateway import MESSAGE, PING, TOKEN, post
 from .gateway.test_reload import ReloadTestCase
+from .gateway.test_rooms import joinRoom
 from .support.doubles import DOMAIN, HeldServer, HTTPClient
 
 JSON = '{"to": "user@example.org", "type": "chat", "body": "Hello!"}'
@@ -273,7 +274,8 @@ class HotPathTests(ReloadTestCase):
         with the same elements.
         """
         server = self.begin(callbackURL="http://127.0.0.1:9999/in")
-        self.join(server)
+        joinRoom(self.client, server, ROOM)
+        self.reactor.advance(0)
 
         def least(xml: str) -> int:
             return min(self.countInbound(server, xml) for _ in range(ROUNDS))
@@ -282,30 +284,3 @@ class HotPathTests(ReloadTestCase):
         ratio = least(SAID) / least(chat)
         self.assertLessEqual(ratio, ROOM_MESSAGE)
         self.assertGreater(ratio, 1)
-
-    def join(self, server: HeldServer) -> None:
-        """Let the bot be in a room, without other occupants, that sends no history."""
-        body = f'{{"from": "bot@{DOMAIN}"}}'
-        self.client.send(
-            f"PUT /rest/rooms/{ROOM} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer"
-            f" {TOKEN}\r\nContent-Type: application/json\r\nContent-Length:"
-            f" {len(body)}\r\n\r\n{body}".encode()
-        )
-        disco = server.stanza()
-        occupant = disco["from"]
-        server.send(
-            f"<iq type='result' id='{disco['id']}' from='{ROOM}' to='{occupant}'>"
-            "<query xmlns='http://jabber.org/protocol/disco#info'><feature"
-            " var='http://jabber.org/protocol/muc'/></query></iq>"
-        )
-        entering = server.stanza()
-        self.assertEqual(entering["to"], f"{ROOM}/bot")
-        server.send(
-            f"<presence from='{ROOM}/bot' to='{occupant}'>"
-            "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none'"
-            " role='participant'/><status code='110'/></x></presence>"
-            f"<message type='groupchat' from='{ROOM}' to='{occupant}'><subject/>"
-            "</message>"
-        )
-        self.reactor.advance(0)
-        self.assertEqual(self.client.response().status, 200)

@@ -12,8 +12,10 @@ from twisted.words.xish.domish import Element
 
 from ..bots.service import BotService
 from ..config.config import Config
+from ..core.codec.meta import metaToJSON
 from ..core.live import Live, LiveSettings
 from ..core.policy.authentication import Authenticator
+from ..core.stanza.build import META
 from ..inbox.router import InboxRouter
 from ..live.hub import EventHub
 from ..metrics.stanza_counter import StanzaCounter
@@ -102,7 +104,9 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     link.outbox = outbox if isinstance(outbox, Outbox) else None
 
     def forward(stanza: Element) -> None:
-        """Hand a stanza to the callbacks."""
+        """Hand a stanza to the callbacks, and an event of a room also to watchers."""
+        if stanza.name == META:
+            hub.room(metaToJSON(stanza))
         callbacks.handle(stanza)
 
     rooms = makeRoomService(

@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from itertools import chain, takewhile
 from operator import attrgetter
 
-from ..core.codec.events import COMPLAINT, LOST, RATES, STANZA, STATE, StanzaEvent
+from ..core.codec.events import (
+    COMPLAINT,
+    LOST,
+    RATES,
+    ROOM,
+    STANZA,
+    STATE,
+    StanzaEvent,
+)
 from ..core.media.values import Value, toJSON
 
 #: Maximum number of stanzas in the log, and of their characters.
@@ -60,7 +68,7 @@ class EventLog:
         self._size = 0
         self._others = {
             name: deque[Event](maxlen=MAX_OTHER_EVENTS)
-            for name in (STATE, RATES, COMPLAINT)
+            for name in (STATE, RATES, COMPLAINT, ROOM)
         }
         self._run = secrets.token_hex(4)
         self.last = 0

@@ -19,6 +19,7 @@ from ..core.codec.events import (
     IN,
     OUT,
     RATES,
+    ROOM,
     STATE,
     ComplaintEvent,
     EventFilter,
@@ -101,6 +102,10 @@ class EventHub:
     def complaint(self, event: ComplaintEvent) -> None:
         """Record a fault in a callback's response."""
         self._log.addEvent(COMPLAINT, event.value(self._now()))
+
+    def room(self, value: dict[str, Value]) -> None:
+        """Record that a bot has entered a room, or was removed from one."""
+        self._log.addEvent(ROOM, {"time": timestamp(self._now()), **value})
 
     @property
     def hasSubscribers(self) -> bool:

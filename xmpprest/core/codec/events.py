@@ -16,7 +16,7 @@ from .table import STANZAS
 
 #: The names of the events.
 STANZA, STATE, RATES, LOST = "stanza", "state", "rates", "lost"
-COMPLAINT = "complaint"
+COMPLAINT, ROOM = "complaint", "room"
 
 #: The directions of a stanza: written to the XMPP server, or read from it.
 OUT, IN = "out", "in"
@@ -223,6 +223,22 @@ def eventSchemas(stanza: Schema) -> Mapping[str, Schema]:
                 "type": ["string", "null"],
                 "description": "The JSON key at fault; `null` if it is not in a key.",
             },
+        ),
+        ROOM: _event(
+            "time event room from nick state",
+            time=_TIME,
+            event={
+                "type": "string",
+                "enum": ["joined", "returned", "removed"],
+                "description": "As a callback gets it; `returned`: after a loss.",
+            },
+            room={**_TEXT, "format": "xmpp-jid"},
+            **{"from": {**_TEXT, "description": "The bare address of the bot."}},
+            nick=_TEXT,
+            state=_TEXT,
+            condition={"type": ["string", "null"]},
+            reason={"type": ["string", "null"]},
+            actor={"type": ["string", "null"]},
         ),
         LOST: _event(
             "reason",

@@ -1,0 +1,1 @@
+The live events tell when a bot enters a room, returns to it or is removed.
