@@ -34,6 +34,12 @@ def sent(id: str = "m1", type: str = "groupchat", sender: str = BOT) -> str:
     return f"<message type='{type}' to='{ROOM}' from='{sender}' id='{id}'/>"
 
 
+def joining() -> str:
+    """The XML of presence with which the gateway enters the room."""
+    muc = "http://jabber.org/protocol/muc"
+    return f"<presence from='{BOT}' to='{ROOM}/bot'><x xmlns='{muc}'/></presence>"
+
+
 def joined(
     nick: str = "bot", code: int = 110, children: str = "", type: str = ""
 ) -> Element:
@@ -59,6 +65,7 @@ class FilterTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Send a message to a room in which the bot has the nick "bot"."""
         self.filter = ReflectionFilter()
+        self.filter.sent(joining())
         self.filter.received(joined())
         self.filter.sent(sent())
 
@@ -113,6 +120,24 @@ class FilterTests(SynchronousTestCase):
         self.assertTrue(self.filter.isKnown(reflection(nick="first")))
         self.assertFalse(self.filter.isKnown(reflection(nick="second")))
         self.assertTrue(self.filter.isKnown(reflection(nick="first")))
+
+    def test_strangers(self) -> None:
+        """
+        Only rooms that the gateway has asked to enter tell which occupant is its own:
+        presence of strangers neither takes their place nor is remembered.
+        """
+        self.patch(reflections, "MAX_REMEMBERED", 2)
+        for number in range(5):
+            self.filter.received(
+                stanza(
+                    f"<presence from='mallory@example.org/{number}' to='x{number}@"
+                    "gateway.example'><x xmlns='http://jabber.org/protocol/muc#user'>"
+                    "<status code='110'/></x></presence>"
+                )
+            )
+        self.assertEqual(1, len(self.filter._occupants))
+        self.assertFalse(self.filter.isKnown(reflection(nick="mallory")))
+        self.assertTrue(self.filter.isKnown(reflection()))
 
     def test_memory(self) -> None:
         """

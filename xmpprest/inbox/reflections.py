@@ -24,6 +24,9 @@ MAX_REMEMBERED = 10_000
 #: Presence with this status is the occupant's own (XEP-0045 §7.2.2).
 _SELF = "110"
 
+#: In presence that enters a room (XEP-0045 §7.2.1).
+_MUC = "http://jabber.org/protocol/muc'"
+
 _OCCUPANT_ID = "urn:xmpp:occupant-id:0"
 
 
@@ -65,34 +68,54 @@ class ReflectionFilter:
         """
         self._wasSent = wasSent
         self._sent: OrderedDict[SentMessage, None] = OrderedDict()
+        #: Rooms and senders of presence with which the gateway has asked to enter.
+        self._entered: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._occupants: OrderedDict[tuple[str, str], _Occupant] = OrderedDict()
 
     # --- stream observer ---
 
     def sent(self, xml: str) -> None:
-        """Remember a groupchat message that has been written to the stream."""
-        if not xml.startswith("<message") or "groupchat" not in xml:
+        """
+        Remember a groupchat message that has been written to the stream, or a presence
+        that enters a room.
+        """
+        isMessage = xml.startswith("<message") and "groupchat" in xml
+        if not isMessage and not (xml.startswith("<presence") and _MUC in xml):
             return
         try:
             _, attributes = parseStoredHead(xml)
         except UnparsableStanza:
             return
         id, to, sender = map(attributes.get, ("id", "to", "from"))
-        if attributes.get("type") == "groupchat" and id and to and sender:
-            _remember(self._sent, SentMessage(id, jid.bareOf(to), sender), None)
+        if not (to and sender):
+            return
+        room = jid.bareOf(to)
+        if not isMessage:
+            _remember(self._entered, (room, sender), None)
+        elif attributes.get("type") == "groupchat" and id:
+            _remember(self._sent, SentMessage(id, room, sender), None)
 
     def received(self, stanza: Element) -> None:
-        """Remember which occupant of a room is this gateway's own."""
-        if stanza.name != "presence" or not _isOwn(stanza):
+        """
+        Remember which occupant of a room is this gateway's own. Only rooms that the
+        gateway has asked to enter are believed.
+        """
+        if stanza.name != "presence":
             return
-        room, _, nick = stanza.getAttribute("from", "").partition("/")
-        key = (room, stanza.getAttribute("to", ""))
+        room, _, nick = stanza.attributes.get("from", "").partition("/")
+        key = (room, stanza.attributes.get("to", ""))
+        if key not in self._entered or not _isOwn(stanza):
+            return
         if stanza.getAttribute("type") == "unavailable":
             self._occupants.pop(key, None)
         elif not stanza.getAttribute("type"):
             _remember(self._occupants, key, _Occupant(nick, _occupantID(stanza)))
 
     # --- queries ---
+
+    def mayBe(self, stanza: Element) -> bool:
+        """Check whether a stanza is a message of the bot's own occupant in a room."""
+        return self._candidate(stanza) is not None
 
     def isKnown(self, stanza: Element) -> bool:
         """Check whether a stanza is the reflection of a message that is in memory."""
