@@ -106,9 +106,7 @@ class StanzaDeliverer:
         @raise CancelledError: The gateway stops; the attempt does not count.
         """
         try:
-            isReflection = b"groupchat" in queued.xml and (
-                await self._reflections.isReflection(queued.element)
-            )
+            isReflection = await self._isReflection(queued)
             if isReflection and not self.wantsReflections:
                 attempt = DeliveryAttempt(self._now(), None, REFLECTED)
                 return AttemptResult(attempt, DELIVERED, self._steady())
@@ -220,9 +218,7 @@ class StanzaDeliverer:
 
     async def _postOnce(self, queued: QueuedStanza) -> ReplyPlan:
         try:
-            isReflection = (not queued.xml or b"groupchat" in queued.xml) and (
-                await self._reflections.isReflection(queued.element)
-            )
+            isReflection = await self._isReflection(queued)
             if isReflection and not self.wantsReflections:
                 return NO_REPLY
             response = await self._post(queued, isReflection)
@@ -243,6 +239,16 @@ class StanzaDeliverer:
         return ReplyPlan(undeliveredReply(stanza, INTERNAL_SERVER_ERROR))
 
     # --- both ---
+
+    async def _isReflection(self, queued: QueuedStanza) -> bool:
+        """
+        Check whether a stanza is a message that a room sends back to its author.
+
+        @raise UnparsableStanza: The XML cannot be parsed.
+        """
+        if not queued.mayReflect or (queued.xml and b"groupchat" not in queued.xml):
+            return False
+        return await self._reflections.isReflection(queued.element)
 
     async def _post(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
         """

@@ -191,7 +191,8 @@ class Inbox(Service):
             self._replies.sendNow(stanza, onUnreachable(stanza))
             return
         isGroupchat = stanza.attributes.get("type") == "groupchat"
-        isUnwanted = isGroupchat and not self._deliverer.wantsReflections
+        mayReflect = isGroupchat and self._reflections.mayBe(stanza)
+        isUnwanted = mayReflect and not self._deliverer.wantsReflections
         if isUnwanted and self._reflections.isKnown(stanza):
             return
         key = self.keys.keyOf(stanza)
@@ -211,6 +212,7 @@ class Inbox(Service):
             self._steady(),
             isStored=isStored,
             isPatient=isStored,
+            mayReflect=mayReflect,
         )
         queued.keepTree(stanza, self._memory)
         conversation = self._scheduler.conversation(key)

@@ -79,6 +79,7 @@ class QueuedStanza:
     @ivar number: Number of a stored stanza, 0 before its commit. Of a transient stanza:
         the number of the last stored stanza before it.
     @ivar isStored: Whether it survives the process: it is stored, or about to be.
+    @ivar mayReflect: Whether it may be a message that a room sends back to its author.
     @ivar isPatient: Whether it waits for stored stanzas before it, also while these are
         not delivered. Other transient stanzas do not.
     """
@@ -91,6 +92,7 @@ class QueuedStanza:
     number: float = 0
     isStored: bool = True
     isPatient: bool = True
+    mayReflect: bool = True
     attempts: int = 0
     _tree: Element | None = field(default=None, init=False)
 

@@ -43,19 +43,23 @@ class TogetherTests(SynchronousTestCase):
 
     def test_runs(self) -> None:
         """
-        Works of a kind that follow one another are done together, all in their order,
-        and each has its result.
+        Works that may be merged and follow one another are done together, those of each
+        kind in their order, before and after any other work; each has its result.
         """
         upper, lower = self.upper, self.lower  # the same object each time
         works: list[Operation] = [
             *(Coalescable(upper, word) for word in "abc"),
             lambda connection: self.done.append("alone"),
             Coalescable(upper, "d"),
-            *(Coalescable(lower, word) for word in "EF"),
+            Coalescable(lower, "E"),
+            Coalescable(upper, "f"),
+            Coalescable(lower, "G"),
+            lambda connection: self.done.append("again"),
+            Coalescable(lower, "H"),
         ]
         results = runAll(self.connection, works)
-        self.assertEqual(results, ["A", "B", "C", None, "D", "e", "f"])
-        expected = [["a", "b", "c"], "alone", ["d"], ["E", "F"]]
+        self.assertEqual(results, ["A", "B", "C", None, "D", "e", "F", "g", None, "h"])
+        expected = [["a", "b", "c"], "alone", ["d", "f"], ["E", "G"], "again", ["H"]]
         self.assertEqual(self.done, expected)
 
     def test_alone(self) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, groupby
-from operator import attrgetter
 from sqlite3 import Connection, Cursor
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -27,7 +26,8 @@ MANY, FEW = 64, 16
 @dataclass(slots=True, eq=False)
 class Coalescable(Generic[_Argument, _Result]):
     """
-    An operation that runs together with the operations of its kind that follow it.
+    An operation that may run together with others of its kind. It may also run before
+    or after others of this class that are called with it: they change other rows.
 
     @ivar function: Runs them together, and returns the result of each.
     """
@@ -57,21 +57,38 @@ class Standalone(Generic[_Result]):
 
 
 def runAll(connection: Connection, works: Sequence[Operation]) -> list[object]:
-    """Run operations in their order, and return the result of each."""
+    """
+    Run operations, and return the result of each. They run in their order, but of those
+    that follow each other and may be merged, all of one kind run together.
+    """
     results: list[object] = []
-    for function, alike in groupby(works, _kind):
-        if function is None:
-            results += [work(connection) for work in alike]
+    for isMerged, run in groupby(works, _isCoalescable):
+        if isMerged:
+            results += _runMerged(connection, [*run])
         else:
-            results += function(connection, [*map(_argument, alike)])
+            results += [work(connection) for work in run]
     return results
 
 
-def _kind(work: Operation) -> Callable[..., Any] | None:
-    return work.function if isinstance(work, Coalescable) else None
+def _isCoalescable(work: Operation) -> bool:
+    return type(work) is Coalescable
 
 
-_argument = attrgetter("argument")
+def _runMerged(connection: Connection, works: Sequence[Any]) -> list[object]:
+    """
+    Run operations of any kinds, those of each kind together.
+
+    @param works: Each a L{Coalescable}.
+    """
+    kinds: dict[Callable[..., Sequence[object]], list[int]] = {}
+    for place, work in enumerate(works):
+        kinds.setdefault(work.function, []).append(place)
+    results: list[object] = [None] * len(works)
+    for function, places in kinds.items():
+        found = function(connection, [works[place].argument for place in places])
+        for place, result in zip(places, found, strict=True):
+            results[place] = result
+    return results
 
 
 def execute(
