@@ -119,6 +119,7 @@ class RestResource(Resource):
         visit.holders = holders
         pending.add(holders)
         body = bodyOf(request)
+        body.holders = holders
         if isinstance(handler, StreamingHandler):
             return handler.handle(request, body, grant)
         data = body.takeBuffered(settings.stanzaSizeLimit)

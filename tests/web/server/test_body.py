@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
@@ -12,7 +12,7 @@ from xmpprest.core.errors import Refusal
 from xmpprest.core.policy.permissions import Grant
 from xmpprest.web.response import Response
 from xmpprest.web.router import Route, StreamingHandler
-from xmpprest.web.server.body import HIGH_WATER, PIECE, Body
+from xmpprest.web.server.body import ARRIVING, HIGH_WATER, PIECE, Body
 from xmpprest.web.server.channel import (
     ARRIVAL_TIMEOUT,
     CLOSE_TIMEOUT,
@@ -21,7 +21,7 @@ from xmpprest.web.server.channel import (
 )
 
 from ...support.doubles import HTTPClient, said
-from ..case import TOKEN, SiteTestCase, request
+from ..case import MESSAGE, TOKEN, SiteTestCase, request
 from .test_site import chunked
 
 PATH = "/rest/pour"
@@ -355,3 +355,53 @@ class CompleteTests(PouringTestCase):
         """A body may be long however its path is written."""
         for path in ("/rest/%70our/", "/rest/pour/", "/rest/pour?a=b", "/rest/pour?"):
             self.assertEqual(self.ask(b"x" * 6000, path=path).body, b"X" * 6000, path)
+
+
+class ArrivingLimitTests(SiteTestCase):
+    """
+    The limit on bodies that arrive at the same time.
+    """
+
+    def begin(self, headers: Mapping[str, str | None] | None = None) -> HTTPClient:
+        """Send a request of which half of the body is missing."""
+        client = self.client()
+        sent = request(MESSAGE, {"Accept": "application/json", **(headers or {})})
+        client.send(sent[: len(sent) - len(MESSAGE) + len(MESSAGE) // 2])
+        return client
+
+    def test_all(self) -> None:
+        """
+        Beyond it a body is refused with 503; bodies that have ended do not count.
+        """
+        others = ARRIVING.size - len(MESSAGE)
+        self.site.arriving.add((), others)
+        first, second = self.begin(), self.begin()
+        second.send(MESSAGE[len(MESSAGE) // 2 :])
+        self.assertProblem(second.response(), 503)
+        first.send(MESSAGE[len(MESSAGE) // 2 :])
+        self.assertEqual(first.response().status, 202)
+        self.begin().leave()
+        self.site.arriving.remove((), others)
+        self.assertEqual((self.site.arriving.count, self.site.arriving.size), (0, 0))
+
+    def test_share(self) -> None:
+        """
+        A token cannot use more than the others leave, and credentials can.
+        """
+        headers = self.allow(Grant("poor"))
+        self.site.arriving.add(("poor",), ARRIVING.size // 2)
+        problem = self.assertProblem(self.begin(headers).response(), 503)
+        self.assertIn("your token", problem["detail"])
+        client = self.begin()
+        client.send(MESSAGE[len(MESSAGE) // 2 :])
+        self.assertEqual(client.response().status, 202)
+
+    def test_single(self) -> None:
+        """
+        A body can arrive byte by byte.
+        """
+        client = self.begin()
+        for position in range(len(MESSAGE) // 2, len(MESSAGE)):
+            client.send(MESSAGE[position : position + 1])
+        self.assertEqual(client.response().status, 202)
+        self.assertEqual(self.site.arriving.size, 0)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from ...core.errors import Problem, Refusal, badRequest, serviceUnavailable
+from ...core.policy.quota import Limits, Quota
 
 #: The most bytes of a body that wait to be read before the client has to wait.
 HIGH_WATER = 2**16
 #: Bytes that are read at once from a file.
 PIECE = 2**16
+#: The most bytes of all bodies that arrive at the same time, to be read as a whole;
+#: each token may hold half of what the others leave.
+ARRIVING = Limits(2**31, 2**26)
 
 
 class Body(Protocol):
     """
     The body of a request.
+
+    @ivar holders: The token whose share of L{ARRIVING} it uses; empty without one.
     """
+
+    holders: Sequence[str]
 
     async def read(self) -> bytes:
         """
@@ -43,7 +52,8 @@ class Body(Protocol):
         Wait for all of the body; it is not held any longer afterwards.
 
         @param limit: The most bytes that the body may have.
-        @raise Refusal: As in L{read}; 413 if the body is longer.
+        @raise Refusal: As in L{read}; 413 if the body is longer; 503 if too many bodies
+            arrive at the same time.
         """
 
     def resetTimeout(self) -> None:
@@ -55,10 +65,11 @@ class BufferedBody:
     A body that arrived together with its head.
     """
 
-    __slots__ = ("_content",)
+    __slots__ = ("_content", "holders")
 
     def __init__(self, content: bytes) -> None:
         self._content = content
+        self.holders: Sequence[str] = ()
 
     async def read(self) -> bytes:
         """Return the whole body, then nothing; see L{Body.read}."""
@@ -87,6 +98,7 @@ class FileBody:
 
     def __init__(self, content: BinaryIO) -> None:
         self._content = content
+        self.holders: Sequence[str] = ()
 
     async def read(self) -> bytes:
         """Return up to L{PIECE} bytes; see L{Body.read}."""
@@ -133,6 +145,7 @@ class StreamingBody:
         self,
         source: BodySource,
         clock: IReactorTime,
+        arriving: Quota[str],
         *,
         length: int | None,
         timeout: float,
@@ -140,6 +153,7 @@ class StreamingBody:
         expectsContinue: bool,
     ) -> None:
         """
+        @param arriving: All bodies that arrive, to be read as a whole.
         @param length: In bytes; C{None} if it is unknown.
         @param timeout: How long a reader waits between two calls of L{resetTimeout}, in
             seconds.
@@ -148,6 +162,8 @@ class StreamingBody:
         """
         self._source = source
         self._clock = clock
+        self._arriving = arriving
+        self.holders: Sequence[str] = ()
         self._length = length
         self._timeout = timeout
         self._left = left
@@ -176,16 +192,23 @@ class StreamingBody:
 
     async def readAll(self, limit: int) -> bytes:
         """Wait for all of the body; see L{Body.readAll}."""
-        pieces: list[bytes] = []
-        size = self._length or 0
-        if size <= limit:
-            size = 0
-            while size <= limit and (piece := await self.read()):
-                pieces.append(piece)
-                size += len(piece)
-        if size > limit:
+        if self._length is not None and self._length > limit:
             raise contentTooLarge(limit)
-        return b"".join(pieces)
+        # One object, since a client can send each byte in a piece of its own.
+        content = bytearray()
+        arriving, holders = self._arriving, self.holders
+        arriving.add(holders)
+        try:
+            while piece := await self.read():
+                if len(content) + len(piece) > limit:
+                    raise contentTooLarge(limit)
+                if arriving.excess(ARRIVING, holders, len(piece)):
+                    raise _tooManyArrive()
+                arriving.add(holders, len(piece), 0)
+                content += piece
+        finally:
+            arriving.remove(holders, len(content))
+        return bytes(content)
 
     def resetTimeout(self) -> None:
         """Give the client the full time again; see L{Body.resetTimeout}."""
@@ -263,6 +286,14 @@ def contentTooLarge(limit: int) -> Refusal:
         f"The body is longer than the {limit} bytes that a stanza may have; shorten it."
     )
     return Refusal(Problem(413, "modify", "resource-constraint", text))
+
+
+def _tooManyArrive() -> Refusal:
+    text = (
+        f"Bodies of {ARRIVING.size} bytes arrive at the moment, or half of this with"
+        " your token; send each body at once, and try again."
+    )
+    return serviceUnavailable("resource-constraint", text, retryAfter=5)
 
 
 def requestTimeout(text: str) -> Refusal:

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from ...core.errors import Problem, Refusal
+from ...core.policy.quota import Quota
 from .body import BufferedBody, StreamingBody, requestTimeout
 from .framing import Framing, LengthFraming, framingOf
 from .head import RequestHead, parseHead
@@ -63,11 +64,13 @@ class Server(Protocol):
     """
     The site of a connection.
 
+    @ivar arriving: The bodies that arrive, to be read as a whole.
     @ivar bodyLimit: The longest body that is read at once, in bytes.
     @ivar reactor: Tells the time.
     @ivar timeOut: How long a connection may be idle, in seconds.
     """
 
+    arriving: Quota[str]
     bodyLimit: int
     reactor: Any  # An IReactorTime, which Twisted's factory does not declare.
     timeOut: int | None
@@ -164,6 +167,7 @@ class GatewayChannel(LazyTimeoutMixin, HTTPChannel):
             request.body = StreamingBody(
                 self,
                 self.site.reactor,
+                self.site.arriving,
                 length=length,
                 timeout=ARRIVAL_TIMEOUT,
                 left=self._timeLeft(),

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from ...core.errors import Problem
 from ...core.live import Live, LiveSettings
+from ...core.policy.quota import Quota
 from ..access_log import HEADER as REQUEST_ID
 from ..access_log import AccessLog
 from ..landing import landingPage, wantsPage
@@ -73,6 +74,8 @@ class GatewaySite(Site):
         self._settings = settings
         self.protocol = GatewayChannel  # type: ignore[assignment]  # no HTTP/2
         self.channels: set[GatewayChannel] = set()
+        #: The bodies that arrive, to be read as a whole.
+        self.arriving: Quota[str] = Quota()
         self._visits = visits or AccessLog(settings)
         self._connectionLimit = connectionLimit
         self._ports: list[Pausable] = []
