@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.task import Cooperator
+from twisted.internet.task import Cooperator, deferLater
 
 from ..config.config import Config
 from ..core.live import Live, LiveSettings
@@ -57,4 +57,4 @@ def makeUploadDesk(
     finder = ServiceFinder(sender, config.domain, settings)
     component.addObserver(finder)
     uploader = FileUploader(finder, sender, client, config.domain, cooperator)
-    return UploadDesk(uploader, makeForm, settings)
+    return UploadDesk(uploader, makeForm, settings, lambda: deferLater(reactor, 0))

@@ -398,7 +398,7 @@ class SentTests(SiteTestCase):
                 **BotsHandler(bots.manager, DOMAIN, self.clock).routes,
                 **RoomsHandler(rooms, DOMAIN).routes,
                 **UpdatesHandler(HeldUpdates(), self.once, self.authenticator).routes,
-                **filesHandler(self.once).routes,
+                **filesHandler(self.once, self.authenticator).routes,
                 **HookStatusHandler(Live(Hooks([makeHook()])), sent, sent).routes,
             }
         )

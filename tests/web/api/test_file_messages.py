@@ -58,6 +58,7 @@ class FileMessageTestCase(SiteTestCase):
             self.outbox,
             uploadDesk(self.uploader, self.spools, self.settings),
             self.once,
+            authenticator=self.authenticator,
             domain=DOMAIN,
             newID=lambda: f"made-{next(self.numbers)}",
             settings=self.settings,
@@ -260,6 +261,26 @@ class FormTests(FileMessageTestCase):
         self.assertNothing()
 
     def test_revoked(self) -> None:
+        """
+        A token that is revoked while the form arrives, or during the upload, sends
+        nothing: 401.
+        """
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        for held in (700, 0):
+            headers = {"Content-Type": kind, **self.allow(Grant("t"))}
+            sent = request(form(b"x" * 1000), headers, path=PATH)
+            holding: Deferred[None] = Deferred()
+            self.uploader.holding = holding
+            client = self.client()
+            client.send(sent[: len(sent) - held])
+            self.authenticator.grants = self.authenticator.grants[:-1]
+            client.send(sent[len(sent) - held :])
+            holding.callback(None)
+            self.assertEqual(client.response().status, 401)
+        self.assertEqual(self.outbox.sent, [])
+        self.assertEqual(self.spools.left(), [])
+
+    def test_sender(self) -> None:
         """
         A sender beyond the token's rights is refused with 403; nothing is uploaded.
         """

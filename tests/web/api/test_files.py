@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -12,11 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from xmpprest.core.errors import serviceUnavailable
 from xmpprest.core.files.service import noService
 from xmpprest.core.files.slot import FileDetails
+from xmpprest.core.policy.authentication import Authenticator
 from xmpprest.core.policy.permissions import Grant
+from xmpprest.files.form import FileForm, FormLimits
 from xmpprest.files.spool import Spool
 from xmpprest.web.api.files import FilesHandler
-from xmpprest.web.api.uploads import MAX_UPLOADS
+from xmpprest.web.api.uploads import MAX_UPLOADS, UploadDesk
 from xmpprest.web.idempotency.guard import IdempotencyGuard
+from xmpprest.web.server.body import FileBody
 
 from ...support.doubles import HTTPResponse, live
 from ..case import SiteTestCase, request
@@ -33,9 +37,10 @@ from .uploads import (
 )
 
 
-def filesHandler(once: IdempotencyGuard) -> FilesHandler:
+def filesHandler(once: IdempotencyGuard, authenticator: Authenticator) -> FilesHandler:
     """Make a handler on an upload service that takes everything."""
-    return FilesHandler(uploadDesk(HeldUploader(), HeldSpools(), live()), once)
+    desk = uploadDesk(HeldUploader(), HeldSpools(), live())
+    return FilesHandler(desk, once, authenticator)
 
 
 class FilesTests(SiteTestCase):
@@ -47,7 +52,7 @@ class FilesTests(SiteTestCase):
         super().setUp()
         self.uploader, self.spools = HeldUploader(), HeldSpools()
         desk = uploadDesk(self.uploader, self.spools, self.settings)
-        self.build(FilesHandler(desk, self.once).routes)
+        self.build(FilesHandler(desk, self.once, self.authenticator).routes)
 
     def post(
         self,
@@ -156,6 +161,46 @@ class FilesTests(SiteTestCase):
         """
         headers = self.allow(Grant("poor", kinds=frozenset({"iq"})))
         self.assertEqual(self.post(form(), headers).status, 403)
+
+    def test_revoked(self) -> None:
+        """
+        A token that is revoked while the form arrives uploads nothing: 401.
+        """
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        headers = {"Content-Type": kind, **self.allow(Grant("t"))}
+        sent = request(form(b"x" * 1000), headers, path="/rest/files")
+        client = self.client()
+        client.send(sent[:700])
+        self.authenticator.grants = self.authenticator.grants[:-1]
+        client.send(sent[700:])
+        self.assertEqual(client.response().status, 401)
+        self.assertEqual(self.uploader.uploaded, [])
+
+    def test_turns(self) -> None:
+        """
+        A long body that is in a file already is read in several turns.
+        """
+        turns: list[Deferred[None]] = []
+
+        def nextTurn() -> Deferred[None]:
+            turns.append(Deferred())
+            return turns[-1]
+
+        desk = UploadDesk(self.uploader, self.spools.form, self.settings, nextTurn)
+        self.uploader.absent = noService("example.org")  # no limit is known
+        body = FileBody(BytesIO(form(b"x" * (2**21 + 2**20))))
+        read = FileForm(
+            f"multipart/form-data; boundary={BOUNDARY}",
+            self.spools.make,
+            FormLimits(2**22, 0),
+        )
+        self.addCleanup(read.close)
+        reading = Deferred.fromCoroutine(desk.read(read, body))
+        while not reading.called:
+            turns[-1].callback(None)
+        self.successResultOf(reading)
+        self.assertEqual(len(turns), 2)
+        self.assertEqual(read.files[0].spool.size, 2**21 + 2**20)
 
     def test_tooMany(self) -> None:
         """

@@ -25,6 +25,7 @@ from ...core.files.slot import FileDetails
 from ...core.live import Live, LiveSettings
 from ...core.media import formats
 from ...core.media.values import toCBOR, toJSON
+from ...core.policy.authentication import Authenticator, CurrentGrant
 from ...core.policy.permissions import Grant
 from ...core.policy.submission import buildSubmission
 from ...core.records import QUEUED, SENT, IdempotencyRecord, Outcome
@@ -33,7 +34,7 @@ from ..idempotency.key import IdempotencyKey, idempotencyKeyOf
 from ..prefer import preferenceApplied, preferredWait
 from ..response import Accepts, Answer, Headers, Response, withNewline
 from ..server.body import Body
-from ..server.request import acceptsOf, pathTo
+from ..server.request import acceptsOf, authorizationOf, pathTo
 from .answers import acceptedHeaders, encoded, preferredType
 from .interfaces import NewID, StanzaOutbox
 from .stanzas import StanzaHandler
@@ -45,12 +46,13 @@ class _Order:
     """
     A request to send a message with files.
 
+    @ivar grant: The grant of its token, which a reload can revoke.
     @ivar message: The complete message with its text.
     @ivar accepts: The media types that suit the client.
     """
 
     request: Request
-    grant: Grant
+    grant: CurrentGrant
     message: Element
     files: Sequence[tuple[FileContent, FileDetails]]
     claim: IdempotencyKey | None
@@ -69,6 +71,7 @@ class FileMessageHandler:
         desk: UploadDesk,
         once: IdempotencyGuard,
         *,
+        authenticator: Authenticator,
         domain: str,
         newID: NewID,
         settings: Live[LiveSettings],
@@ -82,6 +85,7 @@ class FileMessageHandler:
         self._outbox = outbox
         self._desk = desk
         self._once = once
+        self._authenticator = authenticator
         self._domain = domain
         self._newID = newID
         self._settings = settings
@@ -106,8 +110,9 @@ class FileMessageHandler:
                 requireMessage(message)
                 grant.consumeRateLimit()
                 contents = [*map(fileInMemory, files)]
+                current = self._current(request, grant)
                 return self._take(
-                    _Order(request, grant, message, contents, claim, accepts)
+                    _Order(request, current, message, contents, claim, accepts)
                 )
         return self._sending.post(given, request, body, grant)
 
@@ -126,10 +131,13 @@ class FileMessageHandler:
         """
         self._checkRecipient(given, grant)
         grant.consumeRateLimit()
+        current = self._current(request, grant)
         with self._desk.place():
             await self._desk.begin(request)
             with self._desk.form(request) as form:
                 await self._desk.read(form, body)
+                # The token may have been revoked while the body arrived.
+                grant = current.get()
                 for name, text in form.fields.items():
                     formats.requireLegal(name, text)
                 pairs = {
@@ -145,8 +153,11 @@ class FileMessageHandler:
                 accepts = Accepts(acceptsOf(request).accept, formats.JSON)
                 files = [(each.spool, each.details) for each in form.files]
                 return await self._deliver(
-                    _Order(request, grant, message, files, claim, accepts)
+                    _Order(request, current, message, files, claim, accepts)
                 )
+
+    def _current(self, request: Request, grant: Grant) -> CurrentGrant:
+        return CurrentGrant(self._authenticator, authorizationOf(request), grant)
 
     def _checkRecipient(self, given: StanzaContext, grant: Grant) -> None:
         """
@@ -179,12 +190,15 @@ class FileMessageHandler:
         """
         Upload the files, unless the outbox would not take the messages.
 
-        @raise Refusal: It would not, or a file was not uploaded.
+        @raise Refusal: It would not, or a file was not uploaded; 401, the token was
+            revoked meanwhile.
         """
         count = messageCount(order.message, len(order.files)) - 1
-        order.grant.chargeRateLimit(count)
+        order.grant.get().chargeRateLimit(count)
         self._outbox.check(order.message, order.grant.name, count, MESSAGE_SIZE)
-        return await self._desk.upload(order.files)
+        files = await self._desk.upload(order.files)
+        order.grant.get()
+        return files
 
     async def _write(self, order: _Order) -> Answer:
         """Upload the files, and send messages that are not stored."""

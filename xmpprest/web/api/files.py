@@ -5,13 +5,14 @@ from __future__ import annotations
 from twisted.web.server import Request
 
 from ...core.errors import forbidden, unprocessable
+from ...core.policy.authentication import Authenticator, CurrentGrant
 from ...core.policy.permissions import Grant
 from ..idempotency.guard import IdempotencyGuard
 from ..idempotency.key import idempotencyKeyOf
 from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory, StreamingHandler
 from ..server.body import Body
-from ..server.request import acceptsOf
+from ..server.request import acceptsOf, authorizationOf
 from .uploads import FileForm, UploadDesk, fingerprintOf
 
 
@@ -20,10 +21,13 @@ class FilesHandler:
     Uploads files.
     """
 
-    def __init__(self, desk: UploadDesk, once: IdempotencyGuard) -> None:
+    def __init__(
+        self, desk: UploadDesk, once: IdempotencyGuard, authenticator: Authenticator
+    ) -> None:
         """@param once: Guards requests with an idempotency key."""
         self._desk = desk
         self._once = once
+        self._authenticator = authenticator
 
     @property
     def routes(self) -> dict[str, Route | RouteFactory]:
@@ -41,11 +45,13 @@ class FilesHandler:
         if "message" not in grant.kinds:
             raise forbidden(f"{grant} may not upload files, only senders of messages.")
         grant.consumeRateLimit()
+        current = CurrentGrant(self._authenticator, authorizationOf(request), grant)
         with self._desk.place():
             await self._desk.begin(request)
             with self._desk.form(request) as form:
                 await self._desk.read(form, body)
-                return await self._upload(form, request, grant)
+                # The token may have been revoked while the body arrived.
+                return await self._upload(form, request, current.get())
 
     async def _upload(self, form: FileForm, request: Request, grant: Grant) -> Response:
         if len(form.files) > 1 or form.fields:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
+from twisted.internet.defer import succeed
 from twisted.web.server import Request
 
 from ...core.errors import Problem, Refusal, serviceUnavailable
@@ -24,6 +25,9 @@ from ..server.request import header
 MAX_UPLOADS = 16
 #: Bytes that the framing of a form may have beyond its files.
 _FRAMING = 2**16
+
+#: Bytes of a body that are read in one turn of the reactor.
+_TURN = 2**20
 
 
 class FileContent(Protocol):
@@ -98,10 +102,13 @@ class UploadDesk:
         uploader: Uploader,
         makeForm: Callable[[str | None], FileForm],
         settings: Live[LiveSettings],
+        nextTurn: Callable[[], Awaitable[object]] = lambda: succeed(None),
     ) -> None:
         """
         @param makeForm: Makes the form of a C{Content-Type}; raises L{Refusal}.
+        @param nextTurn: Waits for the next turn of the reactor.
         """
+        self._nextTurn = nextTurn
         self._uploader = uploader
         self._makeForm = makeForm
         self._settings = settings
@@ -172,7 +179,13 @@ class UploadDesk:
 
         @raise Refusal: 400 or 422, it is malformed; 413, a file is too large.
         """
+        unbroken = 0
         while data := await body.read():
+            unbroken += len(data)
+            if unbroken > _TURN:
+                # The body may be in a file already, so that no read waits.
+                await self._nextTurn()
+                unbroken = 0
             form.write(data)
             self.checkSizes([each.spool.size for each in form.files[-1:]])
             body.resetTimeout()
