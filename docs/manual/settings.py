@@ -45,12 +45,19 @@ def hooksWritten() -> str:
 def changesWritten() -> str:
     """Write a table of when a new value of each setting takes effect."""
     now = [each.name for each in SETTINGS if not each.needsRestart]
-    now += [each for each in _secretFiles() if each != "secret-file"]
+    later = ["secret-file", "store-password-file"]
+    now += [each for each in _secretFiles() if each not in later]
     now += ["[tokens.NAME]", "[[callbacks]]", "[[hooks]]"]
     rows = (
         ("At once", now),
         ("With the next connection to the XMPP server", ["secret-file"]),
-        ("After a restart", [each.name for each in SETTINGS if each.needsRestart]),
+        (
+            "After a restart",
+            [
+                *(each.name for each in SETTINGS if each.needsRestart),
+                "store-password-file",
+            ],
+        ),
     )
     cells = [(when, " ".join(map(literal, names))) for when, names in rows]
     return "\n".join(table("30 70", ("When", "Settings"), cells))

@@ -55,13 +55,13 @@ def _user() -> pwd.struct_passwd | None:
 _USER = _user()
 
 
-def _give(path: Path) -> None:
+def give(path: Path) -> None:
     """Make the user of the server the owner of a file."""
     if _USER is not None:
         os.chown(path, _USER.pw_uid, _USER.pw_gid)
 
 
-def _asUser(*command: str) -> list[str]:
+def asUser(*command: str) -> list[str]:
     """Return a command that runs as the user of the server."""
     if _USER is None:
         return [*command]
@@ -88,7 +88,7 @@ class PostgreSQL(ServerProcess):
         self.settings: dict[str, str] = {}
         self._databases = 0
         self._emptied: str | None = None
-        _give(self.directory)
+        give(self.directory)
 
     @classmethod
     def missing(cls) -> str:
@@ -181,7 +181,7 @@ class PostgreSQL(ServerProcess):
         return "ready to accept" in log
 
     def _command(self) -> list[str]:
-        return _asUser(findProgram("postgres") or "postgres", "-D", str(self.data))
+        return asUser(findProgram("postgres") or "postgres", "-D", str(self.data))
 
     @property
     def data(self) -> Path:
@@ -204,11 +204,11 @@ class PostgreSQL(ServerProcess):
         path = self.data / "postgresql.auto.conf"
         path.write_text("".join(f"{key} = {each}\n" for key, each in settings.items()))
         path.chmod(0o600)
-        _give(path)
+        give(path)
 
     def _initialise(self) -> None:
         done = subprocess.run(
-            _asUser(
+            asUser(
                 findProgram("initdb") or "initdb",
                 *("-D", str(self.data), "-U", "postgres", "-A", "trust"),
                 *("-E", "UTF8", "--locale", "C", "-N", "--no-instructions"),
@@ -231,7 +231,7 @@ class PostgreSQL(ServerProcess):
     def copyFrom(self, primary: PostgreSQL) -> None:
         """Become a replica of another server, which has to run."""
         subprocess.run(
-            _asUser(
+            asUser(
                 findProgram("pg_basebackup") or "pg_basebackup",
                 *("-D", str(self.data), "-R", "-c", "fast", "-N"),
                 *("-h", LOOPBACK, "-p", str(primary.port), "-U", "postgres"),
@@ -264,7 +264,7 @@ class PgBouncer(ServerProcess):
         super().__init__()
         self.port = self.ports[0]
         self._server = server
-        _give(self.directory)
+        give(self.directory)
 
     @classmethod
     def missing(cls) -> str:
@@ -279,14 +279,14 @@ class PgBouncer(ServerProcess):
         )
 
     def _command(self) -> list[str]:
-        return _asUser(
+        return asUser(
             _findBouncer() or "pgbouncer", str(self.directory / "pgbouncer.ini")
         )
 
     def _configure(self) -> None:
         users = self.directory / "users.txt"
         users.write_text(f'"{ROLE}" "{PASSWORD}"\n')
-        _give(users)
+        give(users)
         (self.directory / "pgbouncer.ini").write_text(
             "[databases]\n"
             f"* = host={LOOPBACK} port={self._server.port}\n"
