@@ -526,6 +526,33 @@ class FaultTests(ClientTestCase):
             self.assertNotIn("secret", reason)
             self.assertNothingLeft()
 
+    def test_statuses(self) -> None:
+        """
+        A status below 100 or above 599 is no answer; its connection ends as well as
+        any other.
+        """
+        for status, isAnswer in (
+            ("-200", False),
+            ("0", False),
+            ("99", False),
+            ("200", True),
+            ("418", True),
+            ("599", True),
+            ("600", False),
+            ("700", False),
+            ("9" * 50, False),
+        ):
+            asking, connection = self.connected()
+            head = f"HTTP/1.1 {status} OK\r\nConnection: close\r\n"
+            connection.send(f"{head}Content-Length: 2\r\n\r\nhi".encode())
+            self.reactor.advance(0)
+            if isAnswer:
+                self.assertEqual(b"hi", self.answer(asking, int(status)))
+            else:
+                reason = self.noAnswer(asking)
+                self.assertEqual(reason, "its answer has no status between 100 and 599")
+            self.assertNothingLeft()
+
     def test_unasked(self) -> None:
         """
         A server that speaks unasked loses its connection, and does no harm.

@@ -43,6 +43,8 @@ STALE_TIME = 0.1
 #: Bytes that an answer may have beyond those of its body: its head, interim answers,
 #: the framing of chunks.
 HEAD_LIMIT = 65536
+#: The statuses that an answer may have (RFC 9110 §15).
+STATUSES = range(100, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class BoundedClient:
             if response.length != 0:
                 deadline.headArrived()
                 content = await deadline.watch(readBody(response, self._bodyLimit))
+            if response.code not in STATUSES:
+                raise DeliveryError("its answer has no status between 100 and 599")
         except Exception as problem:
             if deadline.missed:
                 raise ResponseLimitExceeded(deadline.missed) from None
