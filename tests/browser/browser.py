@@ -149,8 +149,12 @@ class Browser:
         self._driver.save_screenshot(str(_screenshots() / f"{name}.png"))
 
     def complaints(self) -> list[str]:
-        """Return the new lines of the console: refusals, errors, warnings."""
-        return [entry["message"] for entry in self._driver.get_log("browser")]
+        """
+        Return the new lines of the console about pages: refusals, errors, warnings.
+        """
+        lines = [entry["message"] for entry in self._driver.get_log("browser")]
+        # Chromium's own first page warns of a slow network where there is none.
+        return [line for line in lines if not line.startswith("chrome:")]
 
     def requested(self) -> list[str]:
         """The URLs that pages have asked for since the last time."""
