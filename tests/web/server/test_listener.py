@@ -17,10 +17,12 @@ from twisted.internet.protocol import ServerFactory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
+from xmpprest.web.server.certificates import checkCertificates
 from xmpprest.web.server.listener import Listener, serverEndpoint
 from xmpprest.web.server.site import GatewaySite
 
@@ -148,6 +150,25 @@ class ListenerTests(SynchronousTestCase):
         with capturedLogs() as logs:
             listener.startService()
         self.assertRegex(said(logs)[-1], r"^Listening for HTTP on [0-9.]+ port \d+\.$")
+
+    def test_certificates(self) -> None:
+        """
+        With TLS the log speaks of HTTPS; it warns once if there is no certificate, and
+        says what is expected.
+        """
+        directory = FilePath(self.mktemp())
+        pem = directory.child("site.pem")
+        description = f"tls:{directory.path}:8443:interface=127.0.0.1"
+        for prepare in (lambda: None, directory.makedirs, pem.touch):
+            prepare()
+            with capturedLogs() as logs:
+                Listener(description, self.factory, self.reactor).startService()
+            listening, warning = said(logs)
+            self.assertTrue(listening.startswith("Listening for HTTPS on "), listening)
+            self.assertIn("Every TLS connection to ", warning)
+            self.assertIn(f" in {directory.path}: expected *.pem files", warning)
+        pem.setContent(b"-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----")
+        checkCertificates(description)
 
     def held(self) -> tuple[Listener, HeldServerEndpoint]:
         """A listener on an endpoint that takes its time, started."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -17,6 +15,7 @@ from twisted.internet.protocol import Factory
 from twisted.web.http_headers import Headers
 
 from ...core.webhook.errors import DeliveryError
+from ...web.server.certificates import checkCertificates
 from ...web.server.listener import serverEndpoint
 from ...webhook.http_client import BoundedClient
 from .result import CheckResult, failed, ok, warning
@@ -131,32 +130,6 @@ class ListenChecker:
                 f" with --{setting}",
             )
         )
-
-
-def checkCertificates(description: str) -> None:
-    """
-    Check that a C{tls:} endpoint finds a certificate; Twisted listens without one, and
-    then fails each handshake.
-
-    @raise ValueError: It finds none; the message says what is expected.
-    """
-    match = re.match(r"(?:haproxy:)?tls:((?:[^:\\]|\\.)+)", description)
-    if match is None:
-        return
-    directory = Path(re.sub(r"\\(.)", r"\1", match[1]))
-    try:
-        texts = [each.read_bytes() for each in sorted(directory.rglob("*.pem"))]
-    except OSError as error:
-        raise ValueError(
-            f"{error.filename} cannot be read: {error.strerror}."
-        ) from None
-    for sign in (b"CERTIFICATE-----", b"PRIVATE KEY-----"):
-        if not any(sign in each for each in texts):
-            what = sign.strip(b"-").decode().lower()
-            raise ValueError(
-                f"{description} has no {what} in {directory}: expected *.pem files with"
-                " certificates and their keys."
-            )
 
 
 def _url(host: str, port: int) -> str:

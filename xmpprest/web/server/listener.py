@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -26,12 +25,10 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from .certificates import TLS, checkCertificates
 from .site import GatewaySite, Pausable
 
 _log = Logger()
-
-#: Matches endpoints that have certificates.
-_TLS = re.compile("(haproxy:)?(tls|ssl):")
 
 
 class ListenError(SystemExit, Exception):
@@ -105,7 +102,7 @@ class Listener(Service):
             open connections keep theirs.
         @raise ValueError: The certificates cannot be used.
         """
-        if not _TLS.match(self._description):
+        if not TLS.match(self._description):
             return lambda: None
         rehearsal = _Rehearsal(self._reactor)
         problems: list[Failure] = []
@@ -164,7 +161,21 @@ class Listener(Service):
         if isinstance(self._factory, GatewaySite):
             # Every port of Twisted's reactors is a file descriptor that can be paused.
             self._factory.listensOn(cast(Pausable, port))
-        _log.info("Listening for HTTP on {address}.", address=_shown(port.getHost()))
+        address, isTLS = _shown(port.getHost()), TLS.match(self._description)
+        protocol = "HTTPS" if isTLS else "HTTP"
+        _log.info(
+            "Listening for {protocol} on {address}.", protocol=protocol, address=address
+        )
+        try:
+            checkCertificates(self._description)
+        except ValueError as error:
+            # They may be still to come: Twisted looks again at each handshake.
+            _log.warn(
+                "Every TLS connection to {address} will fail until there is a"
+                " certificate: {problem}",
+                address=address,
+                problem=str(error),
+            )
 
     def _failed(self, reason: Failure, tell: Callable[[str], object]) -> None:
         """Report a failure to listen, which a few endpoints find out only later."""
