@@ -16,9 +16,10 @@ from ..core.records import (
     Outcome,
     StoreUnavailable,
 )
+from .bounce_origin import isAnswerFrom
 from .interfaces import OutboxStore
 from .outcomes import Outcomes
-from .sender import OutboxSender, isAnswerFrom
+from .sender import OutboxSender
 
 _log = Logger()
 
@@ -62,7 +63,8 @@ class BounceFinder:
         try:
             with suppress(StoreUnavailable):
                 for found in await self._store.outgoingByID(id):
-                    isToRoom = sender.isToRoom(found)
+                    written = sender.inFlight(found.number)
+                    isToRoom = sender.rooms.isToRoom(found, written)
                     isAbout = isAnswerFrom(error, found.to, isToRoom=isToRoom)
                     if isAbout and _mayBounce(found, sender.lastWritten):
                         sender.record([found.number], BOUNCED, error)

@@ -160,7 +160,7 @@ class Intake:
 
         @raise Refusal: 413 if it is too long; the room does not take it.
         """
-        self.sender.checkRoom(stanza.attributes["to"], stanza.attributes["from"])
+        self.sender.rooms.check(stanza.attributes["to"], stanza.attributes["from"])
         xml = withOriginID(stanza, toXML(stanza))
         data = self._stream.encode(xml)
         attributes = stanza.attributes

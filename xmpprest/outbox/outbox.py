@@ -312,15 +312,15 @@ class Outbox(Service):
 
         @param stanzaID: The id that the room has given to it; empty without one.
         """
-        self._sender.reflected(to, sender, id, stanzaID)
+        self._sender.rooms.reflected(to, sender, id, stanzaID)
 
     def roomChanged(self, to: str, sender: str, gate: RoomGate) -> None:
         """Send, hold or bounce the messages of an occupant to a room."""
-        self._sender.roomChanged(to, sender, gate)
+        self._sender.rooms.changed(to, sender, gate)
 
     def roomsKnown(self) -> None:
         """Send messages that were held while the rooms of bots were not known."""
-        self._sender.roomsKnown()
+        self._sender.rooms.known()
 
     def handleError(self, stanza: Element) -> None:
         """

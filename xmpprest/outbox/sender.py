@@ -7,7 +7,7 @@ others, with the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,28 +23,26 @@ from ..core.records import (
     BOUNCED,
     CONFIRMED,
     SENT,
-    OutboxRecord,
     Outcome,
     StoreUnavailable,
 )
-from ..core.rooms.values import RoomGate
-from ..core.stanza import jid
 from ..core.stanza.annotate import withDelay
-from ..core.stanza.build import isFromRoom
 from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
+from .barrier_cycle import BarrierCycle
+from .bounce_origin import isAnswerFrom
 from .capacity import OutboxCapacity
 from .culprit import CulpritSearch, bounceOf
 from .interfaces import DeliveryBarrier, OutboundStream, OutboxStore
 from .outcomes import Outcomes
 from .recorder import RETRY_DELAY, Recorder
 from .room_messages import (
-    REFLECTION_TIMEOUT,
     RoomGates,
     RoomMessages,
     isGroupchat,
     notInRoom,
 )
+from .room_traffic import RoomTraffic
 
 _log = Logger()
 
@@ -83,6 +81,7 @@ class OutboxSender:
     """
     Takes messages from the backlog to the server, at most L{MAX_IN_FLIGHT} at a time.
 
+    @ivar rooms: Takes what rooms say about messages.
     @ivar lastWritten: The highest number of a message that was ever written.
     """
 
@@ -107,8 +106,11 @@ class OutboxSender:
         @param gates: The rooms of bots; C{None} if there are none.
         """
         self._rooms = RoomMessages(gates)
+        self.rooms = RoomTraffic(self._rooms, self, clock, now)
         self._stream = stream
-        self._barrier = barrier
+        self._barriers = BarrierCycle(
+            barrier, clock, passed=self._passed, resume=self._flush
+        )
         self._capacity = capacity
         self._outcomes = outcomes
         self._clock = clock
@@ -119,10 +121,7 @@ class OutboxSender:
         self._recorder = Recorder(store, clock)
         #: Messages that are written and unconfirmed, by number, in order.
         self._inFlight: dict[int, QueuedMessage] = {}
-        self._confirming: Deferred[bool] | None = None
         self._retryTimer: IDelayedCall | None = None
-        self._pauseTimer: IDelayedCall | None = None
-        self._expiryTimer: IDelayedCall | None = None
         self._drained: Waiters[None] = Waiters()
         #: Messages that an operator is about to drop; they are not written.
         self._held: set[int] = set()
@@ -176,9 +175,7 @@ class OutboxSender:
         self._rooms.forget(again.values())
         self._backlog.putBack(again[number] for number in sorted(again))
         self._inFlight.clear()
-        timers.cancel(self._pauseTimer)
-        if self._confirming is not None:
-            self._confirming.cancel()
+        self._barriers.cancel()
         self._checkDrained()
 
     def close(self) -> Deferred[None]:
@@ -197,10 +194,8 @@ class OutboxSender:
         """Enter CLOSED: leave unconfirmed messages to the store."""
         self._state = SenderState.CLOSED
         timers.cancel(self._retryTimer)
-        timers.cancel(self._pauseTimer)
-        timers.cancel(self._expiryTimer)
-        if self._confirming is not None:
-            self._confirming.cancel()
+        self.rooms.stop()
+        self._barriers.cancel()
         self._recorder.stop()
 
     @property
@@ -229,7 +224,7 @@ class OutboxSender:
             now = self._now()
             messages, unwanted = self._sorted(taken)
             for each in unwanted:
-                self._conclude([each], BOUNCED, notInRoom(each))
+                self.conclude([each], BOUNCED, notInRoom(each))
             if not messages:
                 continue
             try:
@@ -287,22 +282,9 @@ class OutboxSender:
     # --- confirming ---
 
     def _confirm(self) -> None:
-        """
-        Send a barrier behind the messages in flight, unless one is under way or was
-        answered just now.
-        """
-        isBusy = self._confirming is not None or self._isPausing
-        if isBusy or not self._inFlight or self._state is SenderState.CLOSED:
-            return
-        # Other messages are written while the barrier is under way.
-        written = [*self._inFlight]
-        confirming = self._confirming = self._barrier.wait()
-        confirming.addBoth(self._answered).addCallback(self._passed, written)
-        confirming.addErrback(self._notPassed)
-
-    def _answered(self, result: bool | Failure) -> bool | Failure:
-        self._confirming = None
-        return result
+        """Send a barrier behind the messages in flight."""
+        if self._inFlight and self._state is not SenderState.CLOSED:
+            self._barriers.start(self._inFlight)
 
     def _passed(self, isConfirmed: bool, written: Sequence[int]) -> None:
         """
@@ -312,33 +294,13 @@ class OutboxSender:
         @param written: The numbers of the messages that were in flight.
         """
         self._culprits.confirmed()
-        self._pause(AWAITED_INTERVAL if self._outcomes else BARRIER_INTERVAL)
+        awaited = bool(self._outcomes)
+        self._barriers.pause(AWAITED_INTERVAL if awaited else BARRIER_INTERVAL)
         numbers = [number for number in written if number in self._inFlight]
         if isConfirmed:
             numbers = self._withoutUnreflected(numbers)
         self._settle(numbers, CONFIRMED if isConfirmed else SENT)
         self._flush()
-
-    def _notPassed(self, reason: Failure) -> None:
-        """Send another barrier later, unless the stream is lost."""
-        if reason.check(CancelledError):
-            self._flush()
-            return
-        if not reason.check(Refusal):
-            _log.failure(
-                "Asking the server what it has processed crashed; it is asked again. "
-                + REPORT_BUG,
-                failure=reason,
-            )
-        self._pause(RETRY_DELAY)
-
-    def _pause(self, delay: float) -> None:
-        """Send no barrier for some seconds."""
-        self._pauseTimer = self._clock.callLater(delay, self._flush)
-
-    @property
-    def _isPausing(self) -> bool:
-        return self._pauseTimer is not None and self._pauseTimer.active()
 
     def bounce(self, report: Element, id: str) -> bool:
         """
@@ -353,7 +315,7 @@ class OutboxSender:
             isToRoom = self._isToRoom(message)
             if isAnswerFrom(report, message.to, isToRoom=isToRoom):
                 self._inFlight.pop(message.number, None)
-                self._conclude([message], BOUNCED, report)
+                self.conclude([message], BOUNCED, report)
                 return True
         return False
 
@@ -388,9 +350,9 @@ class OutboxSender:
     ) -> None:
         """Record the outcome of messages in flight, and tell the clients that wait."""
         messages = [self._inFlight.pop(number) for number in numbers]
-        self._conclude(messages, state, report)
+        self.conclude(messages, state, report)
 
-    def _conclude(
+    def conclude(
         self,
         messages: Sequence[QueuedMessage],
         state: str,
@@ -415,26 +377,8 @@ class OutboxSender:
 
     # --- rooms ---
 
-    def isToRoom(self, found: OutboxRecord) -> bool:
-        """
-        Whether a message is for a room, as far as is known: the store keeps the type of
-        no message that was written, but whether a room has sent it back.
-        """
-        message = self.inFlight(found.number)
-        if found.stanzaID is not None or (message and isGroupchat(message)):
-            return True
-        return self._rooms.isRoom(found.to, found.sender)
-
     def _isToRoom(self, message: QueuedMessage) -> bool:
         return isGroupchat(message) or self._rooms.isRoom(message.to, message.sender)
-
-    def checkRoom(self, to: str, sender: str) -> None:
-        """
-        Check that a room may hold another message.
-
-        @raise Refusal: 503, too many wait for it.
-        """
-        self._rooms.checkCapacity(to, sender)
 
     def _sorted(
         self, messages: list[QueuedMessage]
@@ -453,61 +397,25 @@ class OutboxSender:
                 del self._inFlight[number]
             else:
                 confirmed.append(number)
-        self._expireLater()
+        self.rooms.expireLater()
         return confirmed
 
-    def _expireLater(self) -> None:
-        isSet = self._expiryTimer is not None and self._expiryTimer.active()
-        if self._rooms.unreflected and not isSet:
-            delay = REFLECTION_TIMEOUT
-            self._expiryTimer = self._clock.callLater(delay, self._expire)
+    def sendAgain(self, messages: Iterable[QueuedMessage]) -> None:
+        """Write messages before all others, in their order."""
+        self._backlog.putBack(messages)
+        self._flush()
 
-    def _expire(self) -> None:
-        """Leave messages C{SENT} that no room has sent back in time."""
-        late = self._rooms.expired(self._now())
-        if late:
-            self._conclude(late, SENT, isFinal=True)
-        self._expireLater()
-
-    def reflected(self, to: str, sender: str, id: str, stanzaID: str) -> None:
+    def confirm(self, message: QueuedMessage, stanzaID: str) -> None:
         """
-        Confirm a message that a room has sent back.
+        Record that a room has sent a message back.
 
         @param stanzaID: The id that the room has given to it; empty without one.
         """
-        message = self._rooms.reflected(to, sender, id)
-        if message is None:
-            return
         self._inFlight.pop(message.number, None)
         self._capacity.release([message])
         self._outcomes.resolve(message.number, Outcome(CONFIRMED))
         recording = self._recorder.reflect(message.number, stanzaID, self._now())
         recording.addCallbacks(lambda _: self._flush(), _recordFailed)
-
-    def roomChanged(self, to: str, sender: str, gate: RoomGate | None) -> None:
-        """
-        Send the messages that a room holds, or bounce them; hold those again that a
-        room has not sent back.
-        """
-        if gate is RoomGate.HELD:
-            again = self._rooms.takeUnreflected(to, sender)
-        else:
-            again = self._rooms.takeHeld(to, sender)
-        if gate is RoomGate.REMOVED:
-            for each in again:
-                self._conclude([each], BOUNCED, notInRoom(each))
-            sent = self._rooms.takeUnreflected(to, sender)
-            if sent:
-                self._conclude(sent, SENT, isFinal=True)
-        else:
-            self._backlog.putBack(again)
-        self._flush()
-
-    def roomsKnown(self) -> None:
-        """Send the messages to rooms that turn out not to be rooms of a bot."""
-        for to, sender in self._rooms.holding:
-            self._backlog.putBack(self._rooms.takeHeld(to, sender))
-        self._flush()
 
     def record(
         self, numbers: Sequence[int], state: str, report: Element | None = None
@@ -521,23 +429,6 @@ class OutboxSender:
     def _checkDrained(self) -> None:
         if not self._inFlight and not self._recorder.pending:
             self._drained.release(None)
-
-
-def isAnswerFrom(report: Element, to: str, *, isToRoom: bool) -> bool:
-    """
-    Whether an error stanza may come from the recipient of a message, or its server.
-
-    @param to: The recipient.
-    @param isToRoom: Whether it is a room: none of its occupants answers for it.
-    """
-    sender = jid.normaliseJID(report.getAttribute("from", ""))
-    peer = jid.normaliseJID(to)
-    others = (peer, peer.bare, jid.JID("", peer.domain, ""))
-    if sender in others:
-        return True
-    # One client of a bare recipient may answer for all of them. Rooms mark the messages
-    # that they relay from an occupant (XEP-0045 §7.5).
-    return sender.bare == peer and not isToRoom and not isFromRoom(report)
 
 
 def _recordFailed(reason: Failure) -> None:
