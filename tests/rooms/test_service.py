@@ -610,6 +610,33 @@ class ArchiveHistoryTests(HistoryTests):
     hasArchive = True
 
 
+class FirstJoinTests(RoomTestCase):
+    """
+    The first join of a room with an archive.
+    """
+
+    hasArchive = True
+
+    def test_saidMeanwhile(self) -> None:
+        """
+        A message that is said while the archive is asked for the newest one is
+        delivered; the next one is that of the next query.
+        """
+        self.server.say(ROOM, "before")
+        self.server.delay = 1.0
+        joining = self.put()
+        self.clock.pump([1.0] * 2)
+        self.successResultOf(joining)
+        self.server.say(ROOM, "meanwhile")
+        self.clock.pump([1.0] * 2)
+        self.assertEqual(self.take(), ["joined", "meanwhile"])
+        self.kill()
+        self.server.say(ROOM, "missed")
+        self.connect()
+        self.clock.pump([1.0] * 5)
+        self.assertEqual(self.take(), ["returned", "missed"])
+
+
 class QueueTests(RoomTestCase):
     """
     The gates and reflections that the queue of messages is told of.

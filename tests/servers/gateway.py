@@ -240,6 +240,13 @@ class GatewayMixin(ServerMixin):
         self.gateway.service.startService()
         self.addCleanup(self.gateway.service.stopService)
 
+    async def stopGateway(self) -> None:
+        """
+        Stop, and close the connections to it, so that a test may start another one.
+        """
+        await self.gateway.service.stopService()
+        await self._pool.closeCachedConnections()
+
     async def becomes(self, accepted: Reply, state: str) -> None:
         """Wait until a message that was accepted has come into a state."""
         from twisted.internet import reactor

@@ -66,7 +66,7 @@ class InvitationMixin(RoomMixin):
             await self.becomesState("joined")
             await self.posted(event="joined")
             await self.deleteAt(self.path)
-            await self.gateway.service.stopService()
+            await self.stopGateway()
 
 
 class ProsodyInvitationTests(InvitationMixin, TestCase):

@@ -50,7 +50,7 @@ class MessageMixin(RoomMixin):
             await self.says("Robot?")
             await self.owner.expect("Right here", f"{self.room}/Robot")
             await self.deleteAt(self.path)
-            await self.gateway.service.stopService()
+            await self.stopGateway()
 
     async def test_references(self) -> None:
         """
@@ -120,7 +120,7 @@ class MessageMixin(RoomMixin):
                 await self.posted(body=said[-1], to=f"{bot}/xmpprest")
                 await self.deleteAt(f"{self.path}?from={quote(bot)}")
             self.assertEqual(self.callback.deliveries.pending, [])
-            await self.gateway.service.stopService()
+            await self.stopGateway()
 
     async def test_rawPresence(self) -> None:
         """

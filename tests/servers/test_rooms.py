@@ -138,6 +138,128 @@ class MembershipMixin(RoomMixin):
         self.assertEqual(reply.json["affiliation"], "owner")
         await self.owner.joinRoom(self.room, "Guest")
 
+    async def test_twoBots(self) -> None:
+        """
+        Two bots are in a room; each hears the other, and a request that names neither
+        is ambiguous.
+        """
+        await self.openRoom()
+        await self.begin()
+        other = f"other@{self.server.componentDomain}"
+        for bot in (self.bot, f"{other}/phone"):
+            await self.join(**{"from": bot})
+            await self.posted(event="joined")
+        ambiguous = await self.get(self.path)
+        self.assertEqual(ambiguous.status, 409, ambiguous.text)
+        self.assertIn(f"{self.bot}, {other}", ambiguous.json["detail"])
+        found = (await self.get(f"{self.path}?from={quote(other)}")).json
+        self.assertEqual(found["occupant"], f"{other}/phone")
+        self.assertEqual(await self.nicks(), ["Owner", "bot", "other"])
+        await self.say("I am one")
+        await self.posted(body="I am one", to=f"{other}/phone")
+        await self.owner.expect("I am one")
+        gone = await self.deleteAt(f"{self.path}?from={quote(other)}")
+        self.assertEqual(gone.status, 204)
+        await self.owner.expect("type='unavailable'", f"{self.room}/other")
+        self.assertEqual((await self.get(self.path)).json["from"], self.bot)
+
+    async def test_streamLost(self) -> None:
+        """
+        After a lost stream the bot is in the room again, under its nick; messages that
+        were missed are delivered once and in order.
+        """
+        for domain in (self.server.mucDomain, self.server.plainMUCDomain):
+            await self.openRoom(domain)
+            await self.begin()
+            await self.join(nick="Robot")
+            await self.posted(event="joined")
+            await self.says("one")
+            await self.posted(body="one")
+            await self.stopGateway()
+            await self.says("two")
+            await self.says("three")
+            await self.owner.sync()
+            await self.begin()
+            await self.becomesState("joined")
+            await self.posted(event="returned")
+            await self.says("four")
+            for body in ("two", "three", "four"):
+                await self.posted(body=body)
+            self.assertEqual(self.callback.deliveries.pending, [])
+            await self.deleteAt(self.path)
+            await self.stopGateway()
+
+    async def test_nickTaken(self) -> None:
+        """
+        If the nick is taken on a rejoin, the bot has another one until it is free.
+        """
+        await self.openRoom()
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.stopGateway()
+        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
+        thief = await self.login()
+        await thief.joinRoom(self.room, "Robot")
+        await self.begin()
+        found = await self.becomesState("joined")
+        self.assertEqual(found["nick"], "Robot_")
+        await thief.close()
+        await self.owner.expect("303", f"{self.room}/Robot_")
+        await self.owner.expect("<presence", f"'{self.room}/Robot'", _isAvailable)
+        self.assertEqual((await self.get(self.path)).json["nick"], "Robot")
+        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
+
+    async def test_vanished(self) -> None:
+        """
+        A room that has vanished meanwhile is not created, but tried again; messages
+        wait for it.
+        """
+        await self.openRoom(persistentroom="0")
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.stopGateway()
+        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
+        self.owner.send(f"<presence type='unavailable' to='{self.room}/Owner'/>")
+        await self.owner.expect("type='unavailable'", f"{self.room}/Owner")
+        await self.begin()
+        found = await self.becomesState("waiting")
+        self.assertEqual(found["condition"], "no-room")
+        self.assertIsNotNone(found["nextTryAt"])
+        sent = [await self.say(body) for body in ("first", "second")]
+        await self.owner.joinRoom(self.room, "Owner")
+        await self.configure(persistentroom="1")
+        await self.becomesState("joined")
+        for body, accepted in zip(("first", "second"), sent, strict=True):
+            heard = await self.owner.expect("<body>", f"{self.room}/Robot")
+            self.assertIn(f"<body>{body}</body>", heard.xml)
+            await self.becomes(accepted, "confirmed")
+
+    async def test_shutdown(self) -> None:
+        """
+        After a restart of the server the bot is in the room again, once.
+        """
+        await self.openRoom()
+        await self.begin()
+        await self.join(nick="Robot")
+        await self.posted(event="joined")
+        await deferToThread(self.server.restart)
+        await self.becomesState("joined", 60)
+        await self.posted(event="returned")
+        name = self.owner.bareJID.partition("@")[0]
+        self.owner = await self.login(name)
+        await self.owner.joinRoom(self.room, "Owner")
+        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
+        await self.says("Still there?")
+        await self.posted(body="Still there?")
+
+
+class ProsodyMembershipTests(MembershipMixin, TestCase):
+    """
+    Memberships on Prosody.
+    """
+
+    kind = Prosody
+
     async def test_noAnswer(self) -> None:
         """
         A room that does not answer within 30 seconds gives 504; the gateway keeps
@@ -180,128 +302,6 @@ class MembershipMixin(RoomMixin):
             f"<feature var='{feature}'/></query></iq>"
         )
         return True
-
-    async def test_twoBots(self) -> None:
-        """
-        Two bots are in a room; each hears the other, and a request that names neither
-        is ambiguous.
-        """
-        await self.openRoom()
-        await self.begin()
-        other = f"other@{self.server.componentDomain}"
-        for bot in (self.bot, f"{other}/phone"):
-            await self.join(**{"from": bot})
-            await self.posted(event="joined")
-        ambiguous = await self.get(self.path)
-        self.assertEqual(ambiguous.status, 409, ambiguous.text)
-        self.assertIn(f"{self.bot}, {other}", ambiguous.json["detail"])
-        found = (await self.get(f"{self.path}?from={quote(other)}")).json
-        self.assertEqual(found["occupant"], f"{other}/phone")
-        self.assertEqual(await self.nicks(), ["Owner", "bot", "other"])
-        await self.say("I am one")
-        await self.posted(body="I am one", to=f"{other}/phone")
-        await self.owner.expect("I am one")
-        gone = await self.deleteAt(f"{self.path}?from={quote(other)}")
-        self.assertEqual(gone.status, 204)
-        await self.owner.expect("type='unavailable'", f"{self.room}/other")
-        self.assertEqual((await self.get(self.path)).json["from"], self.bot)
-
-    async def test_streamLost(self) -> None:
-        """
-        After a lost stream the bot is in the room again, under its nick; messages that
-        were missed are delivered once and in order.
-        """
-        for domain in (self.server.mucDomain, self.server.plainMUCDomain):
-            await self.openRoom(domain)
-            await self.begin()
-            await self.join(nick="Robot")
-            await self.posted(event="joined")
-            await self.says("one")
-            await self.posted(body="one")
-            await self.gateway.service.stopService()
-            await self.says("two")
-            await self.says("three")
-            await self.owner.sync()
-            await self.begin()
-            await self.becomesState("joined")
-            await self.posted(event="returned")
-            await self.says("four")
-            for body in ("two", "three", "four"):
-                await self.posted(body=body)
-            self.assertEqual(self.callback.deliveries.pending, [])
-            await self.deleteAt(self.path)
-            await self.gateway.service.stopService()
-
-    async def test_nickTaken(self) -> None:
-        """
-        If the nick is taken on a rejoin, the bot has another one until it is free.
-        """
-        await self.openRoom()
-        await self.begin()
-        await self.join(nick="Robot")
-        await self.gateway.service.stopService()
-        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
-        thief = await self.login()
-        await thief.joinRoom(self.room, "Robot")
-        await self.begin()
-        found = await self.becomesState("joined")
-        self.assertEqual(found["nick"], "Robot_")
-        await thief.close()
-        await self.owner.expect("303", f"{self.room}/Robot_")
-        await self.owner.expect("<presence", f"'{self.room}/Robot'", _isAvailable)
-        self.assertEqual((await self.get(self.path)).json["nick"], "Robot")
-        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
-
-    async def test_vanished(self) -> None:
-        """
-        A room that has vanished meanwhile is not created, but tried again; messages
-        wait for it.
-        """
-        await self.openRoom(persistentroom="0")
-        await self.begin()
-        await self.join(nick="Robot")
-        await self.gateway.service.stopService()
-        await self.owner.expect("type='unavailable'", f"{self.room}/Robot")
-        self.owner.send(f"<presence type='unavailable' to='{self.room}/Owner'/>")
-        await self.owner.expect("type='unavailable'", f"{self.room}/Owner")
-        await self.begin()
-        found = await self.becomesState("waiting")
-        self.assertEqual(found["condition"], "no-room")
-        self.assertIsNotNone(found["nextTryAt"])
-        sent = [await self.say(body) for body in ("first", "second")]
-        await self.owner.joinRoom(self.room, "Owner")
-        await self.configure(persistentroom="1")
-        await self.becomesState("joined")
-        for body, accepted in zip(("first", "second"), sent, strict=True):
-            heard = await self.owner.expect("<body>", f"{self.room}/Robot")
-            self.assertIn(f"<body>{body}</body>", heard.xml)
-            await self.becomes(accepted, "confirmed")
-
-    async def test_shutdown(self) -> None:
-        """
-        After a restart of the server the bot is in the room again, once.
-        """
-        await self.openRoom()
-        await self.begin()
-        await self.join(nick="Robot")
-        await self.posted(event="joined")
-        await deferToThread(self.server.restart)
-        await self.becomesState("joined", 60)
-        await self.posted(event="returned")
-        name = self.owner.bareJID.partition("@")[0]
-        self.owner = await self.login(name)
-        await self.owner.joinRoom(self.room, "Owner")
-        self.assertEqual(await self.nicks(), ["Owner", "Robot"])
-        await self.says("Still there?")
-        await self.posted(body="Still there?")
-
-
-class ProsodyMembershipTests(MembershipMixin, TestCase):
-    """
-    Memberships on Prosody.
-    """
-
-    kind = Prosody
 
 
 class EjabberdMembershipTests(MembershipMixin, TestCase):

@@ -290,11 +290,16 @@ class RoomDeliveries:
         return self._membership.coveredUntil or self._membership.record.joinedAt
 
     async def _noteNewest(self) -> None:
-        """Record the newest message before the first join, without delivering it."""
+        """
+        Record the newest message before the first join, without delivering it. One that
+        was said since is live, and waits for this.
+        """
         page = await self._readPage(None, None)
+        room = self._membership.record.room
+        live = {keyOf(each, room) for each in self._buffer or ()}
         for each in page.messages if page else ():
-            key = keyOf(each.message, self._membership.record.room)
-            if key is not None:
+            key = keyOf(each.message, room)
+            if key is not None and key not in live:
                 self._note(key, each.stamp)
 
     async def _readPage(
