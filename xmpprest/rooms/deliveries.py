@@ -140,6 +140,10 @@ class RoomDeliveries:
     def _deliver(self, message: Element) -> None:
         """Deliver a message unless the room repeats it."""
         self._noteOwn(message)
+        if self._repeats is None and not self._membership.isRepeating:
+            # The common case: nothing is repeated, so nothing has to be looked up.
+            self._deliverNew(message)
+            return
         stamp = reading.stampOf(message)
         isOld = stamp is not None and not isSubject(message)
         if self._membership.isRepeating and isOld:
@@ -154,6 +158,13 @@ class RoomDeliveries:
                 self._forward(message, key)
         self._endRepeats()
         self._settled()
+
+    def _deliverNew(self, message: Element) -> None:
+        """Deliver a message that the room does not repeat."""
+        if isSubject(message):
+            self._deliverSubject(message)
+        else:
+            self._forward(message, keyOf(message, self._membership.record.room))
 
     def _noteOwn(self, message: Element) -> None:
         """Tell the queue of a message that the room sends back to the bot."""
