@@ -17,6 +17,7 @@ from xmpprest.core.rooms.requests import RoomRequest
 from xmpprest.core.rooms.values import RoomGate, RoomRecord, RoomSettings
 from xmpprest.core.stanza import jid
 from xmpprest.core.stanza.build import META, firstChild
+from xmpprest.rooms.registry import SLICE
 from xmpprest.store.memory import MemoryStore
 
 from ..support.doubles import DOMAIN, stanza
@@ -255,6 +256,23 @@ class JoinTests(RoomTestCase):
         self.assertEqual(self.successResultOf(self.store.rooms()), [])
         self.clock.advance(30)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped(self) -> None:
+        """
+        A gateway that stops leaves many rooms in several turns of the reactor.
+        """
+        for number in range(SLICE + 1):
+            address = f"room{number}@rooms.example.org"
+            self.server.rooms[address] = ScriptedRoom()
+            request = RoomRequest(address, BOT, RoomSettings())
+            self.successResultOf(Deferred.fromCoroutine(self.service.put(request)))
+        rooms = [*self.server.rooms.values()]
+        stopping = self.service.stopService()
+        self.assertNoResult(stopping)
+        self.assertEqual(sum(bool(each.occupants) for each in rooms), 1)
+        self.clock.advance(0)
+        self.successResultOf(stopping)
+        self.assertFalse(any(each.occupants for each in rooms))
 
     def test_twenty(self) -> None:
         """At most twenty joins are under way at the same time."""

@@ -121,11 +121,11 @@ class RoomService(Service):
         if self.running:
             self._retry = self._world.clock.callLater(RETRY_DELAY, self._read)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         """Leave the rooms; the memberships stay in the store."""
         super().stopService()
         timers.cancel(self._retry)
-        self._registry.clear()
+        return Deferred.fromCoroutine(self._registry.clear())
 
     def connected(self) -> None:
         """Join all rooms: the stream is up."""
