@@ -115,7 +115,9 @@ class TestBed:
 
     async def launch(self, who: str, name: str) -> Candidate | None:
         """Start a candidate and wait until it is ready. The caller has to stop it."""
-        site = CandidateSetup(self.server, self.callback.url, self.place)
+        site = CandidateSetup(
+            self.server, self.callback.url, self.callback.pull, self.place
+        )
         contender = await asyncio.to_thread(FACTORIES[who], site, name)
         if contender is not None:
             try:

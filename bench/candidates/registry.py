@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ Server = BenchProsody | BenchEjabberd
 XMPPREST_SQLITE = "xmpprest, store on"
 XMPPREST_MEMORY = "xmpprest, store off"
 BATCHED = "xmpprest, store on, in batches"
+PULLED = "xmpprest, store on, by pull"
 SLIXMPP = "slixmpp + aiohttp"
 MOD_REST = "Prosody's mod_rest"
 API = "ejabberd's mod_http_api"
@@ -35,11 +36,14 @@ class CandidateSetup:
     """
     The environment in which candidates are started.
 
+    @ivar callback: The URL of the callback.
+    @ivar pull: Makes the callback's process fetch the updates of a gateway at a port.
     @ivar place: A directory for their stores.
     """
 
     server: Server
     callback: str
+    pull: Callable[[int], None]
     place: Path
 
 
@@ -91,6 +95,16 @@ class XMPPRest(ModRestDialect):
         )
         self.port = self.process.port
         self.process.start()
+
+
+class PulledXMPPRest(XMPPRest):
+    """
+    This gateway, with a client that fetches updates.
+    """
+
+    def __init__(self, site: CandidateSetup, name: str, store: str) -> None:
+        super().__init__(replace(site, callback="pull:"), name, store)
+        site.pull(self.port)
 
 
 class ModRest(ModRestDialect):
@@ -189,6 +203,9 @@ FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
     BATCHED: lambda site, name: XMPPRest(
         site, name, f"sqlite:{site.place}/{name}.db", BATCH
     ),
+    PULLED: lambda site, name: PulledXMPPRest(
+        site, name, f"sqlite:{site.place}/{name}.db"
+    ),
     SLIXMPP: Slixmpp,
     MOD_REST: _modRest,
     API: _api,
@@ -200,5 +217,6 @@ COMPONENT_NAMES = {
     XMPPREST_SQLITE: "kept",
     XMPPREST_MEMORY: "plain",
     BATCHED: "batched",
+    PULLED: "pulled",
     SLIXMPP: "slixmpp",
 }

@@ -16,6 +16,7 @@ from tests.support.prosody import Prosody
 NAMES = (
     "kept",
     "batched",
+    "pulled",
     "plain",
     "slixmpp",
     "raw",

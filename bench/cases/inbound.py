@@ -9,6 +9,7 @@ from bench.candidates.candidate import Candidate
 from bench.candidates.registry import (
     BATCHED,
     MOD_REST,
+    PULLED,
     SLIXMPP,
     XMPPREST_MEMORY,
     XMPPREST_SQLITE,
@@ -29,7 +30,7 @@ RATE = 500
 #: Clients that POST beside a busy callback.
 SENDERS = 2
 
-ALL = (XMPPREST_SQLITE, BATCHED, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
+ALL = (XMPPREST_SQLITE, BATCHED, PULLED, XMPPREST_MEMORY, SLIXMPP, MOD_REST)
 
 #: Candidates that also take POSTs; a batching callback changes nothing about these.
 BOTH = (XMPPREST_SQLITE, XMPPREST_MEMORY, SLIXMPP, MOD_REST)

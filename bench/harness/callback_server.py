@@ -4,7 +4,8 @@ stanzas, and measures how late each arrived.
 
 C{python -m bench.harness.callback_server PORT} serves until its standard input ends.
 For each line C{count} it prints the number of stanzas so far. For C{times} it prints
-the delay in seconds of each message whose body is a due time, and forgets them.
+the delay in seconds of each message whose body is a due time, and forgets them. For
+C{pull PORT} it also fetches the updates of a gateway at that port, and counts them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
+from tests.support.gateway_process import TOKEN
 from tests.support.process import LOOPBACK, freePorts
 
 _LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
@@ -27,6 +29,8 @@ _LINES = re.compile(rb'^{"id": ("[^"]*")', re.MULTILINE)
 
 #: The response to a single stanza.
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+#: The maximum number of updates of one response.
+PULL_LIMIT = 100
 
 
 def dueAt(at: float) -> str:
@@ -51,13 +55,21 @@ class RequestLog:
             return NO_CONTENT
         lines = _LINES.findall(request)
         self.count += len(lines) or 1
-        now = time.monotonic()
-        self.times += [now - float(due) for due in _DUE.findall(request)]
+        self._note(request)
         return _toBatch(lines) if lines else NO_CONTENT
+
+    def fetched(self, body: bytes) -> None:
+        """Record a response with updates."""
+        self.count += body.count(b'"attempts":')
+        self._note(body)
+
+    def _note(self, text: bytes) -> None:
+        now = time.monotonic()
+        self.times += [now - float(due) for due in _DUE.findall(text)]
 
     def answer(self, question: str) -> object:
         """Return the answer to a command of the parent process."""
-        if question == "count":
+        if question != "times":
             return self.count
         times, self.times = self.times, []
         return times
@@ -98,6 +110,38 @@ class CallbackProtocol(asyncio.Protocol):
             self._data = self._data[end:]
 
 
+class PullClient:
+    """
+    Fetches the updates of a gateway, as many as one response may have by default, until
+    the gateway ends.
+    """
+
+    def __init__(self, port: int, seen: RequestLog) -> None:
+        self._port = port
+        self._seen = seen
+
+    async def run(self) -> None:
+        """Fetch."""
+        reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
+        after = ""
+        try:
+            while True:
+                line = f"GET /rest/updates?wait=50&limit={PULL_LIMIT}{after} HTTP/1.1"
+                login = f"Authorization: Bearer {TOKEN}"
+                head = [line, f"Host: {LOOPBACK}", login, "", ""]
+                writer.write("\r\n".join(head).encode())
+                response = await reader.readuntil(b"\r\n\r\n")
+                length = _LENGTH.search(response)
+                assert length is not None and b" 200 " in response, response
+                body = await reader.readexactly(int(length[1]))
+                self._seen.fetched(body)
+                # The cursor is the last text of the response.
+                cursor = body.rsplit(b'"', 2)[1].decode()
+                after = f"&after={cursor}"
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+
 async def serve(port: int) -> None:
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
@@ -105,8 +149,12 @@ async def serve(port: int) -> None:
     server = await loop.create_server(lambda: CallbackProtocol(seen), LOOPBACK, port)
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    pulling: set[asyncio.Task[None]] = set()
     while line := await lines.readline():
-        print(json.dumps(seen.answer(line.decode().strip())), flush=True)
+        question, _, argument = line.decode().strip().partition(" ")
+        if question == "pull":
+            pulling.add(asyncio.create_task(PullClient(int(argument), seen).run()))
+        print(json.dumps(seen.answer(question)), flush=True)
     server.close()
 
 
@@ -133,6 +181,10 @@ class CallbackProcess:
         found = self._ask("count")
         assert isinstance(found, int)
         return found
+
+    def pull(self, port: int) -> None:
+        """Fetch the updates of a gateway from now on."""
+        self._ask(f"pull {port}")
 
     def times(self) -> list[float]:
         """Return the delays of the messages that have arrived since the last call."""
