@@ -50,10 +50,21 @@ _EMOJI = {
     "rotating_light": "🚨",
     "skull": "💀",
     "tada": "🎉",
+    "test_tube": "🧪",
     "triangular_flag_on_post": "🚩",
     "warning": "⚠️",
     "white_check_mark": "✅",
     "x": "❌",
+}
+
+#: The tags that are coloured discs, as Uptime Kuma sends them, by the level that they
+#: stand for. They count more than a priority.
+_DISCS = {
+    "red_circle": "bad",
+    "orange_circle": "warning",
+    "yellow_circle": "warning",
+    "large_blue_circle": "info",
+    "green_circle": "good",
 }
 
 
@@ -81,14 +92,15 @@ def ntfy(request: HookRequest) -> Notice:
     tags += map(str, fields.list("tags")[:20])
     tags += _ntfyField(request, "tags").split(",") if fields else []
     named = [oneLine(each, 40) for each in tags[:20] if each.strip()]
+    disc = next((_DISCS[each] for each in named if each in _DISCS), "")
     emoji = " ".join(_EMOJI[each] for each in named if each in _EMOJI)
-    words = ", ".join(each for each in named if each not in _EMOJI)
+    words = ", ".join(each for each in named if each not in _EMOJI | _DISCS)
     body = textNotice(fromMarkdown(text) if isMarkdown else text)
     head = oneLine(title)
     return Notice(
         title=" ".join(filter(None, [emoji, head or body.title])),
         severity=severity,
-        level=_LEVELS.get(severity, ""),
+        level=disc or _LEVELS.get(severity, ""),
         text="\n".join(
             filter(
                 None,
