@@ -298,9 +298,16 @@ class ProgramTests(HookPageTestCase):
         await self.run_(f"{path}; {self.local(hook)}")
         (shown,) = document.of("none")
         self.assertEqual(await self.message(), shown.strip())
-        gotify = hook.replace("json://", "gotify://").replace("/SECRET", "/SECRET/x")
-        await self.run_(f"{path}; {self.local(gotify)}")
-        self.assertEqual(await self.message(), "Backup failed\nNo space left on nas1")
+        for scheme, text in (
+            ("gotify", "Backup failed\nNo space left on nas1"),
+            ("apprise", shown.strip()),
+        ):
+            self.assertIn(
+                f"{scheme}://127.0.0.1:8080/hooks/backup/SECRET/x", document.text
+            )
+            other = hook.replace("json:", f"{scheme}:").replace("SECRET", "SECRET/x")
+            await self.run_(f"{path}; {self.local(other)} --attach {__file__}")
+            self.assertEqual(await self.message(), text)
         await self.run_(f"{path}; {self.local(token.replace('TOKEN', TOKEN))}")
         stanza = await self.received()
         self.assertEqual(bodyOf(stanza), "No space left on nas1")
