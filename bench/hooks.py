@@ -27,6 +27,7 @@ from twisted.internet.testing import MemoryReactorClock
 from tests.core.hooks.hooks import SECRET, hookConfig, makeHook
 from tests.support.doubles import DOMAIN, HeldServer, HTTPClient
 from xmpprest import Config, makeGateway
+from xmpprest.config.hook import HookConfig
 from xmpprest.core.hooks.request import parseRequest
 
 TOKEN = "token"
@@ -50,6 +51,7 @@ class BenchReactor(MemoryReactorClock):
 
     def __init__(self) -> None:
         super().__init__()
+        self._last = monotonic()
         self.fromThreads: SimpleQueue[Callable[[], object]] = SimpleQueue()
 
     def callFromThread(self, f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -57,8 +59,9 @@ class BenchReactor(MemoryReactorClock):
         self.fromThreads.put(lambda: f(*args, **kwargs))
 
     def turn(self) -> None:
-        """Run what is due, and what the store's thread has queued."""
-        self.advance(0)
+        """Run what is due by now, and what the store's thread has queued."""
+        last, self._last = self._last, monotonic()
+        self.advance(self._last - last)
         while not self.fromThreads.empty():
             self.fromThreads.get()()
 
@@ -66,14 +69,15 @@ class BenchReactor(MemoryReactorClock):
 class Bench:
     """A gateway in memory, with clients and a server that confirms all messages."""
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, hook: HookConfig | None = None) -> None:
+        """@param hook: The hook, by default one with the built-in templates."""
         self.reactor = BenchReactor()
         config = Config(
             domain=DOMAIN,
             secret="secret",
             credentials=(TOKEN,),
             store=store,
-            hooks=(hookConfig(),),
+            hooks=(hook or hookConfig(),),
         )
         gateway = makeGateway(config, self.reactor)
         gateway.service.startService()
@@ -82,10 +86,15 @@ class Bench:
         protocol: Any = factory.buildProtocol(None)  # a protocol of MemoryReactor's
         self.server = HeldServer(protocol)
         self.server.accept()
-        self.clients = [HTTPClient(gateway.site) for _ in range(CLIENTS)]
-        self._settle(lambda: False, 0.5)
+        self._site = gateway.site
+        self.clients = [self.newClient() for _ in range(CLIENTS)]
+        self.settle(lambda: False, 0.5)
 
-    def _settle(self, isDone: Callable[[], bool], timeout: float = 30.0) -> None:
+    def newClient(self) -> HTTPClient:
+        """Connect a client."""
+        return HTTPClient(self._site)
+
+    def settle(self, isDone: Callable[[], bool], timeout: float = 30.0) -> None:
         """Run the reactor until something is so, or for some seconds."""
         end = monotonic() + timeout
         while not isDone() and monotonic() < end:
@@ -107,7 +116,7 @@ class Bench:
         for _ in range(BATCH // CLIENTS):
             for client in self.clients:
                 client.send(request)
-            self._settle(lambda: all(c.transport.value() for c in self.clients))
+            self.settle(lambda: all(c.transport.value() for c in self.clients))
             for client in self.clients:
                 head = client.transport.taken()
                 assert head.startswith(b"HTTP/1.1 20"), head
@@ -116,7 +125,7 @@ class Bench:
     def stop(self) -> None:
         """Stop the gateway, and the store's thread."""
         self.service.stopService()
-        self._settle(lambda: False, 0.5)
+        self.settle(lambda: False, 0.5)
 
 
 def httpRequest(path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -145,6 +154,7 @@ def main(arguments: Sequence[str], show: Callable[[str], object] = print) -> Non
     """Print a table of costs."""
     parser = argparse.ArgumentParser(prog="python -m bench.hooks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--case", default="", help="only those with this in their name")
     parser.add_argument("--store", choices=["sqlite", "memory"], default="sqlite")
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as directory:
@@ -152,6 +162,8 @@ def main(arguments: Sequence[str], show: Callable[[str], object] = print) -> Non
         bench = Bench(file if options.store == "sqlite" else "memory")
         show(f"{'payload':28} {'bytes':>6} {'hook µs':>8} {'JSON µs':>8} {'ratio':>6}")
         for label, shape, name in CASES:
+            if options.case not in label:
+                continue
             show(_row(bench, options.rounds, label, shape, name))
         bench.stop()
 

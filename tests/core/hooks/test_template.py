@@ -17,6 +17,7 @@ ENDLESS = {
     "loop over a loop": "{% for a in list %}{% for b in list|sort %}{% endfor %}"
     "{% endfor %}",
     "filters": "{% for a in list %}{{ list|sort|length }}{% endfor %}",
+    "JSON": "{% for a in list %}{% if tree|json %}{% endif %}{% endfor %}",
     "multiplied text": "{{ 'x' * 1000000000 }}",
     "multiplied list": "{{ list * 1000000000 }}",
     "joined texts": "{% set a = text ~ text %}{% set b = a ~ a %}{{ b ~ b }}",
@@ -56,6 +57,7 @@ VARIABLES: dict[str, Any] = {
     "list": [*range(1000)],
     "text": "x" * 6000,
     "number": 2**62,
+    "tree": {"list": [*range(1000)]},
     "alert": {"name": "DiskFull", "items": [1, 2], "labels": {"job": "node"}},
 }
 

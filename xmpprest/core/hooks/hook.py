@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.words.xish.domish import Element
 
@@ -27,8 +27,7 @@ DEFAULT_TEMPLATE = "default"
 _MAX_EVENT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class HookMessage:
+class HookMessage(NamedTuple):
     """
     The message that a request becomes.
 
@@ -152,11 +151,10 @@ def _variables(shape: str, notice: Notice, request: HookRequest) -> dict[str, An
     payload = request.value
     if len(request.body) > SMALL_PAYLOAD:
         payload = prune(payload)
-    return {
-        **notice.variables(),
-        "shape": shape,
-        "payload": request.text[:SMALL_PAYLOAD] if payload is None else payload,
-    }
+    variables = notice.variables()
+    variables["shape"] = shape
+    variables["payload"] = request.text[:SMALL_PAYLOAD] if payload is None else payload
+    return variables
 
 
 def answer(message: HookMessage, id: str, request: HookRequest) -> HookReply:

@@ -112,7 +112,7 @@ class _Environment(SandboxedEnvironment):
         return value
 
     def _counted(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a filter count the size of its input."""
+        """Make a filter count the size of its input and of the text that it makes."""
 
         @wraps(act)
         def run(*args: Any, **options: Any) -> Any:
@@ -122,7 +122,10 @@ class _Environment(SandboxedEnvironment):
                 elif isinstance(each, str):
                     self.step(len(each) // 256)
             self.step(1)
-            return act(*args, **options)
+            result = act(*args, **options)
+            if isinstance(result, str):
+                self.step(len(result) // 256)
+            return result
 
         return run
 
@@ -166,6 +169,8 @@ class _Environment(SandboxedEnvironment):
 
 def _shown(value: Any) -> str:
     """Return a value as text."""
+    if type(value) is str:
+        return value  # the common case
     if isinstance(value, str):
         return str(value)
     if value is None or isinstance(value, Undefined):

@@ -25,7 +25,8 @@ _ORDER = (
 _PLACES = {severity: place for place, severity in enumerate(_ORDER)}
 _LAST = len(_ORDER)
 _NO_FIELDS = Fields(None)
-#: The number of alerts of which the worst are shown.
+#: The number of alerts of which the worst are shown; of the others only the states
+#: count.
 _MAX_RANKED = 500
 #: Maximum number of labels that are shown, and their maximum length in characters.
 _MAX_LABELS, _MAX_LABEL_TEXT = 8, 1000
@@ -60,6 +61,11 @@ def _alert(value: object) -> _Alert:
     return _Alert(fields, labels, fields.text("status"), _severity(labels))
 
 
+def _status(value: object) -> str:
+    status = value.get("status") if isinstance(value, dict) else None
+    return status if isinstance(status, str) else ""
+
+
 def _rank(alert: _Alert) -> tuple[bool, int]:
     """Return the place among the alerts: firing ones first, then the worst."""
     return alert.status == "resolved", _PLACES.get(alert.severity.lower(), _LAST)
@@ -74,12 +80,13 @@ def notice(request: HookRequest) -> Notice:
     state = fields.text("status").upper()
     if len(found) == 1:
         return _single(fields, Fields(found[0]), state)
-    alerts = [_alert(each) for each in found]
+    alerts = [_alert(each) for each in found[:_MAX_RANKED]]
     common = fields.object("commonLabels")
     severity = _severity(common)
     statuses = [each.status for each in alerts]
+    statuses += map(_status, found[_MAX_RANKED:])
     isMixed = len({*statuses}) > 1
-    ranked = sorted(alerts[:_MAX_RANKED], key=_rank)
+    ranked = sorted(alerts, key=_rank)
     shown = ranked[:MAX_ITEMS]
     truncated = int(fields.number("truncatedAlerts") or 0)
     return Notice(
@@ -91,7 +98,7 @@ def notice(request: HookRequest) -> Notice:
         text=_annotations(fields.object("commonAnnotations")),
         link=linkOf(fields.text("externalURL")),
         items=tuple(_item(each, common, severity, isMixed) for each in shown),
-        omitted=max(len(alerts) - len(shown), 0) + max(truncated, 0),
+        omitted=max(len(found) - len(shown), 0) + max(truncated, 0),
     )
 
 
@@ -159,7 +166,7 @@ def _labels(labels: Fields, without: Fields) -> str:
     shown = [
         f"{name} {oneLine(text, 100)}"
         for name, value in labels.value.items()
-        if name not in _HIDDEN and name not in known and not name.startswith("__")
+        if name not in _HIDDEN and name not in known and name[:2] != "__"
         if (text := asText(value))
     ]
     if len(shown) > _MAX_LABELS:
@@ -169,6 +176,8 @@ def _labels(labels: Fields, without: Fields) -> str:
 
 def _annotations(annotations: Fields) -> str:
     """Return the summary and the description, if they differ."""
+    if not annotations:
+        return ""
     summary = annotations.text("summary", "title")
     description = annotations.text("description", "message")
     parts = [tidy(clean(each[: MAX_ITEM_TEXT * 4])) for each in (summary, description)]
