@@ -96,7 +96,7 @@ def cases() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _bare(count: int) -> bytes:
-    value = {"alerts": [{}] * count, "groupLabels": {}}
+    value: dict[str, object] = {"alerts": [{}] * count, "groupLabels": {}}
     return json.dumps(value, separators=(",", ":")).encode()
 
 
