@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import resource
 import sys
@@ -17,6 +16,7 @@ from twisted.python import usage
 
 from ._version import __version__
 from .commands.check_config import checkConfig
+from .commands.strict_options import StrictOptions
 from .config.config import SETTINGS, Config, ConfigurationError
 from .config.loader import ConfigLoader, LoadedConfig
 from .config.setting import Setting
@@ -80,7 +80,7 @@ def _repeatable(name: str) -> Callable[[Options, str], None]:
     return append
 
 
-class Options(usage.Options):
+class Options(StrictOptions):
     """
     The command line.
 
@@ -120,7 +120,7 @@ class Options(usage.Options):
         self.demo: dict[str, Any] = {}
         self.logFormat: str | None = None
 
-    def parseOptions(self, options: list[str] | None = None) -> None:
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
         Parse the command line.
 
@@ -130,7 +130,6 @@ class Options(usage.Options):
         """
         arguments = sys.argv[1:] if options is None else options
         try:
-            self._refuseUnknown(arguments)
             super().parseOptions(arguments)
         except usage.UsageError as error:
             if self.parent is None:
@@ -227,27 +226,7 @@ class Options(usage.Options):
             _build(loaded)
             self.check(loaded)
 
-    def _refuseUnknown(self, arguments: Sequence[str]) -> None:
-        """
-        Refuse a flag that is not written in full. getopt accepts a unique prefix, so
-        that C{--credentials TOKEN} would be read as C{--credentials-file TOKEN}.
-
-        @raise UsageError: The message names the nearest flag, but repeats no value.
-        """
-        remaining = iter(arguments)
-        for argument in remaining:
-            if argument in ("--", "-") or not argument.startswith("-"):
-                return  # getopt stops here, too
-            name, equals, _ = argument.removeprefix("--").partition("=")
-            if not argument.startswith("--"):
-                raise usage.UsageError("A flag begins with two dashes; see --help.")
-            if f"{name}=" in self.longOpt:
-                if not equals:
-                    next(remaining, None)  # its value
-            elif name not in self.longOpt:
-                raise usage.UsageError(self._unknown(name))
-
-    def _unknown(self, name: str) -> str:
+    def describeUnknown(self, name: str) -> str:
         """Return a sentence about an unknown flag."""
         if f"{name}-file" in _SECRET_FLAGS:
             return (
@@ -255,11 +234,7 @@ class Options(usage.Options):
                 f" read flags: put the secret into a file, and give the path of the"
                 f" file with --{name}-file."
             )
-        known = [each.rstrip("=") for each in self.longOpt]
-        longer = [each for each in known if each.startswith(name)]
-        near = longer[:1] or difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean --{near[0]}?" if near else "see --help."
-        return f"There is no flag --{name}; {hint}"
+        return super().describeUnknown(name)
 
 
 def makeService(options: Options) -> IService:

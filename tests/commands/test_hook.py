@@ -54,6 +54,22 @@ class HookCommandTests(SourcesTestCase):
         self.assertIn("Set the recipient", err)
         self.assertEqual(tomllib.loads(out)["hooks"][0]["to"], [])
 
+    def test_unlikelyRecipient(self) -> None:
+        """
+        A recipient whose domain has no dot is warned of, unless it is local: it may be
+        the name of an account without its server.
+        """
+        for address, isLikely in (
+            ("nobody", False),
+            ("user@server", False),
+            ("user@x.example", True),
+            ("user@localhost", True),
+            ("user@[::1]", True),
+        ):
+            out, err = self.made("alerts", "--to", address)
+            self.assertEqual("has no dot" not in err, isLikely, address)
+            self.assertEqual(tomllib.loads(out)["hooks"][0]["to"], [address])
+
     def test_twice(self) -> None:
         """
         A second hook of one name is not appended to a file.
@@ -77,6 +93,7 @@ class HookCommandTests(SourcesTestCase):
             (("a", "--shape", "teams"), "expected auto or"),
             (("a", "--to", "@"), "address like user@example.org"),
             (("a", "--header", "x", "--try", "y"), "Name: value"),
+            (("a", "--too", "b@x.example"), "no flag --too; did you mean --to?"),
             (("a", "--try", "/nothing/there.json"), "Cannot read /nothing/there.json"),
         ]:
             self.assertIn(expected, self.failure(*arguments))

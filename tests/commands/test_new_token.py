@@ -85,7 +85,7 @@ class NewTokenTests(SourcesTestCase):
             ([], "Expected one name"),
             (["a", "b"], "Expected one name"),
             (["a b"], "'a b': expected up to 64 letters"),
-            (["--nope"], "option --nope not recognized"),
+            (["--nope"], "There is no flag --nope; see --help."),
         ):
             with self.assertRaises(SystemExit) as raised:
                 self.made(*arguments)

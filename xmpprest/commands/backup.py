@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
 
 from ..core.records import StoreUnusable
 from ..store.sqlite.backup import backup
+from .strict_options import StrictOptions
 
 
-class BackupOptions(Options):
+class BackupOptions(StrictOptions):
     """
     The command line.
 

@@ -17,6 +17,7 @@ from ..config.hook import HookConfig
 from ..config.setting import settingsOf
 from ..core.errors import Refusal
 from ..core.hooks.request import parseRequest
+from ..core.stanza.jid import parseJID
 from ..gateway.hooks import makeHook
 from .named_options import NamedOptions
 from .standard_output import STANDARD_OUTPUT, tablesAt
@@ -131,7 +132,21 @@ def _create(
         file=sys.stderr,
         flush=True,
     )
+    for address in options.recipients:
+        if not _isLikelyDomain(domain := parseJID(address).domain):
+            print(
+                f"{address} is at the domain {domain}, which has no dot. If that is not"
+                " the name of an XMPP server in your network, correct 'to' in the"
+                " table, as in user@example.org.\n",
+                file=sys.stderr,
+                flush=True,
+            )
     print("\n".join(hookTable(hook, hasRecipient=bool(options.recipients))))
+
+
+def _isLikelyDomain(domain: str) -> bool:
+    """Return whether a domain looks like one: it has a dot, or is local, or IPv6."""
+    return "." in domain or ":" in domain or domain == "localhost"
 
 
 def _refuseRepetition(name: str, destination: str) -> None:

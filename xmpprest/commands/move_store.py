@@ -7,16 +7,17 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import ClassVar
 
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
 
 from ..config import database_url, parsers
 from ..core.records import StoreUnusable
 from ..store.transfer.sqlite_end import SQLiteEnd
 from ..store.transfer.tables import End
 from ..store.transfer.transfer import transfer
+from .strict_options import StrictOptions
 
 
-class MoveOptions(Options):
+class MoveOptions(StrictOptions):
     """
     The command line.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from twisted.python.usage import Options, UsageError
+from twisted.python.usage import UsageError
+
+from .strict_options import StrictOptions
 
 
-class NamedOptions(Options):
+class NamedOptions(StrictOptions):
     """
     Options of a command whose only argument is a name.
 
