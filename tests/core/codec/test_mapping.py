@@ -174,6 +174,10 @@ MISTAKEN: tuple[tuple[Any, str], ...] = (
     # Keys that nobody knows.
     ({"bdoy": "hi"}, "The key 'bdoy' is not known; did you mean 'body'?"),
     ({"kind": "iq", "pong": True}, "The key 'pong' is not known; did you mean 'ping'?"),
+    ({"pong": True}, "The key 'pong' is not known; did you mean 'ping'?"),
+    ({"satus": "a"}, "The key 'satus' is not known; did you mean 'status'?"),
+    ({"type": "chat", "pong": 1}, "The key 'pong' is not known; known here are arch"),
+    ({"body": "a", "pong": 1}, "The key 'pong' is not known; known here are archive, "),
     ({"knid": "iq"}, "The key 'knid' is not known; did you mean 'kind'?"),
     ({"kind": "presence", "q": 1}, "The key 'q' is not known; known here are caps, "),
     ({"": 1}, "The key '' is not known; known here are archive, attach_to, "),

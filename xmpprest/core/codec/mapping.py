@@ -144,7 +144,7 @@ class StanzaMapping:
                 stanza.children.extend(raw)
             elif key not in fields and key not in _OWN:
                 if inner is not None or not self._kindsWith(key):
-                    raise self._unknown(key, kind, at)
+                    raise self._unknown(key, kind, at, value)
             elif key in fields and inner is not None and key not in overridden:
                 fields[key].slot.write(inner, at + key, stanza)
         return stanza
@@ -155,7 +155,7 @@ class StanzaMapping:
         """
         kind = value.get("kind")
         if kind is None:
-            return self._inferred(value)
+            return self._inferred(value) or "message"
         if not isinstance(kind, str) or kind not in self._kinds:
             raise unprocessable(
                 "unsupported-stanza-type",
@@ -164,9 +164,9 @@ class StanzaMapping:
             )
         return kind
 
-    def _inferred(self, value: Mapping[str, Value]) -> str:
+    def _inferred(self, value: Mapping[str, Value]) -> str | None:
         """
-        Infer the kind from the type, then from the keys, else message.
+        Infer the kind from the type, then from the keys.
         """
         type = value.get("type")
         if isinstance(type, str) and type in _KIND_BY_TYPE:
@@ -177,7 +177,7 @@ class StanzaMapping:
             if len(kinds) == 1:
                 return kinds[0]
         likely = (self._likely[key] for key in present if key in self._likely)
-        return next(likely, "message")
+        return next(likely, None)
 
     def _kindsWith(self, key: str) -> list[str]:
         return [kind for kind, table in self._kinds.items() if key in table.fields]
@@ -208,13 +208,22 @@ class StanzaMapping:
             attributes["type"] = "set" if isSet else "get"
         return attributes
 
-    def _unknown(self, key: str, kind: str, at: str) -> Refusal:
+    def _unknown(
+        self, key: str, kind: str, at: str, value: Mapping[str, Value]
+    ) -> Refusal:
         """
         Make the refusal of an unknown key, naming its kind or the key that was meant.
+
+        @param value: The object with the key.
         """
         kinds = self._kindsWith(key)
         if not kinds:
-            return unknownKey(at.rstrip("."), key, (*self._kinds[kind].fields, *_OWN))
+            known = (*self._kinds[kind].fields, *_OWN)
+            # Without anything that tells the kind, a key of any kind may be meant.
+            isOpen = value.get("kind") is None and self._inferred(value) is None
+            tables = self._kinds.values() if isOpen else ()
+            others = [each for table in tables for each in table.fields]
+            return unknownKey(at.rstrip("."), key, known, others)
         return unprocessable(
             "bad-format",
             f"The key {at + key!r} belongs to {' and '.join(kinds)}, but this is"
@@ -247,7 +256,7 @@ class StanzaMapping:
             elif key in fields:
                 value[key] = fields[key].slot.fromText(text, key)
             else:
-                raise self._unknown(key, kind, "")
+                raise self._unknown(key, kind, "", {"kind": context.kind, **pairs})
         return value
 
 

@@ -45,15 +45,18 @@ def wrongType(at: str, expected: str, value: Value) -> Refusal:
     )
 
 
-def unknownKey(at: str, key: str, known: Iterable[str]) -> Refusal:
+def unknownKey(
+    at: str, key: str, known: Iterable[str], others: Collection[str] = ()
+) -> Refusal:
     """
     Make the refusal of an unknown key, naming the key that was probably meant.
 
     @param at: The keys around it, or empty.
     @param known: The keys that exist there.
+    @param others: Further keys that may have been meant, but are not listed.
     """
     names = [*known]
-    if nearest := _nearest(key, names):
+    if nearest := _nearest(key, [*names, *others]):
         hint = f"did you mean {nearest!r}?"
     elif names:
         hint = f"known here are {', '.join(sorted(names))}."
