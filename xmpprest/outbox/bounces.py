@@ -67,7 +67,8 @@ class BounceFinder:
                     isToRoom = sender.rooms.isToRoom(found, written)
                     isAbout = isAnswerFrom(error, found.to, isToRoom=isToRoom)
                     if isAbout and _mayBounce(found, sender.lastWritten):
-                        sender.record([found.number], BOUNCED, error)
+                        settlements = sender.settlements
+                        settlements.record([found.number], BOUNCED, error)
                         self._outcomes.resolve(found.number, Outcome(BOUNCED, error))
                         return
         finally:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..core.records import BOUNCED, SENT, OutboxRecord
 from ..core.rooms.values import RoomGate
 from .backlog import QueuedMessage
 from .room_messages import REFLECTION_TIMEOUT, RoomMessages, isGroupchat, notInRoom
+from .settlements import Settlements
 
 
 class RoomSender(Protocol):
@@ -24,17 +24,7 @@ class RoomSender(Protocol):
         """Write messages before all others, in their order."""
 
     def confirm(self, message: QueuedMessage, stanzaID: str) -> None:
-        """Record that a room has sent a message back."""
-
-    def conclude(
-        self,
-        messages: Sequence[QueuedMessage],
-        state: str,
-        report: Element | None = None,
-        *,
-        isFinal: bool = False,
-    ) -> None:
-        """Record the outcome of messages, and tell the clients that wait."""
+        """Confirm a message that a room has sent back."""
 
 
 class RoomTraffic:
@@ -46,12 +36,14 @@ class RoomTraffic:
         self,
         messages: RoomMessages,
         sender: RoomSender,
+        settlements: Settlements,
         clock: IReactorTime,
         now: Callable[[], float],
     ) -> None:
         """@param now: Returns seconds since 1970."""
         self._messages = messages
         self._sender = sender
+        self._settlements = settlements
         self._clock = clock
         self._now = now
         self._expiryTimer: IDelayedCall | None = None
@@ -81,10 +73,10 @@ class RoomTraffic:
             again = self._messages.takeHeld(to, sender)
         if gate is RoomGate.REMOVED:
             for each in again:
-                self._sender.conclude([each], BOUNCED, notInRoom(each))
+                self._settlements.conclude([each], BOUNCED, notInRoom(each))
             sent = self._messages.takeUnreflected(to, sender)
             if sent:
-                self._sender.conclude(sent, SENT, isFinal=True)
+                self._settlements.conclude(sent, SENT, isFinal=True)
             again = []
         self._sender.sendAgain(again)
 
@@ -125,5 +117,5 @@ class RoomTraffic:
         """Leave messages C{SENT} that no room has sent back in time."""
         late = self._messages.expired(self._now())
         if late:
-            self._sender.conclude(late, SENT, isFinal=True)
+            self._settlements.conclude(late, SENT, isFinal=True)
         self.expireLater()

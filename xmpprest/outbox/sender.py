@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,11 +23,9 @@ from ..core.records import (
     BOUNCED,
     CONFIRMED,
     SENT,
-    Outcome,
     StoreUnavailable,
 )
 from ..core.stanza.annotate import withDelay
-from ..core.stanza.serializer import toXML
 from .backlog import Backlog, QueuedMessage
 from .barrier_cycle import BarrierCycle
 from .bounce_origin import isAnswerFrom
@@ -43,6 +41,7 @@ from .room_messages import (
     notInRoom,
 )
 from .room_traffic import RoomTraffic
+from .settlements import Settlements
 
 _log = Logger()
 
@@ -81,6 +80,7 @@ class OutboxSender:
     """
     Takes messages from the backlog to the server, at most L{MAX_IN_FLIGHT} at a time.
 
+    @ivar settlements: Records what has become of messages.
     @ivar rooms: Takes what rooms say about messages.
     @ivar lastWritten: The highest number of a message that was ever written.
     """
@@ -106,12 +106,10 @@ class OutboxSender:
         @param gates: The rooms of bots; C{None} if there are none.
         """
         self._rooms = RoomMessages(gates)
-        self.rooms = RoomTraffic(self._rooms, self, clock, now)
         self._stream = stream
         self._barriers = BarrierCycle(
             barrier, clock, passed=self._passed, resume=self._flush
         )
-        self._capacity = capacity
         self._outcomes = outcomes
         self._clock = clock
         self._now = now
@@ -119,6 +117,15 @@ class OutboxSender:
         self._state = SenderState.CLOSED
         self._backlog = Backlog(store)
         self._recorder = Recorder(store, clock)
+        self.settlements = Settlements(
+            capacity,
+            outcomes,
+            self._recorder,
+            self._rooms,
+            now=now,
+            recorded=self._flush,
+        )
+        self.rooms = RoomTraffic(self._rooms, self, self.settlements, clock, now)
         #: Messages that are written and unconfirmed, by number, in order.
         self._inFlight: dict[int, QueuedMessage] = {}
         self._retryTimer: IDelayedCall | None = None
@@ -224,7 +231,7 @@ class OutboxSender:
             now = self._now()
             messages, unwanted = self._sorted(taken)
             for each in unwanted:
-                self.conclude([each], BOUNCED, notInRoom(each))
+                self.settlements.conclude([each], BOUNCED, notInRoom(each))
             if not messages:
                 continue
             try:
@@ -315,7 +322,7 @@ class OutboxSender:
             isToRoom = self._isToRoom(message)
             if isAnswerFrom(report, message.to, isToRoom=isToRoom):
                 self._inFlight.pop(message.number, None)
-                self.conclude([message], BOUNCED, report)
+                self.settlements.conclude([message], BOUNCED, report)
                 return True
         return False
 
@@ -350,30 +357,7 @@ class OutboxSender:
     ) -> None:
         """Record the outcome of messages in flight, and tell the clients that wait."""
         messages = [self._inFlight.pop(number) for number in numbers]
-        self.conclude(messages, state, report)
-
-    def conclude(
-        self,
-        messages: Sequence[QueuedMessage],
-        state: str,
-        report: Element | None = None,
-        *,
-        isFinal: bool = False,
-    ) -> None:
-        """
-        Record the outcome of messages, and tell the clients that wait.
-
-        @param isFinal: Whether the clients are also told that a message is only sent.
-        """
-        self._capacity.release(messages)
-        if self._rooms.hasWritten:
-            self._rooms.forget(messages)
-        numbers = [each.number for each in messages]
-        # A message that is only sent may still bounce.
-        if state != SENT or isFinal:
-            for number in numbers:
-                self._outcomes.resolve(number, Outcome(state, report))
-        self.record(numbers, state, report)
+        self.settlements.conclude(messages, state, report)
 
     # --- rooms ---
 
@@ -407,33 +391,13 @@ class OutboxSender:
 
     def confirm(self, message: QueuedMessage, stanzaID: str) -> None:
         """
-        Record that a room has sent a message back.
+        Confirm a message that a room has sent back.
 
         @param stanzaID: The id that the room has given to it; empty without one.
         """
         self._inFlight.pop(message.number, None)
-        self._capacity.release([message])
-        self._outcomes.resolve(message.number, Outcome(CONFIRMED))
-        recording = self._recorder.reflect(message.number, stanzaID, self._now())
-        recording.addCallbacks(lambda _: self._flush(), _recordFailed)
-
-    def record(
-        self, numbers: Sequence[int], state: str, report: Element | None = None
-    ) -> None:
-        """Record the states of messages."""
-        if numbers:
-            xml = toXML(report) if report else None
-            recording = self._recorder.record(numbers, state, self._now(), xml)
-            recording.addCallbacks(lambda _: self._flush(), _recordFailed)
+        self.settlements.reflected(message, stanzaID)
 
     def _checkDrained(self) -> None:
         if not self._inFlight and not self._recorder.pending:
             self._drained.release(None)
-
-
-def _recordFailed(reason: Failure) -> None:
-    if not reason.check(CancelledError):
-        _log.failure(
-            "Storing the states of messages crashed; it is tried again. " + REPORT_BUG,
-            failure=reason,
-        )
