@@ -135,7 +135,7 @@ async def _measure(reactor: Any, conversations: int, place: Path) -> None:
                     )
                 )
             await task.deferLater(reactor, 0)
-        while inbox._committing.count:
+        while inbox._commits.committing.count:
             await task.deferLater(reactor, 0.01)
 
     async def collect() -> None:

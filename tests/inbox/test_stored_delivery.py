@@ -18,8 +18,8 @@ from xmpprest.core.stanza.build import elements
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.core.webhook.errors import DeliveryError
 from xmpprest.inbox import backlog
+from xmpprest.inbox.commits import LOG_INTERVAL
 from xmpprest.inbox.filter import StanzaFilter
-from xmpprest.inbox.inbox import LOG_INTERVAL
 from xmpprest.inbox.options import InboxLimits
 from xmpprest.inbox.subscriber import Subscription
 

@@ -8,7 +8,6 @@ delivered. All other stanzas are transient: they are delivered in one attempt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -18,20 +17,20 @@ from twisted.words.xish.domish import Element
 
 from ..concurrency import timers
 from ..concurrency.cancel_scope import CancelScope
-from ..concurrency.waiters import Waiters
 from ..core.errors import REPORT_BUG, RESOURCE_CONSTRAINT
 from ..core.histogram import Histogram
 from ..core.policy.callback_response import (
     onUnreachable,
     undeliveredReply,
 )
-from ..core.records import InboxRecord, StoreUnavailable
+from ..core.records import InboxRecord
 from ..core.stanza.stored import serialize
 from ..core.webhook.conversation_key import ConversationKeys
 from ..ids import newWebhookID
 from .backlog import BacklogReader
 from .callback_monitor import CallbackMonitor
 from .capacity import Capacity
+from .commits import InboundCommits
 from .conversation import Conversation
 from .deliverer import StanzaDeliverer
 from .filter import isDurable
@@ -43,8 +42,6 @@ from .subscriber import Subscription
 
 _log = Logger()
 
-#: Seconds between two log lines about stanzas that the store cannot commit.
-LOG_INTERVAL = 600.0
 #: Seconds for which requests to the callback may go on after the service was stopped.
 STOP_TIMEOUT = 5.0
 
@@ -84,11 +81,9 @@ class Inbox(Service):
         self._monitor = CallbackMonitor(
             steady, name, canPause=options.store is not None
         )
-        limits, settings = options.limits, options.settings
-        self._committing = Capacity(
-            lambda: (limits.committingCount, limits.committingSize),
-            "stanzas being committed",
-            isShared=False,
+        limits = options.limits
+        self._commits = InboundCommits(
+            options.store, options, fallback="is delivered in one attempt, or refused"
         )
         assert subscription.subscriber is not None
         self._deliverer = StanzaDeliverer(
@@ -106,11 +101,7 @@ class Inbox(Service):
             self._scope,
             options,
             self._memory,
-            stored=Capacity(
-                lambda: (settings.value.inboxLimit, settings.value.inboxSize),
-                "stored stanzas",
-                hasSettings=True,
-            ),
+            stored=self._commits.stored,
             transient=Capacity(
                 lambda: (limits.transientCount, limits.transientSize),
                 "stanzas in memory",
@@ -125,8 +116,6 @@ class Inbox(Service):
         self._reading: Deferred[None] = succeed(None)
         #: Whether the stanzas of earlier processes are counted.
         self._isMeasured = False
-        self._allCommitted: Waiters[None] = Waiters()
-        self._quietUntil = -inf
         self.reconfigure(subscription)
 
     # --- what others ask ---
@@ -155,7 +144,7 @@ class Inbox(Service):
     def refusedCount(self) -> int:
         """The number of stanzas that were refused because of a limit."""
         scheduler = self._scheduler
-        all = (scheduler.stored, scheduler.transient, self._committing)
+        all = (scheduler.stored, scheduler.transient, self._commits.committing)
         return sum(each.refused for each in all)
 
     @property
@@ -201,7 +190,9 @@ class Inbox(Service):
         text = "" if isTree else serialize(stanza)
         xml = text.encode()
         size = SMALL_SIZE if isTree else len(xml)
-        if not self._isAdmitted(key, size, isStored):
+        if not (self._commits if isStored else self._scheduler.transient).admit(
+            key, size
+        ):
             self._replies.rejectOverload(stanza)
             return
         queued = QueuedStanza(
@@ -218,34 +209,19 @@ class Inbox(Service):
         conversation = self._scheduler.conversation(key)
         conversation.arrive(queued)
         if isStored:
-            self._commit(conversation, queued, text)
+            self._commits.commit(
+                queued.webhookID,
+                key,
+                text,
+                queued.receivedAt,
+                conversation,
+                queued,
+                size=size,
+                committed=self._committed,
+                failed=self._commitFailed,
+            )
         else:
             self._scheduler.arrived(conversation)
-
-    def _isAdmitted(self, key: str, size: int, isStored: bool) -> bool:
-        """Check the limits; count the stanza if they allow it."""
-        scheduler = self._scheduler
-        if not isStored:
-            return scheduler.transient.admit(key, size)
-        if not self._committing.admit(key, size):
-            return False
-        isAdmitted = scheduler.stored.admit(key, size)
-        if not isAdmitted:
-            self._committing.remove(key, size)
-        return isAdmitted
-
-    def _commit(
-        self, conversation: Conversation, queued: QueuedStanza, xml: str
-    ) -> None:
-        assert self._store is not None
-        committing = self._store.addIncoming(
-            queued.webhookID, conversation.key, xml, queued.receivedAt
-        )
-        arguments = (conversation, queued)
-        committing.addCallbacks(
-            self._committed, self._commitFailed, arguments, {}, arguments
-        )
-        committing.addErrback(_notScheduled)
 
     def _committed(
         self, number: int, conversation: Conversation, queued: QueuedStanza
@@ -253,47 +229,21 @@ class Inbox(Service):
         if self._backlog is not None and self._backlog.firstNumber is None:
             self._backlog.firstNumber = number
         self._scheduler.committed(conversation, queued, number)
-        self._commitEnded(conversation, queued)
 
-    def _commitEnded(self, conversation: Conversation, queued: QueuedStanza) -> None:
-        self._committing.remove(conversation.key, queued.size)
-        if self._allCommitted and not self._committing.count:
-            self._allCommitted.release(None)
-
-    def _commitFailed(
-        self, reason: Failure, conversation: Conversation, queued: QueuedStanza
-    ) -> None:
+    def _commitFailed(self, conversation: Conversation, queued: QueuedStanza) -> None:
         """
         Deliver a stanza as a transient one, in its place. If stored stanzas wait before
         it, its sender is told to send it again instead, unless it cannot be told.
         """
-        self._logFailedCommit(reason)
-        key, size = conversation.key, queued.size
         stanza = queued.element
-        self._scheduler.stored.remove(key, size)
         canBeTold = bool(undeliveredReply(stanza, RESOURCE_CONSTRAINT))
         isRefused = self.running and conversation.hasStored and canBeTold
-        isKept = not isRefused and self._scheduler.transient.admit(key, size)
+        isKept = not isRefused and self._scheduler.transient.admit(
+            conversation.key, queued.size
+        )
         if not isKept:
             self._replies.rejectOverload(stanza)
         self._scheduler.commitFailed(conversation, queued, isKept=isKept)
-        self._commitEnded(conversation, queued)
-
-    def _logFailedCommit(self, reason: Failure) -> None:
-        now = self._steady()
-        if not reason.check(StoreUnavailable):
-            _log.failure(
-                "Storing a stanza crashed; it has one attempt, or is refused. "
-                + REPORT_BUG,
-                failure=reason,
-            )
-        elif now >= self._quietUntil:
-            self._quietUntil = now + LOG_INTERVAL
-            _log.error(
-                "Inbound messages cannot be stored: {reason}. Until they can, each is"
-                " delivered in one attempt, or refused.",
-                reason=reason.value,
-            )
 
     def requeue(self, page: Sequence[InboxRecord]) -> None:
         """Deliver stored stanzas that became pending again, before later ones."""
@@ -346,8 +296,7 @@ class Inbox(Service):
         self._reading.cancel()
         await self._reading
         await closing
-        while self._committing.count:
-            await self._allCommitted.wait()
+        await self._commits.whenAllEnded()
 
     async def whenIdle(self) -> None:
         """Wait until no stanza is in flight, and no transient stanza waits."""
@@ -380,10 +329,3 @@ def _notRead(reason: Failure) -> None:
             "Reading stored stanzas crashed; a restart delivers them. " + REPORT_BUG,
             failure=reason,
         )
-
-
-def _notScheduled(reason: Failure) -> None:
-    _log.failure(
-        "Scheduling a stored stanza crashed; a restart delivers it. " + REPORT_BUG,
-        failure=reason,
-    )

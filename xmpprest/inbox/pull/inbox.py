@@ -26,7 +26,7 @@ from ...core.policy.callback_response import (
     onUnreachable,
     undeliveredReply,
 )
-from ...core.records import InboxRecord, StoreUnavailable
+from ...core.records import InboxRecord
 from ...core.stanza.stored import UnparsableStanza, serialize
 from ...core.updates.cursor import Cursor, unknownCursor
 from ...core.updates.page import PageBuilder, encodeStanza, encodeUpdate
@@ -36,6 +36,7 @@ from ...core.updates.status import UpdatesStatus
 from ...core.webhook.conversation_key import ConversationKeys
 from ...ids import deriveIDs, newWebhookID
 from ..capacity import Capacity
+from ..commits import InboundCommits
 from ..filter import isDurable
 from ..options import InboxOptions, Precondition
 from ..replies import ReplySender
@@ -54,8 +55,6 @@ PRESENCE = 30.0
 SLICE = 100
 #: Size in characters of XML up to which a stanza is encoded before it is fetched.
 LARGE = 8192
-#: Seconds between two log lines about stanzas that the store cannot commit.
-LOG_INTERVAL = 600.0
 #: Recorded for a stored reflection that the client does not get.
 REFLECTED = "Not returned: a room has sent it back to its author (reflections)."
 
@@ -96,12 +95,8 @@ class PullInbox(Service):
         self._precondition = precondition
         self._scope = CancelScope(options.clock)
         self._queue = UpdateQueue()
-        limits, settings = options.limits, options.settings
-        self._committing = Capacity(
-            lambda: (limits.committingCount, limits.committingSize),
-            "stanzas being committed",
-            isShared=False,
-        )
+        limits = options.limits
+        self._commits = InboundCommits(store, options, fallback="is refused")
         self._stored = StoredUpdates(
             store,
             self._queue,
@@ -109,11 +104,7 @@ class PullInbox(Service):
             replies,
             scope=self._scope,
             options=options,
-            capacity=Capacity(
-                lambda: (settings.value.inboxLimit, settings.value.inboxSize),
-                "stored stanzas",
-                hasSettings=True,
-            ),
+            capacity=self._commits.stored,
         )
         self._transient = TransientUpdates(
             self._queue,
@@ -136,9 +127,7 @@ class PullInbox(Service):
         self._loading: Deferred[None] = succeed(None)
         self._loaded: Waiters[None] = Waiters()
         self._tasks: set[Deferred[Any]] = set()
-        self._allCommitted: Waiters[None] = Waiters()
         self._allFinished: Waiters[None] = Waiters()
-        self._quietUntil = -inf
         self.reconfigure(subscription)
 
     # --- what others ask ---
@@ -171,7 +160,11 @@ class PullInbox(Service):
     @property
     def refusedCount(self) -> int:
         """The number of stanzas that were refused because of a limit."""
-        all = (self._stored.capacity, self._transient.capacity, self._committing)
+        all = (
+            self._stored.capacity,
+            self._transient.capacity,
+            self._commits.committing,
+        )
         return sum(each.refused for each in all)
 
     @property
@@ -233,7 +226,7 @@ class PullInbox(Service):
         update = StoredUpdate(
             newWebhookID(), self.keys.keyOf(stanza), xml.encode(), 0, 0
         )
-        if not self._isAdmitted(update):
+        if not self._commits.admit(update.key, len(update.xml)):
             self._replies.rejectOverload(stanza)
             return
         isHeld = self.isWatched
@@ -242,30 +235,19 @@ class PullInbox(Service):
             update.json = encodeStanza(stanza)
         expected = Expected(self._now())
         self._queue.expect(expected)
-        adding = self._store.addIncoming(update.id, update.key, xml, expected.since)
-        adding.addCallbacks(
-            self._committed,
-            self._commitFailed,
-            (expected, update, isHeld, self._generation),
-            {},
-            (expected, update),
+        self._commits.commit(
+            update.id,
+            update.key,
+            xml,
+            expected.since,
+            expected,
+            update,
+            isHeld,
+            self._generation,
+            size=len(update.xml),
+            committed=self._committed,
+            failed=self._commitFailed,
         )
-        adding.addErrback(
-            lambda reason: _log.failure(
-                "Queuing an update crashed; a restart returns it. " + REPORT_BUG,
-                failure=reason,
-            )
-        )
-
-    def _isAdmitted(self, update: StoredUpdate) -> bool:
-        """Check the limits; count the stanza if they allow it."""
-        key, size = update.key, len(update.xml)
-        if not self._committing.admit(key, size):
-            return False
-        isAdmitted = self._stored.capacity.admit(key, size)
-        if not isAdmitted:
-            self._committing.remove(key, size)
-        return isAdmitted
 
     def _committed(
         self,
@@ -281,19 +263,16 @@ class PullInbox(Service):
             self._stored.capacity.add(update.key, len(update.xml))
         self._queue.committed(expected, number)
         self._stored.committed(update, isHeld=isHeld)
-        self._commitEnded(update)
         self._wakeSoon()
 
     def _commitFailed(
-        self, reason: Failure, expected: Expected, update: StoredUpdate
+        self, expected: Expected, update: StoredUpdate, isHeld: bool, generation: int
     ) -> None:
         """
         Tell the sender to send a stanza again. If it cannot be told, the client may
         get the stanza from memory, while it is there.
         """
-        self._logFailedCommit(reason)
         key, size, stanza = update.key, len(update.xml), update.element
-        self._stored.capacity.remove(key, size)
         canBeTold = bool(undeliveredReply(stanza, RESOURCE_CONSTRAINT))
         isOffered = self._isOpen and self.isWatched and not canBeTold
         instead: Transient | None = None
@@ -302,29 +281,7 @@ class PullInbox(Service):
         else:
             self._replies.rejectOverload(stanza)
         self._queue.commitFailed(expected, instead)
-        self._commitEnded(update)
         self._wakeSoon()
-
-    def _logFailedCommit(self, reason: Failure) -> None:
-        now = self._steady()
-        if not reason.check(StoreUnavailable):
-            _log.failure(
-                "Storing a stanza crashed; its sender has to send it again. "
-                + REPORT_BUG,
-                failure=reason,
-            )
-        elif now >= self._quietUntil:
-            self._quietUntil = now + LOG_INTERVAL
-            _log.error(
-                "Inbound messages cannot be stored: {reason}. Until they can, they are"
-                " refused.",
-                reason=reason.value,
-            )
-
-    def _commitEnded(self, update: StoredUpdate) -> None:
-        self._committing.remove(update.key, len(update.xml))
-        if not self._committing.count:
-            self._allCommitted.release(None)
 
     def requeue(self, page: Sequence[InboxRecord]) -> None:
         """Return stored stanzas that became pending again, after all others."""
@@ -588,8 +545,7 @@ class PullInbox(Service):
         self._close(self._removed())
         self._loading.cancel()
         await self._loading
-        while self._committing.count:
-            await self._allCommitted.wait()
+        await self._commits.whenAllEnded()
         while self._tasks:
             await self._allFinished.wait()
 
