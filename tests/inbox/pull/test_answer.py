@@ -12,7 +12,7 @@ from xmpprest.core.errors import serviceUnavailable
 from xmpprest.core.policy.callback_response import CallbackResponse
 from xmpprest.core.records import DELIVERED, PENDING, StoreUnavailable
 from xmpprest.core.stanza.build import elements
-from xmpprest.inbox.pull.inbox import PRESENCE
+from xmpprest.inbox.pull.requests import PRESENCE
 from xmpprest.inbox.pull.transient import LIFETIME
 
 HELLO = b'{"body":"hello"}'
