@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +31,7 @@ from .callback_monitor import CallbackMonitor
 from .capacity import Capacity
 from .commits import InboundCommits
 from .conversation import Conversation
+from .counted_inbox import CountedInbox
 from .deliverer import StanzaDeliverer
 from .filter import isDurable
 from .options import InboxOptions, Precondition
@@ -50,7 +50,7 @@ async def _nothing() -> None:
     """Do nothing before deliveries."""
 
 
-class Inbox(Service):
+class Inbox(CountedInbox):
     """
     The inbox of one callback.
 
@@ -85,6 +85,14 @@ class Inbox(Service):
         self._commits = InboundCommits(
             options.store, options, fallback="is delivered in one attempt, or refused"
         )
+        transient = Capacity(
+            lambda: (limits.transientCount, limits.transientSize), "stanzas in memory"
+        )
+        super().__init__(
+            stored=self._commits.stored,
+            transient=transient,
+            committing=self._commits.committing,
+        )
         assert subscription.subscriber is not None
         self._deliverer = StanzaDeliverer(
             subscription.subscriber,
@@ -102,10 +110,7 @@ class Inbox(Service):
             options,
             self._memory,
             stored=self._commits.stored,
-            transient=Capacity(
-                lambda: (limits.transientCount, limits.transientSize),
-                "stanzas in memory",
-            ),
+            transient=transient,
             limit=subscription.concurrency,
         )
         self._backlog: BacklogReader | None = None
@@ -119,38 +124,6 @@ class Inbox(Service):
         self.reconfigure(subscription)
 
     # --- what others ask ---
-
-    @property
-    def transientCount(self) -> int:
-        """The number of transient stanzas that the callback has not responded to."""
-        return self._scheduler.transient.count
-
-    @property
-    def transientSize(self) -> int:
-        """The size of these stanzas, in bytes of XML."""
-        return self._scheduler.transient.size
-
-    @property
-    def storedCount(self) -> int:
-        """The number of stored stanzas that are to be delivered."""
-        return self._scheduler.stored.count
-
-    @property
-    def storedSize(self) -> int:
-        """The size of these stanzas, in bytes of XML."""
-        return self._scheduler.stored.size
-
-    @property
-    def refusedCount(self) -> int:
-        """The number of stanzas that were refused because of a limit."""
-        scheduler = self._scheduler
-        all = (scheduler.stored, scheduler.transient, self._commits.committing)
-        return sum(each.refused for each in all)
-
-    @property
-    def freeCapacity(self) -> int:
-        """The number of further stanzas that may be stored."""
-        return self._scheduler.stored.free if self.isDurable else 0
 
     @property
     def attemptLatencies(self) -> Mapping[str, Histogram]:

@@ -12,7 +12,8 @@ from xmpprest.core.records import DEAD, DELIVERED, PENDING, StoreUnavailable
 from xmpprest.core.stanza.build import elements
 from xmpprest.core.updates.page import MAX_SIZE
 from xmpprest.core.updates.status import UpdatesStatus
-from xmpprest.inbox.pull.stored import HELD_SIZE, SLICE
+from xmpprest.inbox.pull.settlement import SLICE
+from xmpprest.inbox.pull.stored import HELD_SIZE
 
 REQUEST = "<request xmlns='urn:xmpp:receipts'/>"
 

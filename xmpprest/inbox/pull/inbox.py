@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TypeVar
 
-from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -29,13 +28,16 @@ from ...core.webhook.conversation_key import ConversationKeys
 from ...ids import newWebhookID
 from ..capacity import Capacity
 from ..commits import InboundCommits
+from ..counted_inbox import CountedInbox
 from ..filter import isDurable
 from ..options import InboxOptions, Precondition
 from ..replies import ReplySender
 from ..store_access import InboxStore
 from ..subscriber import Subscription
+from .aging import UpdateAging
 from .pages import PullState
 from .requests import UpdateRequests
+from .settlement import UpdateSettlement
 from .stored import StoredUpdate, StoredUpdates
 from .transient import TransientUpdate, TransientUpdates
 
@@ -46,7 +48,7 @@ _T = TypeVar("_T")
 LARGE = 8192
 
 
-class PullInbox(Service):
+class PullInbox(CountedInbox):
     """
     The inbox of one callback that a client fetches from.
 
@@ -59,7 +61,6 @@ class PullInbox(Service):
 
     #: It is never paused: no client that stays away can fail.
     isPaused = False
-    isDurable = True
     #: There are no attempts to deliver.
     attemptLatencies: Mapping[str, Histogram] = {}
 
@@ -84,23 +85,30 @@ class PullInbox(Service):
         self._queue = UpdateQueue()
         limits = options.limits
         self._commits = InboundCommits(store, options, fallback="is refused")
+        transient = Capacity(
+            lambda: (limits.transientCount, limits.transientSize), "stanzas in memory"
+        )
+        super().__init__(
+            stored=self._commits.stored,
+            transient=transient,
+            committing=self._commits.committing,
+        )
         self._stored = StoredUpdates(
             store,
             self._queue,
             self.keys,
-            replies,
             scope=self._scope,
-            options=options,
             capacity=self._commits.stored,
         )
+        settlement = UpdateSettlement(
+            store, self._queue, self._stored, replies, options
+        )
+        self._aging = UpdateAging(self._queue, self._stored, settlement, options)
         self._transient = TransientUpdates(
             self._queue,
             replies,
             options,
-            Capacity(
-                lambda: (limits.transientCount, limits.transientSize),
-                "stanzas in memory",
-            ),
+            transient,
             lambda: self.isWatched,
         )
         self._state = PullState()
@@ -110,6 +118,7 @@ class PullInbox(Service):
             self._state,
             options,
             stored=self._stored,
+            settlement=settlement,
             transient=self._transient,
             replies=replies,
         )
@@ -121,44 +130,9 @@ class PullInbox(Service):
     # --- what others ask ---
 
     @property
-    def transientCount(self) -> int:
-        """The number of transient stanzas that the client has not responded to."""
-        return self._transient.capacity.count
-
-    @property
-    def transientSize(self) -> int:
-        """The size of these stanzas, in bytes of XML."""
-        return self._transient.capacity.size
-
-    @property
-    def storedCount(self) -> int:
-        """The number of stored stanzas that wait for the client."""
-        return self._stored.capacity.count
-
-    @property
-    def storedSize(self) -> int:
-        """The size of these stanzas, in bytes of XML."""
-        return self._stored.capacity.size
-
-    @property
     def oldestAt(self) -> float | None:
         """The time since which the first stored stanza waits; C{None} if none does."""
         return self._queue.oldest
-
-    @property
-    def refusedCount(self) -> int:
-        """The number of stanzas that were refused because of a limit."""
-        all = (
-            self._stored.capacity,
-            self._transient.capacity,
-            self._commits.committing,
-        )
-        return sum(each.refused for each in all)
-
-    @property
-    def freeCapacity(self) -> int:
-        """The number of further stanzas that may be stored."""
-        return self._stored.capacity.free
 
     @property
     def hasReader(self) -> bool:
@@ -251,6 +225,7 @@ class PullInbox(Service):
             self._stored.capacity.add(update.key, len(update.xml))
         self._queue.committed(expected, number)
         self._stored.committed(update, isHeld=isHeld)
+        self._aging.watch()
         self._requests.wakeSoon()
 
     def _commitFailed(
@@ -274,6 +249,7 @@ class PullInbox(Service):
     def requeue(self, page: Sequence[InboxRecord]) -> None:
         """Return stored stanzas that became pending again, after all others."""
         self._stored.requeue(page)
+        self._aging.watch()
         self._requests.wakeSoon()
 
     # --- requests of the client ---
@@ -314,6 +290,7 @@ class PullInbox(Service):
     async def _begin(self) -> None:
         await self._scope.run(Deferred.fromCoroutine(self._precondition()))
         await self._stored.load()
+        self._aging.watch()
         self._requests.loaded()
 
     def reconfigure(self, subscription: Subscription) -> None:
@@ -340,7 +317,7 @@ class PullInbox(Service):
         self._state.isOpen = False
         self._requests.end(refusal)
         self._transient.stop()
-        self._stored.stop()
+        self._aging.stop()
 
     async def whenIdle(self) -> None:
         """Do nothing: no stanza is in flight after L{drain}."""

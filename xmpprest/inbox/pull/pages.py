@@ -15,6 +15,7 @@ from ...core.updates.cursor import Cursor
 from ...core.updates.page import PageBuilder, encodeStanza, encodeUpdate
 from ...core.updates.queue import UpdateQueue
 from ..options import InboxOptions
+from .settlement import UpdateSettlement
 from .stored import StoredUpdate, StoredUpdates
 from .transient import TransientUpdate
 
@@ -49,6 +50,7 @@ class UpdatePages:
         self,
         queue: UpdateQueue,
         stored: StoredUpdates,
+        settlement: UpdateSettlement,
         state: PullState,
         options: InboxOptions,
         *,
@@ -59,6 +61,7 @@ class UpdatePages:
         """@param shield: Finishes a task also if its client leaves."""
         self._queue = queue
         self._stored = stored
+        self._settlement = settlement
         self._state = state
         self._reflections = options.reflections
         self._clock, self._now = options.clock, options.now
@@ -70,7 +73,7 @@ class UpdatePages:
         stored = await self._stored.read([e for e in first if isinstance(e, int)])
         for count, each in enumerate(first, 1):
             if isinstance(each, int):
-                if self._stored.isSettling(each) or each not in self._queue:
+                if self._settlement.isSettling(each) or each not in self._queue:
                     continue
                 if each not in stored:
                     return  # too large for this response
@@ -94,11 +97,11 @@ class UpdatePages:
         except UnparsableStanza as error:
             page.hasDropped = True
             reason = f"The stored XML cannot be parsed: {error}."
-            await self._shield(self._stored.die(update, reason))
+            await self._shield(self._settlement.die(update, reason))
             return True
         if json is None:
             page.hasDropped = True
-            await self._shield(self._stored.drop(update, REFLECTED))
+            await self._shield(self._settlement.drop(update, REFLECTED))
             return True
         cursor = Cursor(update.position, page.cursor.serial, self._state.run)
         attempts = self._stored.returned(update.position) + 1

@@ -27,6 +27,7 @@ from ..options import InboxOptions
 from ..replies import ReplySender
 from .pages import PullState, UpdatePages
 from .reader import Reader
+from .settlement import UpdateSettlement
 from .stored import StoredUpdate, StoredUpdates
 from .transient import TransientUpdate, TransientUpdates
 
@@ -52,6 +53,7 @@ class UpdateRequests:
         options: InboxOptions,
         *,
         stored: StoredUpdates,
+        settlement: UpdateSettlement,
         transient: TransientUpdates,
         replies: ReplySender,
     ) -> None:
@@ -59,11 +61,14 @@ class UpdateRequests:
         self._callback = callback
         self._queue = queue
         self._stored = stored
+        self._settlement = settlement
         self._transient = transient
         self._replies = replies
         self._state = state
         self._clock, self._steady = options.clock, options.steady
-        self._pages = UpdatePages(queue, stored, state, options, shield=self._shield)
+        self._pages = UpdatePages(
+            queue, stored, settlement, state, options, shield=self._shield
+        )
         self._reader: Reader | None = None
         self.seenAt = -inf
         self._waking: IDelayedCall | None = None
@@ -184,7 +189,7 @@ class UpdateRequests:
 
     async def _acknowledge(self, cursor: Cursor) -> None:
         self._transient.acknowledge(cursor.serial)
-        await self._stored.acknowledge(cursor.position)
+        await self._settlement.acknowledge(cursor.position)
 
     # --- answer ---
 
@@ -212,13 +217,13 @@ class UpdateRequests:
         except UnparsableStanza:
             raise settled(update.id) from None  # it will be a dead letter
         isReflection = await self._pages.isReflection(update, stanza)
-        await self._stored.claim(update)
+        await self._settlement.claim(update)
         plan, newID = NO_REPLY, deriveIDs(update.id)
         if not isReflection:
             plan = interpretResponse(stanza, response, newID)
             requireFaultless(plan)
             plan = self._replies.limit(stanza, plan, newID)
-        await self._shield(self._stored.settle(update, lambda: plan, response))
+        await self._shield(self._settlement.settle(update, lambda: plan, response))
 
     async def _shield(self, doing: Coroutine[Deferred[Any], Any, None]) -> None:
         """Finish a task also if its client leaves."""
