@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
 from itertools import count
 from struct import Struct
+
+from .fair_queue import FairQueue
 
 #: Begins an entry of the heap: the time, which is positive, and a number that keeps the
 #: order of equal times. Such bytes have the order of their values.
@@ -18,7 +19,8 @@ class TurnQueue:
     Conversations that are ready, and conversations that wait for a time.
 
     Conversations whose next stanza is transient are ready in a queue of their own. The
-    two queues take turns, so that a flood of presence cannot hold up messages.
+    two queues take turns, so that a flood of presence cannot hold up messages; in each,
+    senders do, so that one that writes to many addresses cannot hold up others.
 
     Nothing here is an object that the garbage collector has to look at: conversations
     are here by their keys, and the entries of the heap are bytes.
@@ -28,8 +30,7 @@ class TurnQueue:
         #: Conversations that are ready, and whether the next stanza of each is
         #: transient. In the queues, others are those that had their turn since.
         self._ready: dict[str, bool] = {}
-        self._transient: deque[str] = deque()
-        self._stored: deque[str] = deque()
+        self._transient, self._stored = FairQueue(), FairQueue()
         self._isTransientsTurn = False
         #: The times that conversations wait for.
         self._dueAt: dict[str, float] = {}
