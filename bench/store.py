@@ -1,6 +1,9 @@
 """
 Measures the throughput of a store, and the time that each caller waits.
 
+C{python -m bench.store postgresql} compares SQLite with a PostgreSQL of its own, in
+turn: rows a second, the processor time of this process for each row, and of PostgreSQL.
+
 C{python -m bench.store [DIRECTORY [ROWS]]} writes rows of 600 bytes to a new file in
 that directory (by default the current one, since C{/tmp} may be a memory disk). One
 caller, then several, each wait for their commit before the next call. They write
@@ -23,6 +26,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
+from tests.support.postgresql import PostgreSQL
 from tests.support.stores import addOutgoing
 from xmpprest.core.records import (
     BOUNCED,
@@ -34,6 +38,7 @@ from xmpprest.core.records import (
     NewMessage,
 )
 from xmpprest.store.interface import Store
+from xmpprest.store.postgresql import PostgreSQLStore
 from xmpprest.store.sqlite import SQLiteStore
 
 #: Bytes of a row.
@@ -125,6 +130,47 @@ async def speed(store: Store, counter: ConnectionCounter) -> None:
     await store.close()
 
 
+async def compare(reactor: Any, place: str, repeats: int = 3) -> None:
+    """Print the throughput of stores in SQLite and in PostgreSQL, and their cost."""
+    server = PostgreSQL()
+    try:
+        server.start()
+        for repeat in range(repeats):
+            stores: dict[str, Store] = {
+                "SQLite": SQLiteStore(f"{place}/{repeat}.db", reactor),
+                "PostgreSQL": PostgreSQLStore(
+                    server.url(server.createDatabase()), reactor
+                ),
+            }
+            for name, store in stores.items():
+                await store.open()
+                for callers, total in ROUNDS:
+                    await _cost(name, store, server, callers, total // 3)
+                await store.close()
+    finally:
+        server.stop()
+
+
+async def _cost(
+    name: str, store: Store, server: PostgreSQL, callers: int, total: int
+) -> None:
+    ids = map(_id, count())
+
+    async def accept() -> None:
+        await addOutgoing(store, NewMessage(next(ids), TO, STANZA, time.time()))
+
+    own, other = time.process_time(), server.processorTime()
+    seconds, times = await measure(accept, callers, total)
+    rows = len(times)
+    print(
+        f"{name:10} {callers:3} callers {rows / seconds:8,.0f} rows/s"
+        f" {(time.process_time() - own) / rows * 1e6:6.1f} µs/row"
+        f" {(server.processorTime() - other) / rows * 1e6:6.1f} µs/row of PostgreSQL"
+        f"   p99 {_at(times, 0.99):6.2f} ms",
+        flush=True,
+    )
+
+
 async def fill(store: Store, rows: int) -> None:
     """Write many messages and stanzas, nine of ten of them completed."""
     for numbers in _chunks(range(1, rows + 1), 1000):
@@ -209,6 +255,10 @@ def _at(times: Sequence[float], share: float) -> float:
 
 async def main(reactor: Any, directory: str = ".", rows: str = "1_000_000") -> None:
     """Measure and print."""
+    if directory == "postgresql":
+        with tempfile.TemporaryDirectory(dir=".") as place:
+            await compare(reactor, place)
+        return
     with tempfile.TemporaryDirectory(dir=directory) as place:
         counter = ConnectionCounter()
         await speed(SQLiteStore(f"{place}/few.db", reactor, counter.connect), counter)

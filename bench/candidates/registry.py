@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from bench.harness.http import NUMBER, Request
 from tests.support.gateway_process import TOKEN, GatewayProcess
+from tests.support.postgresql import PostgreSQL
 
 from .candidate import FORMATS, JSON, XML, Candidate, Program
 from .servers import REST_DOMAIN, BenchEjabberd, BenchProsody, domain
@@ -19,6 +20,7 @@ Server = BenchProsody | BenchEjabberd
 
 XMPPREST_SQLITE = "xmpprest, store on"
 XMPPREST_MEMORY = "xmpprest, store off"
+XMPPREST_POSTGRESQL = "xmpprest, PostgreSQL"
 BATCHED = "xmpprest, store on, in batches"
 PULLED = "xmpprest, store on, by pull"
 SLIXMPP = "slixmpp + aiohttp"
@@ -107,6 +109,20 @@ class PulledXMPPRest(XMPPRest):
         site.pull(self.port)
 
 
+class OnDatabase(XMPPRest):
+    """This gateway with a store in a PostgreSQL of its own."""
+
+    def __init__(self, site: CandidateSetup, name: str) -> None:
+        self.database = PostgreSQL()
+        self.database.start()
+        store = self.database.url(self.database.createDatabase())
+        super().__init__(site, name, store)
+
+    def stop(self) -> None:
+        super().stop()
+        self.database.stop()
+
+
 class ModRest(ModRestDialect):
     """
     Prosody's module mod_rest, which runs inside the server.
@@ -190,6 +206,10 @@ def _modRest(site: CandidateSetup, name: str) -> Candidate | None:
     return None
 
 
+def _onDatabase(site: CandidateSetup, name: str) -> Candidate | None:
+    return None if PostgreSQL.missing() else OnDatabase(site, name)
+
+
 def _api(site: CandidateSetup, name: str) -> Candidate | None:
     return ServerAPI(site.server) if isinstance(site.server, BenchEjabberd) else None
 
@@ -200,6 +220,7 @@ FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
         site, name, f"sqlite:{site.place}/{name}.db"
     ),
     XMPPREST_MEMORY: lambda site, name: XMPPRest(site, name, "memory"),
+    XMPPREST_POSTGRESQL: _onDatabase,
     BATCHED: lambda site, name: XMPPRest(
         site, name, f"sqlite:{site.place}/{name}.db", BATCH
     ),
@@ -216,6 +237,7 @@ FACTORIES: Mapping[str, Callable[[CandidateSetup, str], Candidate | None]] = {
 COMPONENT_NAMES = {
     XMPPREST_SQLITE: "kept",
     XMPPREST_MEMORY: "plain",
+    XMPPREST_POSTGRESQL: "database",
     BATCHED: "batched",
     PULLED: "pulled",
     SLIXMPP: "slixmpp",

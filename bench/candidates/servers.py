@@ -17,6 +17,7 @@ NAMES = (
     "kept",
     "batched",
     "pulled",
+    "database",
     "plain",
     "slixmpp",
     "raw",

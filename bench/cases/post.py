@@ -13,6 +13,7 @@ from bench.candidates.registry import (
     RAW,
     SLIXMPP,
     XMPPREST_MEMORY,
+    XMPPREST_POSTGRESQL,
     XMPPREST_SQLITE,
 )
 from bench.harness.component import HELLO, flood
@@ -20,7 +21,7 @@ from bench.harness.http import Request
 from bench.load.closed_loop import closedLoop
 from bench.load.open_loop import OpenLoopSchedule, openLoop, runSchedule
 from bench.reporting.statistics import Measurement, latencies
-from bench.testbed import Case, RunOptions, TestBed
+from bench.testbed import Case, Measure, RunOptions, TestBed
 
 CONNECTIONS = (1, 16, 64, 256)
 #: Requests per second of the latency cases.
@@ -179,13 +180,19 @@ class RawPingLatency:
         return Measurement({**latencies(times), **meter.each(len(times))})
 
 
+def _further(format: str) -> dict[str, Measure]:
+    """Return the rows of a case that only those with 16 connections have."""
+    database = PostThroughput(XMPPREST_POSTGRESQL, format)
+    return {XMPPREST_POSTGRESQL: database, RAW: RawThroughput()}
+
+
 CASES = (
     *(
         Case(
             f"post-{format}-{connections}",
             f"POST a message, {format.upper()}, {connections} connections",
             {who: PostThroughput(who, format, connections) for who in ALL}
-            | ({RAW: RawThroughput()} if connections == 16 else {}),
+            | (_further(format) if connections == 16 else {}),
         )
         for format in FORMATS
         for connections in CONNECTIONS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.postgresql import PostgreSQL, sharedServer
+from tests.support.stores import addOutgoing
+from xmpprest.core.records import NewMessage
 from xmpprest.store.interface import Store
 from xmpprest.store.postgresql import PostgreSQLStore
 
@@ -60,3 +62,21 @@ class PostgreSQLHousekeepingTests(_PostgreSQL, suite.HousekeepingSuite):
     """
     Beginning, forgetting and ending, in a database.
     """
+
+    async def test_atOnce(self) -> None:
+        """
+        Calls that are made as soon as the store is open run once each.
+        """
+        await self.store.close()
+        numbers: list[Any] = []
+
+        def send(_: None) -> None:
+            for each in "abc":
+                message = NewMessage(each, suite.TO, suite.MESSAGE, 1.0)
+                addOutgoing(self.store, message).addBoth(numbers.append)
+
+        await self.store.open().addCallback(send)
+        await self.store.check()
+        queued = await self.store.queuedMessages(0, 9)
+        self.assertEqual([each.id for each in queued], [*"abc"])
+        self.assertEqual([each.number for each in queued], numbers)

@@ -171,11 +171,24 @@ class PostgreSQL(ServerProcess):
         """Send a signal to the server and its sessions, which are its children."""
         if self._process is None or not self.running:
             return
-        pid = self._process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for each in (pid, *map(int, children)):
+        for each in (self.pid, *self._children()):
             with suppress(ProcessLookupError):
                 os.kill(each, number)
+
+    def _children(self) -> list[int]:
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [*map(int, path.read_text().split())]
+
+    def processorTime(self) -> float:
+        """Return the seconds of processor time of the server and its sessions."""
+        ticks = 0
+        for each in (self.pid, *self._children()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2]
+                # Those of children that have ended count for the server.
+                some = fields.split()[11:15] if each == self.pid else ()
+                ticks += sum(map(int, some or fields.split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def _started(self, log: str) -> bool:
         return "ready to accept" in log

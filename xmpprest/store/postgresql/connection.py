@@ -139,6 +139,7 @@ class Connection:
             nothing was changed, and with L{ConnectionFailed} if the connection was
             lost, and it is in doubt.
         """
+        assert self._waiting is None, "a batch runs already"
         waiting = self._waiting = Deferred()
         libpq = self._libpq
         if libpq is None:

@@ -110,6 +110,7 @@ class Accepting:
                 if n in stored:
                     return stored[n]
                 assert key is not None
+                assert key is not None
                 return outcomes[key.operation]
 
             found = iter([outcome(n, key) for n, _, key in given])

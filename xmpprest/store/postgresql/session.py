@@ -134,11 +134,11 @@ class Session:
         """Begin with the transaction in doubt."""
         if not self._beating.running:
             self._beating.start(BEAT, now=False)
-        self._fireStarted()
         if self._batch is not None:
             self._send(self._batch)
-        else:
-            self._pump()
+        # The caller may make calls at once.
+        self._fireStarted()
+        self._pump()
 
     def _down(self, reason: str, isLasting: bool) -> None:
         """
@@ -276,7 +276,7 @@ class Session:
         running.addErrback(_crashed)
 
     def _committed(self, results: Results) -> None:
-        batch, self._batch = self._batch, None
+        batch = self._batch
         if batch is None:
             return
         self._stalls = 0
@@ -285,6 +285,8 @@ class Session:
         self.commits.seconds.observe(seconds)
         self.commits.calls.observe(len(batch.calls))
         batch.succeed(results[1:])
+        # Not before, so that the next calls of all its callers share a transaction.
+        self._batch = None
         if batch.attempts > 1:
             self.onResolved()
         self._pump()
