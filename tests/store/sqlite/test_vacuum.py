@@ -22,15 +22,16 @@ LONG = "x" * 2500
 OUTGOING, INCOMING = vacuum.TABLES
 
 
-def _fill(connection: Connection, rows: int) -> None:
-    """Store messages and stanzas."""
+def _fill(connection: Connection, rows: int, size: int = len(LONG)) -> None:
+    """Store messages and stanzas, each of so many bytes."""
+    content = "x" * size
     messages = [
-        NewMessage(f"id{each}", TO, LONG, 1.0, key=f"key{each}", sender=TO)
+        NewMessage(f"id{each}", TO, content, 1.0, key=f"key{each}", sender=TO)
         for each in range(rows)
     ]
     outbox_queries.add(connection, messages)
     stanzas = [
-        inbox_queries.NewIncoming(f"msg_{each}", f"{TO} bot", LONG, 1.0)
+        inbox_queries.NewIncoming(f"msg_{each}", f"{TO} bot", content, 1.0)
         for each in range(rows)
     ]
     inbox_queries.add(connection, stanzas)
@@ -152,6 +153,28 @@ class CompactTests(VacuumTestCase):
         self.assertTrue(vacuum.isSparse(connection))
         self.compact(connection)
         self.assertFalse(vacuum.isSparse(connection))
+
+    def test_smallMessages(self) -> None:
+        """After a backlog of small messages the file gets shorter, too."""
+        connection = self.opened()
+        _fill(connection, 2000, 500)
+        _complete(connection, range(1, 2001))
+        self.assertTrue(vacuum.isSparse(connection))
+        before = _pragma(connection, "page_count")
+        self.compact(connection)
+        self.shrink(connection)
+        self.assertLess(_pragma(connection, "page_count"), before * 0.75)
+        self.assertFalse(vacuum.isSparse(connection))
+        self.assertLess(vacuum.recordSize(connection), vacuum.SPARSE_RECORD)
+
+    def test_limit(self) -> None:
+        """A file is not sparse whose records take that much when moved together."""
+        connection = self.opened()
+        _fill(connection, 200)
+        _complete(connection, range(1, 201))
+        size = vacuum.recordSize(connection)
+        self.assertTrue(vacuum.isSparse(connection, size * 0.9))
+        self.assertFalse(vacuum.isSparse(connection, size * 1.1))
 
     def test_small(self) -> None:
         """

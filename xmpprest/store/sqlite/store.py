@@ -75,6 +75,8 @@ class SQLiteStore:
         self._keyLimit = keyLimit
         #: The number of the last record that was moved to save room, by table.
         self._compacted = {each.table: 0 for each in vacuum.TABLES}
+        #: Bytes per record above which the file is sparse.
+        self._sparseAbove = vacuum.SPARSE_RECORD
         self._writer = WriterThread(path, reactor, connect)
 
     @property
@@ -306,9 +308,11 @@ class SQLiteStore:
         """
         Return the room of completed stanzas to the disk, in small commits.
         """
-        if await self._call(vacuum.isSparse):
+        if await self._call(vacuum.isSparse, self._sparseAbove):
             for records in vacuum.TABLES:
                 await self._compact(records)
+            dense = await self._call(vacuum.recordSize) * vacuum.SPARSE_AGAIN
+            self._sparseAbove = max(vacuum.SPARSE_RECORD, dense)
         while await self._writer.submit(vacuum.shrink(PAGES)):
             pass
 
