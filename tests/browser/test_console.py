@@ -193,7 +193,7 @@ class FlowTests(ConsoleTestCase):
         self.browser.see("#outbox-result [data-state]")
         self.assertEqual(
             self.browser.see("#outbox-id").get_property("value"),
-            self.text("#reply-headers dd"),
+            self.text("#reply-headers dd:nth-of-type(2)"),
         )
         self.browser.fill("#outbox-id", "nobody-knows" + Keys.ENTER)
         self.browser.waitFor("document.querySelector('#outbox-problem').textContent")
@@ -356,6 +356,7 @@ class LookingOnTests(ConsoleTestCase):
         self.browser.waitFor(f"{rows} === 2")
         self.browser.click("#letters-all")
         self.browser.see("#letters-empty")
+        self.assertEqual(self.text("#letters-empty"), "No dead letters.")
         self.browser.waitFor(ROW, "Bot: lost 0")
         Select(self.browser.see("#letters-state")).select_by_value("delivered")
         self.browser.waitFor(f"{rows} === 3")

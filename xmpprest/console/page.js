@@ -72,8 +72,9 @@ function refused(error) {
 function load() {
   if (isLoaded) return;
   isLoaded = true;
-  queues.load();
+  queues.start();
   updates.load();
+  outbox.load();
   send.load();
   hooks.load();
   bots.load();

@@ -9,6 +9,23 @@ const CAPTIONS = {
   pending: "Stanzas that wait for the callback, the newest first",
   delivered: "Delivered stanzas, the newest first",
 };
+const EMPTY = {
+  dead: "No dead letters.",
+  pending: "No waiting stanzas.",
+  delivered: "No delivered stanzas.",
+};
+/** What is not obvious about rows, each with a test of a row. */
+const NOTES = [
+  [
+    ({ dataset }) => dataset.state === "pending" && dataset.attempts === "0",
+    "A stanza with 0 attempts waits behind an earlier one of its conversation, or until the" +
+      " callback responds.",
+  ],
+  [
+    ({ dataset }) => dataset.kind === "meta",
+    "The kind meta is a notice of the gateway itself, such as of a bot that joined a room.",
+  ],
+];
 const PAGE_SIZE = 20;
 
 export class Queues {
@@ -23,6 +40,14 @@ export class Queues {
 
   get #state() {
     return byId("letters-state").value;
+  }
+
+  /** Show the dead letters; without any, the stanzas that wait. */
+  async start() {
+    await this.load();
+    if (this.#state !== "dead" || byId("letters-empty").hidden) return;
+    byId("letters-state").value = "pending";
+    await this.load();
   }
 
   /** Show the newest stanzas. */
@@ -53,8 +78,12 @@ export class Queues {
   }
 
   #finishLoading() {
-    const isEmpty = !byId("letters-body").rows.length;
+    const { rows } = byId("letters-body");
+    const isEmpty = !rows.length;
     byId("letters").hidden = isEmpty;
+    byId("letters-empty").textContent = EMPTY[this.#state];
+    const notes = NOTES.filter(([applies]) => [...rows].some(applies));
+    byId("letters-note").textContent = notes.map(([, text]) => text).join(" ");
     byId("letters-empty").hidden = !isEmpty || byId("letters-problem").textContent !== "";
     byId("letters-more").hidden = !this.#next;
     byId("letters-all").hidden = isEmpty || this.#state !== "dead";
@@ -75,9 +104,11 @@ export class Queues {
       again.addEventListener("click", () => this.#redeliver([letter.id]));
       actions.push(again);
     }
+    const { id, kind, state } = letter;
+    const data = { id, kind, state, attempts: letter.attempts };
     const row = make(
       "tr",
-      { role: "row", data: { id: letter.id } },
+      { role: "row", data },
       cell("Received", time(letter.received_at)),
       cell("Kind", letter.kind ?? "–"),
       cell("From", letter.from ?? "–"),

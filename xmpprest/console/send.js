@@ -18,7 +18,7 @@ const DEFAULT_EXAMPLES = {
 export class Send {
   #examples = DEFAULT_EXAMPLES;
 
-  /** @param lookUp Called with the Stanza-Id of a message to look up. */
+  /** @param lookUp Called with the address of a message's status. */
   constructor(lookUp) {
     this.lookUp = lookUp;
     byId("send-form").addEventListener("submit", (event) => {
@@ -114,9 +114,9 @@ export class Send {
     byId("reply-body").replaceChildren(...code.body(text, type));
     byId("reply-body").hidden = !text;
     const button = byId("reply-lookup");
-    const id = response.headers.get("Stanza-Id");
-    button.hidden = !id || !response.headers.has("Location");
-    button.onclick = () => this.lookUp(id);
+    const location = response.headers.get("Location");
+    button.hidden = !location;
+    button.onclick = () => this.lookUp(location);
   }
 
   #clear(text) {
