@@ -41,10 +41,13 @@ function showState({ state, since, reconnects }) {
   shown.dataset.state = state;
   shown.replaceChildren(
     make("strong", {}, STATES[state] ?? state),
-    make("span", {}, " since ", time(since)),
-    reconnects ? make("span", { className: "more" }, `, lost ${reconnects} times`) : "",
+    make("span", {}, " since ", time(since), reconnects ? `, lost ${times(reconnects)}` : ""),
   );
   if (isNews) announce(`Stream to the XMPP server: ${STATES[state] ?? state}.`);
+}
+
+function times(count) {
+  return { 1: "once", 2: "twice" }[count] ?? `${count} times`;
 }
 
 function showConnection(text, isUp) {
