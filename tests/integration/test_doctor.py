@@ -277,6 +277,32 @@ class WellTests(DoctorTestCase):
         after = {each.name: each.read_bytes() for each in self.place.iterdir()}
         self.assertEqual(after, before)
 
+    async def test_damage(self) -> None:
+        """
+        Damage within a store is found, with the advice to restore a backup; a store
+        that a crash has left, with its log, is not checked.
+        """
+        connection = sqlite3.connect(self.store, isolation_level=None)
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        for n in range(200):
+            jid = f"bot{n}{'x' * 200}@{DOMAIN}"
+            bot_queries.save(connection, Bot(jid, Profile()))
+        connection.close()
+        findings = await self.examine()
+        self.assertIn("is a store, undamaged; ", findings["store"].words)
+        sound = self.store.read_bytes()
+        middle = len(sound) // 2 // 4096 * 4096
+        self.store.write_bytes(
+            sound[:middle] + b"damage!!" * 512 + sound[middle + 4096 :]
+        )
+        await self.assertFound("store", "restore a backup")
+        log = self.store.with_suffix(".db-wal")
+        log.write_bytes(b"anything")
+        findings = await self.examine()
+        words = "is a store, not checked for damage since it was not closed"
+        self.assertIn(words, findings["store"].words)
+
 
 class MachineTests(DoctorTestCase):
     """
@@ -595,7 +621,8 @@ class ListenTests(DoctorTestCase):
         findings = await self.examine(listen=(listen,))
         self.assertEqual(exitStatus([*findings.values()]), 0, findings)
         self.assertIn("it runs and is ready", findings["gateway"].words)
-        self.assertIn(f"(process {os.getpid()})", findings["store"].words)
+        words = f"(process {os.getpid()}), undamaged; "
+        self.assertIn(words, findings["store"].words)
         self.assertEqual(self.router.came, 1)
         self.assertNotIn("component", findings)
 

@@ -53,19 +53,25 @@ def checkStore(config: Config, machine: Host, holder: str | None) -> CheckResult
     if kind == "memory":
         return ok("store", "memory; accepted stanzas are lost when the gateway stops")
     path = os.path.realpath(path)
+    isInUse = holder is not None
     try:
-        found = "is a store" if inspection.inspect(path) else "will be created"
+        # Of a store in use, everything may still be in the log.
+        isThere = inspection.inspect(path) or (isInUse and os.path.exists(path))
+        unchecked = inspection.checkDamage(path, isInUse=isInUse) if isThere else ""
     except StoreUnusable as error:
         return failed("store", str(error))
     directory = os.path.dirname(path)
     try:
-        if holder is None:
+        if not isInUse:
             machine.write(directory)
         free = machine.free(directory)
     except OSError as error:
         return failed("store", _cannotWrite(error, path, directory))
-    if holder is not None:
+    found = "is a store" if isThere else "will be created"
+    if isInUse:
         found = f"is in use by the gateway (process {holder})"
+    if isThere:
+        found += f", not checked for damage {unchecked}" if unchecked else ", undamaged"
     words = f"{path} {found}; its disk has {free // 2**20} MiB free"
     if free < PLENTY:
         return warning(

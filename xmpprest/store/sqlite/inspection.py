@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from urllib.parse import quote
@@ -15,6 +16,9 @@ from . import room_queries
 from .database_file import advice
 from .errors import isCorruption
 from .migrations import versionOf
+
+#: Seconds that the check for damage may take. A store of several gigabytes needs more.
+CHECK_TIME = 5.0
 
 
 def lockOwner(path: str) -> str | None:
@@ -64,6 +68,41 @@ def inspect(path: str) -> bool:
         raise StoreUnusable(f"The store {path} {words}.") from None
 
 
+def checkDamage(path: str, *, isInUse: bool, limit: float = CHECK_TIME) -> str:
+    """
+    Look for damage within a store, without changing it.
+
+    @param path: The path of a store that L{inspect} has accepted.
+    @param isInUse: Whether a gateway uses it; its log is then read, too.
+    @param limit: The seconds after which the check is given up.
+    @return: Why it was not checked; empty if it was.
+    @raise StoreUnusable: The store is damaged.
+    """
+    path = os.path.realpath(path)
+    log = f"{path}-wal"
+    if not isInUse and os.path.exists(log) and os.path.getsize(log):
+        return "since it was not closed; the gateway checks it at its start"
+    with closing(_connect(path, "mode=ro" if isInUse else _UNCHANGING)) as connection:
+        timer = threading.Timer(limit, connection.interrupt)
+        timer.start()
+        try:
+            ((found,),) = connection.execute("PRAGMA quick_check(1)")
+        except sqlite3.DatabaseError as error:
+            if not isCorruption(error):
+                return f"since that took too long or is impossible ({error})"
+            found = str(error)
+        finally:
+            timer.cancel()
+            timer.join()
+    if found == "ok":
+        return ""
+    raise StoreUnusable(
+        f"The store {path} is damaged ({' '.join(found.split())}): stop the gateway and"
+        " restore a backup. At its next start the gateway sets a damaged store aside"
+        " and begins with an empty one."
+    )
+
+
 def foreignBots(path: str, domain: str) -> Sequence[str]:
     """
     Return the bots in a store that are not at a domain, as far as they can be read
@@ -92,5 +131,9 @@ def roomsOf(path: str) -> Sequence[RoomRecord]:
             return ()  # an older store has no memberships
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
+#: Parameters for a file that changes no more; its log is not read.
+_UNCHANGING = "mode=ro&immutable=1"
+
+
+def _connect(path: str, parameters: str = _UNCHANGING) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(path)}?{parameters}", uri=True)
