@@ -19,6 +19,7 @@ from twisted.words.xish.domish import Element
 from xmpprest.concurrency import timers
 from xmpprest.core.errors import Problem, Refusal
 from xmpprest.core.rooms.requests import RoomRequest
+from xmpprest.core.rooms.tables import PROVES_JOINED
 from xmpprest.core.rooms.values import RoomGate, RoomSettings
 from xmpprest.core.stanza import namespaces as ns
 from xmpprest.core.stanza.build import elements, firstChild
@@ -51,6 +52,11 @@ def fault(condition: str, type: str = "cancel", *, extra: str = "") -> str:
     return f"<error{attribute}><{condition} xmlns='{STANZAS}'/>{extra}</error>"
 
 
+def _provesJoined(error: str) -> bool:
+    """Tell whether an error in answer to a self-ping is that of an occupant."""
+    return any(f"<{each} " in error for each in PROVES_JOINED)
+
+
 @dataclass
 class Said:
     """A message that the room keeps."""
@@ -75,7 +81,8 @@ class ScriptedRoom:
     @ivar statuses: Further status codes of those who enter.
     @ivar isMisordered: Whether it shows those who enter to themselves first, not last.
     @ivar isDoubled: Whether it shows those who enter to themselves twice.
-    @ivar pingFault: The error for self-pings; C{None} for the right answer.
+    @ivar pingFault: The error for self-pings; C{None} for the right answer. One that
+        proves that the bot is in the room (XEP-0410 §3) is not sent if it is not.
     """
 
     occupants: dict[str, str] = field(default_factory=dict)
@@ -181,7 +188,9 @@ class ScriptedRooms:
             return [f"{head} type='error'>{fault('item-not-found')}</iq>"]
         if query.uri == ns.PING:
             isIn = room.occupants.get(nick) == iq["from"]
-            error = room.pingFault or (None if isIn else fault("not-acceptable"))
+            error = room.pingFault
+            if error is None or (not isIn and _provesJoined(error)):
+                error = None if isIn else fault("not-acceptable")
             rest = "'result'/>" if error is None else f"'error'>{error}</iq>"
             return [f"{head} type={rest}"]
         if query.uri == ns.MAM:
