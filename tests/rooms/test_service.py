@@ -591,6 +591,22 @@ class ArchiveTests(MissedTests):
         self.clock.pump([1.0] * 2)
         self.assertEqual(self.take(), ["two", "three"])
 
+    def test_late(self) -> None:
+        """An archive that is slow to answer is asked again, with more time."""
+        self.server.say(ROOM, "one")
+        self.take()
+        self.away("two")
+        self.server.delay = 1.0
+        self.connect()
+        self.clock.advance(1)
+        self.server.delay = 29.0
+        self.clock.advance(1)
+        self.assertEqual(self.take(), ["returned"])
+        self.clock.pump([15.0, 28.0])
+        self.assertEqual(self.take(), [])
+        self.clock.advance(1)
+        self.assertEqual(self.take(), ["two"])
+
 
 class HistoryTests(RoomTestCase):
     """

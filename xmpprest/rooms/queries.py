@@ -12,8 +12,11 @@ from .interfaces import Surroundings
 
 _log = Logger()
 
-#: Seconds that disco, a configuration, a self-ping and an archive have to answer.
+#: Seconds that disco, a configuration and a self-ping have to answer.
 REQUEST_TIMEOUT = 15.0
+#: Seconds that an archive has for the same question, asked again after a timeout: what
+#: it does not answer is missed for ever.
+ARCHIVE_TIMEOUTS = (REQUEST_TIMEOUT, 30.0, 60.0, 120.0)
 
 #: The stream was lost while a request waited.
 _LOST = RoomFault("recipient-unavailable", "wait", "the stream was lost")
@@ -64,10 +67,14 @@ class RoomQueries:
         @param covered: The start if the archive has lost the message C{after}.
         @return: C{None} if the room sends none.
         """
-        query = archive.archiveQuery(
-            *self._addresses, self._world.newID(), after=after, start=start
-        )
-        reply = await self._request(query)
+        reply: list[Element] | RoomFault = TIMEOUT
+        for timeout in ARCHIVE_TIMEOUTS:
+            query = archive.archiveQuery(
+                *self._addresses, self._world.newID(), after=after, start=start
+            )
+            reply = await self._request(query, timeout)
+            if reply is not TIMEOUT:
+                break
         fault = _faultIn(reply)
         if fault is None and not isinstance(reply, RoomFault):
             return archive.readArchive(reply, *self._addresses)
@@ -84,10 +91,12 @@ class RoomQueries:
             )
         return None
 
-    async def _request(self, query: Element) -> list[Element] | RoomFault:
+    async def _request(
+        self, query: Element, timeout: float = REQUEST_TIMEOUT
+    ) -> list[Element] | RoomFault:
         """Send an iq; return the reply, or the reason why there is none."""
         try:
-            return await self._world.stream.request(query, REQUEST_TIMEOUT)
+            return await self._world.stream.request(query, timeout)
         except Refusal as refusal:
             return TIMEOUT if refusal.problem.status == 504 else _LOST
 
