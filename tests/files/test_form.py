@@ -15,7 +15,9 @@ from tests.web.api.uploads import (
     part,
 )
 from xmpprest.core.errors import Refusal
-from xmpprest.core.files.upload import MAX_FILES
+from xmpprest.core.files.slot import slotRequest
+from xmpprest.core.files.upload import MAX_FILES, takeFiles
+from xmpprest.core.stanza.serializer import toXML
 from xmpprest.files.form import MAX_FIELDS, MAX_HEADER, FileForm
 
 KIND = f"multipart/form-data; boundary={BOUNDARY}"
@@ -118,8 +120,36 @@ class FormTests(SynchronousTestCase):
             ("image/jpeg evil", general),
             ("a/b/c", general),
             ("image/" + "x" * 200, general),
+            ("a/" + "b" * 4000, general),
         ):
             self.assertEqual(self.read(form(kind=written)).files[0].type, kind)
+
+    def test_noTokens(self) -> None:
+        """
+        A media type with anything but the characters of tokens is replaced by the
+        general one, so that the request of a slot stays well-formed XML.
+        """
+        general = "application/octet-stream"
+        controls = [chr(each) for each in range(32) if chr(each) not in "\r\n"]
+        for between in (*controls, "\x7f", "\x80", "é", "\ufffe", " ", "<x>\"'&", '"'):
+            for written in (f"a/{between}b", f"a{between}/b", f"{between}/b"):
+                (file,) = self.read(form(kind=written)).files
+                self.assertEqual(file.type, general, ascii(written))
+                iq = slotRequest(file.details, "up.example", "gw.example", "1")
+                self.assertIn(f"content-type='{general}'", toXML(iq))
+
+    def test_typesInJSON(self) -> None:
+        """
+        The media type of a file in JSON is checked as that of a part is.
+        """
+        for written, kind in (
+            ("image/PNG; a=b", "image/png"),
+            ("a/\x01b", "application/octet-stream"),
+            ("a/<x>\"'&b", "application/octet-stream"),
+        ):
+            given = {"name": "a.txt", "type": written, "data": "aGVsbG8="}
+            _, (file,) = takeFiles({"files": [given]})
+            self.assertEqual(file.type, kind, ascii(written))
 
     def test_malformed(self) -> None:
         """
