@@ -17,6 +17,7 @@ from tests.web.api.uploads import (
 from xmpprest.core.errors import Refusal
 from xmpprest.core.files.slot import slotRequest
 from xmpprest.core.files.upload import MAX_FILES, takeFiles
+from xmpprest.core.media.values import Value
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.files.form import MAX_FIELDS, MAX_HEADER, FileForm
 
@@ -147,7 +148,7 @@ class FormTests(SynchronousTestCase):
             ("a/\x01b", "application/octet-stream"),
             ("a/<x>\"'&b", "application/octet-stream"),
         ):
-            given = {"name": "a.txt", "type": written, "data": "aGVsbG8="}
+            given: Value = {"name": "a.txt", "type": written, "data": "aGVsbG8="}
             _, (file,) = takeFiles({"files": [given]})
             self.assertEqual(file.type, kind, ascii(written))
 

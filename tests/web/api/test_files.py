@@ -18,9 +18,10 @@ from xmpprest.core.policy.permissions import Grant
 from xmpprest.files.form import FileForm, FormLimits
 from xmpprest.files.spool import Spool
 from xmpprest.web.api.files import FilesHandler
-from xmpprest.web.api.uploads import MAX_UPLOADS, UploadDesk
+from xmpprest.web.api.uploads import MAX_UPLOADS, RATE_STEP, UploadDesk
 from xmpprest.web.idempotency.guard import IdempotencyGuard
 from xmpprest.web.server.body import FileBody
+from xmpprest.web.server.channel import ARRIVAL_TIMEOUT
 
 from ...support.doubles import HTTPResponse, live
 from ..case import SiteTestCase, request
@@ -217,6 +218,63 @@ class FilesTests(SiteTestCase):
         statuses = [each.response().status for each in clients[:-1]]
         self.assertEqual(statuses, [200] * MAX_UPLOADS)
         self.assertEqual(self.spools.left(), [])
+
+    def test_share(self) -> None:
+        """
+        A token may have half of the places for uploads, while credentials may have all
+        of them; its places are free again when its clients leave.
+        """
+        self.uploader.holding = Deferred()
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        sent = request(form(), {**kind, **self.allow(Grant("t"))}, path="/rest/files")
+        clients = [self.client() for _ in range(MAX_UPLOADS // 2 + 1)]
+        for each in clients:
+            each.send(sent)
+        problem = self.assertProblem(clients.pop().response(), 503)
+        self.assertIn("Your token has as many requests", problem["detail"])
+        others = [self.client() for _ in range(MAX_UPLOADS // 2)]
+        for each in others:
+            each.send(request(form(), kind, path="/rest/files"))
+        self.assertEqual(len(self.spools.left()), MAX_UPLOADS)
+        for each in (*clients, *others):
+            each.leave()
+        self.uploader.holding = None
+        again = self.client()
+        again.send(sent)
+        self.assertEqual(again.response().status, 200)
+
+    def test_dripping(self) -> None:
+        """
+        A form that arrives byte by byte is given up with 408 after the time that a
+        client has for L{RATE_STEP} bytes.
+        """
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        length = {"Content-Length": str(2**20)}
+        head = request(b"", {**kind, **length}, path="/rest/files")
+        client = self.client()
+        client.send(head + form()[:150])
+        for _ in range(3):
+            self.assertEqual(len(self.spools.left()), 1)
+            self.clock.advance(ARRIVAL_TIMEOUT / 3)
+            client.send(b"x")
+        problem = self.assertProblem(client.response(), 408)
+        self.assertIn(f"send {RATE_STEP} bytes", problem["detail"])
+        self.assertEqual(self.spools.left(), [])
+
+    def test_steady(self) -> None:
+        """
+        A form that takes long is uploaded if it keeps up the rate.
+        """
+        self.uploader.limit = 2**20
+        self.spools.limit = 2**20
+        body = form(b"x" * 5 * RATE_STEP)
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        sent = request(body, kind, path="/rest/files")
+        client = self.client()
+        for start in range(0, len(sent), RATE_STEP // 2):
+            client.send(sent[start : start + RATE_STEP // 2])
+            self.clock.advance(ARRIVAL_TIMEOUT * 0.45)
+        self.assertEqual(client.response().status, 200)
 
     def test_idempotencyKey(self) -> None:
         """

@@ -10,7 +10,8 @@ from xmpprest.core.files.slot import FileDetails
 from xmpprest.core.live import Live, LiveSettings
 from xmpprest.files.form import FileForm, FormLimits
 from xmpprest.files.spool import Spool
-from xmpprest.web.api.uploads import FileContent, UploadDesk
+from xmpprest.web.api.upload_interfaces import FileContent
+from xmpprest.web.api.uploads import UploadDesk
 
 BOUNDARY = "------------------------d74496d66958873e"
 #: Bytes that the files of a form may have, and its other fields.
@@ -60,6 +61,7 @@ class HeldUploader:
     @ivar problem: Raised instead of an upload.
     @ivar absent: Raised instead of the service.
     @ivar holding: What an upload waits for, if anything.
+    @ivar limit: Bytes that it takes of a file.
     """
 
     def __init__(self) -> None:
@@ -67,19 +69,20 @@ class HeldUploader:
         self.problem: Refusal | None = None
         self.absent: Refusal | None = None
         self.holding: Deferred[None] | None = None
+        self.limit = SERVICE_LIMIT
 
     @property
     def knownService(self) -> UploadService | None:
         """The service, if there is one."""
         if self.absent is not None:
             return None
-        return UploadService("upload.example.org", SERVICE_LIMIT)
+        return UploadService("upload.example.org", self.limit)
 
     async def findService(self) -> UploadService:
         """Return the service."""
         if self.absent is not None:
             raise self.absent
-        return UploadService("upload.example.org", SERVICE_LIMIT)
+        return UploadService("upload.example.org", self.limit)
 
     async def upload(self, content: FileContent, file: FileDetails) -> str:
         """Keep a file."""
@@ -97,9 +100,11 @@ class HeldSpools:
     Makes the spools of forms.
 
     @ivar made: All of them.
+    @ivar limit: Bytes that the files of a form may have.
     """
 
     def __init__(self) -> None:
+        self.limit = LIMIT
         self.made: list[Spool] = []
 
     def make(self) -> Spool:
@@ -110,7 +115,7 @@ class HeldSpools:
 
     def form(self, contentType: str | None) -> FileForm:
         """Make a form."""
-        return FileForm(contentType, self.make, FormLimits(LIMIT, TEXT_LIMIT))
+        return FileForm(contentType, self.make, FormLimits(self.limit, TEXT_LIMIT))
 
     def left(self) -> list[Spool]:
         """The spools that are not deleted."""

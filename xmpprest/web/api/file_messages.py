@@ -38,7 +38,8 @@ from ..server.request import acceptsOf, authorizationOf, pathTo
 from .answers import acceptedHeaders, encoded, preferredType
 from .interfaces import NewID, StanzaOutbox
 from .stanzas import StanzaHandler
-from .uploads import FileContent, UploadDesk, fileInMemory, fingerprintOf
+from .upload_interfaces import FileContent
+from .uploads import UploadDesk, fileInMemory, fingerprintOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class FileMessageHandler:
         return self._sending.post(given, request, body, grant)
 
     async def _take(self, order: _Order) -> Response:
-        with self._desk.place():
+        with self._desk.place(order.grant.name):
             return await self._deliver(order)
 
     async def postForm(
@@ -132,7 +133,7 @@ class FileMessageHandler:
         self._checkRecipient(given, grant)
         grant.consumeRateLimit()
         current = self._current(request, grant)
-        with self._desk.place():
+        with self._desk.place(grant.name):
             await self._desk.begin(request)
             with self._desk.form(request) as form:
                 await self._desk.read(form, body)

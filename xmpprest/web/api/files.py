@@ -13,7 +13,8 @@ from ..response import Response, jsonResponse
 from ..router import Route, RouteFactory, StreamingHandler
 from ..server.body import Body
 from ..server.request import acceptsOf, authorizationOf
-from .uploads import FileForm, UploadDesk, fingerprintOf
+from .upload_interfaces import FileForm
+from .uploads import UploadDesk, fingerprintOf
 
 
 class FilesHandler:
@@ -46,7 +47,7 @@ class FilesHandler:
             raise forbidden(f"{grant} may not upload files, only senders of messages.")
         grant.consumeRateLimit()
         current = CurrentGrant(self._authenticator, authorizationOf(request), grant)
-        with self._desk.place():
+        with self._desk.place(grant.name):
             await self._desk.begin(request)
             with self._desk.form(request) as form:
                 await self._desk.read(form, body)

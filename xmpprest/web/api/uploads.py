@@ -2,94 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from io import BytesIO
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from twisted.internet.defer import succeed
 from twisted.web.server import Request
 
 from ...core.errors import Problem, Refusal, serviceUnavailable
 from ...core.files.message import SharedFile
-from ...core.files.service import UploadService
 from ...core.files.slot import FileDetails, tooLargeFile
 from ...core.files.upload import GivenFile
 from ...core.live import Live, LiveSettings
+from ...core.policy.quota import Limits, Quota
 from ..idempotency.key import hasIdempotencyKey
-from ..server.body import Body
+from ..server.body import Body, requestTimeout
+from ..server.channel import ARRIVAL_TIMEOUT
 from ..server.request import header
+from .upload_interfaces import FileContent, FileForm, Uploader
 
-#: Number of requests with files that may be on their way at the same time.
+#: Number of requests with files that may be on their way at the same time; each token
+#: may have half of those that the others leave.
 MAX_UPLOADS = 16
+#: Bytes for which the client gets the full time again, so that it must keep up a rate.
+RATE_STEP = 2**16
 #: Bytes that the framing of a form may have beyond its files.
 _FRAMING = 2**16
 
 #: Bytes of a body that are read in one turn of the reactor.
 _TURN = 2**20
-
-
-class FileContent(Protocol):
-    """The content of a file."""
-
-    @property
-    def size(self) -> int:
-        """The number of bytes that have arrived so far."""
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the content, in hexadecimal."""
-
-    def open(self) -> BinaryIO:
-        """Return a file object that reads the content from its beginning."""
-
-
-class FilePart(Protocol):
-    """A file of a form."""
-
-    @property
-    def spool(self) -> FileContent:
-        """The content of the file."""
-
-    @property
-    def details(self) -> FileDetails:
-        """The file without its content."""
-
-
-class FileForm(Protocol):
-    """A form with files, while it is read."""
-
-    @property
-    def files(self) -> Sequence[FilePart]:
-        """The files so far."""
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """The texts of the other fields so far, by name."""
-
-    def write(self, data: bytes) -> None:
-        """Read the next piece of the body; raises L{Refusal}."""
-
-    def finish(self) -> None:
-        """Check that the form is complete; raises L{Refusal}."""
-
-    def close(self) -> None:
-        """Delete the files."""
-
-
-class Uploader(Protocol):
-    """Uploads files."""
-
-    @property
-    def knownService(self) -> UploadService | None:
-        """The upload service, if it was found before."""
-
-    async def findService(self) -> UploadService:
-        """Return the upload service; raises L{Refusal}."""
-
-    async def upload(self, content: FileContent, file: FileDetails) -> str:
-        """Upload a file and return its URL; raises L{Refusal}."""
 
 
 class UploadDesk:
@@ -112,22 +55,22 @@ class UploadDesk:
         self._uploader = uploader
         self._makeForm = makeForm
         self._settings = settings
-        self._running = 0
+        self._running: Quota[str] = Quota()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, token: str) -> Iterator[None]:
         """
         Take a place among the requests with files.
 
+        @param token: The name of the token whose share it uses; empty for credentials,
+            which have no share.
         @raise Refusal: 503, there are too many, or the disk is full.
         """
-        if self._running >= MAX_UPLOADS:
-            raise serviceUnavailable(
-                "resource-constraint",
-                "Too many files are being uploaded; try again.",
-                retryAfter=10,
-            )
-        self._running += 1
+        holders = (token,) if token else ()
+        excess = self._running.excess(Limits(MAX_UPLOADS), holders)
+        if excess is not None:
+            raise _tooMany(isShare=excess.holder is not None)
+        self._running.add(holders)
         try:
             yield
         except OSError as error:
@@ -141,7 +84,7 @@ class UploadDesk:
                 )
             ) from None
         finally:
-            self._running -= 1
+            self._running.remove(holders)
 
     async def begin(self, request: Request) -> None:
         """
@@ -177,10 +120,11 @@ class UploadDesk:
         """
         Read all of a form.
 
-        @raise Refusal: 400 or 422, it is malformed; 413, a file is too large.
+        @raise Refusal: 400 or 422, it is malformed; 413, a file is too large; 408, the
+            client is too slow.
         """
-        unbroken = 0
-        while data := await body.read():
+        unbroken = timed = 0
+        while data := await _piece(body):
             unbroken += len(data)
             if unbroken > _TURN:
                 # The body may be in a file already, so that no read waits.
@@ -188,7 +132,10 @@ class UploadDesk:
                 unbroken = 0
             form.write(data)
             self.checkSizes([each.spool.size for each in form.files[-1:]])
-            body.resetTimeout()
+            timed += len(data)
+            if timed >= RATE_STEP:
+                body.resetTimeout()
+                timed = 0
         form.finish()
 
     def checkSizes(self, sizes: Sequence[int]) -> None:
@@ -217,6 +164,40 @@ class UploadDesk:
             SharedFile(details, await self._uploader.upload(content, details))
             for content, details in files
         ]
+
+
+async def _piece(body: Body) -> bytes:
+    """
+    Wait for the next piece of a form.
+
+    @raise Refusal: As in L{Body.read}.
+    """
+    try:
+        return await body.read()
+    except Refusal as refusal:
+        if refusal.problem.status != 408:
+            raise
+        raise requestTimeout(
+            f"The form arrives too slowly; send {RATE_STEP} bytes, or its end, in each"
+            f" {ARRIVAL_TIMEOUT:g} s."
+        ) from None
+
+
+def _tooMany(*, isShare: bool) -> Refusal:
+    """
+    Make the refusal of one more request with files: 503.
+
+    @param isShare: Whether only the token has too many.
+    """
+    reason = (
+        "Your token has as many requests with files on their way as are still free of"
+        f" {MAX_UPLOADS}"
+        if isShare
+        else "Too many files are being uploaded"
+    )
+    return serviceUnavailable(
+        "resource-constraint", f"{reason}; try again.", retryAfter=10
+    )
 
 
 class _FileInMemory:
