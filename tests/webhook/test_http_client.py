@@ -11,10 +11,13 @@ from twisted.internet.error import (
     DNSLookupError,
     TimeoutError,
 )
+from twisted.internet.interfaces import IConsumer
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
 from tests.support.delivery import HeldConnection, HeldHTTPServer, NoTLS
 from xmpprest.core.webhook.errors import DeliveryError
@@ -35,6 +38,37 @@ from xmpprest.webhook.limited_transport import (
 )
 
 LIMIT = 1000
+
+
+@implementer(IBodyProducer)
+class HeldBody:
+    """
+    A body of which a part is sent.
+
+    @ivar sent: Fires when all of it is sent.
+    @ivar isStopped: Whether no more is wanted.
+    """
+
+    length = 5
+
+    def __init__(self) -> None:
+        self.sent: Deferred[None] = Deferred()
+        self.isStopped = False
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Write a part."""
+        consumer.write(b"hel")
+        return self.sent
+
+    def pauseProducing(self) -> None:
+        """Do nothing: no more is written."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: no more is written."""
+
+    def stopProducing(self) -> None:
+        """Record the call."""
+        self.isStopped = True
 
 
 class ClientTestCase(SynchronousTestCase):
@@ -65,6 +99,17 @@ class ClientTestCase(SynchronousTestCase):
         """Begin a request, and connect."""
         asking = self.request(body)
         return asking, self.server.accept()
+
+    def sending(self) -> tuple[Deferred[HTTPResponse], HeldConnection, HeldBody]:
+        """Begin a request, connect, and send a part of its body."""
+        body = HeldBody()
+        url, headers = b"http://callback.example:8080/", Headers()
+        asking = Deferred.fromCoroutine(
+            self.client.requestFrom(b"PUT", url, headers, lambda: body)
+        )
+        connection = self.server.accept()
+        self.assertIn(b"hel", connection.transport.taken())
+        return asking, connection, body
 
     def answer(self, asking: Deferred[HTTPResponse], status: int = 200) -> bytes:
         """The body of the answer that has come."""
@@ -471,6 +516,46 @@ class FaultTests(ClientTestCase):
             self.assertEqual(0, self.server.attempts)
         self.assertNothingLeft()
 
+    def test_closedWhileSending(self) -> None:
+        """
+        A connection that is closed before all of the body is sent is no answer.
+        """
+        for close in (HeldConnection.close, HeldConnection.reset):
+            asking, connection, body = self.sending()
+            close(connection)
+            self.assertEqual(
+                "it closed the connection before its answer was complete",
+                self.noAnswer(asking),
+            )
+            self.assertTrue(body.isStopped)
+        self.assertNothingLeft()
+
+    def test_unreadable(self) -> None:
+        """
+        A body that cannot be read ends the request; the error says so, without the
+        words of the fault.
+        """
+        asking, connection, body = self.sending()
+        body.sent.errback(OSError("secret"))
+        self.assertEqual(
+            "the body of the request could not be read (OSError)",
+            self.noAnswer(asking),
+        )
+        self.assertTrue(connection.transport.disconnected)
+        self.reactor.advance(0)
+        self.assertNothingLeft()
+
+    def test_answeredWhileSending(self) -> None:
+        """
+        An answer that comes before all of the body is sent stops the body.
+        """
+        asking, connection, body = self.sending()
+        connection.answer(500)
+        self.answer(asking, 500)
+        self.assertTrue(body.isStopped)
+        self.reactor.advance(0)
+        self.assertNothingLeft()
+
     def test_truncated(self) -> None:
         """
         A part of an answer is none, and is not asked for again: the server has
@@ -703,6 +788,18 @@ class ConnectionTests(ClientTestCase):
         asking.cancel()
         self.failureResultOf(asking, CancelledError)
         self.assertTrue(connection.transport.disconnected)
+        self.assertNothingLeft()
+
+    def test_cancelSending(self) -> None:
+        """
+        A request that is cancelled while its body is sent leaves no connection.
+        """
+        asking, connection, body = self.sending()
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.assertTrue(connection.transport.disconnected)
+        self.assertTrue(body.isStopped)
+        self.reactor.advance(0)
         self.assertNothingLeft()
 
     def test_close(self) -> None:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from hashlib import sha256
+from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, RawIOBase
 from typing import BinaryIO
 
 
@@ -51,11 +52,52 @@ class Spool:
         return self._hash.hexdigest()
 
     def open(self) -> BinaryIO:
-        """Return a file object that reads the content from its beginning."""
-        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
-        return os.fdopen(os.dup(self._file.fileno()), "rb")
+        """
+        Return a file object that reads the content from its beginning; each has a
+        position of its own.
+        """
+        return BufferedReader(_Reader(os.dup(self._file.fileno()), self.size))
 
     def close(self) -> None:
         """Delete the content."""
         # To give back the pages of 100 MB takes 10 ms of CPU.
         self._inThread(self._file.close)
+
+
+class _Reader(RawIOBase):
+    """
+    Reads a file at a position of its own: duplicates of a descriptor share theirs.
+    """
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        """@param descriptor: Closed with this object."""
+        self._descriptor = descriptor
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return C{True}."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return C{True}."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # Buffer
+        """Read into a buffer, and return the number of bytes."""
+        data = os.pread(self._descriptor, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Move the position, and return it."""
+        starts = {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._size}
+        self._position = starts[whence] + offset
+        return self._position
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from twisted.internet.task import Cooperator
+from twisted.internet.task import CooperativeTask, Cooperator
 from twisted.logger import Logger
 from twisted.web.client import FileBodyProducer
 from twisted.web.http_headers import Headers
@@ -52,6 +52,21 @@ class HTTPClient(Protocol):
         makeBody: Callable[[], IBodyProducer | None],
     ) -> Awaitable[HTTPResponse]:
         """Send a request; raises L{DeliveryError} without a valid response."""
+
+
+class _ContentProducer(FileBodyProducer):
+    """
+    The content of a file as the body of a request, which may end before it begins.
+    """
+
+    _task: CooperativeTask[Any] | None = None
+
+    def stopProducing(self) -> None:
+        """Read no further; also before the start, or when all is sent."""
+        if self._task is None:
+            self._inputFile.close()
+        else:
+            super().stopProducing()
 
 
 class FileUploader:
@@ -134,7 +149,7 @@ class FileUploader:
             headers.addRawHeader(name.encode(), value.encode())
 
         def producer() -> IBodyProducer:
-            made: IBodyProducer = FileBodyProducer(content.open(), self._cooperator)
+            made: IBodyProducer = _ContentProducer(content.open(), self._cooperator)
             return made
 
         try:

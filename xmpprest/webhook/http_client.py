@@ -15,7 +15,13 @@ from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    RequestGenerationFailed,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS, IResponse
 
@@ -117,7 +123,9 @@ class BoundedClient:
         """
         Send a request whose body need not be in memory.
 
-        @param makeBody: Makes the producer of the body, for each attempt.
+        @param makeBody: Makes the producer of the body, for each attempt. It is stopped
+            with the request, also if it has not begun, or has sent all: a server may
+            answer before it has read the body.
 
         A server may close a connection it had kept just as we use it again; then
         the request is sent once more, on a connection of its own. (RFC 9110 §9.2.2
@@ -129,16 +137,24 @@ class BoundedClient:
             it was not within the limits.
         """
         deadline = _Deadline(self._clock, self._headTimeout, self._totalTimeout)
+        bodies: list[IBodyProducer] = []
+
+        def send() -> Deferred[IResponse]:
+            body = makeBody()
+            if body is not None:
+                bodies.append(body)
+            return deadline.watch(self._agent.request(method, url, headers, body))
+
         try:
             try:
-                response = await self._send(method, url, headers, makeBody, deadline)
+                response = await send()
             except ResponseFailed as failed:
                 isLate = deadline.elapsed > STALE_TIME
                 if isLate or not isinstance(_cause(failed), StaleConnection):
                     raise
                 # The others that are kept may be no better.
                 self._pool.closeCachedConnections()
-                response = await self._send(method, url, headers, makeBody, deadline)
+                response = await send()
             content = b""
             if response.length != 0:
                 deadline.headArrived()
@@ -159,6 +175,8 @@ class BoundedClient:
             raise kind(_inWords(cause, problem)) from None
         finally:
             deadline.stop()
+            for body in bodies:
+                body.stopProducing()
         return HTTPResponse(response.code, response.headers, content)
 
     def close(self) -> Deferred[object]:
@@ -170,21 +188,14 @@ class BoundedClient:
         closed: Deferred[object] = self._pool.closeCachedConnections()
         return closed
 
-    def _send(
-        self,
-        method: bytes,
-        url: bytes,
-        headers: Headers,
-        makeBody: Callable[[], IBodyProducer | None],
-        deadline: _Deadline,
-    ) -> Deferred[IResponse]:
-        producer = makeBody()
-        return deadline.watch(self._agent.request(method, url, headers, producer))
+
+#: The errors in which Twisted's client wraps others.
+_WRAPPERS = (ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed)
 
 
 def _cause(problem: BaseException) -> BaseException:
     """Return the cause of an error of Twisted's client, which wraps it in lists."""
-    while isinstance(problem, ResponseFailed) and problem.reasons:
+    while isinstance(problem, _WRAPPERS) and problem.reasons:
         problem = problem.reasons[0].value
     return problem
 
@@ -212,6 +223,8 @@ def _inWords(cause: BaseException, problem: Exception) -> str:
         return _FAULTS[type(cause)]
     if isinstance(cause, SSL.Error):
         return f"TLS failed: {cause.args[0][-1][-1]}" if cause.args else "TLS failed"
+    if isinstance(problem, RequestGenerationFailed):
+        return f"the body of the request could not be read ({type(cause).__name__})"
     if isinstance(problem, ResponseFailed) and not isinstance(
         cause, UntrustedCertificate
     ):
