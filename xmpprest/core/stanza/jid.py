@@ -160,13 +160,33 @@ def _prepared(profile, text: str) -> str:  # type: ignore[no-untyped-def]  # unt
     Apply a stringprep profile. Code points that Unicode 3.2 does not have pass, such as
     emoji in room nicknames; servers do the same.
     """
-    mapped = (c if isUnassigned(c) else profile.map(c) for c in text)
-    text = unicode32.normalize("NFKC", "".join(mapped))
+    text = unicode32.normalize("NFKC", "".join(_mapped(profile, c) for c in text))
+    # The profile looks up each character in a dozen tables; so only different ones.
+    characters = [*dict.fromkeys(text)]
     try:
-        profile.check_prohibiteds(text)
-        profile.check_bidirectionals(text)
+        for character in characters:
+            _checkAllowed(profile, character)
+        # Besides which characters there are, only the ends matter (RFC 3454 §6).
+        profile.check_bidirectionals("".join([text[:1], *characters, text[-1:]]))
     except UnicodeError as error:
         raise ValueError(f"a part of it is not valid text ({error})") from None
     if not text:
         raise ValueError("a part of it has no visible character")
     return text
+
+
+@lru_cache(maxsize=8192)
+def _mapped(profile, character: str) -> str:  # type: ignore[no-untyped-def]  # untyped
+    """Apply the mapping of a stringprep profile to one character."""
+    mapped: str = character if isUnassigned(character) else profile.map(character)
+    return mapped
+
+
+@lru_cache(maxsize=8192)
+def _checkAllowed(profile, character: str) -> None:  # type: ignore[no-untyped-def]  # untyped
+    """
+    Check one character by the tables of a stringprep profile.
+
+    @raise UnicodeError: The profile prohibits it.
+    """
+    profile.check_prohibiteds(character)
