@@ -459,16 +459,20 @@ class MemoryTests(InboxTestCase):
 
     def test_large(self) -> None:
         """
-        Large stanzas wait as XML, and as XML also while they are in flight.
+        Large stanzas wait as XML, and as XML also while they are in flight. They are
+        parsed and POSTed in later turns of the reactor.
         """
         self.inbox = self.make(limit=4)
         for number in range(8):
             self.inbox.receive(self.big(number))
+        self.assertEqual(0, len(self.callback.posts))
+        self.clock.advance(0)
         self.assertEqual(4, len(self.callback.posts))
         self.assertEqual(0, schedulerOf(self.inbox)._memory.trees)
         self.assertEqual(0, self.trees())
         for number in range(8):
             self.callback.posts[number].said.callback(OK)
+            self.clock.advance(0)
         last = self.callback.posts[-1].stanza
         self.assertEqual(toXML(self.big(7)), toXML(last))
         self.assertEqual(0, self.inbox.transientCount)

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..concurrency.cancel_scope import CancelScope
+from ..concurrency.own_turns import OwnTurns
 from ..core.codec.events import ComplaintEvent
 from ..core.errors import INTERNAL_SERVER_ERROR, REPORT_BUG, Refusal, errorFromStatus
 from ..core.policy import retry
@@ -30,7 +31,7 @@ from ..core.webhook.errors import DeliveryError
 from ..ids import deriveIDs, newID
 from .callback_monitor import CallbackMonitor, displayName
 from .options import InboxOptions
-from .queued_stanza import MemoryUse, QueuedStanza
+from .queued_stanza import LARGE, MemoryUse, QueuedStanza
 from .replies import ReplySender
 from .subscriber import Subscriber
 from .trusted_clock import TrustedClock
@@ -93,6 +94,7 @@ class StanzaDeliverer:
         self._steady = options.steady
         self._now = options.now
         self._random = options.random
+        self._turns = OwnTurns(options.clock)
         self._trusted = TrustedClock(options.clock, options.now)
 
     # --- stored stanzas ---
@@ -253,9 +255,12 @@ class StanzaDeliverer:
     async def _post(self, queued: QueuedStanza, isReflection: bool) -> CallbackResponse:
         """
         Hand a stanza to the subscriber and wait for its response. A large stanza is not
-        in memory as a tree meanwhile.
+        in memory as a tree meanwhile. To parse it and to make its request takes long,
+        so each has a turn of the reactor of its own.
         """
         self._scope.raiseIfCancelled()
+        if queued.size >= LARGE:
+            await self._scope.run(self._turns.next())
         stanza, id = queued.parse(self._memory), queued.webhookID
         attempt = self._monitor.begin(stanza, id)
         if isReflection:

@@ -314,11 +314,17 @@ class ObjectShape(NotFormField):
         """
         Return the keys that are present, in the order in which the element has them.
         """
-        found = {key: slot.read(element) for key, slot in self.slots.items()}
-        if any(found[key] is None for key in self.required):
+        found: dict[str, Value] = {}
+        for key, slot in self.slots.items():
+            value = slot.read(element)
+            if value is not None:
+                found[key] = value
+        if any(key not in found for key in self.required):
             raise NotRepresentable
+        if len(found) < 2:
+            return found
         order = sorted(found, key=lambda key: self.slots[key].position(element))
-        return {key: found[key] for key in order if found[key] is not None}
+        return {key: found[key] for key in order}
 
     def write(self, name: QName, value: Value, at: str) -> Element | None:
         """Make the element, with its children in the order of the keys."""

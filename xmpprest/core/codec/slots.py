@@ -111,15 +111,19 @@ class _Within:
 
     def position(self, element: Element) -> int:
         """Return the index of the first such child, or -1."""
-        names = set(self.names(element.uri))
+        names = [*self.names(element.uri)]
         for position, child in enumerate(element.children):
             if not isinstance(child, str) and (child.uri, child.name) in names:
                 return position
         return -1
 
     def _found(self, element: Element) -> list[Element]:
-        names = set(self.names(element.uri))
-        return [c for c in elements(element) if (c.uri, c.name) in names]
+        names = [*self.names(element.uri)]
+        return [
+            child
+            for child in element.children
+            if not isinstance(child, str) and (child.uri, child.name) in names
+        ]
 
     def fromText(self, text: str, at: str) -> Value:
         """Convert the text of a form field to the value of the child's shape."""
