@@ -18,7 +18,7 @@ _ROOT = Path(xmpprest.__file__).parent
 
 #: The rooms that know nothing of each other.
 ROOMS = frozenset(
-    "xmpp web outbox inbox webhook store metrics live bots rooms files".split()  # noqa: SIM905  # a list to read
+    "xmpp web outbox inbox webhook store metrics live bots rooms files cluster".split()  # noqa: SIM905  # a list to read
 )
 
 #: What every room may use.

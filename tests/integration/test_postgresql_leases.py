@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgresql import PostgreSQL, sharedServer
@@ -27,12 +28,12 @@ class LeaseTests(TestCase):
         self.first = await self.one.register("http://one", "1.0", TTL)
         self.second = await self.two.register("http://two", "1.1", TTL)
 
-    async def open(self) -> PostgreSQLStore:
+    async def open(self, lease: str | None = None) -> PostgreSQLStore:
         """Open a store that shares its database."""
         from twisted.internet import reactor
 
         url = self.server.url(self.database)
-        store = PostgreSQLStore(url, reactor, isAlone=False)
+        store = PostgreSQLStore(url, reactor, isAlone=False, lease=lease)
         await store.open()
         self.addCleanup(store.close)
         return store
@@ -140,6 +141,60 @@ class LeaseTests(TestCase):
                 return await ask()
             except StoreUnavailable:
                 await deferLater(reactor, 0.05)
+
+    async def test_needed(self) -> None:
+        """
+        A store that needs a lease is refused without it; a transaction that comes
+        after the lease was lost changes nothing, and is reported.
+        """
+        message = NewMessage("a", "u@x", "<message/>", 1.0)
+        stores = [await self.open(lease="a") for _ in range(2)]
+        lost: list[PostgreSQLStore] = []
+        first, second = [await each.register("x", "1", TTL) for each in stores]
+        old, new = stores
+        await old.check()
+        with self.assertRaises(StoreUnavailable) as raised:
+            await addOutgoing(old, message)
+        self.assertIn("standby", str(raised.exception))
+        await old.takeLeases(["a"], first, TTL)
+        old.admit(True, lambda: lost.append(old))
+        await addOutgoing(old, message)
+        lease = await new.look("a")
+        self.assertEqual(lease and lease.epoch, first)
+        self.expire("lease", "name = 'a'")
+        await addOutgoing(old, message)  # no other has taken it
+        self.assertIsNone(await new.look("a"))
+        await new.takeLeases(["a"], second, TTL)
+        new.admit(True, lambda: lost.append(new))
+        with self.assertRaises(StoreUnavailable):
+            await addOutgoing(old, message)
+        self.assertEqual(lost, [old])
+        self.assertEqual(len(await new.queuedMessages(0, 9)), 2)
+        old.admit(False, lambda: None)
+        with self.assertRaises(StoreUnavailable) as raised:
+            await old.listQueued(0, 9)
+        self.assertIn("standby", str(raised.exception))
+
+    async def test_doubt(self) -> None:
+        """
+        A transaction in doubt is not repeated with a later registration.
+        """
+        old, new = [await self.open(lease="a") for _ in range(2)]
+        first, second = [await each.register("x", "1", TTL) for each in (old, new)]
+        await old.takeLeases(["a"], first, TTL)
+        old.admit(True, lambda: None)
+        await old.check()
+        connection = old._session._link._connection  # to be cut off
+        assert connection is not None
+        self.patch(connection, "run", lambda statements: Deferred())
+        adding = addOutgoing(old, NewMessage("a", "u@x", "<message/>", 1.0))
+        self.expire("lease", "name = 'a'")
+        await new.takeLeases(["a"], second, TTL)
+        old._session._link.drop("injected")
+        with self.assertRaises(StoreUnavailable):
+            await adding
+        new.admit(True, lambda: None)
+        self.assertEqual(len(await new.queuedMessages(0, 9)), 0)
 
     async def test_unregistered(self) -> None:
         """

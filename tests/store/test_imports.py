@@ -14,7 +14,8 @@ from twisted.internet import reactor
 from xmpprest.config.config import Config
 from xmpprest.gateway import makeGateway
 makeGateway(Config(domain="x.example", secret="s", credentials=("t",)), reactor)
-print(*(name for name in sys.modules if "psycopg" in name or "postgresql" in name))
+print(*(name for name in sys.modules if "psycopg" in name or "postgresql" in name
+    or "cluster" in name))
 """
 
 
@@ -25,7 +26,8 @@ class ImportTests(SynchronousTestCase):
 
     def test_withoutDatabase(self) -> None:
         """
-        With the default store, neither psycopg nor the store in PostgreSQL is imported.
+        With the default store, neither psycopg, nor the store in PostgreSQL, nor what
+        several instances need is imported.
         """
         done = subprocess.run(
             [sys.executable, "-c", _SCRIPT],

@@ -8,8 +8,10 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from xmpprest.core.records import IdempotencyRecord, StoreUnavailable, StoreUnusable
+from xmpprest.service.sequential import SequentialMultiService
 from xmpprest.store.memory import MemoryStore
-from xmpprest.store.service import DAY, PURGE_INTERVAL, StoreService, StoreStartupError
+from xmpprest.store.service import StoreService, StoreStartupError
+from xmpprest.store.upkeep import DAY, PURGE_INTERVAL, StoreUpkeep
 
 from ..support.doubles import live, said
 
@@ -43,17 +45,20 @@ class StoreServiceTests(SynchronousTestCase):
     A store comes and goes with the gateway.
     """
 
-    def make(self, opening: Deferred[None]) -> StoreService:
+    def make(self, opening: Deferred[None]) -> SequentialMultiService:
         """A service with a store."""
         self.clock = Clock()
         self.store = _Store(opening)
-        return StoreService(
+        service = SequentialMultiService()
+        StoreService(self.store).setServiceParent(service)
+        StoreUpkeep(
             self.store,
             self.clock,
             lambda: 100 * DAY,
             live(recordDays=7, recordLimit=1000, deadDays=30),
             interrupted=b"interrupted",
-        )
+        ).setServiceParent(service)
+        return service
 
     def test_tidies(self) -> None:
         """Old records are purged at once and every minute."""

@@ -113,6 +113,10 @@ class BotService(Service):
         """Load the bots; the stanzas that may be for them wait for it."""
         super().startService()
         self._scope.open()
+        # Another instance may have changed them since the service was stopped.
+        for entry in self.roster:
+            self.roster.remove(entry)
+        self.manager.isLoaded = False
         Deferred.fromCoroutine(self._load()).addErrback(_loadFailed)
 
     def stopService(self) -> Deferred[None]:

@@ -22,6 +22,7 @@ from ..metrics.stanza_counter import StanzaCounter
 from ..outbox.direct import DirectOutbox
 from ..outbox.outbox import Outbox
 from ..service.sequential import SequentialMultiService
+from ..store.service import StoreService
 from ..web.health.metrics import MetricsResource
 from ..web.health.readiness import ReadinessResource
 from ..web.resource import RestResource
@@ -34,7 +35,7 @@ from .metrics import makeRates
 from .permissions import makeGrants
 from .reload import Reloader, liveSettings
 from .rooms import RoomLink, makeRoomService
-from .stores import clientEndpoint, makeOutbox, makeStore, makeStoreService
+from .stores import clientEndpoint, makeInstance, makeOutbox, makeStore, makeUpkeep
 from .webhooks import (
     Webhooks,
     makeBuiltinResponder,
@@ -97,6 +98,8 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     settings = Live(liveSettings(config))
     authenticator = Authenticator(config.domain, makeGrants(config, reactor.seconds))
     store = makeStore(config, settings, reactor)
+    # One of several, if they can share the store.
+    instance = makeInstance(config, store, reactor)
     # To send: first the sender, then all that uses it, last its connection.
     sender = StanzaSender(config.domain, reactor)
     link = RoomLink()
@@ -150,8 +153,9 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
     )
     callbacks = InboundHandler(outbox, inbox)
     inbound = InboundHandler(outbox, inbox, (rooms, bots))
+    endpoint = clientEndpoint(config.server, reactor)
     component = ComponentService(
-        clientEndpoint(config.server, reactor),
+        endpoint if instance is None else instance.fence(endpoint),
         config.server,
         lambda: settings.value.secret,
         reactor,
@@ -180,12 +184,13 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
             bots,
             rooms,
             makeUpdateDesk(config, store, inbox),
+            None if instance is None else instance.status,
         ),
         reactor,
     )
     # The first to start is the last to stop, so that the others can still send.
-    service = _makeService(
-        makeStoreService(settings, store, reactor),
+    parts: tuple[object, ...] = (
+        makeUpkeep(settings, store, reactor),
         component,
         bots,
         rooms,
@@ -196,8 +201,10 @@ def makeGateway(config: Config, reactor: Any) -> Gateway:
         makeRates(hub, http.collector, reactor),
         http.events,
     )
+    if instance is not None:
+        parts = (instance.run(_makeService(*parts), component),)
     return Gateway(
-        service,
+        _makeService(StoreService(store), *parts),
         http.resource,
         http.hooks,
         http.ready,

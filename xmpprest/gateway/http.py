@@ -42,9 +42,10 @@ from ..web.health.own_host import OwnHostRoot
 from ..web.health.readiness import ReadinessResource
 from ..web.health.resource import LivenessResource
 from ..web.idempotency.guard import IdempotencyGuard
-from ..web.resource import RestResource
+from ..web.resource import RestResource, Router
 from ..web.router import RouteTable
 from ..web.server.site import GatewaySite, makeRoot
+from ..web.standby import InstanceStatus, StandbyRouter
 from ..xmpp.component import ComponentService
 from .files import ADMIN_CONNECTIONS
 from .metrics import MetricsCollector
@@ -60,6 +61,7 @@ class Parts:
     @ivar hub: The source of the live events.
     @ivar hooks: The hooks, which a reload replaces.
     @ivar updates: The updates that clients fetch; C{None} without a durable store.
+    @ivar instance: The role of this instance; C{None} if there can be no others.
     """
 
     component: ComponentService
@@ -72,6 +74,7 @@ class Parts:
     bots: BotService
     rooms: RoomService
     updates: UpdateDesk | None = None
+    instance: InstanceStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,15 @@ def makeHTTPSide(
         once=once,
         hooks=HookStatusHandler(parts.hooks, parts.outbox, router),
     )
-    resource = RestResource(routes, authenticator, settings)
-    hooks = RestResource(router, authenticator, settings, accessLog=resource.accessLog)
+    active: Router = routes
+    activeHooks: Router = router
+    if parts.instance is not None:
+        active = StandbyRouter(routes, parts.instance)
+        activeHooks = StandbyRouter(router, parts.instance)
+    resource = RestResource(active, authenticator, settings)
+    hooks = RestResource(
+        activeHooks, authenticator, settings, accessLog=resource.accessLog
+    )
     collector = MetricsCollector(
         parts.component,
         parts.counter,
@@ -145,11 +155,14 @@ def makeHTTPSide(
         router,
         parts.bots,
         parts.rooms,
+        parts.instance,
         reactor,
         time.time,
     )
     barrier = sender.barrier if isDurable(config) else None
-    ready = ReadinessResource(parts.component, parts.store, barrier, reactor)
+    ready = ReadinessResource(
+        parts.component, parts.store, barrier, reactor, parts.instance
+    )
     metrics = MetricsResource(collector, requirePermission(authenticator, "metrics"))
     health = {"livez": LivenessResource(), "readyz": ready}
     site = GatewaySite(

@@ -29,8 +29,11 @@ from ..rooms.service import RoomService
 from ..store.interface import Store
 from ..web.api.hooks import HookRouter
 from ..web.resource import RestResource
+from ..web.standby import InstanceStatus
 from ..xmpp.component import ComponentService
 
+#: The roles of an instance.
+ROLES = ("joining", "standby", "active", "retiring")
 #: Seconds that a scrape waits for the store.
 STORE_TIMEOUT = 1.0
 
@@ -68,6 +71,7 @@ class MetricsCollector:
     hooks: HookRouter
     bots: BotService
     rooms: RoomService
+    instance: InstanceStatus | None
     reactor: Any
     now: Callable[[], float]
     lag: ReactorLag = field(init=False)
@@ -78,8 +82,9 @@ class MetricsCollector:
         self._depthsQuery = SingleFlight(
             self._depths, self.reactor, timeout=STORE_TIMEOUT, fallback=None
         )
-        #: C{None} while the store is unavailable.
+        #: C{None} while the store is unavailable, and on standby.
         self._known: StoreDepths | None = None
+        self._isUp = False
         self.readings = self._readings()
         self._exposition = Exposition(self.readings)
 
@@ -94,13 +99,24 @@ class MetricsCollector:
 
     def _depths(self) -> Deferred[StoreDepths | None]:
         """Ask the store for the depths; C{None} if it is unavailable."""
+        self._isUp = False
+        if self.instance is not None and not self.instance.isActive:
+            # What the store holds is the active instance's to tell.
+            return self.store.check().addCallbacks(self._standby, lambda _: None)
         asking: list[Deferred[Any]] = [
             self.store.incomingDepth(PENDING),
             self.store.incomingDepth(DEAD),
             self.store.keyCount(),
         ]
         depths = gatherResults(asking, consumeErrors=True)
-        return depths.addCallbacks(lambda found: StoreDepths(*found), lambda _: None)
+        return depths.addCallbacks(self._depthsRead, lambda _: None)
+
+    def _standby(self, result: None) -> None:
+        self._isUp = True
+
+    def _depthsRead(self, found: list[Any]) -> StoreDepths:
+        self._isUp = True
+        return StoreDepths(*found)
 
     def _readings(self) -> dict[str, Reading]:
         """Return the readings, by the name of the metric."""
@@ -109,6 +125,7 @@ class MetricsCollector:
         commits = self.store.commits
         roster, contacts = self.bots.roster, self.bots.handler
         return {
+            "xmpprest_instance_role": self._roles,
             "xmpprest_info": lambda: {(__version__,): 1},
             "xmpprest_stream_up": lambda: _one(self.component.ready),
             "xmpprest_reconnects": lambda: _each(self.component.reporter.failureCounts),
@@ -177,7 +194,7 @@ class MetricsCollector:
             ),
             "xmpprest_bot_probes": lambda: _one(contacts.probes),
             "xmpprest_bot_refused": lambda: _one(contacts.limiter.refused),
-            "xmpprest_store_up": lambda: _one(self._known is not None),
+            "xmpprest_store_up": lambda: _one(self._isUp),
             "xmpprest_store_commit_seconds": lambda: _one(commits.seconds),
             "xmpprest_store_commit_calls": lambda: _one(commits.calls),
             "xmpprest_idempotency_keys": lambda: (
@@ -187,6 +204,11 @@ class MetricsCollector:
             "xmpprest_reactor_lag_seconds": lambda: _one(self.lag.seconds),
             "xmpprest_reactor_turn_max_seconds": self._longestTurn,
         }
+
+    def _roles(self) -> Values:
+        """Return 1 for the role of this instance; a lone one is active."""
+        role = "active" if self.instance is None else self.instance.role
+        return {(each,): each == role for each in ROLES}
 
     def _hookRequests(self) -> Values:
         results = {"accepted": self.hooks.accepted, "refused": self.hooks.refused}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.endpoints import clientFromString
 
@@ -16,10 +16,14 @@ from ..outbox.outbox import Outbox
 from ..outbox.room_messages import RoomGates
 from ..store.interface import Store
 from ..store.memory import MemoryStore
-from ..store.service import StoreService
 from ..store.sqlite import SQLiteStore
+from ..store.upkeep import StoreUpkeep
 from ..web.idempotency.guard import interruptedAnswer
 from ..xmpp.sender import StanzaSender
+
+if TYPE_CHECKING:
+    # At run time it is imported by a gateway with a database only.
+    from .instance import Instance
 
 
 def isDurable(config: Config) -> bool:
@@ -55,7 +59,8 @@ def _makeDatabaseStore(
     @raise ValueError: psycopg is not installed, or libpq cannot read the location.
     """
     try:
-        from ..store.postgresql import PostgreSQLStore  # noqa: PLC0415  # as said
+        from ..core.cluster.role import STREAM  # noqa: PLC0415  # as said
+        from ..store.postgresql import PostgreSQLStore  # noqa: PLC0415
     except ImportError as error:
         raise ValueError(
             f"store is a PostgreSQL database, which needs psycopg ({error}): pip"
@@ -68,16 +73,28 @@ def _makeDatabaseStore(
             password=config.storePassword,
             domain=config.domain,
             keyLimit=keyLimit,
+            isAlone=False,
+            lease=STREAM,
         )
     except ValueError as error:
         raise ValueError(f"store: {error}.") from None
 
 
-def makeStoreService(
-    settings: Live[LiveSettings], store: Store, reactor: Any
-) -> StoreService:
-    """Make the service that opens, purges and closes the store."""
-    return StoreService(
+def makeInstance(config: Config, store: Store, reactor: Any) -> Instance | None:
+    """
+    Make this gateway one of several instances; C{None} if no others can share its
+    store. Without a database, nothing of it is imported.
+    """
+    if not isDatabase(config.store):
+        return None
+    from .instance import Instance  # noqa: PLC0415  # as said
+
+    return Instance(cast(Any, store), reactor)
+
+
+def makeUpkeep(settings: Live[LiveSettings], store: Store, reactor: Any) -> StoreUpkeep:
+    """Make the service that purges the store."""
+    return StoreUpkeep(
         store,
         reactor,
         time.time,

@@ -43,6 +43,14 @@ METRICS = (
         "xmpprest_info", GAUGE, "Always 1. The label has the version.", ("version",)
     ),
     # the stream
+    Metric(
+        "xmpprest_instance_role",
+        GAUGE,
+        "Is 1 for the role of this instance: active, standby, joining (not registered"
+        " in the database), or retiring (it has lost the lease); otherwise 0. Without"
+        " PostgreSQL it is always active.",
+        ("role",),
+    ),
     Metric("xmpprest_stream_up", GAUGE, "Is 1 while stanzas can be sent, otherwise 0."),
     Metric(
         "xmpprest_reconnects",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from ..core.cluster.values import ClusterView
+from ..core.cluster.values import ClusterView, Lease
 
 
 class LeaseStore(Protocol):
@@ -27,7 +27,8 @@ class LeaseStore(Protocol):
         Register this instance, and delete the rows of those that have expired. Their
         writes fail from then on.
 
-        @param url: The address at which other instances reach it.
+        @param url: The address at which other instances reach it; if empty, its host
+            and process.
         @param ttl: Seconds until it counts as dead.
         @return: Its epoch, which is never reused, and higher than all before.
         """
@@ -52,6 +53,22 @@ class LeaseStore(Protocol):
 
     def releaseLeases(self, names: Sequence[str], epoch: int) -> Deferred[None]:
         """Give leases back that the instance holds."""
+
+    def look(self, name: str) -> Deferred[Lease | None]:
+        """
+        Read a lease without renewing anything.
+
+        @return: The lease, with the seconds left in C{until}; C{None} if it is free.
+        """
+
+    def admit(self, isAdmitted: bool, onFenced: Callable[[], object]) -> None:
+        """
+        Tell a store that needs a lease whether the instance holds it. Without it, calls
+        of the other interfaces fail, also those that wait.
+
+        @param onFenced: Called when a transaction was refused because another instance
+            has the lease.
+        """
 
     def resign(self, epoch: int) -> Deferred[None]:
         """Give all leases of an instance back, and delete its row."""

@@ -387,6 +387,9 @@ class Ordeal:
         )
         if isKept and self._hasClock:
             self.clock = lane.gateway.clock = SteppedClock(lane.gateway.directory)
+        self._addSenders(lane)
+
+    def _addSenders(self, lane: Lane) -> None:
         domain = self.server.host if self._offline else self.server.peerDomain
         lane.senders = [
             self._sender(lane, number, domain) for number in range(self._senderCount)

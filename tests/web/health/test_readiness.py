@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -10,6 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from xmpprest.core.errors import serviceUnavailable
+from xmpprest.core.media.values import Value
 from xmpprest.core.records import StoreUnavailable
 from xmpprest.web.health.readiness import (
     BARRIER_MAX_AGE,
@@ -19,6 +21,7 @@ from xmpprest.web.health.readiness import (
 )
 from xmpprest.web.health.resource import LivenessResource
 from xmpprest.web.server.site import GatewaySite, makeRoot
+from xmpprest.web.standby import InstanceStatus
 
 from ...support.doubles import HTTPClient, HTTPResponse
 from ..case import SiteTestCase
@@ -31,6 +34,15 @@ class HeldStream:
 
     ready = True
     fault: str | None = None
+
+
+class HeldInstance:
+    """An instance that is active, or not."""
+
+    isActive = True
+    role = "active"
+    reason = "it is on standby"
+    report: Mapping[str, Value] = {"role": "active"}
 
 
 class HeldBarrier:
@@ -85,10 +97,10 @@ class ReadyTestCase(SiteTestCase):
         self.barrier: HeldBarrier | None = HeldBarrier()
         self.mount()
 
-    def mount(self) -> None:
+    def mount(self, instance: InstanceStatus | None = None) -> None:
         """Put the resource beside the gateway's."""
         self.ready = ReadinessResource(
-            self.stream, self.store, self.barrier, self.clock
+            self.stream, self.store, self.barrier, self.clock, instance
         )
         root = makeRoot({"livez": LivenessResource(), "readyz": self.ready})
         self.site = GatewaySite(root, self.settings, self.clock)
@@ -129,6 +141,19 @@ class ReadyTests(ReadyTestCase):
                 },
             ),
         )
+
+    def test_instance(self) -> None:
+        """Of several instances, the active one is ready; each tells its role."""
+        instance = HeldInstance()
+        self.mount(instance)
+        status, told = self.state()
+        self.assertEqual((status, told["instance"]), (200, {"role": "active"}))
+        instance.isActive, instance.report = False, {"role": "standby"}
+        self.stream.ready = False
+        status, told = self.state()
+        self.assertEqual((status, told["instance"]), (503, {"role": "standby"}))
+        self.assertIn("only the active instance", told["stream"]["reason"])
+        self.assertTrue(told["store"]["ready"])
 
     def test_stream(self) -> None:
         """Without a stream it is not, and says so."""

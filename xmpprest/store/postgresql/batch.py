@@ -21,14 +21,17 @@ class Batch:
     @ivar calls: The operations, with their Deferreds.
     @ivar attempts: How often it was run.
     @ivar startedAt: When it was sent, by the reactor's clock.
+    @ivar guard: The last statement, which fails if the instance must not commit;
+        C{None} for the leases themselves.
     """
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], guard: Statement | None) -> None:
         """
         Compose the statements. They stay the same when the batch is repeated, so that
         it has no further effect.
         """
         self.calls = calls
+        self.guard = guard
         self.attempts = 0
         self.startedAt = 0.0
         self._operations: list[tuple[Operation[Any], int | None]] = [
@@ -45,7 +48,7 @@ class Batch:
         Return a batch for each operation. Each is composed anew, so this may only be
         called once the batch was rolled back.
         """
-        return [Batch([each]) for each in self.calls]
+        return [Batch([each], self.guard) for each in self.calls]
 
     def succeed(self, results: Results) -> None:
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-#: The error of a batch whose instance was taken over (L{leases.GUARD}).
+#: The error of a batch whose instance was taken over (L{leases.guard}).
 DIVISION_BY_ZERO = "22012"
 #: Errors after which the same batch may succeed at once: serialization failures and
 #: deadlocks.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from ...core.cluster.role import STREAM
 from ...core.records import StoreUnusable
 from ...core.rooms.values import RoomRecord
 from . import bot_queries, leases, room_queries
@@ -82,7 +83,7 @@ def _inspect(connection: BlockingConnection, domain: str) -> Inspection:
     warning = replicaWarning(found)
     if not found.isOurs:
         return Inspection(place, False, None, warning, (), (), now)
-    lease = connection.run(leases.holder(leases.GATEWAY))
+    lease = connection.run(leases.holder(STREAM))
     return Inspection(
         place,
         True,

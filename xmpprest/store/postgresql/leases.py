@@ -6,17 +6,32 @@ import json
 from collections.abc import Sequence
 
 from ...core.cluster.values import ClusterView, Instance, Lease
+from .connection import Statement
 from .migrations import MIGRATIONS
 from .operation import Operation, bind, read, rows, text
 
-#: The lease of a gateway that is the only one on its database.
-GATEWAY = "gateway"
-
-#: The first statement of each batch: it fails (a division by zero) if the instance was
-#: taken for dead, so that a gateway that was frozen does no harm when it wakes up.
-GUARD = b"SELECT 1 / count(*) FROM instance WHERE epoch = $1::bigint"
+#: Fails (a division by zero) if the instance was taken for dead.
+_ALIVE = b"SELECT 1 / count(*) FROM instance WHERE epoch = $1::bigint"
+#: Fails if the instance does not hold a lease. Another one cannot take the lease until
+#: the transaction has ended, and then sees its effect.
+_HELD = (
+    b"SELECT 1 / count(*) FROM (SELECT FROM lease WHERE name = $2"
+    b" AND epoch = $1::bigint FOR SHARE) AS held"
+)
 
 _UNTIL = b"clock_timestamp() + make_interval(secs => $2::float8)"
+
+
+def guard(epoch: int, lease: str | None) -> Statement:
+    """
+    Return the last statement of a transaction, which fails if the instance may not
+    commit it: a gateway that was frozen does no harm when it wakes up.
+
+    @param lease: The lease that the instance needs; C{None} if it needs none.
+    """
+    if lease is None:
+        return bind(_ALIVE, epoch)
+    return bind(_HELD, epoch, lease)
 
 
 def register(url: str, version: str, ttl: float) -> Operation[int]:

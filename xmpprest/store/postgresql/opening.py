@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ..._version import __version__
+from ...core.cluster.role import STREAM, TTL
 from ...core.records import StoreUnusable
 from . import leases
 from .connection import Connection, Statement
@@ -25,8 +26,6 @@ from .operation import Operation, bind
 _log = Logger()
 _T = TypeVar("_T")
 
-#: Seconds that a lease lasts without a beat, and seconds between two beats.
-TTL, BEAT = 5.0, 1.0
 #: Errors of two gateways that create the same tables at the same time.
 _TWICE = ("42P07", "23505", "42710", "22012", "55P03")
 
@@ -36,6 +35,7 @@ class Opener:
     Prepares a database over a new connection.
 
     @ivar epoch: The epoch of this instance; 0 if it has none.
+    @ivar url: Names this instance to others.
     @ivar isAlone: Whether no other instance may use the database.
     """
 
@@ -51,11 +51,10 @@ class Opener:
         """
         @param place: The beginning of sentences about the database.
         @param domain: The component domain of the gateway; C{None} for any.
-        @param url: Names this instance to others.
         """
         self._place = place
         self._domain = domain
-        self._url = url
+        self.url = url
         self._clock = clock
         self.isAlone = isAlone
         self._warned: str | None = None
@@ -79,10 +78,6 @@ class Opener:
         await self._claimDomain(connection)
         if self.isAlone:
             await self._takeOver(connection)
-        elif self.epoch:
-            view = await run(connection, leases.beat(self.epoch, TTL))
-            if not view.hasInstance(self.epoch):
-                self.epoch = 0
 
     def _refuse(self, problem: str | None) -> None:
         if problem is not None:
@@ -120,7 +115,7 @@ class Opener:
             view = await run(connection, leases.beat(self.epoch, TTL))
             if view.hasInstance(self.epoch) and await self._take(connection):
                 return
-        seen = await run(connection, leases.holder(leases.GATEWAY))
+        seen = await run(connection, leases.holder(STREAM))
         if seen is not None:
             _log.info(
                 "{place} was used by {holder} a moment ago. Waiting until its lease"
@@ -129,17 +124,17 @@ class Opener:
                 holder=seen.holder,
             )
             await deferLater(self._clock, min(seen.until, TTL) + 0.1)
-            again = await run(connection, leases.holder(leases.GATEWAY))
+            again = await run(connection, leases.holder(STREAM))
             if again is not None:
                 self._refuse(_usedBy(again.holder))
-        self.epoch = await run(connection, leases.register(self._url, __version__, TTL))
+        self.epoch = await run(connection, leases.register(self.url, __version__, TTL))
         if not await self._take(connection):
             await run(connection, leases.resign(self.epoch))
             self.epoch = 0
             self._refuse(_usedBy("another process"))
 
     async def _take(self, connection: Connection) -> bool:
-        taking = leases.take([leases.GATEWAY], self.epoch, TTL)
+        taking = leases.take([STREAM], self.epoch, TTL)
         won = await run(connection, taking)
         return bool(won)
 

@@ -1,5 +1,6 @@
 """
-Runs operations in the order of the calls, over one connection at a time.
+Runs operations in the order of the calls, over one connection at a time. Those of
+leases run before all others.
 
 All calls of one reactor turn share a transaction with those that came while the
 transaction before ran (group commit). If the connection is lost while a transaction
@@ -21,6 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ...concurrency.timers import cancel
+from ...core.cluster.role import BEAT, TTL
 from ...core.errors import REPORT_BUG
 from ...core.histogram import CommitMetrics
 from ...core.records import StoreUnavailable, StoreUnusable
@@ -29,8 +31,7 @@ from .batch import Batch, Call
 from .connection import Reactor, Results
 from .errors import DIVISION_BY_ZERO, ConnectionFailed, ServerError, describe
 from .link import Link
-from .opening import BEAT, TTL
-from .operation import Coalescable, Operation, bind
+from .operation import Coalescable, Operation
 
 _log = Logger()
 _T = TypeVar("_T")
@@ -50,9 +51,9 @@ STALLED = 30.0
 CLOSE_TIMEOUT = 5.0
 #: Attempts for a transaction that meets a deadlock.
 ATTEMPTS = 5
+_STANDBY = "this instance is on standby"
 #: Errors after which another connection is tried, perhaps to another server.
 _MOVED = ("25006", "57P01", "57P02", "57P03")
-_NO_GUARD = bind(b"SELECT 1")
 
 
 class Session:
@@ -60,12 +61,22 @@ class Session:
     Runs operations.
 
     @ivar commits: Metrics of the transactions.
+    @ivar isAdmitted: Whether the instance holds the lease, or needs none.
     @ivar onResolved: Called when a transaction in doubt has ended.
+    @ivar onFenced: Called when a transaction was refused because the instance has lost
+        its lease.
     """
 
-    def __init__(self, link: Link, reactor: Reactor) -> None:
+    def __init__(self, link: Link, reactor: Reactor, lease: str | None = None) -> None:
+        """
+        @param lease: The lease that all operations but those of leases need; C{None}
+            if they only need a registered instance.
+        """
         self.commits = CommitMetrics()
         self.onResolved: Callable[[], object] = lambda: None
+        self.onFenced: Callable[[], object] = lambda: None
+        self._lease = lease
+        self.isAdmitted = lease is None
         self._link = link
         self._opener = link.opener
         self._reactor = reactor
@@ -81,6 +92,8 @@ class Session:
         self._resting = 0
         self._rest: IDelayedCall | None = None
         self._queue: deque[Call] = deque()
+        #: Operations of leases.
+        self._first: deque[Call] = deque()
         #: The batch that runs or is in doubt, and those that run before the queue.
         self._batch: Batch | None = None
         self._batches: deque[Batch] = deque()
@@ -165,6 +178,13 @@ class Session:
 
     def _failQueued(self, error: StoreUnavailable) -> None:
         """Fail the calls that were not sent to the database."""
+        first, self._first = self._first, deque()
+        for _, deferred in first:
+            deferred.errback(Failure(error))
+        self._failStanding(error)
+
+    def _failStanding(self, error: StoreUnavailable) -> None:
+        """Fail the calls that were not sent, but those of leases."""
         self._takeAsked()
         batches, self._batches = self._batches, deque()
         queue, self._queue = self._queue, deque()
@@ -172,6 +192,15 @@ class Session:
             batch.fail(error)
         for _, deferred in queue:
             deferred.errback(Failure(error))
+
+    def admit(self, isAdmitted: bool) -> None:
+        """
+        Tell whether the instance holds its lease. Without it, no operations are
+        accepted but those of leases, and those that wait fail.
+        """
+        self.isAdmitted = isAdmitted
+        if not isAdmitted:
+            self._failStanding(StoreUnavailable(_STANDBY))
 
     # --- calls ---
 
@@ -191,7 +220,8 @@ class Session:
             transaction, L{REST} seconds, or L{REST_LIMIT} changes.
         @param isAtOnce: Whether to run it now, with the operations of this reactor turn
             so far, instead of at the end of the turn.
-        @param isGuarded: Whether it fails while this instance has no epoch.
+        @param isGuarded: Whether it needs an epoch and the lease of this instance, as
+            all operations but those of leases do.
         @return: Fires once the transaction is committed. Fails with
             L{StoreUnavailable}, with what decoding the results raised, or with
             L{ServerError} if the statements are at fault.
@@ -200,6 +230,10 @@ class Session:
         if refusal is not None:
             return fail(StoreUnavailable(refusal))
         deferred: Deferred[_T] = Deferred()
+        if not isGuarded:
+            self._first.append((work, deferred))
+            self._reactor.callLater(0, self._pump)
+            return deferred
         self._asked.append((work, deferred))
         self._resting += rests
         if isAtOnce:
@@ -218,8 +252,14 @@ class Session:
         if not self._link.isReady:
             # Calls before the first opening wait for it.
             return None if self._started is not None else self._link.trouble.reason
-        if isGuarded and not self._opener.epoch:
+        return self._refusalOfWork() if isGuarded else None
+
+    def _refusalOfWork(self) -> str | None:
+        """Return why no call is accepted but those of leases; C{None} if it is."""
+        if not self._opener.epoch:
             return "this instance is not registered in the database"
+        if not self.isAdmitted:
+            return _STANDBY
         if len(self._queue) + len(self._asked) >= QUEUE_LIMIT:
             return "the database does not keep up"
         if self._batch is not None:
@@ -246,13 +286,19 @@ class Session:
         """Run the next batch, unless one runs."""
         if not self._link.isReady or self._batch is not None:
             return
-        if self._batches:
+        if self._first:
+            calls = [*self._first]
+            self._first.clear()
+            self._send(Batch(calls, None))
+        elif self._batches:
             self._send(self._batches.popleft())
         elif self._queue:
             size = min(len(self._queue), BATCH_LIMIT)
             calls = [self._queue.popleft() for _ in range(size)]
+            # A repeated batch keeps the epoch of its first attempt.
+            guard = leases.guard(self._opener.epoch, self._lease)
             try:
-                batch = Batch(calls)
+                batch = Batch(calls, guard)
             except Exception:
                 failure = Failure()
                 for _, deferred in calls:
@@ -267,11 +313,8 @@ class Session:
         self._batch = batch
         batch.attempts += 1
         batch.startedAt = self._reactor.seconds()
-        # A batch in doubt may be left by an instance that has lost its epoch.
-        guard = (
-            bind(leases.GUARD, self._opener.epoch) if self._opener.epoch else _NO_GUARD
-        )
-        running = self._link.run([guard, *batch.statements])
+        guard = () if batch.guard is None else (batch.guard,)
+        running = self._link.run([*batch.statements, *guard])
         running.addCallbacks(self._committed, self._failed)
         running.addErrback(_crashed)
 
@@ -284,7 +327,7 @@ class Session:
         seconds = self._reactor.seconds() - batch.startedAt
         self.commits.seconds.observe(seconds)
         self.commits.calls.observe(len(batch.calls))
-        batch.succeed(results[1:])
+        batch.succeed(results)
         # Not before, so that the next calls of all its callers share a transaction.
         self._batch = None
         if batch.attempts > 1:
@@ -302,10 +345,13 @@ class Session:
         assert isinstance(error, ServerError), error
         self._batch = None
         words = describe(error)
-        if error.code == DIVISION_BY_ZERO and error.index == 0:
+        if error.code == DIVISION_BY_ZERO and error.index == len(batch.statements):
             reason = "another gateway has taken the database over"
-            self._link.drop(reason)
+            if self._opener.isAlone:
+                self._link.drop(reason)
+            self.onFenced()
             batch.fail(StoreUnavailable(reason))
+            self._pump()
         elif error.isTransient and batch.attempts < ATTEMPTS:
             self._send(batch)
         elif words is not None or error.isTransient:
@@ -329,7 +375,9 @@ class Session:
         if not self._link.isReady:
             return
         if batch is None and self._opener.isAlone:
-            renewing = self.submit(lambda: leases.beat(self._opener.epoch, TTL))
+            renewing = self.submit(
+                lambda: leases.beat(self._opener.epoch, TTL), isGuarded=False
+            )
             renewing.addErrback(_ignoreUnavailable)
         elif (
             batch is not None

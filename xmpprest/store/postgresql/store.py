@@ -69,6 +69,7 @@ class PostgreSQLStore(LeaseCalls):
         url: str = "",
         keyLimit: Callable[[], int] = lambda: KEY_LIMIT,
         isAlone: bool = True,
+        lease: str | None = None,
     ) -> None:
         """
         @param where: A URL or keywords of libpq.
@@ -79,6 +80,8 @@ class PostgreSQLStore(LeaseCalls):
         @param keyLimit: Returns the maximum number of idempotency keys.
         @param isAlone: Whether to refuse a database that another instance uses. If
             not, nothing can be stored until L{register} was called.
+        @param lease: The lease without which nothing can be read or stored (L{admit});
+            C{None} if it needs none.
         @raise ValueError: The URL or the keywords are malformed.
         """
         conninfos = Conninfos(where, password, reactor)
@@ -97,7 +100,7 @@ class PostgreSQLStore(LeaseCalls):
         link = Link(
             conninfos.place, conninfos.next, self._opener, self._prepare, reactor
         )
-        self._session = Session(link, reactor)
+        self._session = Session(link, reactor, lease)
         self._session.onResolved = self._recount
 
     @property
@@ -135,11 +138,13 @@ class PostgreSQLStore(LeaseCalls):
         return self._session.stop()
 
     def check(self) -> Deferred[None]:
-        return self._call(
+        checking = partial(
             write,
             b"UPDATE instance SET until = until WHERE epoch = $1::bigint",
             self.epoch,
         )
+        # On standby, too.
+        return self._session.submit(checking, isGuarded=self._session.isAdmitted)
 
     # bots
 

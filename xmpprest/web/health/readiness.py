@@ -16,6 +16,7 @@ from ...core.errors import REPORT_BUG, Refusal
 from ...core.media.values import Value
 from ...core.records import StoreUnavailable
 from ..response import Response, jsonResponse
+from ..standby import InstanceStatus
 from .resource import GetResource
 
 _log = Logger()
@@ -90,9 +91,14 @@ class ReadinessResource(GetResource):
         store: StoreStatus,
         barrier: BarrierStatus | None,
         clock: IReactorTime,
+        instance: InstanceStatus | None = None,
     ) -> None:
-        """@param barrier: C{None} without a store, where no barriers are sent."""
+        """
+        @param barrier: C{None} without a store, where no barriers are sent.
+        @param instance: The role of this instance; C{None} if there can be no others.
+        """
         super().__init__()
+        self._instance = instance
         self._stream = stream
         self._barrier = barrier
         self._clock = clock
@@ -118,10 +124,15 @@ class ReadinessResource(GetResource):
         store, barrier = _part(await trying), self._barrierPart(await crossing)
         stream = _part(self._streamFault())
         isReady = all(part["ready"] for part in (stream, store, barrier) if part)
-        return jsonResponse(
-            200 if isReady else 503,
-            {"ready": isReady, "stream": stream, "store": store, "barrier": barrier},
-        )
+        report: dict[str, Value] = {
+            "stream": stream,
+            "store": store,
+            "barrier": barrier,
+        }
+        if self._instance is not None:
+            isReady = isReady and self._instance.isActive
+            report["instance"] = {**self._instance.report}
+        return jsonResponse(200 if isReady else 503, {"ready": isReady, **report})
 
     def _barrierFault(self) -> Deferred[str | None]:
         """Check the barrier; return the reason of a failure."""
@@ -133,6 +144,8 @@ class ReadinessResource(GetResource):
     def _streamFault(self) -> str | None:
         if self._stream.ready:
             return None
+        if self._instance is not None and not self._instance.isActive:
+            return f"{_NO_STREAM}: only the active instance has one"
         fault = self._stream.fault
         return _NO_STREAM if fault is None else f"{_NO_STREAM}: {fault}"
 

@@ -1,0 +1,1 @@
+"""Several instances of a gateway: which one is active."""
