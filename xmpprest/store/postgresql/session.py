@@ -327,6 +327,8 @@ class Session:
         seconds = self._reactor.seconds() - batch.startedAt
         self.commits.seconds.observe(seconds)
         self.commits.calls.observe(len(batch.calls))
+        # The database has answered: it is not slow for the callers that are told.
+        batch.startedAt = self._reactor.seconds()
         batch.succeed(results)
         # Not before, so that the next calls of all its callers share a transaction.
         self._batch = None
