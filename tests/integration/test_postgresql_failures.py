@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from tests.support.postgresql import PostgreSQL, sharedServer
@@ -24,7 +26,7 @@ from xmpprest.core.records import (
 )
 from xmpprest.store.postgresql import PostgreSQLStore, session
 from xmpprest.store.postgresql.connection import Connection
-from xmpprest.store.postgresql.errors import ConnectionFailed
+from xmpprest.store.postgresql.errors import ConnectionFailed, ServerError
 
 #: Immediate restarts in one test; C{bench.postgresql} does more.
 RESTARTS = 3
@@ -147,6 +149,88 @@ class OutageTests(FailureTestCase):
         with self.assertRaises(StoreUnavailable):
             await self.store.check()
         await deferToThread(self.server.start)
+        await self.recover()
+
+
+class ErrorTests(FailureTestCase):
+    """
+    Statements that fail.
+    """
+
+    async def test_diskFull(self) -> None:
+        """
+        While the disk of the database is full, calls fail and say so, and the log does,
+        once; what the disk still takes is stored, and so is everything afterwards.
+        """
+        self.server.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$;"
+            " CREATE TRIGGER full_disk BEFORE INSERT ON outgoing"
+            " EXECUTE FUNCTION full_disk()",
+            self.database,
+        )
+        try:
+            with capturedLogs() as events:
+                for _ in range(3):
+                    with self.assertRaises(StoreUnavailable) as raised:
+                        await addOutgoing(self.store, self.message())
+            self.assertIn("the disk of the database is full", str(raised.exception))
+            logged = [formatEvent(each) for each in events]
+            self.assertEqual(sum("disk of the database" in each for each in logged), 1)
+            await self.store.addIncoming("msg_1", "c", "<message/>", 1.0)
+        finally:
+            self.server.execute(
+                "DROP TRIGGER full_disk ON outgoing; DROP FUNCTION full_disk()",
+                self.database,
+            )
+        await addOutgoing(self.store, self.message())
+
+    async def test_fault(self) -> None:
+        """
+        An operation that the database refuses by its own fault does not affect the
+        others of its transaction, nor their order.
+        """
+        fired: list[str] = []
+        calls = [
+            self.store.addIncoming(f"msg_{number}", f"c{text}", "<message/>", 1.0)
+            for number, text in enumerate(("", "\0", ""))
+        ]
+        later = addOutgoing(self.store, self.message())
+        everything: list[Deferred[Any]] = [*calls, later]
+
+        def note(result: Any, name: str) -> Any:
+            fired.append(name)
+            return result
+
+        for name, call in zip("abcd", everything, strict=True):
+            call.addBoth(note, name)
+        await later
+        self.assertEqual(fired, [*"abcd"])
+        with self.assertRaises(ServerError):
+            await calls[1]
+        found = await self.store.pending("c", 0, 9)
+        self.assertEqual([each.webhookID for each in found], ["msg_0", "msg_2"])
+        self.assertIsNone(await self.store.incomingByID("msg_1"))
+
+    async def test_readOnly(self) -> None:
+        """
+        If the database becomes read-only, as after a failover, calls fail, and the
+        store works again once it is not.
+        """
+        change = f"ALTER DATABASE {self.database} {{}} default_transaction_read_only"
+        self.server.execute(change.format("SET") + " TO on")
+        try:
+            await deferToThread(self.server.shutdown)
+            await deferToThread(self.server.start)
+            # The connection is lost first, so that no transaction is in doubt.
+            reason = ""
+            while "read-only" not in reason:
+                await self.wait(0.1)
+                with self.assertRaises(StoreUnavailable) as raised:
+                    await self.store.check()
+                reason = str(raised.exception)
+        finally:
+            self.server.execute(change.format("RESET"))
         await self.recover()
 
 

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgresql import PASSWORD, ROLE, PgBouncer, PostgreSQL, sharedServer
 from tests.support.process import LOOPBACK, freePorts
+from tests.support.programs import Place, twist
 from tests.support.stores import addOutgoing
 from xmpprest.core.records import NewMessage, StoreUnavailable, StoreUnusable
 from xmpprest.store.postgresql import PostgreSQLStore, opening, session
@@ -201,6 +202,47 @@ class RefusalTests(StartTestCase):
             "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
         )
         self.assertIn("LATIN1", await self.refusal(self.server.url(other)))
+
+
+class ProcessTests(StartTestCase):
+    """
+    The gateway's own process.
+    """
+
+    async def refused(self, url: str, **environ: str) -> str:
+        """Return the output of a gateway that does not start."""
+        place = Place(self)
+        program = place.start(
+            twist("xmpprest", *environ.pop("flags", "").split()),
+            XMPPREST_DOMAIN=DOMAIN,
+            XMPPREST_SECRET="hush",
+            XMPPREST_CREDENTIALS="Bearer dmVyeSBzZWNyZXQgdG9rZW4K",
+            XMPPREST_LISTEN="tcp:0:interface=127.0.0.1",
+            XMPPREST_STORE=url,
+            **environ,
+        )
+        status = await deferToThread(program.end)
+        self.assertEqual(status, 1, program.output)
+        self.assertNotIn("Traceback", program.output)
+        self.assertNotIn("wrong one", program.output)
+        return program.output
+
+    async def test_refused(self) -> None:
+        """
+        A gateway that may not use the database exits with a sentence, and so does
+        C{--check-config}.
+        """
+        url = f"postgresql://{ROLE}@{LOOPBACK}:{self.server.port}/{self.database}"
+        for flags in ("", "--check-config"):
+            said = await self.refused(
+                url, XMPPREST_STORE_PASSWORD="wrong one", flags=flags
+            )
+            self.assertIn("password authentication failed", said)
+            self.assertRegex(said, "[Cc]heck the role, its password and the name")
+        store = self.make()
+        await store.open()
+        said = await self.refused(url, XMPPREST_STORE_PASSWORD=PASSWORD)
+        self.assertIn("in use by another gateway (process", said)
 
 
 class SecondGatewayTests(StartTestCase):

@@ -102,7 +102,8 @@ def connectionFailed(message: str) -> ConnectionFailed:
 
     @param message: What libpq says.
     """
-    lines = [each.strip() for each in message.strip().splitlines() if each.strip()]
+    # Hints are indented.
+    lines = [each.strip() for each in message.strip().splitlines() if each[:1].strip()]
     reason = "; ".join(dict.fromkeys(lines)) or "the connection was closed"
     isRefusal = "FATAL" in reason and not _LATER.search(reason)
     return ConnectionFailed(reason, isRefusal or "no password supplied" in reason)
