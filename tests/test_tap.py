@@ -547,9 +547,10 @@ class ProcessTests(SynchronousTestCase):
                 "--listen=unix:http.sock",
             )
         )
-        program.expect("(?s)(Listening for HTTP on .*){3}")
-        ports = re.findall(r"Listening for HTTP on .*?\bport\D+(\d+)", program.output)
+        program.expect("(?s)(Listening for HTTPS? on .*){3}")
+        ports = re.findall(r"Listening for HTTPS on .*?\bport\D+(\d+)", program.output)
         self.assertEqual(len(ports), 2, program.output)
+        self.assertNotIn("certificate:", program.output)
         trust = ("--cacert", str(certificate.caFile))
         for arguments in (
             [*trust, f"https://localhost:{ports[0]}/rest"],
