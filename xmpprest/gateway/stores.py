@@ -118,7 +118,7 @@ def makeOutbox(
     @param gates: The rooms that bots are in.
     """
     if not isDurable(config):
-        return DirectOutbox(sender.send, sender.whenDrained)
+        return DirectOutbox(sender, sender.whenDrained)
     return Outbox(
         store,
         sender,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.words.xish.domish import Element
@@ -13,7 +14,21 @@ from ..core.records import (
     OutboxRecord,
     Outcome,
 )
+from ..core.stanza.serializer import toXML
 from .backlog import Stored
+
+
+class DirectStream(Protocol):
+    """The stream to the XMPP server, for an outbox without a store."""
+
+    def send(self, stanza: Element) -> None:
+        """Write a stanza; raises L{Refusal} if it was not written."""
+
+    def encode(self, xml: str, *, isStamped: bool = False) -> bytes:
+        """Encode a stanza; raises L{Refusal} if it is too long."""
+
+    def writeAll(self, stanzas: Sequence[tuple[str, bytes]]) -> None:
+        """Write encoded stanzas, or none of them; raises L{Refusal} then."""
 
 
 class DirectOutbox:
@@ -31,14 +46,14 @@ class DirectOutbox:
 
     def __init__(
         self,
-        send: Callable[[Element], None],
+        stream: DirectStream,
         whenDrained: Callable[[], Deferred[None]] = lambda: succeed(None),
     ) -> None:
         """
-        @param send: Writes a stanza to the stream; raises L{Refusal} if it cannot.
         @param whenDrained: Waits until the stream accepts more.
         """
-        self.send = send
+        self._stream = stream
+        self.send = stream.send
         self.whenBelowHighWater = whenDrained
 
     def isDurable(self, stanza: Element) -> bool:
@@ -83,13 +98,14 @@ class DirectOutbox:
         idempotency: IdempotencyRecord | None = None,
     ) -> None:
         """
-        Write stanzas to the stream at once.
+        Write stanzas to the stream at once, all of them or none.
 
         @param done: Called with 0 for each: the stanzas have no numbers.
-        @raise Refusal: 503, one was not written; 413, one is too long.
+        @raise Refusal: 503, they were not written; 413, one is too long.
         """
-        for stanza in stanzas:
-            self.send(stanza)
+        texts = [toXML(each) for each in stanzas]
+        encode = self._stream.encode
+        self._stream.writeAll([(each, encode(each, isStamped=True)) for each in texts])
         done([0] * len(stanzas))
 
     def check(self, stanza: Element, token: str, count: int, size: int) -> None:

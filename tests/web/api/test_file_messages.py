@@ -376,6 +376,7 @@ class JSONTests(FileMessageTestCase):
         self.assertEqual([each["state"] for each in listed], ["sent"] * 2)
         self.assertNotIn("location", listed[0])
         self.assertEqual(len(self.outbox.sent), 2)
+        self.assertEqual(self.outbox.together, [2])
 
 
 class PromiseTests(FileMessageTestCase):

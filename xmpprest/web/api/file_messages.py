@@ -202,11 +202,10 @@ class FileMessageHandler:
         return files
 
     async def _write(self, order: _Order) -> Answer:
-        """Upload the files, and send messages that are not stored."""
+        """Upload the files, and send messages that are not stored, all or none."""
         files = await self._upload(order)
         stanzas = messagesOf(order.message, files, self._newID)
-        for stanza in stanzas:
-            self._outbox.send(stanza)
+        self._outbox.enqueueAll(stanzas, lambda _: None, keys=[""] * len(stanzas))
         sent = _sent(stanzas, files, [None] * len(stanzas))
         return _response(order, sent, [Outcome(SENT)] * len(sent))
 
