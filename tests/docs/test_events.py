@@ -10,7 +10,7 @@ from tests.docs.document import Document
 from tests.docs.world import ROOT
 from xmpprest.core.codec.events import MAX_XML_SHOWN, eventSchemas
 from xmpprest.live import event_log, rates
-from xmpprest.live.hub import GRACE, MAX_SUBSCRIBERS
+from xmpprest.live.hub import GRACE, MAX_SUBSCRIBERS, MAX_TEXT
 from xmpprest.web.api import events
 from xmpprest.web.server.channel import CLOSE_TIMEOUT
 
@@ -43,6 +43,8 @@ class EventsTests(SynchronousTestCase):
             r"the last ([\d,]+) stanzas": event_log.COUNT,
             r"of (\d+) MiB of characters": event_log.SIZE / 2**20,
             r"(\d+) clients at a time": MAX_SUBSCRIBERS,
+            r"Texts are cut after ([\d,]+) characters": MAX_TEXT,
+            r"The last (\d+) are kept": event_log.MAX_OTHER_EVENTS,
             r"About (\d+) events a second": events.BATCH / events.POLL_INTERVAL,
             r"and writes (\d+) at most": events.BATCH,
             r"looks (\d+) times a second": 1 / events.POLL_INTERVAL,

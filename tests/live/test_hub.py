@@ -15,7 +15,7 @@ from xmpprest.core.media.values import Value
 from xmpprest.core.stanza import jid
 from xmpprest.core.stanza.serializer import toXML
 from xmpprest.live.event_log import COUNT, MAX_OTHER_EVENTS, SIZE
-from xmpprest.live.hub import GRACE, MAX_SUBSCRIBERS, EventHub
+from xmpprest.live.hub import GRACE, MAX_SUBSCRIBERS, MAX_TEXT, EventHub
 from xmpprest.live.subscription import EventSubscription
 
 from ..support.doubles import stanza
@@ -172,6 +172,33 @@ class EventTests(LiveTestCase):
             [each["seconds"] for each in rates], [*range(1, MAX_OTHER_EVENTS + 1)]
         )
         self.assertEqual(rates[0]["time"], "2023-11-14T22:13:20.000Z")
+
+    def test_room(self) -> None:
+        """
+        The events of rooms are kept, but no more of a reason than its beginning: the
+        words of a room may be as long as a stanza.
+        """
+        value: dict[str, Value] = {
+            "event": "removed",
+            "room": "room@rooms.example.org",
+            "from": "bot@gateway.example",
+            "nick": "bot",
+            "state": "removed",
+            "condition": None,
+            "reason": "x" * (MAX_TEXT + 1),
+        }
+        self.live.room(value)
+        self.live.room({**value, "reason": "spam"})
+        found = [
+            data
+            for name, data in self.take(self.live.subscribe(EventFilter()))
+            if name == "room"
+        ]
+        reasons = [data.pop("reason") for data in found]
+        self.assertEqual(reasons, ["x" * MAX_TEXT, "spam"])
+        time = "2023-11-14T22:13:20.000Z"
+        del value["reason"]
+        self.assertEqual(found, [{"time": time, **value}] * 2)
 
     def test_order(self) -> None:
         """

@@ -34,6 +34,8 @@ from ..core.stanza.stored import UnparsableStanza, parseStoredHead
 from .event_log import EventLog
 from .subscription import EventSubscription
 
+#: The most characters of a text in the event of a room; no JID has as many.
+MAX_TEXT = 4096
 #: How many clients may subscribe.
 MAX_SUBSCRIBERS = 16
 #: Seconds for which stanzas are still recorded after the last subscriber has left, so
@@ -104,8 +106,15 @@ class EventHub:
         self._log.addEvent(COMPLAINT, event.value(self._now()))
 
     def room(self, value: dict[str, Value]) -> None:
-        """Record that a bot has entered a room, or was removed from one."""
-        self._log.addEvent(ROOM, {"time": timestamp(self._now()), **value})
+        """
+        Record that a bot has entered a room, or was removed from one. Texts beyond
+        L{MAX_TEXT} are cut, since a room may send as much as a stanza holds.
+        """
+        short = {
+            key: each[:MAX_TEXT] if isinstance(each, str) else each
+            for key, each in value.items()
+        }
+        self._log.addEvent(ROOM, {"time": timestamp(self._now()), **short})
 
     @property
     def hasSubscribers(self) -> bool:
