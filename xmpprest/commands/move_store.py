@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
 from twisted.python.usage import UsageError
 
 from ..config import database_url, parsers
+from ..config.config import ConfigurationError
+from ..config.secret_files import SecretSource, readStorePassword, readText
 from ..core.records import StoreUnusable
 from ..store.transfer.sqlite_end import SQLiteEnd
 from ..store.transfer.tables import End
@@ -101,6 +103,8 @@ def main(arguments: Sequence[str]) -> None:
         password = _readPassword(options["password-file"])
     except UsageError as error:
         raise SystemExit(f"xmpprest: {error}\n\n{options.getSynopsis()}") from None
+    except ConfigurationError as error:
+        raise SystemExit(f"xmpprest: {error}") from None
     try:
         with (
             closing(_open(options.source, password, False)) as source,
@@ -121,13 +125,9 @@ def _readPassword(path: str | None) -> str | None:
     """
     Read the password.
 
-    @raise UsageError: The file cannot be read.
+    @raise ConfigurationError: The file cannot be read, or has not exactly one line.
     """
     if path is None:
         return None
-    with suppress(ValueError):
-        try:
-            return Path(path).read_text("utf-8").rstrip("\n")
-        except OSError as error:
-            raise UsageError(f"Cannot read {path}: {error.strerror}.") from None
-    raise UsageError(f"{path} is not text in UTF-8.")
+    flag = "--password-file"
+    return readStorePassword(SecretSource(readText(Path(path), flag), flag))
