@@ -140,11 +140,6 @@ class OutboxSender:
         """The oldest unconfirmed message in memory; C{None} if there is none."""
         return next(iter(self._inFlight.values()), self._backlog.head)
 
-    @property
-    def pendingChanges(self) -> int:
-        """The number of state changes that are not stored yet."""
-        return self._recorder.pending
-
     def inFlight(self, number: int) -> QueuedMessage | None:
         """Return a message that is written and unconfirmed, C{None} for any other."""
         return self._inFlight.get(number) or self._rooms.inFlight(number)
