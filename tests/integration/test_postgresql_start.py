@@ -239,10 +239,6 @@ class ProcessTests(StartTestCase):
             )
             self.assertIn("password authentication failed", said)
             self.assertRegex(said, "[Cc]heck the role, its password and the name")
-        store = self.make()
-        await store.open()
-        said = await self.refused(url, XMPPREST_STORE_PASSWORD=PASSWORD)
-        self.assertIn("in use by another gateway (process", said)
 
 
 class SecondGatewayTests(StartTestCase):
