@@ -130,6 +130,23 @@ class AcceptedInvitationTests(SynchronousTestCase):
         ):
             self.assertIsNone(self.accepted(xml, "*@rooms.example.org", BOSS), xml)
 
+    def test_groupchat(self) -> None:
+        """
+        Messages to all occupants of a room, and those of its history, are no
+        invitations.
+        """
+        for invitation in (direct(), mediated()):
+            self.assertIsNotNone(self.accepted(invitation, BOSS))
+            said = stanza(invitation)
+            said["type"] = "groupchat"
+            self.assertIsNone(acceptedInvitation(said, (BOSS, ROOM)))
+            delayed = invitation.replace(
+                "</message>",
+                "<delay xmlns='urn:xmpp:delay' stamp='2027-01-15T08:00:00Z'/>"
+                "</message>",
+            )
+            self.assertIsNone(self.accepted(delayed, BOSS, ROOM), delayed)
+
     def test_bareSender(self) -> None:
         """
         A bot that was invited by a full address is in the room by its bare address.
@@ -262,6 +279,24 @@ class AcceptTests(RoomTestCase):
         self.assertEqual(self.invitations(), 1)
         self.server.deliver(stanza(direct(ROOM, OTHER_ROOM)))
         self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {"bot": OCCUPANT})
+
+    def test_privateMessage(self) -> None:
+        """
+        A private message from a room of which the gateway does not know, because the
+        bot has joined it by presence, is not the room's invitation. One from a room
+        that does not say what it is counts as that.
+        """
+        self.accepted = ("*@rooms.example.org",)
+        self.begin()
+        self.connect()
+        self.server.rooms[OTHER_ROOM] = ScriptedRoom()
+        self.receive(direct(f"{ROOM}/mallory", OTHER_ROOM))
+        self.room.isSilent = True
+        self.receive(direct(f"{ROOM}/mallory", OTHER_ROOM))
+        self.clock.advance(15)
+        self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {})
+        self.assertEqual([*self.service.memberships], [])
+        self.assertEqual(self.invitations(), 2)
 
     def test_alreadyIn(self) -> None:
         """

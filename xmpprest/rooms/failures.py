@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..core.errors import REPORT_BUG
+from ..core.errors import REPORT_BUG, Refusal
 from ..core.records import StoreUnavailable
 
 _log = Logger()
@@ -39,3 +39,16 @@ def notDeleted(reason: Failure) -> None:
         )
     else:
         _log.failure("Deleting a room crashed. " + REPORT_BUG, failure=reason)
+
+
+def notJoined(reason: Failure, room: str) -> None:
+    """Log why an invitation led to nothing."""
+    if reason.check(Refusal, StoreUnavailable):
+        _log.warn(
+            "The invitation to {room} was accepted, but the bot could not join:"
+            " {reason}",
+            room=room,
+            reason=reason.value,
+        )
+    else:
+        crashed(reason, room)

@@ -6,7 +6,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from ..core.errors import Refusal
-from ..core.rooms import archive, reading, stanzas
+from ..core.rooms import archive, reading, stanzas, tables
 from ..core.rooms.values import TIMEOUT, RoomFault, RoomInfo
 from .interfaces import Surroundings
 
@@ -38,6 +38,13 @@ class RoomQueries:
         query = stanzas.discoQuery(*self._addresses, self._world.newID())
         reply = await self._request(query)
         return reply if isinstance(reply, RoomFault) else reading.readInfo(reply[-1])
+
+    async def mayBeRoom(self) -> bool:
+        """Return whether the address is, or may be, that of a room."""
+        info = await self.info()
+        if isinstance(info, RoomFault):
+            return info is _LOST or info.condition in tables.UNREACHABLE
+        return info.isRoom
 
     async def unlock(self) -> RoomFault | None:
         """

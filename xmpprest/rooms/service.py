@@ -21,8 +21,10 @@ from ..core.rooms.requests import RoomRequest
 from ..core.rooms.values import MISSED, STATES, RoomGate, RoomRecord
 from ..core.stanza import jid
 from ..core.stanza.build import withAttributes
+from .failures import notJoined
 from .interfaces import Surroundings
 from .invitations import acceptedInvitation
+from .queries import RoomQueries
 from .registry import RoomRegistry
 from .room import Room
 
@@ -161,18 +163,29 @@ class RoomService(Service):
     def _consider(self, message: Element, accepted: Sequence[str]) -> None:
         """Accept the invitation in a message, if there is one to be accepted."""
         request = acceptedInvitation(message, accepted)
-        if request is None or request.invitedBy is None:
+        if request is not None and request.invitedBy is not None:
+            accepting = self._accept(request, request.invitedBy, message["from"])
+            joining = Deferred.fromCoroutine(accepting)
+            joining.addErrback(notJoined, request.room)
+
+    async def _accept(self, request: RoomRequest, inviter: str, sender: str) -> None:
+        """
+        Accept an invitation, unless it is a private message of an occupant: that has
+        the address of the room, but is not its word.
+        """
+        address, _, resource = sender.partition("/")
+        queries = RoomQueries(address, request.occupant, self._world)
+        if resource and await queries.mayBeRoom():
             return
         registry, invited = self._registry, self._registry.invited
         if registry.ofBot(request.room, str(request.sender)) is not None:
             return
-        excess = invited.excess(request.invitedBy)
+        excess = invited.excess(inviter)
         if excess is not None and not registry.forgetRemoved(excess.holder):
             invited.refuse(request.room, excess)
             return
         invited.accept()
-        joining = Deferred.fromCoroutine(self.put(request))
-        joining.addErrback(_notJoined, request.room)
+        await self.put(request)
 
     def isOccupantPresence(self, presence: Element) -> bool:
         """Tell presence that a room sends to the bot as one of its occupants."""
@@ -321,19 +334,6 @@ class RoomService(Service):
 def _mayBeForRoom(stanza: Element) -> bool:
     isGroupchat = stanza.getAttribute("type") == "groupchat"
     return isGroupchat and "/" not in stanza["from"]
-
-
-def _notJoined(reason: Failure, room: str) -> None:
-    """Log why an invitation led to nothing."""
-    if reason.check(Refusal, StoreUnavailable):
-        _log.warn(
-            "The invitation to {room} was accepted, but the bot could not join:"
-            " {reason}",
-            room=room,
-            reason=reason.value,
-        )
-    else:
-        _crashed(reason)
 
 
 def _crashed(reason: Failure) -> None:

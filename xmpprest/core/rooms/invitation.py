@@ -32,9 +32,11 @@ class Invitation(NamedTuple):
 def readInvitation(message: Element) -> Invitation | None:
     """
     Read the invitation in a message; C{None} if there is none. An occupant, whose
-    messages come through a room, can invite nobody.
+    messages come through a room, can invite nobody, nor can the history of a room.
     """
-    if message.name != "message" or message.getAttribute("type") == "error":
+    isOther = message.getAttribute("type") in ("error", "groupchat")
+    isDelayed = firstChild(message, ns.DELAY, "delay") is not None
+    if message.name != "message" or isOther or isDelayed:
         return None
     extension = firstChild(message, ns.MUC_USER, "x")
     if extension is not None and "/" in message.getAttribute("from", ""):
