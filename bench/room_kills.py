@@ -82,7 +82,7 @@ class RoomEjabberd(SurvivalEjabberd):
 @dataclass
 class Findings:
     """
-    What was counted.
+    The counts of a run.
 
     @ivar held: The talker's messages that the room had after a kill.
     @ivar accepted: The bot's messages that the gateway has accepted.

@@ -212,7 +212,7 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual(self.member.takeovers, 2)
 
     def test_fenced(self) -> None:
-        """It stops at once if the database refuses to commit with its lease."""
+        """A member stops at once if the database refuses to commit with its lease."""
         self.member.startService()
         self.database.holder = 9
         self.store.onFenced()
@@ -221,7 +221,7 @@ class MemberTests(SynchronousTestCase):
         self.assertIs(self.member.role, Role.STANDBY)
 
     def test_slowParts(self) -> None:
-        """It registers again only when all its parts have stopped."""
+        """A member registers again only when all its parts have stopped."""
         self.member.startService()
         self.parts.stopping = Deferred()
         self.store.onFenced()

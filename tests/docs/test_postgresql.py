@@ -169,7 +169,7 @@ class PointInTimeTests(PostgreSQLTestCase):
 
     async def test_asWritten(self) -> None:
         """
-        What was committed until the moment is there, and what came later is not.
+        Everything committed until the moment is there, and nothing that came later.
         """
         (self.backups / "wal").mkdir()
         give(self.backups / "wal")

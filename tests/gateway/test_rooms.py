@@ -43,7 +43,7 @@ def joinRoom(client: HTTPClient, server: HeldServer, room: str) -> None:
 
 class EventTests(ReloadTestCase):
     """
-    What watchers see of rooms.
+    Tests of the events of rooms.
     """
 
     def test_event(self) -> None:

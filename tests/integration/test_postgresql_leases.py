@@ -114,7 +114,7 @@ class LeaseTests(TestCase):
 
     async def test_fence(self) -> None:
         """
-        What an instance writes is refused once it was taken for dead; it can register
+        Writes of an instance are refused once it was taken for dead; it can register
         again, with a new epoch.
         """
         message = NewMessage("a", "u@x", "<message/>", 1.0)

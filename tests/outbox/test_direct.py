@@ -76,8 +76,8 @@ class DirectTests(SynchronousTestCase):
 
     def test_enqueueAll(self) -> None:
         """
-        Of several messages, none is written if one of them is too long, or if there is
-        no stream; else all are.
+        Several messages are written together, or none of them: if one is too long, or
+        if there is no stream.
         """
         self.assertEqual(self.refusedAll(MESSAGE, MESSAGE), 503)
         self.connect()

@@ -66,7 +66,7 @@ class TurmoilTests(SynchronousTestCase):
 
     def test_anyOrder(self) -> None:
         """
-        Whatever happens in whatever order, the bot is where it belongs in the end.
+        The bot is where it belongs in the end, after any events in any order.
         """
         run_state_machine_as_test(
             TurmoilMachine, settings=settings(stateful_step_count=12, deadline=None)

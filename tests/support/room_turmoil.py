@@ -46,7 +46,7 @@ MAX_TRAFFIC = 2 * 1440
 @dataclass
 class Expectation:
     """
-    What must be true of the bot in a room.
+    The required state of the bot in a room.
 
     @ivar mayBeRemoved: Whether something has happened since the last PUT that removes
         the bot for good.

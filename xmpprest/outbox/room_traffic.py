@@ -29,7 +29,7 @@ class RoomSender(Protocol):
 
 class RoomTraffic:
     """
-    What rooms say about messages.
+    Events of rooms that concern queued messages.
     """
 
     def __init__(

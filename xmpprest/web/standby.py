@@ -20,7 +20,7 @@ class InstanceStatus(Protocol):
 
     @property
     def role(self) -> str:
-        """Its role: C{joining}, C{standby}, C{active} or C{retiring}."""
+        """The role: C{joining}, C{standby}, C{active} or C{retiring}."""
 
     @property
     def reason(self) -> str:
@@ -28,7 +28,7 @@ class InstanceStatus(Protocol):
 
     @property
     def report(self) -> Mapping[str, Value]:
-        """Its role, and the lease, for C{/readyz}."""
+        """Return the role and the lease, for C{/readyz}."""
 
 
 class StandbyRouter:

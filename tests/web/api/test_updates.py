@@ -210,7 +210,7 @@ class StatusTests(UpdatesTestCase):
 
     def test_status(self) -> None:
         """
-        It has the number of updates that wait, since when, and the client.
+        The status has the number of updates that wait, since when, and the client.
         """
         self.offer("laptop", "phone")
         response = self.status("inbox")

@@ -143,7 +143,7 @@ class ReadyTests(ReadyTestCase):
         )
 
     def test_instance(self) -> None:
-        """Of several instances, the active one is ready; each tells its role."""
+        """The active one of several instances is ready; each tells its role."""
         instance = HeldInstance()
         self.mount(instance)
         status, told = self.state()

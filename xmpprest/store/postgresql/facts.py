@@ -18,7 +18,7 @@ _SYNCHRONOUS = ("on", "remote_apply")
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What the server says about itself and the database.
+    Settings and state of the server and the database.
     """
 
     name: str

@@ -25,7 +25,7 @@ from .operation import read
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """
-    What a database holds.
+    The content of a database.
 
     @ivar place: Where it is, to begin sentences with.
     @ivar isStore: Whether it has the tables of a store.
