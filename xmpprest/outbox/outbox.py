@@ -13,7 +13,6 @@ from typing import TypeVar
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
@@ -39,8 +38,6 @@ from .outcomes import Outcomes
 from .recorder import RETRY_DELAY
 from .room_messages import RoomGates
 from .sender import OutboxSender
-
-_log = Logger()
 
 _T = TypeVar("_T")
 

@@ -35,7 +35,6 @@ from .interfaces import IQRequester, NewID, StanzaOutbox
 class StanzaHandler:
     """
     Sends POSTed stanzas.
-
     """
 
     def __init__(
