@@ -32,7 +32,8 @@ from ..web.resource import RestResource
 from ..web.standby import InstanceStatus
 from ..xmpp.component import ComponentService
 
-#: The roles of an instance.
+#: The names of L{Role<xmpprest.core.cluster.role.Role>}, which is not imported without
+#: a database.
 ROLES = ("joining", "standby", "active", "retiring")
 #: Seconds that a scrape waits for the store.
 STORE_TIMEOUT = 1.0
