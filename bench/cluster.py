@@ -57,7 +57,8 @@ async def run(
         await ordeal.start()
         for number in range(1, count + 1):
             await FAILURES[failure](ordeal)
-            print(f"{number} of {count}", flush=True)
+            gaps = f", gap {ordeal.gaps[-1]:.1f} s" if ordeal.gaps else ""
+            print(f"{number} of {count}{gaps}", flush=True)
             if number == count:
                 await ordeal.settle()
             elif number % ROUND == 0:

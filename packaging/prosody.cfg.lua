@@ -13,3 +13,5 @@ VirtualHost "example.org"
 
 Component "gateway.example.org"
     component_secret = ENV_XMPPREST_SECRET
+    -- A new connection replaces one that is half open, or of a stopped instance.
+    component_conflict_resolve = "kick_old"
