@@ -130,7 +130,7 @@ class BalancerTests(TestCase):
     async def test_takeover(self) -> None:
         """
         Requests reach the active instance, whichever that is, also after it was
-        stopped. Behind Caddy none fails; nginx answers 502 for an instance that is down.
+        stopped. Behind Caddy none fails; nginx answers 502 for one that is down.
         """
         for program in ("caddy", "nginx"):
             require(program)
