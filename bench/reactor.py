@@ -80,7 +80,7 @@ class Callback:
         self.posts = 0
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """Respond after L{PACE} seconds, or fail."""
         return Deferred.fromCoroutine(self._post(stanza))

@@ -63,7 +63,7 @@ class TimedCallback:
         self.inFlight = self.most = 0
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """Answer, in time."""
         return Deferred.fromCoroutine(self._post(stanza))

@@ -246,7 +246,7 @@ class HeldCallback:
     cancelled: list[Element] = field(default_factory=list)
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """Keep a stanza."""
         post = HeldPost(stanza, Deferred(lambda _: self.cancelled.append(stanza)), id)

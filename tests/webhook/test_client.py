@@ -26,6 +26,7 @@ from xmpprest.core.media.formats import (
     OUTPUT_TYPES,
     TEXT,
     XML,
+    encode,
 )
 from xmpprest.core.media.framing import NDJSON
 from xmpprest.core.media.values import Value, fromCBOR
@@ -94,6 +95,18 @@ class PostTests(WebhookTestCase):
         self.assertEqual(MESSAGE, request.body.decode())
         self.assertNotIn("Authorization", request)
         self.assertNotIn("Content-Language", request)
+
+    def test_storedXML(self) -> None:
+        """
+        The XML of the store is posted without its namespace; other formats are made
+        from the element.
+        """
+        stored = MESSAGE.replace("<message", "<message xmlns='jabber:client'", 1)
+        for contentType in (XML, JSON):
+            self.webhook = self.make("http://callback.example/hook", contentType)
+            self.webhook.post(stanza(MESSAGE), "w1", stored.encode())
+            body = self.server.accept().request().body
+            self.assertEqual(encode([stanza(MESSAGE)], contentType), body)
 
     def test_answer(self) -> None:
         """

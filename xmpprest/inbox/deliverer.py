@@ -266,7 +266,7 @@ class StanzaDeliverer:
         if isReflection:
             posting = self.subscriber.post(stanza, id, isReflection=True)
         else:
-            posting = self.subscriber.post(stanza, id)
+            posting = self.subscriber.post(stanza, id, queued.xml)
         del stanza
         try:
             response = await self._scope.run(posting)

@@ -148,11 +148,12 @@ class ReflectionFilter:
         Return the message that a stanza would be the reflection of; C{None} if it is
         from another occupant, or not from a room.
         """
-        type, id = stanza.getAttribute("type"), stanza.getAttribute("id")
+        attributes = stanza.attributes
+        type, id = attributes.get("type"), attributes.get("id")
         if stanza.name != "message" or type != "groupchat" or not id:
             return None
-        room, _, nick = stanza["from"].partition("/")
-        own = self._occupants.get((room, stanza["to"]))
+        room, _, nick = attributes["from"].partition("/")
+        own = self._occupants.get((room, attributes["to"]))
         if own is not None:
             occupantID = _occupantID(stanza)
             if own.occupantID is not None and occupantID is not None:
@@ -161,7 +162,7 @@ class ReflectionFilter:
                 isOther = own.nick != nick
             if isOther:
                 return None
-        return SentMessage(id, room, stanza["to"])
+        return SentMessage(id, room, attributes["to"])
 
     def _isSent(self, stanza: Element, message: SentMessage) -> bool:
         """

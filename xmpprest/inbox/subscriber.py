@@ -35,7 +35,7 @@ class Subscriber(Protocol):
     """Gets the stanzas of one inbox, and says what became of each."""
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """
         Deliver a stanza. The implementation must not keep its tree, which may be large,
@@ -43,6 +43,7 @@ class Subscriber(Protocol):
         it waits for the response.
 
         @param id: Its id, the same in each attempt.
+        @param xml: Its XML as the store has it; empty if that is not in memory.
         @param isReflection: Whether a room has sent the bot's own message back.
         @return: Fires with the response; fails with
             L{DeliveryError<xmpprest.core.webhook.errors.DeliveryError>}: there is no

@@ -168,8 +168,11 @@ class RoomDeliveries:
 
     def _noteOwn(self, message: Element) -> None:
         """Tell the queue of a message that the room sends back to the bot."""
-        record, nick = self._membership.record, message["from"].partition("/")[2]
-        id = message.getAttribute("id")
+        record, nick = (
+            self._membership.record,
+            message.attributes["from"].partition("/")[2],
+        )
+        id = message.attributes.get("id")
         if id and nick and nick in (self._membership.nick, record.nick):
             stanzaID = stanzaIDOf(message, record.room) or ""
             self._world.queue.reflected(record.room, record.occupant, id, stanzaID)

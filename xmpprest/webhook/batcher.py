@@ -103,12 +103,13 @@ class WebhookBatcher:
         self._apart: dict[str, None] = {}
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """
         Post a stanza, together with others.
 
         @param id: Its id in requests to the callback, the same in each attempt.
+        @param xml: Not used: batches are in JSON.
         @param isReflection: Whether it is marked as a reflection.
         @return: Fires with the callback's response to this stanza; fails with
             L{DeliveryError}: there is no valid one.

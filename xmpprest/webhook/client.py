@@ -22,6 +22,7 @@ from ..core.media.framing import NDJSON
 from ..core.media.negotiation import negotiate
 from ..core.policy.callback_response import CallbackResponse
 from ..core.stanza.build import LANG, META, TYPES
+from ..core.stanza.stored import withImpliedNamespace
 from ..core.webhook.errors import DeliveryError
 from ..core.webhook.signing import Signer
 from ..core.webhook.url_template import URLTemplate
@@ -134,13 +135,14 @@ class WebhookClient(Service):
             self.contentType = negotiate(accept, formats.OUTPUT_TYPES, self.contentType)
 
     def post(
-        self, stanza: Element, id: str, *, isReflection: bool = False
+        self, stanza: Element, id: str, xml: bytes = b"", *, isReflection: bool = False
     ) -> Deferred[CallbackResponse]:
         """
         Post a stanza.
 
         @param id: Its id in requests to the callback, the same in each attempt; see
             L{Signer.headers}.
+        @param xml: Its XML as the store has it; empty if that is not in memory.
         @param isReflection: Whether it is marked as a reflection.
         @return: Fires with the callback's response; fails with L{DeliveryError}: there
             is no valid one.
@@ -149,10 +151,12 @@ class WebhookClient(Service):
         if isMarked and self.contentType not in formats.REFLECTION_TYPES:
             # XML has no form for reflections and for events of the gateway.
             return succeed(_NO_CONTENT)
-        if not isReflection:
-            body = formats.encode([stanza], self.contentType)
-        else:
+        if isReflection:
             body = formats.encodeReflection(stanza, self.contentType)
+        elif xml and self.contentType == formats.XML:
+            body = withImpliedNamespace(xml)
+        else:
+            body = formats.encode([stanza], self.contentType)
         headers = self._headersWith(
             (b"Content-Type", self.contentType.encode()), (b"Accept", _ACCEPT)
         )

@@ -20,7 +20,13 @@ from xmpprest.core.stanza.parser import (
     parseDocument,
 )
 from xmpprest.core.stanza.serializer import toXML
-from xmpprest.core.stanza.stored import UnparsableStanza, parseStored, parseStoredHead
+from xmpprest.core.stanza.stored import (
+    UnparsableStanza,
+    parseStored,
+    parseStoredHead,
+    serialize,
+    withImpliedNamespace,
+)
 
 _XMLNS = "http://www.w3.org/2000/xmlns/"
 
@@ -119,6 +125,24 @@ class ReadTests(CoreTestCase):
             self.assertRegex(
                 str(self.assertRaises(UnparsableStanza, parseStored, xml)), "[a-z]"
             )
+
+
+class ImpliedNamespaceTests(CoreTestCase):
+    """
+    Tests of L{withImpliedNamespace}.
+    """
+
+    @given(stanzas())
+    def test_any(self, stanza: Element) -> None:
+        """A stored stanza becomes the XML that the serializer writes for a stream."""
+        written = withImpliedNamespace(serialize(stanza).encode())
+        self.assertEqual(written.decode(), toXML(stanza))
+
+    def test_notDeclared(self) -> None:
+        """Only the declaration of the stanza itself is removed."""
+        forwarded = f"<message xmlns='{ns.CLIENT}'/>"
+        xml = f"<message><f xmlns='urn:x'>{forwarded}</f></message>".encode()
+        self.assertEqual(withImpliedNamespace(xml), xml)
 
 
 class HeadTests(CoreTestCase):

@@ -23,6 +23,8 @@ from .serializer import toXML
 #: serializer escapes ">" and quotes in attribute values, so a pattern can find them.
 _NAME = re.compile(r"<\w+")
 _DECLARED = re.compile(r"<\w+[^>]* xmlns='")
+#: A first tag as L{serialize} begins it.
+_OWN = re.compile(rb"(<\w+) xmlns='%s'" % ns.CLIENT.encode())
 
 _KINDS = frozenset({*TYPES, META})
 
@@ -37,6 +39,15 @@ def serialize(stanza: Element) -> str:
     a child with C{xmlns=''} keeps its own.
     """
     return toXML(stanza, "")
+
+
+def withImpliedNamespace(xml: bytes) -> bytes:
+    """
+    Return the XML of a stored stanza for a reader that implies its namespace, as
+    L{toXML<xmpprest.core.stanza.serializer.toXML>} writes it.
+    """
+    found = _OWN.match(xml)
+    return xml if found is None else found[1] + xml[found.end() :]
 
 
 def parseStored(xml: str) -> Element:
