@@ -30,15 +30,17 @@ class ChangesTests(SynchronousTestCase):
 
     def test_complete(self) -> None:
         """
-        Every setting, file with secrets and table is there once; the settings that need
-        a restart are those that say so of themselves.
+        Every setting, file with secrets and table is there once. The settings that say
+        so of themselves need a restart, and so does the password of the database.
         """
         rows = {
             row[0].text: row[1].literals
             for row in OPERATING.table("When a change takes effect")
         }
         restart = {each.name for each in SETTINGS if each.needsRestart}
-        self.assertEqual(set(rows["After a restart"]), restart)
+        self.assertEqual(
+            set(rows["After a restart"]), {*restart, "store-password-file"}
+        )
         named = [each for names in rows.values() for each in names]
         files = [f"{name}-file" for name in (*SECRETS, *OPTIONAL_SECRETS)]
         known = [each.name for each in SETTINGS] + files
