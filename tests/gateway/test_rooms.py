@@ -27,7 +27,8 @@ def joinRoom(client: HTTPClient, server: HeldServer, room: str) -> None:
     server.send(
         f"<iq type='result' id='{disco['id']}' from='{room}' to='{to}'>"
         "<query xmlns='http://jabber.org/protocol/disco#info'>"
-        "<feature var='http://jabber.org/protocol/muc'/></query></iq>"
+        "<feature var='http://jabber.org/protocol/muc'/>"
+        "<feature var='urn:xmpp:sid:0'/></query></iq>"
     )
     nick = server.stanza()["to"].partition("/")[2]
     server.send(

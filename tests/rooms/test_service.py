@@ -14,9 +14,15 @@ from xmpprest.core.codec.meta import metaToJSON
 from xmpprest.core.errors import Refusal
 from xmpprest.core.rooms.membership import Membership
 from xmpprest.core.rooms.requests import RoomRequest
-from xmpprest.core.rooms.values import RoomGate, RoomRecord, RoomSettings
+from xmpprest.core.rooms.values import (
+    RoomGate,
+    RoomRecord,
+    RoomSettings,
+    SeenMessage,
+)
 from xmpprest.core.stanza import jid
 from xmpprest.core.stanza.build import META, firstChild
+from xmpprest.core.stanza.serializer import toXML
 from xmpprest.rooms.registry import SLICE
 from xmpprest.store.memory import MemoryStore
 
@@ -553,6 +559,38 @@ class MissedTests(RoomTestCase):
         self.connect()
         self.assertEqual(self.take(), ["returned", "New plans"])
 
+    def test_said(self) -> None:
+        """
+        An occupant that says the same again, with the same id, hides nothing that was
+        missed before it.
+        """
+        self.server.say(ROOM, "SAME", own="same")
+        self.clock.advance(68)
+        self.server.say(ROOM, "live")
+        self.take()
+        self.kill()
+        for each in ("one", "two"):
+            self.server.say(ROOM, each)
+        self.server.say(ROOM, "SAME", own="same")
+        self.clock.advance(5)
+        self.connect()
+        self.assertEqual(self.take(), ["returned", "one", "two", "SAME"])
+
+    def test_forgedID(self) -> None:
+        """
+        An occupant that gives ids in the name of the room hides nothing.
+        """
+        forged = f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='F1'/>"
+        self.server.say(ROOM, "before", more=forged)
+        self.take()
+        self.kill()
+        self.server.say(ROOM, "missed")
+        self.server.say(ROOM, "after", more=forged)
+        self.clock.advance(5)
+        self.connect()
+        self.assertNotIn("F1", "".join(toXML(each) for each in self.forwarded))
+        self.assertEqual(self.take(), ["returned", "missed", "after"])
+
 
 class ArchiveTests(MissedTests):
     """
@@ -671,6 +709,49 @@ class FirstJoinTests(RoomTestCase):
         self.assertEqual(self.take(), ["returned", "missed"])
 
 
+class ForgedDelayTests(RoomTestCase):
+    """
+    A stamp that an occupant has forged, and the room has left alone.
+    """
+
+    def test_future(self) -> None:
+        """
+        A message of the future, said before the first join, hides nothing that is
+        missed after a restart. With a stamp in the name of the room it is delivered,
+        and what follows it again.
+        """
+        for sender, again in (("eve@example.net", []), (ROOM, ["hi", "live"])):
+            self.setUp()
+            self.server.say(
+                ROOM,
+                "hi",
+                more=f"<delay xmlns='urn:xmpp:delay' from='{sender}'"
+                " stamp='2099-01-01T00:00:00Z'/>",
+            )
+            self.room.isStampingOnce = True
+            self.join()
+            self.server.say(ROOM, "live")
+            self.take()
+            self.kill()
+            self.clock.advance(70)
+            self.server.say(ROOM, "missed")
+            self.connect()
+            self.assertEqual(self.take(), ["returned", *again, "missed"])
+
+    def test_stored(self) -> None:
+        """
+        A time of the future that an earlier version has stored counts no longer.
+        """
+        self.join()
+        seen = SeenMessage(ROOM, str(BOT), 0, "f:x", self.now() + 1e9)
+        self.successResultOf(self.store.addSeen(seen))
+        self.kill()
+        self.clock.advance(70)
+        self.server.say(ROOM, "missed")
+        self.connect()
+        self.assertEqual(self.take(), ["joined", "returned", "missed"])
+
+
 class QueueTests(RoomTestCase):
     """
     The gates and reflections that the queue of messages is told of.
@@ -750,3 +831,38 @@ class QueueTests(RoomTestCase):
         self.connect()
         expected = [(f"{each.id}-own", each.id) for each in (live, missed)]
         self.assertEqual(self.queue.reflections, expected)
+
+
+class PlainQueueTests(RoomTestCase):
+    """
+    Reflections in a room that assigns no ids.
+    """
+
+    def test_forgedID(self) -> None:
+        """A client's own id in the name of the room is not that of the message."""
+        for history in ("missed", "none"):
+            self.setUp()
+            self.join(history=history, create=True)
+            said = self.server.say(
+                ROOM,
+                "mine",
+                nick="bot",
+                more=f"<stanza-id xmlns='urn:xmpp:sid:0' by='{ROOM}' id='F1'/>",
+            )
+            self.assertEqual(self.queue.reflections, [(said.own, "")])
+
+
+class AssignedIDTests(RoomTestCase):
+    """
+    Ids of a room that a join creates.
+    """
+
+    hasArchive = True
+
+    def test_created(self) -> None:
+        """The ids of a new room count, also if nothing missed is wanted."""
+        self.server.rooms[ROOM].isLocked = True
+        self.server.rooms[ROOM].statuses = (201,)
+        self.join(history="none", create=True)
+        said = self.server.say(ROOM, "mine", nick="bot")
+        self.assertEqual(self.queue.reflections, [(said.own, said.id)])

@@ -59,12 +59,19 @@ def _provesJoined(error: str) -> bool:
 
 @dataclass
 class Said:
-    """A message that the room keeps."""
+    """
+    A message that the room keeps.
+
+    @ivar own: The id that its sender has given to it.
+    @ivar more: Elements that its sender has added, as XML.
+    """
 
     id: str
     nick: str
     body: str
     at: float
+    own: str = ""
+    more: str = ""
 
 
 @dataclass
@@ -81,6 +88,7 @@ class ScriptedRoom:
     @ivar statuses: Further status codes of those who enter.
     @ivar isMisordered: Whether it shows those who enter to themselves first, not last.
     @ivar isDoubled: Whether it shows those who enter to themselves twice.
+    @ivar isStampingOnce: Whether it adds no delay to a message that has one of it.
     @ivar pingFault: The error for self-pings; C{None} for the right answer. One that
         proves that the bot is in the room (XEP-0410 §3) is not sent if it is not.
     """
@@ -98,6 +106,7 @@ class ScriptedRoom:
     isLocked: bool = False
     isMisordered: bool = False
     isDoubled: bool = False
+    isStampingOnce: bool = False
     pingFault: str | None = None
 
 
@@ -236,9 +245,10 @@ class ScriptedRooms:
             f"<message from='{address}' to='{iq['from']}'><result xmlns='{ns.MAM}'"
             f" id='{each.id}'><forwarded xmlns='{ns.FORWARD}'>"
             f"<delay xmlns='{ns.DELAY}' stamp='{self._stamp(each.at)}'/>"
-            f"<message xmlns='jabber:client' type='groupchat' id='{each.id}-own'"
+            f"<message xmlns='jabber:client' type='groupchat' id='{each.own}'"
             f" from='{address}/{escapeAttribute(each.nick)}'>"
-            f"<body>{escapeText(each.body)}</body></message></forwarded></result>"
+            f"<body>{escapeText(each.body)}</body>{each.more}</message></forwarded>"
+            "</result>"
             "</message>"
             for each in found[:limit]
         ]
@@ -364,10 +374,19 @@ class ScriptedRooms:
             f"<subject>{escapeText(subject)}</subject></message>"
         )
 
-    def say(self, address: str, body: str, nick: str = "other") -> Said:
-        """Let an occupant say something."""
+    def say(
+        self,
+        address: str,
+        body: str,
+        nick: str = "other",
+        *,
+        own: str = "",
+        more: str = "",
+    ) -> Said:
+        """Let an occupant say something; see L{Said}."""
         room = self.rooms[address]
-        said = Said(f"m{next(self._numbers)}", nick, body, self._now())
+        id = f"m{next(self._numbers)}"
+        said = Said(id, nick, body, self._now(), own or f"{id}-own", more)
         room.said.append(said)
         if self.ready:
             for jid in [*room.occupants.values()]:
@@ -381,16 +400,19 @@ class ScriptedRooms:
             if room.hasArchive
             else ""
         )
+        # XEP-0359 §6: a room that gives ids removes others in its name.
+        more = "" if room.hasArchive and ns.SID in said.more else said.more
+        isStamped = f"{ns.DELAY}' from='{address}'" in said.more
         delay = (
             f"<delay xmlns='{ns.DELAY}' from='{address}'"
             f" stamp='{self._stamp(int(said.at))}'/>"
-            if isOld
+            if isOld and not (room.isStampingOnce and isStamped)
             else ""
         )
         self._deliver(
-            f"<message type='groupchat' id='{said.id}-own'"
+            f"<message type='groupchat' id='{said.own}'"
             f" from='{address}/{escapeAttribute(said.nick)}' to='{jid}'>"
-            f"<body>{escapeText(said.body)}</body>{id}{delay}</message>"
+            f"<body>{escapeText(said.body)}</body>{more}{id}{delay}</message>"
         )
 
     def remove(

@@ -16,14 +16,14 @@ from ..core.rooms.events import Action
 from ..core.rooms.history import (
     REMEMBERED,
     RepeatFilter,
-    archiveIDOf,
     isSubject,
     keyOf,
     stanzaIDOf,
+    withoutStanzaID,
 )
 from ..core.rooms.membership import Membership
 from ..core.rooms.phases import Phase
-from ..core.rooms.values import RoomFault, SeenMessage
+from ..core.rooms.values import RoomFault, RoomInfo, SeenMessage
 from ..core.stanza import namespaces as ns
 from ..core.stanza.build import firstChild
 from .failures import crashed, notStored
@@ -98,8 +98,12 @@ class RoomDeliveries:
             seen = []
         if seen:
             self._number = max(self._number, seen[-1].number + 1)
-            if not self._membership.coveredUntil:
-                self._membership.coveredUntil = max(each.at for each in seen)
+        # An earlier version has believed stamps of the future.
+        now = self._world.now()
+        seen = [each for each in seen if each.at <= now]
+        if not self._membership.coveredUntil:
+            times = (each.at for each in seen)
+            self._membership.coveredUntil = max(times, default=0.0)
         self._repeats = RepeatFilter(seen)
 
     @property
@@ -139,12 +143,15 @@ class RoomDeliveries:
 
     def _deliver(self, message: Element) -> None:
         """Deliver a message unless the room repeats it."""
+        room = self._membership.record.room
+        if not self._membership.assignsIDs:
+            message = withoutStanzaID(message, room)
         self._noteOwn(message)
         if self._repeats is None and not self._membership.isRepeating:
             # The common case: nothing is repeated, so nothing has to be looked up.
             self._deliverNew(message)
             return
-        stamp = reading.stampOf(message)
+        stamp = reading.stampOf(message, room)
         isOld = stamp is not None and not isSubject(message)
         if self._membership.isRepeating and isOld:
             self._history.append(message)
@@ -153,7 +160,7 @@ class RoomDeliveries:
         if isSubject(message):
             self._deliverSubject(message)
         else:
-            key = keyOf(message, self._membership.record.room)
+            key = keyOf(message, room)
             if key is None or not self._isArchived(key):
                 self._forward(message, key)
         self._endRepeats()
@@ -179,8 +186,7 @@ class RoomDeliveries:
 
     def _isArchived(self, key: str) -> bool:
         """Tell whether a live message has come from the archive already."""
-        isKnown = self._repeats is not None and archiveIDOf(key) is not None
-        return isKnown and self._repeats is not None and self._repeats.takes(key, 0.0)
+        return self._repeats is not None and self._repeats.takes(key)
 
     def _endHistory(self) -> None:
         """Deliver what the history has behind the last message that was seen."""
@@ -191,15 +197,17 @@ class RoomDeliveries:
         record = self._membership.record
         room, isWanted = record.room, record.history != values.MISSED
         keys = [keyOf(each, room) for each in old]
-        stamps = [reading.stampOf(each) or 0.0 for each in old]
-        first = self._repeats.countRepeated(keys, stamps)
+        now, isFirst = self._world.now(), self._membership.isFirst
+        stamps = [min(reading.stampOf(each, room) or 0.0, now) for each in old]
+        joinedAt = 0.0 if isFirst else record.joinedAt
+        first = self._repeats.countRepeated(keys, stamps, joinedAt)
         for message, key, stamp in [*zip(old, keys, stamps, strict=True)][first:]:
-            if self._membership.isFirst and not isWanted:
+            if isFirst and not isWanted:
                 # Said before the first join: only to be recognised later.
                 if key is not None:
                     self._note(key, stamp)
-            elif not self._membership.hasArchive or self._membership.isFirst:
-                self._forward(message, key)
+            elif not self._membership.hasArchive or isFirst:
+                self._forward(message, key, stamp)
 
     def _deliverSubject(self, message: Element) -> None:
         """Deliver a subject that has changed."""
@@ -209,14 +217,18 @@ class RoomDeliveries:
         self._perform(self._membership.withSubject(subject))
         self._forward(message, keyOf(message, self._membership.record.room))
 
-    def _forward(self, message: Element, key: str | None) -> None:
+    def _forward(
+        self, message: Element, key: str | None, at: float | None = None
+    ) -> None:
         """
         Hand a message to the callbacks, and record it as seen. Both calls of the store
         are made in one turn of the reactor, so they are in one commit.
+
+        @param at: When it was said; C{None} for now.
         """
         self._world.forward(message)
         if key is not None:
-            self._note(key, self._world.now())
+            self._note(key, self._world.now() if at is None else at)
 
     def _note(self, key: str, at: float) -> None:
         """Record a message as seen."""
@@ -246,7 +258,9 @@ class RoomDeliveries:
             before.cancel()
         timers.cancel(self._silence)
         self._silence = self._world.clock.callLater(HISTORY_TIMEOUT, self._endSilence)
-        if self._membership.record.history == values.NONE:
+        membership = self._membership
+        isKnown = membership.hasArchive is not None
+        if membership.record.history == values.NONE and isKnown:
             return
         self._buffer = []
         self._catching = catching = Deferred.fromCoroutine(self._readMissed())
@@ -277,8 +291,12 @@ class RoomDeliveries:
         membership, repeats = self._membership, self._repeats
         if membership.hasArchive is None:
             info = await self._queries.info()
-            membership.hasArchive = not isinstance(info, RoomFault) and info.hasArchive
-        if not membership.hasArchive or repeats is None:
+            if isinstance(info, RoomFault):
+                info = RoomInfo(isRoom=True)
+            membership.hasArchive = info.hasArchive
+            membership.assignsIDs = info.assignsIDs
+        isWanted = membership.record.history != values.NONE
+        if not membership.hasArchive or repeats is None or not isWanted:
             return
         last, start = repeats.lastArchiveID, None
         if last is None and membership.isFirst:
@@ -314,7 +332,7 @@ class RoomDeliveries:
         for each in page.messages if page else ():
             key = keyOf(each.message, room)
             if key is not None and key not in live:
-                self._note(key, each.stamp)
+                self._note(key, min(each.stamp, self._world.now()))
 
     async def _readPage(
         self, after: str | None, start: float | None
@@ -325,5 +343,5 @@ class RoomDeliveries:
     def _deliverMissed(self, archived: ArchivedMessage, repeats: RepeatFilter) -> None:
         self._noteOwn(archived.message)
         key = keyOf(archived.message, self._membership.record.room)
-        if key is None or not repeats.takes(key, archived.stamp):
+        if key is None or not repeats.takes(key):
             self._forward(archived.message, key)

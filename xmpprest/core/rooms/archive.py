@@ -10,7 +10,7 @@ from ..stanza import jid
 from ..stanza import namespaces as ns
 from ..stanza.annotate import timestamp
 from ..stanza.build import element, firstChild, make
-from .history import stanzaIDOf
+from .history import withoutStanzaID
 from .reading import stampOf
 from .stanzas import makeIQ
 
@@ -109,15 +109,15 @@ def _archived(result: Element, room: str, occupant: str) -> ArchivedMessage | No
     if envelope is None or forwarded is None or not envelope.getAttribute("id"):
         return None
     message = firstChild(forwarded, ns.CLIENT, "message")
-    stamp = stampOf(forwarded)
+    stamp = stampOf(forwarded, room)
     if message is None or stamp is None:
         return None
     if jid.bareOf(message.getAttribute("from", "")) != room:
         return None
     id = envelope["id"]
-    children = list(message.children)
-    if stanzaIDOf(message, room) is None:
-        children.append(element(ns.SID, "stanza-id", {"id": id, "by": room}))
+    # Only the archive itself names the id.
+    children = list(withoutStanzaID(message, room).children)
+    children.append(element(ns.SID, "stanza-id", {"id": id, "by": room}))
     if firstChild(message, ns.DELAY, "delay") is None:
         delay = {"from": room, "stamp": timestamp(stamp)}
         children.append(element(ns.DELAY, "delay", delay))

@@ -30,6 +30,7 @@ def checked(membership: Membership, event: Checked) -> None:
     info, fault = event.info, event.fault
     if info is not None:
         membership.hasArchive = info.hasArchive
+        membership.assignsIDs = info.assignsIDs
         if info.isRoom:
             membership.enter()
         else:

@@ -48,6 +48,7 @@ class Membership:
     @ivar occupants: The occupants by nick, the bot itself included.
     @ivar isStored: Whether the record is in the store.
     @ivar hasArchive: Whether the room has an archive; C{None} while that is unknown.
+    @ivar assignsIDs: Whether the room gives ids to its messages, as far as is known.
     @ivar isRepeating: Whether the room still repeats its history (XEP-0045 §7.2.15).
     @ivar isFirst: Whether the bot has entered the room for the first time just now.
     @ivar heardAt: When the room has last sent anything.
@@ -65,6 +66,7 @@ class Membership:
     """
 
     __slots__ = (
+        "assignsIDs",
         "condition",
         "coveredUntil",
         "enteredAt",
@@ -115,6 +117,7 @@ class Membership:
         self.occupants: dict[str, Occupant] = {}
         self.isStored = isStored
         self.hasArchive: bool | None = None
+        self.assignsIDs = False
         self.isRepeating = False
         self.isFirst = False
         self.heardAt = 0.0

@@ -10,6 +10,7 @@ from sys import intern
 from twisted.words.xish.domish import Element
 
 from ..errors import errorTypeOf
+from ..stanza import jid
 from ..stanza import namespaces as ns
 from ..stanza.build import elements, firstChild
 from .events import Absent, Present, Refused
@@ -125,7 +126,11 @@ def readInfo(reply: Element) -> RoomInfo | RoomFault:
     features = {
         each.getAttribute("var") for each in elements(query) if each.name == "feature"
     }
-    return RoomInfo(MUC in features, ns.MAM in features)
+    return RoomInfo(
+        MUC in features,
+        ns.MAM in features,
+        assignsIDs=ns.MAM in features or ns.SID in features,
+    )
 
 
 def readReply(reply: Element) -> RoomFault | None:
@@ -143,13 +148,23 @@ def isSelfPing(stanza: Element, nick: str) -> bool:
     )
 
 
-def stampOf(message: Element) -> float | None:
+def stampOf(message: Element, room: str) -> float | None:
     """
-    Return the time of a delayed message (XEP-0203), in seconds since 1970; C{None} for
-    one without a delay.
+    Return when a delayed message was said (XEP-0203), in seconds since 1970; C{None}
+    for one without a delay.
+
+    Of several delays, the last one of the room or its service counts (XEP-0045
+    §7.2.14), else the last one: a room adds its own behind what occupants have written.
     """
-    delay = firstChild(message, ns.DELAY, "delay")
-    return None if delay is None else _seconds(delay.getAttribute("stamp", ""))
+    names = (room, jid.splitJID(room)[1])
+    delays = [
+        each
+        for each in elements(message)
+        if each.name == "delay" and each.uri == ns.DELAY
+    ]
+    own = [each for each in delays if each.getAttribute("from") in names]
+    stamps = [_seconds(each.getAttribute("stamp", "")) for each in own or delays]
+    return stamps[-1] if stamps else None
 
 
 def _seconds(stamp: str) -> float | None:

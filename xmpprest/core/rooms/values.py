@@ -121,10 +121,13 @@ class RoomInfo:
 
     @ivar isRoom: Whether the address is that of a room.
     @ivar hasArchive: Whether the room has an archive (XEP-0313).
+    @ivar assignsIDs: Whether the room gives ids to its messages (XEP-0359 §6); those
+        of an archive are ids, too.
     """
 
     isRoom: bool
     hasArchive: bool = False
+    assignsIDs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
