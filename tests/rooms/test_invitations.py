@@ -228,6 +228,16 @@ class AcceptTests(RoomTestCase):
         """Receive a stanza that is not from an occupant."""
         self.server.deliver(stanza(xml))
 
+    def storeHalf(self) -> list[str]:
+        """Store half of the memberships that invitations may make; one is removed."""
+        fill, addresses = RoomRecord(ROOM, str(BOT), OCCUPANT, "bot"), []
+        for number in range(MAX_INVITED // 2):
+            address = f"r{number}@rooms.example.org"
+            addresses.append(address)
+            record = replace(fill, room=address, invitedBy=BOSS, isRemoved=number == 7)
+            self.successResultOf(self.store.saveRoom(record))
+        return addresses
+
     def invitations(self) -> int:
         """Return the number of invitations for the callbacks."""
         return sum(readInvitation(each) is not None for each in self.forwarded)
@@ -322,12 +332,7 @@ class AcceptTests(RoomTestCase):
         When a sender's invitations have let the bot into too many rooms, a further one
         only goes to the callback, unless the bot was removed from one of these rooms.
         """
-        fill, addresses = RoomRecord(ROOM, str(BOT), OCCUPANT, "bot"), []
-        for number in range(MAX_INVITED // 2):
-            address = f"r{number}@rooms.example.org"
-            addresses.append(address)
-            record = replace(fill, room=address, invitedBy=BOSS, isRemoved=number == 7)
-            self.successResultOf(self.store.saveRoom(record))
+        addresses = self.storeHalf()
         self.kill()
         self.connect()
         self.receive(mediated())
@@ -345,6 +350,43 @@ class AcceptTests(RoomTestCase):
         self.join()
         self.receive(mediated(room=OTHER_ROOM))
         self.assertEqual(self.server.rooms[OTHER_ROOM].occupants, {"bot": OCCUPANT})
+
+    def test_restarted(self) -> None:
+        """
+        Memberships that another instance has deleted while this one was stopped no
+        longer count; the counts of invitations go on.
+        """
+        addresses = self.storeHalf()
+        self.kill()
+        self.connect()
+        self.receive(mediated())
+        self.assertEqual(self.service.invitations, {"accepted": 1, "refused": 0})
+        stopping = self.service.stopService()
+        self.clock.pump([0.0] * 5)
+        self.successResultOf(stopping)
+        for address in (*addresses, ROOM):
+            self.successResultOf(self.store.deleteRoom(address, str(BOT)))
+        self.service.startService()
+        self.receive(mediated())
+        self.assertEqual(self.room.occupants, {"bot": OCCUPANT})
+        self.assertEqual(self.service.invitations, {"accepted": 2, "refused": 0})
+
+    def test_stillFull(self) -> None:
+        """
+        A membership from which the bot was removed does not make place enough if the
+        sender's share has shrunk.
+        """
+        self.storeHalf()
+        fill = RoomRecord(ROOM, str(BOT), OCCUPANT, "bot", invitedBy="ann@example.net")
+        for number in range(MAX_INVITED // 4):
+            record = replace(fill, room=f"n{number}@rooms.example.org")
+            self.successResultOf(self.store.saveRoom(record))
+        self.kill()
+        self.connect()
+        with capturedLogs():
+            self.receive(mediated())
+        self.assertEqual(self.room.occupants, {})
+        self.assertEqual(self.service.invitations, {"accepted": 0, "refused": 1})
 
     def test_refused(self) -> None:
         """

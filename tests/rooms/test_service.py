@@ -280,6 +280,51 @@ class JoinTests(RoomTestCase):
         self.successResultOf(stopping)
         self.assertFalse(any(each.occupants for each in rooms))
 
+    def test_stanzasWhileStopping(self) -> None:
+        """
+        While a gateway leaves its rooms, their answers and a new stream start nothing;
+        callbacks still get private messages, and rooms no invitation.
+        """
+        self.accepted = ("boss@example.org",)
+        self.begin()
+        self.connect()
+        self.join()
+        for number in range(SLICE):
+            address = f"room{number}@rooms.example.org"
+            self.server.rooms[address] = ScriptedRoom()
+            request = RoomRequest(address, BOT, RoomSettings())
+            self.successResultOf(Deferred.fromCoroutine(self.service.put(request)))
+        self.server.delay = 0.5
+        stopping = self.service.stopService()
+        self.assertNoResult(stopping)
+        self.forwarded.clear()
+        sent = len(self.server.sent)
+        self.server.remove(ROOM, "bot")
+        for kind, body in (("groupchat", "to all"), ("chat", "to the bot")):
+            self.server.deliver(
+                stanza(
+                    f"<message from='{ROOM}/ann' to='{OCCUPANT}' type='{kind}'>"
+                    f"<body>{body}</body></message>"
+                )
+            )
+        invitation = "<x xmlns='jabber:x:conference' jid='new@rooms.example.org'/>"
+        self.server.deliver(
+            stanza(
+                f"<message from='boss@example.org/x' to='{BOT}'>{invitation}</message>"
+            )
+        )
+        self.service.disconnected()
+        self.service.connected()
+        self.assertEqual(self.take(), ["to the bot", "message"])
+        self.assertEqual(len(self.server.sent), sent)
+        self.clock.advance(0)
+        self.successResultOf(stopping)
+        # The last room is left.
+        self.assertEqual(len(self.server.sent), sent + 1)
+        self.clock.pump([0.5, 60.0, 600.0])
+        self.assertEqual(len(self.server.sent), sent + 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_twenty(self) -> None:
         """At most twenty joins are under way at the same time."""
         self.server.delay = 0.5

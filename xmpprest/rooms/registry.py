@@ -118,6 +118,8 @@ class RoomRegistry:
                 await deferLater(self._world.clock, 0)
         self._rooms.clear()
         self._byOccupant.clear()
+        for key in self.invited.membershipsOf(None):
+            self.invited.note(key, None)
 
     def _forget(self, room: Room) -> None:
         """Remove a membership that is over, and delete it from the store."""

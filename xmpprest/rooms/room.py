@@ -157,8 +157,7 @@ class Room:
         """
         membership = self.membership
         if membership.phase is Phase.LEFT:
-            isFarewell = stanza.name == "presence" or _isGroupchat(stanza)
-            return None if isFarewell else stanza
+            return withoutFarewell(stanza)
         membership.heardAt = self._world.now()
         if stanza.name == "presence":
             return self._presence(stanza)
@@ -316,6 +315,16 @@ _PERFORM: Mapping[type[Action], Callable[[Room, Any], None]] = {
     events.CatchUp: Room._catchUp,
     events.Answer: Room._answer,
 }
+
+
+def withoutFarewell(stanza: Element) -> Element | None:
+    """
+    Return a stanza from a room that the bot has left, or an occupant of it.
+
+    @return: C{None} for presence and groupchat messages: the callback is not to get
+        them.
+    """
+    return None if stanza.name == "presence" or _isGroupchat(stanza) else stanza
 
 
 def _isGroupchat(stanza: Element) -> bool:

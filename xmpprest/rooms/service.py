@@ -26,7 +26,7 @@ from .interfaces import Surroundings
 from .invitations import acceptedInvitation
 from .queries import RoomQueries
 from .registry import RoomRegistry
-from .room import Room
+from .room import Room, withoutFarewell
 
 _log = Logger()
 
@@ -131,13 +131,15 @@ class RoomService(Service):
 
     def connected(self) -> None:
         """Join all rooms: the stream is up."""
-        for room in self._registry.rooms:
-            room.handle(events.StreamUp())
+        self._handleAll(events.StreamUp())
 
     def disconnected(self) -> None:
         """Note that the stream is lost."""
-        for room in self._registry.rooms:
-            room.handle(events.StreamDown())
+        self._handleAll(events.StreamDown())
+
+    def _handleAll(self, event: events.Event) -> None:
+        for room in self._registry.rooms if self.running else ():
+            room.handle(event)
 
     # --- stanzas ---
 
@@ -155,8 +157,9 @@ class RoomService(Service):
         sender = jid.bareOf(stanza.getAttribute("from", ""))
         room = self._registry.ofOccupant(sender, stanza.getAttribute("to", ""))
         if room is not None:
-            return room.intercept(stanza)
-        if stanza.name == "message" and (accepted := self._accepted()):
+            # A room that is stopped must not set a timer, or send anything.
+            return room.intercept(stanza) if self.running else withoutFarewell(stanza)
+        if self.running and stanza.name == "message" and (accepted := self._accepted()):
             self._consider(stanza, accepted)
         return stanza
 
@@ -178,10 +181,13 @@ class RoomService(Service):
         if resource and await queries.mayBeRoom():
             return
         registry, invited = self._registry, self._registry.invited
-        if registry.ofBot(request.room, str(request.sender)) is not None:
+        isKnown = registry.ofBot(request.room, str(request.sender)) is not None
+        if isKnown or not self.running:
             return
         excess = invited.excess(inviter)
-        if excess is not None and not registry.forgetRemoved(excess.holder):
+        if excess is not None and registry.forgetRemoved(excess.holder):
+            excess = invited.excess(inviter)
+        if excess is not None:
             invited.refuse(request.room, excess)
             return
         invited.accept()
