@@ -28,9 +28,13 @@ class TurnQueue:
 
     def __init__(self) -> None:
         #: Conversations that are ready, and whether the next stanza of each is
-        #: transient. In the queues, others are those that had their turn since.
+        #: transient.
         self._ready: dict[str, bool] = {}
         self._transient, self._stored = FairQueue(), FairQueue()
+        #: Entries of the two queues that no longer count. Each conversation has at most
+        #: one entry in a queue: if it is ready again, the old entry counts again.
+        self._staleTransient: dict[str, None] = {}
+        self._staleStored: dict[str, None] = {}
         self._isTransientsTurn = False
         #: The times that conversations wait for.
         self._dueAt: dict[str, float] = {}
@@ -49,6 +53,8 @@ class TurnQueue:
         self._ready.clear()
         self._transient.clear()
         self._stored.clear()
+        self._staleTransient.clear()
+        self._staleStored.clear()
         self._dueAt.clear()
         self._later.clear()
         self._entryAt.clear()
@@ -57,18 +63,18 @@ class TurnQueue:
         """Add a conversation that is ready."""
         self._dueAt.pop(key, None)
         if self._ready.get(key) is not isTransientNext:
-            self._ready[key] = isTransientNext
-            (self._transient if isTransientNext else self._stored).append(key)
+            self._withdraw(key)
+            self._append(key, isTransientNext)
 
     def addLater(self, key: str, dueAt: float) -> None:
         """Add a conversation that waits for a time."""
-        self._ready.pop(key, None)
+        self._withdraw(key)
         self._dueAt[key] = dueAt
         self._enter(key, dueAt)
 
     def discard(self, key: str) -> None:
         """Remove a conversation, if it is here."""
-        self._ready.pop(key, None)
+        self._withdraw(key)
         self._dueAt.pop(key, None)
 
     def isWaiting(self, key: str) -> bool:
@@ -93,6 +99,7 @@ class TurnQueue:
             if self._ready.get(key) is isTransient:
                 del self._ready[key]
                 return key
+            del self._stale(isTransient)[key]
         return None
 
     def prefer(self, hasTransient: Callable[[str], bool]) -> None:
@@ -102,10 +109,27 @@ class TurnQueue:
         """
         stored = [key for key in self._stored if self._ready.get(key) is False]
         self._stored.clear()
+        self._staleStored.clear()
         for key in stored:
-            isTransient = hasTransient(key)
-            self._ready[key] = isTransient
+            self._append(key, hasTransient(key))
+
+    def _append(self, key: str, isTransient: bool) -> None:
+        """Queue a conversation, unless it has an entry in the queue already."""
+        self._ready[key] = isTransient
+        stale = self._stale(isTransient)
+        if key in stale:
+            del stale[key]
+        else:
             (self._transient if isTransient else self._stored).append(key)
+
+    def _withdraw(self, key: str) -> None:
+        """Let the entry of a conversation that is ready, if any, no longer count."""
+        isTransient = self._ready.pop(key, None)
+        if isTransient is not None:
+            self._stale(isTransient)[key] = None
+
+    def _stale(self, isTransient: bool) -> dict[str, None]:
+        return self._staleTransient if isTransient else self._staleStored
 
     # --- later ---
 
