@@ -123,21 +123,21 @@ class FilesTests(SiteTestCase):
 
     def test_announced(self) -> None:
         """
-        A body whose length is above the limit is refused before it is read.
+        A body whose length is above the limits of files and texts together is refused
+        before it is read; one of a file and a text of just the limits is not.
         """
-        self.settings.value = live(uploadSizeLimit=1000).value
-        client = self.client()
-        head = request(
-            b"",
-            {
-                "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
-                "Content-Length": "1000000",
-            },
-            path="/rest/files",
-        )
-        client.send(head)
-        self.assertEqual(client.response().status, 413)
-        self.assertEqual(self.spools.made, [])
+        settings = live(uploadSizeLimit=1000, stanzaSizeLimit=200_000)
+        self.settings.value = settings.value
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        for length, isRefused in ((1_000_000, True), (201_500, False)):
+            headers = {"Content-Type": kind, "Content-Length": str(length)}
+            client = self.client()
+            client.send(request(b"", headers, path="/rest/files") + form()[:150])
+            self.assertEqual(len(self.spools.made), not isRefused)
+            if isRefused:
+                self.assertEqual(client.response().status, 413)
+            else:
+                client.leave()
 
     def test_failed(self) -> None:
         """

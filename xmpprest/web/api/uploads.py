@@ -28,7 +28,7 @@ from .upload_interfaces import FileContent, FileForm, Uploader
 MAX_UPLOADS = 16
 #: Bytes for which the client gets the full time again, so that it must keep up a rate.
 RATE_STEP = 2**16
-#: Bytes that the framing of a form may have beyond its files.
+#: Bytes that the framing of a form may have beyond its files and texts.
 _FRAMING = 2**16
 
 #: Bytes of a body that are read in one turn of the reactor.
@@ -102,8 +102,10 @@ class UploadDesk:
             if not hasIdempotencyKey(request):
                 raise
         length = header(request, b"content-length") or ""
-        limit = self._settings.value.uploadSizeLimit
-        if length.isdigit() and int(length) > limit + _FRAMING:
+        settings = self._settings.value
+        limit = settings.uploadSizeLimit
+        longest = limit + settings.stanzaSizeLimit + _FRAMING
+        if length.isdigit() and int(length) > longest:
             raise tooLargeFile(f"upload-size-limit ({limit} bytes)")
 
     @contextmanager
