@@ -114,6 +114,11 @@ WRONG: tuple[tuple[Any, str, str], ...] = (
         "files[0].sha-256",
         "64 hexadecimal digits, not a string",
     ),
+    (
+        {"files": [{"url": "a", "sha-256": " ".join(["2c"] * 32)}]},
+        "files[0].sha-256",
+        "64 hexadecimal digits, not a string",
+    ),
     ({"files": [{"url": "a", "mirrors": "b"}]}, "files[0].mirrors", "a list"),
     ({"thread": 1}, "thread", "an object, not a number"),
     ({"disco": ["a"]}, "disco", "an object, not a list"),

@@ -317,6 +317,25 @@ class JSONTests(FileMessageTestCase):
         self.assertEqual((details.size, content), (3, b"png"))
         self.assertEqual(details.sha256, sha256(b"png").hexdigest())
 
+    def test_escapedKey(self) -> None:
+        """
+        Files are uploaded also if the key C{files} has escaped letters in JSON, or is
+        in pieces in CBOR.
+        """
+        value: dict[str, Any]
+        value = {"kind": "message", "to": "a@example.org", "files": [given()]}
+        written = json.dumps(value).encode()
+        pieces = b"\x7f\x62fi\x63les\xff"
+        for body, kind in (
+            (written.replace(b"files", rb"\u0066iles"), "application/json"),
+            (written.replace(b"files", rb"file\u0073"), "application/json"),
+            (values.toCBOR(value).replace(b"\x65files", pieces), "application/cbor"),
+        ):
+            self.assertNotIn(b"files", body)
+            response = self.ask(body, {"Content-Type": kind})
+            self.assertEqual(response.status, 202, response.body)
+        self.assertEqual(len(self.uploader.uploaded), 3)
+
     def test_links(self) -> None:
         """
         Files with a URL are not uploaded: they are content of the message.

@@ -41,6 +41,10 @@ from .stanzas import StanzaHandler
 from .upload_interfaces import FileContent
 from .uploads import UploadDesk, fileInMemory, fingerprintOf
 
+#: One of these is in each body with the key C{files}: in JSON its letters may be
+#: escaped, and in CBOR it may be in pieces.
+_SIGNS_OF_FILES = (b"files", rb"\u006", rb"\u007", b"\x7f")
+
 
 @dataclass(frozen=True, slots=True)
 class _Order:
@@ -101,7 +105,7 @@ class FileMessageHandler:
         @raise Refusal: The stanza was not sent, or an iq got no reply; the returned
             awaitable raises it, too.
         """
-        if b"files" in body:
+        if any(each in body for each in _SIGNS_OF_FILES):
             accepts = acceptsOf(request)
             contentType = accepts.contentType
             payload, files = formats.decodeWithFiles(contentType, body, given)
