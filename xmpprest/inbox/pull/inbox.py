@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
@@ -42,7 +41,6 @@ from .stored import StoredUpdate, StoredUpdates
 from .transient import TransientUpdate, TransientUpdates
 
 _log = Logger()
-_T = TypeVar("_T")
 
 #: Size in characters of XML up to which a stanza is encoded before it is fetched.
 LARGE = 8192
@@ -76,7 +74,6 @@ class PullInbox(CountedInbox):
         """@param precondition: Ends before stored stanzas are returned."""
         self.keys = ConversationKeys(subscription.name)
         self._replies = replies
-        self._store = store
         self._reflections = options.reflections
         self._clock, self._now = options.clock, options.now
         self._steady = options.steady

@@ -70,11 +70,6 @@ class ServerError(Exception):
         """Whether the same batch may succeed when it is repeated."""
         return self.code in _TRANSIENT
 
-    @property
-    def isFault(self) -> bool:
-        """Whether the statement itself is at fault, not the state of the server."""
-        return not self.isTransient and describe(self) is None
-
 
 def describe(error: ServerError) -> str | None:
     """
