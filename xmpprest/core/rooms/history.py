@@ -153,8 +153,3 @@ def isSubject(message: Element) -> bool:
         and firstChild(message, ns.CLIENT, "body") is None
         and firstChild(message, ns.CLIENT, "thread") is None
     )
-
-
-def roomOf(stanza: Element) -> str:
-    """Return the bare address of the room that a stanza comes from."""
-    return jid.bareOf(stanza.getAttribute("from", ""))
