@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -91,10 +91,12 @@ class PageTests(PostgreSQLTestCase):
         )
 
     async def count(self) -> int:
-        """The number of messages that wait."""
-        said = await self.run_(f"curl -s {self.url}/metrics --oauth2-bearer {TOKEN}")
-        (number,) = re.findall(r"(?m)^xmpprest_outbox_messages (\d+)", said)
-        return int(number)
+        """The number of messages that wait, once the gateway is the active instance."""
+        listed = await self.run_(
+            f"curl -sSf --retry 30 --retry-delay 1 {self.url}/rest/outbox"
+            f" --oauth2-bearer {TOKEN} -H 'Accept: application/json'"
+        )
+        return len(json.loads(listed[listed.index("{") :])["messages"])
 
     async def between(self, commands: str) -> None:
         """Paste commands between those that stop and start the gateway."""
