@@ -29,6 +29,9 @@ ROW = "[...document.querySelectorAll('#rows-body tr')].find((row) =>" + (
     " row.textContent.includes(arguments[0]))"
 )
 
+#: Whether an element, visible or not, contains a text.
+SAYS = "document.querySelector(arguments[0])?.textContent.includes(arguments[1])"
+
 #: Where in the page the focus is; -1, nowhere.
 PLACE = "[...document.body.querySelectorAll('*')].indexOf(document.activeElement)"
 
@@ -262,15 +265,15 @@ class LookingOnTests(ConsoleTestCase):
         self.signIn()
         self.browser.click("#bots-refresh")
         self.browser.see("#bots-body [aria-label^=Approve]")
-        self.assertIn(MARKUP, self.text("#bots-profile"))
-        self.assertIn("asks to see the bot", self.text("#bots-body"))
+        # A second list may be on its way, which takes the place of the first.
+        self.browser.waitFor(SAYS, "#bots-profile", MARKUP)
+        self.browser.waitFor(SAYS, "#bots-body", "asks to see the bot")
         self.browser.click("#bots-body [aria-label^=Approve]")
-        row = "document.querySelector('#bots-body').textContent"
-        self.browser.waitFor(f"{row}.includes('sees the bot')")
+        self.browser.waitFor(SAYS, "#bots-body", "sees the bot")
         self.keep("bots")
         self.browser.click("#bots-body [aria-label^=Cancel]")
         self.browser.waitFor("document.querySelector('#bots-contacts').hidden")
-        self.assertIn("0 contacts", self.text("#bots-note"))
+        self.browser.waitFor(SAYS, "#bots-note", "0 contacts")
         self.assertCalm()
 
     def pauseIt(self) -> None:

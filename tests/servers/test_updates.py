@@ -84,6 +84,12 @@ class UpdatesMixin(GatewayMixin):
         body = "" if value is None else json.dumps(value)
         return await self.post(body, JSON, path=f"/updates/{update['id']}{query}")
 
+    async def waitingUpdates(self) -> int:
+        """Return the number of stored updates that wait."""
+        status = await self.get("/updates/status")
+        waiting: int = status.json["callbacks"][0]["waiting"]
+        return waiting
+
     async def pause(self) -> None:
         """Let the reactor run."""
         from twisted.internet import reactor
@@ -162,9 +168,13 @@ class UpdatesMixin(GatewayMixin):
         await self.begin()
         self.user.send(f"<presence to='{self.bot}' id='p1'/>")
         self.say("m1")
-        page = await self.fetchAll(1)
+        # Or the presence could meet the client.
+        while not await self.waitingUpdates():
+            await self.pause()
+        page = await self.fetch()
+        self.assertEqual([each["stanza"]["id"] for each in page["updates"]], ["m1"])
         waiting = self.get(f"/updates?wait=50&after={page['cursor']}")
-        while (await self.get("/updates/status")).json["callbacks"][0]["waiting"]:
+        while await self.waitingUpdates():
             await self.pause()
         self.user.send(
             f"<presence to='{self.bot}' id='p2'><show>away</show></presence>"
