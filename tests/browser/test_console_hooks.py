@@ -9,19 +9,13 @@ from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.browser import Browser
-from tests.support.programs import Place, twist
+from tests.browser.offline_gateway import TOKEN, startGateway
+from tests.support.programs import Place
 
 PHONE = 390
-TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 MARKUP = "<img src=x onerror=hacked()>"
 
-_CONFIG = f"""\
-domain = "gateway.localhost"
-secret-file = "secret"
-credentials-file = "credentials"
-server = "tcp:127.0.0.1:1"
-listen = ["tcp:0:interface=127.0.0.1"]
-
+_TABLES = f"""\
 [[hooks]]
 name = "alerts"
 secret-sha256 = "{sha256(b"SECRET").hexdigest()}"
@@ -37,12 +31,7 @@ class HooksTests(SynchronousTestCase):
     def setUp(self) -> None:
         place = Place(self)
         self.browser = Browser(self, place, PHONE)
-        place.write("secret", "hush")
-        place.write("credentials", f"Bearer {TOKEN}")
-        config = place.write("xmpprest.toml", _CONFIG)
-        program = place.start(twist("xmpprest", f"--config={config}"))
-        said = program.expect(r"Listening for HTTP on .*?\bport\D+(\d+)")
-        self.url = f"http://127.0.0.1:{said[1]}"
+        self.url = startGateway(place, _TABLES)
 
     def post(self, text: str) -> None:
         """Post to the hook, as another program would."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -12,20 +10,13 @@ from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.browser import Browser
-from tests.support.programs import ROOT, Place, twist
+from tests.browser.offline_gateway import TOKEN, fillStore, startGateway
+from tests.support.programs import Place
 
-TOKEN = "0123456789abcdef0123456789abcdef"
 PHONE = 390
 BOT = "bot@gateway.localhost"
 
-_CONFIG = """
-domain = "gateway.localhost"
-server = "tcp:127.0.0.1:1"
-listen = ["tcp:0:interface=127.0.0.1"]
-store = "sqlite:store.db"
-secret-file = "secret"
-credentials-file = "credentials"
-
+_TABLES = """\
 [[callbacks]]
 name = "closed"
 url = "http://127.0.0.1:1/"
@@ -41,23 +32,8 @@ class OutageTests(SynchronousTestCase):
         """Start a gateway in whose store these stanzas wait, and sign in."""
         place = Place(self)
         self.browser = Browser(self, place, PHONE)
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "tests.browser.seeder"),
-                *(place.path / "store.db", "closed"),
-            ],
-            input="\n".join(stanzas),
-            text=True,
-            cwd=ROOT,
-            timeout=60,
-            check=True,
-        )
-        place.write("secret", "hush")
-        place.write("credentials", f"Bearer {TOKEN}")
-        config = place.write("xmpprest.toml", _CONFIG)
-        program = place.start(twist("xmpprest", f"--config={config}"))
-        said = program.expect(r"Listening for HTTP on .*?\bport\D+(\d+)")
-        self.url = f"http://127.0.0.1:{said[1]}/rest"
+        fillStore(place, "closed", stanzas)
+        self.url = f"{startGateway(place, _TABLES)}/rest"
 
     def signIn(self) -> None:
         """Open the console."""

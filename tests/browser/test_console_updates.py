@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from urllib.request import Request, urlopen
 
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.browser.browser import Browser
-from tests.support.programs import ROOT, Place, twist
+from tests.browser.offline_gateway import TOKEN, fillStore, startGateway
+from tests.support.programs import Place
 
 PHONE = 390
-TOKEN = "dmVyeSBzZWNyZXQgdG9rZW4K"
 BOT = "laptop@gateway.localhost"
 
-_CONFIG = f"""\
-domain = "gateway.localhost"
-secret-file = "secret"
-credentials-file = "credentials"
-server = "tcp:127.0.0.1:1"
-listen = ["tcp:0:interface=127.0.0.1"]
-store = "sqlite:store.db"
-
+_TABLES = f"""\
 [[callbacks]]
 name = "laptop"
 url = "pull:"
@@ -45,23 +36,9 @@ class UpdatesTests(SynchronousTestCase):
     def setUp(self) -> None:
         place = Place(self)
         self.browser = Browser(self, place, PHONE)
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "tests.browser.seeder"),
-                *(place.path / "store.db", "laptop"),
-            ],
-            input=f"<message from='a@localhost' to='{BOT}'><body>1</body></message>",
-            text=True,
-            cwd=ROOT,
-            timeout=60,
-            check=True,
-        )
-        place.write("secret", "hush")
-        place.write("credentials", f"Bearer {TOKEN}")
-        config = place.write("xmpprest.toml", _CONFIG)
-        program = place.start(twist("xmpprest", f"--config={config}"))
-        said = program.expect(r"Listening for HTTP on .*?\bport\D+(\d+)")
-        self.url = f"http://127.0.0.1:{said[1]}/rest"
+        message = f"<message from='a@localhost' to='{BOT}'><body>1</body></message>"
+        fillStore(place, "laptop", [message])
+        self.url = f"{startGateway(place, _TABLES)}/rest"
         self.browser.open(f"{self.url}/console/")
         self.browser.fill("#token", TOKEN + Keys.ENTER)
         self.browser.see("#updates-body tr")
